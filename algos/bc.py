@@ -1,0 +1,93 @@
+"""Behaviour cloning: the IQL actor with every weight 1, the baseline of all papers' tables.
+
+`10% BC` is this on the transitions of the best trajectories (transform `top_fraction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from algos.iql import GaussianActor, check_choice
+from algos.methods import Batch, Method, ProblemSpec, Sampling, TrainingData, cosine_decay
+from algos.networks import Adam
+from algos.seeding import Draw, SeedStreams
+
+
+class BC(Method):
+    """Maximum likelihood of the dataset's actions under a Gaussian policy."""
+
+    name = "bc"
+    format_version = 1
+    LOSSES = ("actor_loss",)
+    HYPERPARAMETERS = {
+        "batch_size": "transitions per update",
+        "actor_learning_rate": "Adam's rate",
+        "actor_decay": "cosine: to 0 over the run; none",
+        "hidden_sizes": "widths of the hidden layers",
+        "dropout": "after each hidden relu; null for none",
+        "initialiser": "orthogonal or torch_default",
+        "log_std_min": "lower clip of the policy's log standard deviation",
+        "log_std_max": "upper clip of the policy's log standard deviation",
+    }
+
+    def __init__(
+        self,
+        hyperparameters: Mapping[str, Any],
+        problem: ProblemSpec,
+        num_updates: int,
+        train_steps: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        h = self.hyperparameters
+        check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
+        self.actor = GaussianActor(
+            problem,
+            h["hidden_sizes"],
+            h["dropout"],
+            (h["log_std_min"], h["log_std_max"]),
+            h["initialiser"],
+            SeedStreams(self.seeds, "initialise"),
+            self.device,
+        )
+        self.actor_optimiser = Adam(self.actor.group, h["actor_learning_rate"])
+
+    # --- Losses, per seed [K] ---
+
+    def actor_loss(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """Negative log-likelihood of the dataset's actions."""
+        return -self.actor.log_density(batch.observations, batch.actions, draw).mean(dim=1)
+
+    # --- Update ---
+
+    def draws(self) -> list[Draw]:
+        batch_size = self.hyperparameters["batch_size"]
+        return [Draw("index", "index", (batch_size,)), *self.actor.draws(batch_size)]
+
+    def schedules(self, update: int) -> dict[str, float]:
+        rate = self.hyperparameters["actor_learning_rate"]
+        if self.hyperparameters["actor_decay"] == "cosine":
+            rate = cosine_decay(rate, update, self.num_updates)
+        return {"actor_learning_rate": rate}
+
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        loss = self.actor_loss(data.batch(draw["index"]), draw)
+        self.actor.group.backward(loss.sum())
+        self.actor_optimiser.step(draw["actor_learning_rate"])
+        return (loss.detach(),)
+
+    def groups(self) -> dict[str, Any]:
+        return {**self.policy_groups(), "actor_optimiser": self.actor_optimiser}
+
+    # --- Acting ---
+
+    def policy_groups(self) -> dict[str, Any]:
+        return {"actor": self.actor.group}
+
+    def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        return self.actor.mode(observations)

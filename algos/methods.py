@@ -1,0 +1,311 @@
+"""The protocol that a method fulfils, and the table from name to method.
+
+The trainer and the evaluator know methods by this module alone. A method holds the parameters of K
+seeds; one call of `update` is one full update of all of them, a fixed program of tensors without
+host synchronisation or randomness of its own, so that it can be captured. What differs between
+updates on the host's side (a moving average that acts every fifth update) is its `phase`: one
+program is captured per phase.
+"""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from algos.seeding import Draw, SeedStreams
+
+# Name, as in workflow/config/hyperparameters/<name>.yaml, to module and class. The module is
+# imported when the method is asked for.
+METHODS: dict[str, str] = {
+    "iql": "algos.iql:IQL",
+    "bc": "algos.bc:BC",
+    "diffusion_bc": "algos.diffusion_ql:DiffusionBC",
+    "diffusion_ql": "algos.diffusion_ql:DiffusionQL",
+    "idql": "algos.idql:IDQL",
+    "idql_weighted": "algos.idql:IDQLWeighted",
+    "edp": "algos.edp:EDP",
+}
+
+
+class MethodError(ValueError):
+    """A method was asked for something that it does not know or cannot do."""
+
+
+def method_class(name: str) -> type[Method]:
+    """The class of method `name`.
+
+    Raises:
+        MethodError: no method has this name; the message lists those that exist.
+    """
+    if name not in METHODS:
+        raise MethodError(f"unknown method {name!r}; known are {', '.join(sorted(METHODS))}")
+    module, attribute = METHODS[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class ProblemSpec:
+    """Widths of a task: observations ``[.., observation_dim]``, actions ``[.., action_dim]`` in [-1, 1]."""
+
+    observation_dim: int
+    action_dim: int
+
+
+class Batch(NamedTuple):
+    """Transitions of one update, each seed its own rows.
+
+    `state_actions` is ``[K, B, d + a]`` and `observations` and `actions` are views of it; `rewards`
+    and `continues` (1 - terminal; a time-out is not a terminal) are ``[K, B]``.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    state_actions: Tensor
+    next_observations: Tensor
+    rewards: Tensor
+    continues: Tensor
+
+
+class TrainingData:
+    """A dataset packed into one tensor ``[n, 2 d + a + 2]``, so that a batch is one gather.
+
+    Args:
+        rows: ``[K, n']`` indices of the rows that each seed may train on; None for all of them.
+    """
+
+    def __init__(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        next_observations: np.ndarray,
+        terminals: np.ndarray,
+        device: torch.device | str = "cpu",
+        rows: np.ndarray | None = None,
+    ) -> None:
+        self.problem = ProblemSpec(observations.shape[1], actions.shape[1])
+        packed = np.concatenate(
+            [
+                observations,
+                actions,
+                next_observations,
+                rewards.reshape(-1, 1),
+                1.0 - terminals.astype(np.float32).reshape(-1, 1),
+            ],
+            axis=1,
+            dtype=np.float32,
+        )
+        self.packed = torch.from_numpy(packed).to(device)
+        self.rows = None if rows is None else torch.from_numpy(np.ascontiguousarray(rows)).to(device)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that an index may name, per seed."""
+        return self.packed.shape[0] if self.rows is None else self.rows.shape[1]
+
+    def batch(self, index: Tensor) -> Batch:
+        """Rows `index` ``[K, B]``, each seed's own."""
+        if self.rows is not None:
+            index = self.rows.gather(1, index)
+        d, a = self.problem.observation_dim, self.problem.action_dim
+        rows = self.packed.index_select(0, index.reshape(-1)).view(*index.shape, self.packed.shape[1])
+        return Batch(
+            observations=rows[..., :d],
+            actions=rows[..., d : d + a],
+            state_actions=rows[..., : d + a],
+            next_observations=rows[..., d + a : 2 * d + a],
+            rewards=rows[..., -2],
+            continues=rows[..., -1],
+        )
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How actions are drawn from a trained policy; None is the method's own default.
+
+    Attributes:
+        name: of the setting, for tables.
+        sampler: ``ddpm``, ``ddim``, ``dpm_solver``.
+        steps: reverse steps per action, at most the training steps.
+        candidates: actions drawn per state, of which one is chosen.
+        noise_scale: factor on the noise that each reverse step adds.
+        initial_noise_scale: factor on the noise that the chain starts from.
+        candidate_temperature: of the softmax over the candidates' Q.
+        extraction: rule that chooses among the candidates (``argmax``, ``softmax``, ``implicit``).
+    """
+
+    name: str = "default"
+    sampler: str | None = None
+    steps: int | None = None
+    candidates: int | None = None
+    noise_scale: float | None = None
+    initial_noise_scale: float | None = None
+    candidate_temperature: float | None = None
+    extraction: str | None = None
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Sampling:
+        """Build from a configuration's mapping.
+
+        Raises:
+            MethodError: a key is not a sampling setting.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise MethodError(
+                f"unknown sampling setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
+        return cls(**values)
+
+
+class Method(abc.ABC):
+    """K seeds of one method: parameters, update and policy.
+
+    Args:
+        hyperparameters: resolved values by name; every method reads all of its own and refuses others.
+        problem: widths of the task.
+        num_updates: length of the run, for schedules.
+        train_steps: diffusion steps N of training; 0 for methods without diffusion.
+        seeds: the training seeds, in the order of the leading axis.
+    """
+
+    name: ClassVar[str]
+    # Raised by a change that changes results; part of a run's digest.
+    format_version: ClassVar[int]
+    # Names of what `update` returns, in order.
+    LOSSES: ClassVar[tuple[str, ...]]
+    # Names of the hyperparameters, with a phrase each.
+    HYPERPARAMETERS: ClassVar[Mapping[str, str]]
+
+    def __init__(
+        self,
+        hyperparameters: Mapping[str, Any],
+        problem: ProblemSpec,
+        num_updates: int,
+        train_steps: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        check_hyperparameters(type(self), hyperparameters)
+        self.hyperparameters = dict(hyperparameters)
+        self.problem = problem
+        self.num_updates = num_updates
+        self.train_steps = train_steps
+        self.seeds = tuple(seeds)
+        self.num_seeds = len(self.seeds)
+        self.device = torch.device(device)
+
+    # --- Training ---
+
+    @abc.abstractmethod
+    def draws(self) -> list[Draw]:
+        """The randomness of one update."""
+
+    def schedules(self, update: int) -> dict[str, float]:
+        """Scheduled numbers of 0-based update `update`; `update` finds them in `draw` as scalars."""
+        return {}
+
+    def phase(self, update: int) -> Hashable:
+        """What distinguishes the program of 0-based update `update` from another's."""
+        return None
+
+    @abc.abstractmethod
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """One update of all seeds, in place.
+
+        Args:
+            draw: what `draws` asked for, each ``[K, *shape]``, and `schedules` as 0-dim tensors.
+            phase: of this update.
+
+        Returns:
+            The losses in the order of `LOSSES`, each ``[K]``, detached.
+        """
+
+    @abc.abstractmethod
+    def groups(self) -> dict[str, Any]:
+        """Everything that training changes: name to `ParameterGroup` or `Adam`."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a resumed run needs, flat, on the CPU."""
+        return {
+            f"{group}/{name}": tensor
+            for group, holder in self.groups().items()
+            for name, tensor in holder.state().items()
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
+        for group, holder in self.groups().items():
+            prefix = f"{group}/"
+            holder.load({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+
+    # --- Acting ---
+
+    @abc.abstractmethod
+    def policy_groups(self) -> dict[str, Any]:
+        """What acting needs, the critic too: part name to `ParameterGroup`; kept in checkpoints."""
+
+    def policy(self) -> dict[str, Tensor]:
+        """A checkpoint: ``<part>/<parameter>`` to a tensor with the seeds leading."""
+        return {
+            f"{part}/{name}": tensor
+            for part, group in self.policy_groups().items()
+            for name, tensor in group.state().items()
+        }
+
+    def load_policy(self, tensors: Mapping[str, Tensor]) -> None:
+        """Act as the checkpoint did."""
+        for part, group in self.policy_groups().items():
+            prefix = f"{part}/"
+            group.load({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a sampling setting that the method cannot serve.
+
+        Raises:
+            MethodError: with the allowed values.
+        """
+        for field in ("sampler", "steps", "candidates", "extraction"):
+            if getattr(sampling, field) is not None:
+                raise MethodError(
+                    f"method {self.name} has no sampling setting {field!r}; leave it out of "
+                    f"sampling {sampling.name!r}"
+                )
+
+    @abc.abstractmethod
+    def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        """Actions ``[K, E, a]`` in [-1, 1] for observations ``[K, E, d]``, as evaluation takes them.
+
+        Args:
+            streams: one stream per seed for whatever is drawn; its shape depends on E alone.
+        """
+
+
+def check_hyperparameters(method: type[Method], hyperparameters: Mapping[str, Any]) -> None:
+    """Refuse missing and unknown hyperparameters.
+
+    Raises:
+        MethodError: naming the first one and what is allowed.
+    """
+    missing = sorted(set(method.HYPERPARAMETERS) - set(hyperparameters))
+    unknown = sorted(set(hyperparameters) - set(method.HYPERPARAMETERS))
+    if missing:
+        raise MethodError(f"method {method.name} needs a value for hyperparameter {missing[0]!r}")
+    if unknown:
+        raise MethodError(
+            f"method {method.name} has no hyperparameter {unknown[0]!r}; known are "
+            f"{', '.join(sorted(method.HYPERPARAMETERS))}"
+        )
+
+
+def cosine_decay(initial: float, update: int, horizon: int) -> float:
+    """Cosine from `initial` at update 0 to 0 at `horizon`: initial (1 + cos(pi k / horizon)) / 2."""
+    return initial * 0.5 * (1.0 + float(np.cos(np.pi * min(update, horizon) / horizon)))

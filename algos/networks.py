@@ -1,0 +1,314 @@
+"""Seed-stacked networks: parameters of K seeds in one buffer, batched matrix products, optimiser.
+
+Every tensor leads with the seed. A weight is ``[K, in, out]``, a batch ``[K, B, d]``. Networks that
+come in pairs (two critics) are `copies` of one architecture: their parameters lead with
+``K * copies``, and so do their inputs and outputs, so that a pair costs one matrix product.
+
+Losses are means over the batch and *sums* over seeds, so that a seed's gradient is what it would be
+alone. Whatever reduces over parameters (gradient norms) reduces per seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim.adam import adam as functional_adam
+
+from algos.seeding import SeedStreams
+
+# Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
+# vectorised kernels then treat each seed alike, whatever stands before it.
+ALIGNMENT = 16
+
+Initialiser = Callable[[Tensor, Tensor, torch.Generator], None]
+
+
+def init_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Orthogonal weights with gain sqrt 2, zero biases (implicit_q_learning common.py:16-17)."""
+    torch.nn.init.orthogonal_(weight, gain=math.sqrt(2.0), generator=generator)
+    bias.zero_()
+
+
+def init_torch_default(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """What `torch.nn.Linear` does: weight and bias uniform in +-1/sqrt(fan_in)."""
+    bound = 1.0 / math.sqrt(weight.shape[0])
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.uniform_(-bound, bound, generator=generator)
+
+
+def init_xavier_uniform(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Xavier-uniform weights, zero biases (IDQL's networks)."""
+    bound = math.sqrt(6.0 / (weight.shape[0] + weight.shape[1]))
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.zero_()
+
+
+INITIALISERS: dict[str, Initialiser] = {
+    "orthogonal": init_orthogonal,
+    "torch_default": init_torch_default,
+    "xavier_uniform": init_xavier_uniform,
+}
+
+
+class ParameterGroup:
+    """Named parameters of K seeds (times `copies`) in one flat buffer ``[K * copies, P]``.
+
+    `group["layer0.weight"]` is a leaf view ``[K * copies, *shape]`` that gradients are taken for;
+    `group.frozen["layer0.weight"]` is the same memory without gradient, for passes that must
+    not train it. The optimiser, the gradient norm and moving averages work on the flat buffer: one
+    kernel each, however many parameters there are.
+
+    Args:
+        shapes: name to shape without the leading axis, in order.
+        num_seeds: K.
+        copies: networks per seed, for example 2 for a pair of critics.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Sequence[int]],
+        num_seeds: int,
+        device: torch.device | str = "cpu",
+        copies: int = 1,
+    ) -> None:
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        self.num_seeds = num_seeds
+        self.copies = copies
+        self.offsets: dict[str, int] = {}
+        size = 0
+        for name, shape in self.shapes.items():
+            self.offsets[name] = size
+            size += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+        self.flat = torch.zeros((num_seeds * copies, size), device=device)
+        self.gradient = torch.zeros_like(self.flat)
+        self.frozen = self._views(self.flat)
+        self._gradients = list(self._views(self.gradient).values())
+        self.parameters = {name: view.requires_grad_() for name, view in self._views(self.flat).items()}
+
+    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+        views = {}
+        for name, shape in self.shapes.items():
+            start = self.offsets[name]
+            views[name] = flat[:, start : start + math.prod(shape)].view(flat.shape[0], *shape)
+        return views
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.parameters[name]
+
+    def twin(self) -> ParameterGroup:
+        """A group of the same shapes holding a copy of the values (a target network)."""
+        other = ParameterGroup(self.shapes, self.num_seeds, self.flat.device, self.copies)
+        other.flat.copy_(self.flat)
+        return other
+
+    def backward(self, loss: Tensor, retain_graph: bool = False) -> None:
+        """Write d loss / d parameters into `gradient`, replacing what was there.
+
+        Args:
+            loss: scalar, summed over seeds.
+        """
+        gradients = torch.autograd.grad(loss, list(self.parameters.values()), retain_graph=retain_graph)
+        torch._foreach_copy_(self._gradients, list(gradients))
+
+    def clip_gradient(self, max_norm: float) -> Tensor:
+        """Scale each seed's gradient to a norm of at most `max_norm`; return the norms before, ``[K]``.
+
+        All copies of a seed count together, as `torch.nn.utils.clip_grad_norm_` over one list of
+        both critics' parameters does.
+        """
+        norm = self.gradient.view(self.num_seeds, -1).norm(dim=1)
+        scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+        self.gradient.view(self.num_seeds, -1).mul_(scale[:, None])
+        return norm
+
+    @torch.no_grad()
+    def move_towards(self, other: ParameterGroup, rate: float) -> None:
+        """Exponential moving average: ``self = (1 - rate) * self + rate * other``."""
+        self.flat.lerp_(other.flat, rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of the parameters by name, contiguous, on the CPU."""
+        return {name: view.detach().cpu().contiguous().clone() for name, view in self.frozen.items()}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Overwrite the parameters.
+
+        Raises:
+            KeyError: a parameter is missing.
+            ValueError: a shape disagrees.
+        """
+        for name, view in self.frozen.items():
+            if tensors[name].shape != view.shape:
+                raise ValueError(
+                    f"parameter {name} has shape {tuple(tensors[name].shape)}, expected {tuple(view.shape)}"
+                )
+            view.copy_(tensors[name])
+
+
+class Adam:
+    """Adam or AdamW over a group's flat buffer, fused, with the rate as a tensor.
+
+    Elementwise, so stacked seeds are stepped as each would be alone. The rate is read from a tensor
+    at every step, which lets a captured program follow a schedule.
+
+    Args:
+        weight_decay: decoupled (AdamW) when above 0, as optax's `adamw` does it.
+    """
+
+    def __init__(
+        self,
+        group: ParameterGroup,
+        learning_rate: float,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.group = group
+        self.eps = eps
+        self.weight_decay = weight_decay
+        device = group.flat.device
+        self.learning_rate = torch.tensor(learning_rate, dtype=torch.float32, device=device)
+        self.mean = torch.zeros_like(group.flat)
+        self.square = torch.zeros_like(group.flat)
+        self.count = torch.zeros((), dtype=torch.float32, device=device)
+
+    @torch.no_grad()
+    def step(self, learning_rate: Tensor | None = None) -> None:
+        """One step along `group.gradient`; `learning_rate` (0-dimensional) replaces the kept one."""
+        if learning_rate is not None:
+            self.learning_rate.copy_(learning_rate)
+        functional_adam(
+            [self.group.flat],
+            [self.group.gradient],
+            [self.mean],
+            [self.square],
+            [],
+            [self.count],
+            fused=True,
+            decoupled_weight_decay=self.weight_decay > 0,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            eps=self.eps,
+            maximize=False,
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        return {"mean": self.mean.cpu(), "square": self.square.cpu(), "count": self.count.cpu()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        self.mean.copy_(tensors["mean"])
+        self.square.copy_(tensors["square"])
+        self.count.copy_(tensors["count"])
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Affine map of every seed's batch: ``[K, B, in] x [K, in, out] + [K, out] -> [K, B, out]``.
+
+    A head of width 1 is a product and a sum: as a matrix product it takes one kernel for K = 1 and
+    another for more, 3e-5 apart, and a seed must not depend on its block.
+    """
+    if weight.shape[-1] == 1:
+        return (inputs * weight.transpose(1, 2)).sum(dim=-1, keepdim=True) + bias.unsqueeze(1)
+    return torch.baddbmm(bias.unsqueeze(1), inputs, weight)
+
+
+def mish(inputs: Tensor) -> Tensor:
+    """Mish, x tanh(softplus(x)) (Misra 2019)."""
+    return F.mish(inputs)
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "mish": mish,
+    "swish": F.silu,
+    "tanh": torch.tanh,
+}
+
+
+class MLP:
+    """A multilayer perceptron's architecture; its parameters live in a `ParameterGroup`.
+
+    Args:
+        sizes: widths from input to output, for example ``(11, 256, 256, 1)``.
+        activation: name in `ACTIVATIONS`, after every layer but the last.
+        prefix: of the parameters' names, for groups that hold more than one network.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: str, prefix: str = "") -> None:
+        self.sizes = tuple(sizes)
+        self.activation = ACTIVATIONS[activation]
+        self.prefix = prefix
+        self.names = [f"{prefix}layer{i}" for i in range(len(sizes) - 1)]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the parameters, for `ParameterGroup`."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, fan_in, fan_out in zip(self.names, self.sizes[:-1], self.sizes[1:]):
+            shapes[f"{name}.weight"] = (fan_in, fan_out)
+            shapes[f"{name}.bias"] = (fan_out,)
+        return shapes
+
+    def __call__(
+        self,
+        parameters: Mapping[str, Tensor],
+        inputs: Tensor,
+        dropout_masks: Sequence[Tensor] | None = None,
+        keep_probability: float = 1.0,
+    ) -> Tensor:
+        """Outputs ``[K, B, out]`` for inputs ``[K, B, in]``.
+
+        Args:
+            dropout_masks: one ``[K, B, width]`` of zeros and ones per hidden layer, applied after
+                its activation, the rest scaled by 1 / `keep_probability`; None for no dropout.
+        """
+        hidden = inputs
+        for i, name in enumerate(self.names):
+            hidden = linear(hidden, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+            if i < len(self.names) - 1:
+                hidden = self.activation(hidden)
+                if dropout_masks is not None:
+                    hidden = hidden * dropout_masks[i] / keep_probability
+        return hidden
+
+
+def repeat_copies(inputs: Tensor, copies: int) -> Tensor:
+    """``[K, ...]`` to ``[K * copies, ...]``: each seed's input for each of its copies, in order."""
+    if copies == 1:
+        return inputs
+    expanded = inputs.unsqueeze(1).expand(-1, copies, *inputs.shape[1:])
+    return expanded.reshape(inputs.shape[0] * copies, *inputs.shape[1:])
+
+
+@torch.no_grad()
+def initialise(
+    group: ParameterGroup, streams: SeedStreams, initialiser: str, layers: Iterable[str] | None = None
+) -> None:
+    """Initialise every ``<layer>.weight`` / ``<layer>.bias`` pair of a group, seed by seed.
+
+    Numbers are drawn on the CPU, so that a run starts alike on every device, and a seed's weights
+    do not depend on its block.
+
+    Args:
+        streams: CPU streams, continued by each call.
+        initialiser: name in `INITIALISERS`.
+        layers: names of the layers; all pairs of the group when None.
+    """
+    if layers is None:
+        layers = [name.removesuffix(".weight") for name in group.shapes if name.endswith(".weight")]
+    fill = INITIALISERS[initialiser]
+    for layer in layers:
+        weights, biases = group.frozen[f"{layer}.weight"], group.frozen[f"{layer}.bias"]
+        for seed_index, generator in enumerate(streams.generators):
+            for copy in range(group.copies):
+                row = seed_index * group.copies + copy
+                weight, bias = torch.empty(weights.shape[1:]), torch.empty(biases.shape[1:])
+                fill(weight, bias, generator)
+                weights[row].copy_(weight)
+                biases[row].copy_(bias)
