@@ -75,7 +75,7 @@ def chance_of_reproduced(
     """
     if min(our_seeds, reported_seeds) < 2:
         raise TablesError(
-            f"A chance of a verdict needs at least 2 seeds on either side, not {our_seeds} and {reported_seeds}."
+            f"A verdict needs at least 2 seeds on either side, not {our_seeds} and {reported_seeds}."
         )
     if min(our_sd_percent, reported_sd_percent) < 0 or margin_percent <= 0:
         raise TablesError("Standard deviations must be 0 or more and the margin above 0.")
