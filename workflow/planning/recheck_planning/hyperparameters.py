@@ -83,7 +83,7 @@ def read(root: Path, name: str) -> Method:
             raise ConfigError(
                 f"{where}: variant '{variant}' extends '{base}'; known are {schema.listed(variants)}."
             )
-        list(_lineage(variants, variant, where))
+        list(lineage(variants, variant, where))
     return Method(
         name=name,
         format_version=content["format_version"],
@@ -97,8 +97,11 @@ def read(root: Path, name: str) -> Method:
     )
 
 
-def _lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[str]:
-    """The variants to apply, base first."""
+def lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[str]:
+    """The variants to apply, base first.
+
+    Raises ConfigError if a variant extends itself.
+    """
     chain: list[str] = []
     current: str | None = variant
     while current is not None:
@@ -109,8 +112,8 @@ def _lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[
     return iter(reversed(chain))
 
 
-def _has_own(variants: Mapping[str, Any], lineage: list[str], task: str) -> bool:
-    for variant in lineage:
+def _has_own(variants: Mapping[str, Any], chain: list[str], task: str) -> bool:
+    for variant in chain:
         layers = variants[variant]
         if task in layers.get("tasks", {}):
             return True
@@ -140,12 +143,12 @@ def resolve(
         raise ConfigError(
             f"Method '{method.name}' has no variant '{variant}'; known are {schema.listed(method.variants)}."
         )
-    lineage = list(_lineage(method.variants, variant, where))
+    chain = list(lineage(method.variants, variant, where))
     source_task, visited = task, [task]
-    while not _has_own(method.variants, lineage, source_task):
+    while not _has_own(method.variants, chain, source_task):
         following = likes.get(source_task)
         if not following or following in visited:
-            covered = sorted(_covered(method.variants, lineage))
+            covered = sorted(_covered(method.variants, chain))
             raise ConfigError(
                 f"Method '{method.name}', variant '{variant}', has no hyperparameters for task '{task}', and "
                 f"hyperparameters_like names none that it has; allowed are {schema.listed(covered)}."
@@ -156,7 +159,7 @@ def resolve(
     values: dict[str, Any] = {}
     single: dict[str, Any] = {"train_steps": 0, "train_fraction": 1.0, "transforms": []}
     sources: dict[str, str] = {}
-    for step in lineage:
+    for step in chain:
         for layer in _layers(method.variants[step], source_task):
             for name, entry in layer.get("hyperparameters", {}).items():
                 values[name], sources[name] = entry["value"], entry["source"]
@@ -184,9 +187,9 @@ def resolve(
     return resolved
 
 
-def _covered(variants: Mapping[str, Any], lineage: list[str]) -> set[str]:
+def _covered(variants: Mapping[str, Any], chain: list[str]) -> set[str]:
     names: set[str] = set()
-    for variant in lineage:
+    for variant in chain:
         names.update(variants[variant].get("tasks", {}))
         for suite in variants[variant].get("suites", {}).values():
             names.update(suite["applies_to"])
