@@ -1,0 +1,56 @@
+# Every target does its own set-up: `make setup` makes .venv from constraints.txt.
+#
+#   TORCH_INDEX   where torch comes from, e.g. https://download.pytorch.org/whl/cpu (small, no GPU)
+#                 or https://download.pytorch.org/whl/cu128; empty: the plain index
+#   PYTHON        interpreter, 3.11 or 3.12
+#   CORES         CPU cores for `make run`
+#   ARGS          more words for snakemake or pytest
+
+CORES ?= 2
+ARGS ?=
+export TORCH_INDEX PYTHON
+
+BIN := .venv/bin
+
+.PHONY: help setup run test test-cluster lint format gpu-check clean
+
+help:
+	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
+	@echo "make test          all tests but the cluster's"
+	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
+	@echo "make lint          formatting, style, types, workflow"
+	@echo "make format        put formatting right"
+	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
+	@echo "make setup         make .venv; the others call it"
+	@echo "make clean         remove what is generated, except results"
+
+setup:
+	@tools/setup.sh
+
+run: setup
+	$(BIN)/snakemake --cores $(CORES) $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: setup
+	tests/cluster/run.sh
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/python tools/lint_workflow.py
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+gpu-check: setup
+	$(BIN)/python -m algos.benchmark --gpu-check --output results/benchmark/gpu_check.json
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info .snakemake
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
