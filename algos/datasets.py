@@ -4,6 +4,7 @@
 (`python -m algos.datasets --help`) prepares a task of workflow/config/tasks.csv.
 """
 
+from algos.d4rl_hdf5 import read_d4rl_hdf5
 from algos.transitions import DatasetError, Transitions, load_transitions, read_manifest
 
-__all__ = ["DatasetError", "Transitions", "load_transitions", "read_manifest"]
+__all__ = ["DatasetError", "Transitions", "load_transitions", "read_d4rl_hdf5", "read_manifest"]
