@@ -44,6 +44,8 @@ EVALUATION_DEFAULTS: dict[str, int] = {
     "first_episode_seed": 1_000_000,
     "seed_stride": 1_000,
 }
+# Where the evaluator's fresh episodes begin within a training seed's range of episode seeds.
+HONEST_OFFSET = 500
 
 
 def digest(value: Any) -> str:
@@ -286,13 +288,17 @@ def _check_task(where: str, task: str, rows: Mapping[str, Any]) -> None:
 
 
 def _check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
-    # A seed's honest re-evaluation starts in the middle of its stride; the two must not share an episode seed.
-    half = evaluation["seed_stride"] // 2
-    for key in ("episodes", "episodes_last", "episodes_honest"):
-        if evaluation[key] > half:
+    # Fresh episodes for the checkpoint chosen online begin at HONEST_OFFSET within a seed's stride; no two
+    # evaluations may share an episode seed.
+    for key, limit in (
+        ("episodes", HONEST_OFFSET),
+        ("episodes_last", HONEST_OFFSET),
+        ("episodes_honest", evaluation["seed_stride"] - HONEST_OFFSET),
+    ):
+        if evaluation[key] > limit:
             raise ConfigError(
                 f"{where}: evaluation.{key} is {evaluation[key]}; with seed_stride {evaluation['seed_stride']} it "
-                f"can be at most {half}, so that no two seeds share an episode."
+                f"can be at most {limit}, so that no two evaluations share an episode seed."
             )
 
 

@@ -1,0 +1,66 @@
+# Recheck: from a dataset to a verdict. This file is the table of contents.
+#
+#   dataset -> train -> evaluate -> scores -> statistics -> tables, figures, verdicts -> report
+#
+# Every arrow is one rule file below, one Python module, one folder of results. A run lies at
+#
+#   results/runs/<method>/<task>/<variant>-<digest>/N<steps>/seeds<first>-<last>/
+#
+# where <digest> covers everything that changes the result: a changed value is a new path, and two experiments share
+# a run exactly when it is the same run. All paths: workflow/planning/recheck_planning/paths.py.
+#
+# What is run is decided by one switch, `--config experiment=NAME`: workflow/config/experiments/NAME.yaml.
+
+import sys
+from pathlib import Path
+
+from recheck_planning import experiments, paths
+from recheck_planning import plan as planning
+from recheck_planning.errors import ConfigError
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "workflow/config/config.yaml"
+
+
+try:
+    PLAN = planning.load(config, Path())
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+PYTHON = sys.executable
+MACHINE = PLAN.machine
+
+
+# Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network.
+localrules:
+    all,
+    dataset_list,
+    file_dataset,
+    minari_dataset,
+    scores,
+    statistics,
+    tables,
+    figures,
+    audit,
+    cost,
+
+
+wildcard_constraints:
+    method="[a-z][a-z0-9_]*",
+    task="[A-Za-z0-9_.-]+",
+    variant="[A-Za-z0-9_.]+",
+    digest="[0-9a-f]{8}",
+    train_steps="[0-9]+",
+    sampling="[A-Za-z0-9_.]+-[0-9a-f]{8}",
+    first="[0-9]+",
+    last="[0-9]+",
+
+
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/scores.smk"

@@ -1,0 +1,19 @@
+# Scores: the rows that an experiment asked for, out of its blocks, and the index that says where they lie.
+
+
+rule scores:
+    input:
+        episodes=PLAN.episodes(),
+        configs=PLAN.run_files("config.json"),
+        manifests=PLAN.manifests(),
+    output:
+        index=f"{paths.scores(PLAN.name)}/index.json",
+        tables=expand(f"{paths.RESULTS}/scores/{PLAN.name}/{{table}}.parquet", table=paths.SCORE_TABLES),
+    log:
+        f"{paths.LOGS}/scores/{PLAN.name}.log",
+    params:
+        request=PLAN.request(),
+        folder=subpath(output.index, parent=True),
+    shell:
+        "({PYTHON:q} -m recheck_planning.index --config {CONFIGURATION:q} --output {output.index:q} && "
+        "{PYTHON:q} -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q}) &> {log:q}"
