@@ -20,13 +20,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paper_tables.errors import TablesError
 from paper_tables.intervals import welch_standard_error_and_df
+from paper_tables.readings import SPREAD_KINDS, ReportedReading, readings_of_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,23 +38,6 @@ INCONCLUSIVE = "inconclusive"
 UNINFORMATIVE = "uninformative"
 NOT_COMPARABLE = "not comparable"
 VERDICTS = (REPRODUCED, DIFFERENT_LOWER, DIFFERENT_HIGHER, INCONCLUSIVE, UNINFORMATIVE, NOT_COMPARABLE)
-
-SPREAD_KINDS = {
-    "sd": "sample standard deviation over training seeds",
-    "population_sd": "standard deviation over training seeds with the divisor n",
-    "se": "standard error over training seeds",
-    "se_pooled_episodes": "standard error over all episodes of all seeds",
-    "sd_pooled_episodes": "standard deviation over all episodes of all seeds",
-    "unknown": "the paper does not say",
-    "none": "no spread is printed",
-}
-"""What a printed +/- can mean."""
-
-UNKNOWN_SEEDS = (3, 5, 10)
-"""Numbers of seeds tried where the paper does not say."""
-
-ASSUMED_SD_FACTORS = (1.0, 2.0)
-"""Without a printed spread the paper's standard deviation is tried at these multiples of ours."""
 
 LEVEL = 0.05
 """Of each one-sided test, and of Holm's procedure within a table."""
@@ -120,22 +103,6 @@ class Verdict:
 VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
 
 
-@dataclass(frozen=True)
-class ReportedReading:
-    """One reading of what a paper prints.
-
-    Attributes:
-        seeds: number of training seeds.
-        error_percent: standard error of the reported mean over training seeds, in points; infinite where
-            nothing bounds it.
-        dependent: the error is a multiple of our own spread and brings no information of its own.
-    """
-
-    seeds: int
-    error_percent: float
-    dependent: bool = False
-
-
 # The rule itself, on arrays.
 
 
@@ -158,92 +125,6 @@ def difference_interval(
 
     half = special.stdtrit(df, 1 - LEVEL) * error
     return np.asarray(difference - half), np.asarray(difference + half)
-
-
-# What the paper says, and every way to read it.
-
-
-def readings_of_report(
-    spread_percent: float | None,
-    spread_kind: str,
-    seeds: int | Sequence[int] | None,
-    episodes_per_seed: int | None,
-    our_sd_percent: float,
-) -> tuple[list[ReportedReading], list[str]]:
-    """The grid of readings of a reported spread, and notes on them.
-
-    Args:
-        spread_percent: what stands after the +/-, in points; None where nothing does.
-        spread_kind: one of `SPREAD_KINDS`.
-        seeds: training seeds; several numbers where the paper contradicts itself; None where unknown.
-        episodes_per_seed: evaluation episodes per training seed; needed only for pooled spreads.
-        our_sd_percent: our sample standard deviation over seeds, in points.
-    """
-    notes = []
-    if seeds is None:
-        counts: tuple[int, ...] = UNKNOWN_SEEDS
-        notes.append("The number of the paper's seeds is not stated: 3, 5 and 10 are tried.")
-    else:
-        counts = (int(seeds),) if isinstance(seeds, int | np.integer) else tuple(int(n) for n in seeds)
-    if spread_percent is None or spread_kind == "none":
-        notes.append("The paper prints no spread: 1 and 2 times ours are assumed.")
-        return [
-            ReportedReading(n, factor * our_sd_percent / math.sqrt(n), dependent=True)
-            for n in counts
-            for factor in ASSUMED_SD_FACTORS
-        ], notes
-    if spread_kind == "unknown":
-        notes.append(
-            "The paper does not say what its +/- is: standard deviation and standard error are tried."
-        )
-    readings = []
-    for n in counts:
-        readings += [
-            ReportedReading(n, error)
-            for error in _errors_of_spread(spread_percent, spread_kind, n, episodes_per_seed)
-        ]
-    if spread_kind == "se_pooled_episodes":
-        if episodes_per_seed is None:
-            notes.append(
-                "The +/- is a standard error over episodes and the number of episodes per seed is not "
-                "stated, so nothing bounds the error of the mean."
-            )
-        else:
-            notes.append(
-                "The +/- is a standard error over pooled episodes: the error of the mean lies between it and "
-                f"{math.sqrt(episodes_per_seed):.3g} times it."
-            )
-    if spread_kind == "sd_pooled_episodes":
-        notes.append(
-            "The +/- is a standard deviation over pooled episodes, which only bounds that over seeds."
-        )
-    return readings, notes
-
-
-def _errors_of_spread(spread: float, kind: str, seeds: int, episodes: int | None) -> list[float]:
-    """Possible standard errors of the reported mean for one number of seeds."""
-    as_sd = spread / math.sqrt(seeds)
-    if kind == "sd":
-        return [as_sd]
-    if kind == "population_sd":
-        return [spread / math.sqrt(seeds - 1)] if seeds > 1 else [math.inf]
-    if kind == "se":
-        return [spread]
-    if kind == "unknown":
-        return [as_sd, spread]
-    if kind == "se_pooled_episodes":
-        # Episodes that differ only by chance give the printed value; seeds whose episodes are all
-        # alike give sqrt(episodes) times it.
-        return [spread, math.inf] if episodes is None else _between(spread, spread * math.sqrt(episodes))
-    if kind == "sd_pooled_episodes":
-        lowest = 0.0 if episodes is None else as_sd / math.sqrt(episodes)
-        return [lowest, as_sd] if lowest == 0 else _between(lowest, as_sd)
-    raise TablesError(f"There is no kind of spread '{kind}'; allowed are {', '.join(SPREAD_KINDS)}.")
-
-
-def _between(low: float, high: float) -> list[float]:
-    """Both bounds and three values between them: Welch's interval need not be widest at a bound."""
-    return [float(value) for value in np.linspace(low, high, 5)]
 
 
 # One cell.
@@ -376,7 +257,7 @@ def judge_against_runs(
         our_scores_percent,
         float(reference.mean()),
         float(reference.std(ddof=1)) if several else None,
-        "sd" if several else "none",
+        "standard_deviation_over_seeds" if several else "none",
         len(reference),
         None,
         margin_percent,
@@ -665,139 +546,3 @@ def _whole(value: Any) -> Any:
     if value is None or isinstance(value, list | tuple):
         return value
     return int(value)
-
-
-# The margins.
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Margins fixed beforehand, from `config/margins.yaml`.
-
-    Attributes:
-        default_percent: of a suite that is not listed, in points.
-        suites: suite -> margin in points.
-        uninformative_within_percent: both sides this near to the random policy say nothing.
-        curve_ratio: margin of a ratio of training curves, 0.1 for 10%.
-    """
-
-    default_percent: float
-    suites: dict[str, float]
-    uninformative_within_percent: float
-    curve_ratio: float
-
-    def of_suite(self, suite: str | None) -> float:
-        """The margin of a suite in points; `gym-locomotion` finds `locomotion`."""
-        name = (suite or "").lower()
-        for known, margin in self.suites.items():
-            if name == known or name.endswith(f"-{known}"):
-                return margin
-        return self.default_percent
-
-
-def load_margins(path: Path | None = None) -> Margins:
-    """Read the margins; another file of the same form may be given.
-
-    Raises:
-        TablesError: the file is absent or breaks its schema.
-    """
-    from paper_tables.config import load
-
-    content = load("margins", path)
-    return Margins(
-        default_percent=float(content["default_margin_percent"]),
-        suites={str(name): float(suite["margin_percent"]) for name, suite in content["suites"].items()},
-        uninformative_within_percent=float(content["uninformative_within_percent"]),
-        curve_ratio=float(content["curve_margin_ratio"]),
-    )
-
-
-# Training curves against reference runs.
-
-
-@dataclass(frozen=True)
-class RatioVerdict:
-    """What is known about the ratio of our mean loss to the reference's at one checkpoint.
-
-    Attributes:
-        verdict: `reproduced` if the 90% interval of the ratio lies inside (1 - m, 1 + m), `different (...)` if
-            wholly outside, else `inconclusive`.
-        ratio: our mean over the reference mean.
-        interval_low: lower end of the 90% interval, None where it is unbounded.
-        interval_high: its upper end.
-        margin_ratio: the margin m.
-        note: one sentence, or empty.
-    """
-
-    verdict: str
-    ratio: float | None
-    interval_low: float | None
-    interval_high: float | None
-    margin_ratio: float
-    note: str = ""
-
-
-def judge_ratio(
-    our_values: Sequence[float] | np.ndarray,
-    reference_values: Sequence[float] | np.ndarray,
-    margin_ratio: float = 0.10,
-) -> RatioVerdict:
-    """Compare a loss of our runs with that of reference runs at the same checkpoint, as a ratio of means.
-
-    The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954) with Welch's degrees of
-    freedom taken at each end: the ratios r for which mean(ours) - r mean(reference) is not
-    significantly different from 0. It stays right where the reference mean is uncertain, and is
-    unbounded where that mean may be 0.
-
-    Args:
-        our_values: one value per seed, `[seeds]`.
-        reference_values: `[reference seeds]`.
-        margin_ratio: the margin m, 0.1 for 10%.
-
-    Raises:
-        TablesError: no value on a side, or one that is not finite.
-    """
-    ours, reference = np.asarray(our_values, dtype=float), np.asarray(reference_values, dtype=float)
-    for side in (ours, reference):
-        if side.ndim != 1 or side.size == 0 or not np.isfinite(side).all():
-            raise TablesError("A ratio needs finite values on both sides, at least one seed each.")
-    mean = float(reference.mean())
-    ratio = float(ours.mean()) / mean if mean != 0 else None
-    if min(len(ours), len(reference)) < 2:
-        return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, "One seed on a side.")
-    low, high = _fieller(ours, reference)
-    if low is None or high is None or ratio is None:
-        note = "The reference mean cannot be told from 0: a ratio says nothing."
-        return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, note)
-    return RatioVerdict(verdict_of_interval(low - 1, high - 1, margin_ratio), ratio, low, high, margin_ratio)
-
-
-def _fieller(ours: np.ndarray, reference: np.ndarray) -> tuple[float | None, float | None]:
-    """Ends of the 90% Fieller interval of mean(ours) / mean(reference), None where unbounded."""
-    from scipy import special
-
-    our_mean, mean = float(ours.mean()), float(reference.mean())
-    our_error, error = float(ours.var(ddof=1)) / len(ours), float(reference.var(ddof=1)) / len(reference)
-    ends = []
-    for sign in (-1, 1):
-        end = our_mean / mean if mean else 0.0
-        # The degrees of freedom depend on the end and the end on them: a few rounds settle both.
-        for _ in range(50):
-            _, df = welch_standard_error_and_df(
-                our_error * len(ours), len(ours), end**2 * error * len(reference), len(reference)
-            )
-            quantile = float(special.stdtrit(float(df), 1 - LEVEL))
-            leading = mean**2 - quantile**2 * error
-            if leading <= 0:
-                return None, None
-            # Roots of leading r^2 - 2 our_mean mean r + our_mean^2 - t^2 our_error = 0.
-            root = math.sqrt(
-                max(0.0, (our_mean * mean) ** 2 - leading * (our_mean**2 - quantile**2 * our_error))
-            )
-            moved = (our_mean * mean + sign * root) / leading
-            if abs(moved - end) <= 1e-12 * max(1.0, abs(end)):
-                end = moved
-                break
-            end = moved
-        ends.append(end)
-    return ends[0], ends[1]

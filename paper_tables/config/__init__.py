@@ -6,6 +6,7 @@ YAML files beside their JSON schemas; `load` checks one against the other.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,43 @@ def load(name: str, path: Path | None = None) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TablesError(f"{file} must hold a mapping.")
     return content
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Margins fixed beforehand, from `config/margins.yaml`.
+
+    Attributes:
+        default_percent: of a suite that is not listed, in points.
+        suites: suite -> margin in points.
+        uninformative_within_percent: both sides this near to the random policy say nothing.
+        curve_ratio: margin of a ratio of training curves, 0.1 for 10%.
+    """
+
+    default_percent: float
+    suites: dict[str, float]
+    uninformative_within_percent: float
+    curve_ratio: float
+
+    def of_suite(self, suite: str | None) -> float:
+        """The margin of a suite in points; `gym-locomotion` finds `locomotion`."""
+        name = (suite or "").lower()
+        for known, margin in self.suites.items():
+            if name == known or name.endswith(f"-{known}"):
+                return margin
+        return self.default_percent
+
+
+def load_margins(path: Path | None = None) -> Margins:
+    """Read the margins; another file of the same form may be given.
+
+    Raises:
+        TablesError: the file is absent or breaks its schema.
+    """
+    content = load("margins", path)
+    return Margins(
+        default_percent=float(content["default_margin_percent"]),
+        suites={str(name): float(suite["margin_percent"]) for name, suite in content["suites"].items()},
+        uninformative_within_percent=float(content["uninformative_within_percent"]),
+        curve_ratio=float(content["curve_margin_ratio"]),
+    )
