@@ -1,0 +1,340 @@
+"""Diffusion-QL (Wang et al. 2023, arXiv 2208.06193) and its ablation, diffusion BC.
+
+The policy is a diffusion model trained on the noise loss plus eta times a normalised Q term, whose
+gradient runs through the whole reverse chain. Released code:
+Zhendong-Wang/Diffusion-Policies-for-Offline-RL@d871f5c ("released" below).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from algos.diffusion import noise_loss
+from algos.diffusion_policy import (
+    DiffusionMethod,
+    MishCritic,
+    choose_best,
+    choose_by_softmax,
+    epoch_decay,
+    every,
+    join_candidates,
+    noise_loss_draws,
+)
+from algos.iql import check_choice
+from algos.methods import Batch, MethodError, ProblemSpec, Sampling, TrainingData
+from algos.networks import Adam
+from algos.noise_networks import NoiseMLP, Parameters
+from algos.seeding import Draw, SeedStreams
+
+# --- Losses ---
+
+
+def normalised_q_terms(values: Tensor) -> Tensor:
+    """-mean Q1 / mean |Q2| and the reverse, no gradient through the normaliser (ql_diffusion.py:143-147).
+
+    Args:
+        values: both critics at the policy's actions, ``[K, 2, B]``.
+
+    Returns:
+        ``[K, 2]``.
+    """
+    normaliser = values.abs().mean(dim=2).detach().flip(1)
+    return -values.mean(dim=2) / normaliser
+
+
+def take_by_coin(terms: Tensor, coin: Tensor) -> Tensor:
+    """The first of ``[K, 2]`` where a seed's coin ``[K]`` is 1, the second where it is 0."""
+    return torch.where(coin > 0.5, terms[:, 0], terms[:, 1])
+
+
+# --- Diffusion BC ---
+
+
+class DiffusionBC(DiffusionMethod):
+    """The noise loss alone, one sample per state, no clip, no decay, no average (agents/bc_diffusion.py)."""
+
+    name = "diffusion_bc"
+    format_version = 1
+    LOSSES = ("noise_loss",)
+    HYPERPARAMETERS = {
+        "batch_size": "transitions per update",
+        "actor_learning_rate": "Adam's rate",
+        "hidden_sizes": "widths of the hidden layers",
+        "time_embedding_size": "width of the time embedding",
+        "initialiser": "torch_default (released)",
+        **DiffusionMethod.POLICY_HYPERPARAMETERS,
+    }
+
+    def __init__(
+        self,
+        hyperparameters: Mapping[str, Any],
+        problem: ProblemSpec,
+        num_updates: int,
+        train_steps: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        h = self.hyperparameters
+        self.network = NoiseMLP(
+            problem.observation_dim,
+            problem.action_dim,
+            train_steps,
+            h["hidden_sizes"],
+            h["time_embedding_size"],
+            initialiser=h["initialiser"],
+            device=self.device,
+        )
+        self.actor_group = self.network.new_group(SeedStreams(self.seeds, "initialise"))
+        self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
+
+    # --- Losses, per seed [K] ---
+
+    def noise_loss(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """Squared error of the noise predicted in a noised dataset action (eq. 2)."""
+        noisy = self.diffusion.q_sample(batch.actions, draw["step"], draw["noise"])
+        predicted = self.network(self.actor_group.parameters, noisy, draw["step"], batch.observations)
+        return noise_loss(predicted, draw["noise"], self.hyperparameters["noise_loss_reduction"]).mean(dim=1)
+
+    # --- Update ---
+
+    def draws(self) -> list[Draw]:
+        batch_size = self.hyperparameters["batch_size"]
+        return [
+            Draw("index", "index", (batch_size,)),
+            *noise_loss_draws(batch_size, self.train_steps, self.problem.action_dim),
+        ]
+
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        loss = self.noise_loss(data.batch(draw["index"]), draw)
+        self.actor_group.backward(loss.sum())
+        self.actor_optimiser.step()
+        return (loss.detach(),)
+
+    def groups(self) -> dict[str, Any]:
+        return {**self.policy_groups(), "actor_optimiser": self.actor_optimiser}
+
+    # --- Acting ---
+
+    def policy_groups(self) -> dict[str, Any]:
+        return {"actor": self.actor_group}
+
+    def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        resolved = self.resolve_sampling(sampling)
+        frozen = self.actor_group.frozen
+        return self.sample_candidates(self.network, frozen, observations, resolved, streams).squeeze(2)
+
+
+# --- Diffusion-QL ---
+
+
+class DiffusionQL(DiffusionMethod):
+    """Diffusion-QL with every difference between paper and release as a hyperparameter."""
+
+    name = "diffusion_ql"
+    format_version = 1
+    LOSSES = ("critic_loss", "actor_loss", "noise_loss", "q_term")
+    HYPERPARAMETERS = {
+        "batch_size": "transitions per update",
+        "discount": "gamma",
+        "eta": "weight of the Q term",
+        "max_q_backup": "whether the critic's target takes the best of several next actions",
+        "max_q_backup_actions": "next actions of the max-Q backup",
+        "actor_learning_rate": "Adam's rate, actor",
+        "critic_learning_rate": "Adam's rate, both critics",
+        "lr_decay": "of both rates: released (99.9% left at the end), described (to 0), none",
+        "epoch_updates": "updates per epoch, within which the rates are constant",
+        "released_decay_epochs": "epochs per cosine step of the released decay",
+        "gradient_clip": "largest gradient norm, both critics jointly, the actor apart; null for no clip",
+        "target_rate": "step of the target critic towards the critic, per update",
+        "ema_decay": "of the average actor, whose actions are the critic's next actions",
+        "ema_start": "first update (0-based) in which the average actor moves",
+        "ema_every": "updates between its moves",
+        "hidden_sizes": "widths of the hidden layers of every network",
+        "time_embedding_size": "width of the time embedding",
+        "initialiser": "torch_default (released)",
+        "evaluation_actor": "online (released) or ema",
+        **DiffusionMethod.POLICY_HYPERPARAMETERS,
+        **DiffusionMethod.CANDIDATE_HYPERPARAMETERS,
+    }
+    EXTRACTIONS = ("softmax", "argmax")
+
+    def __init__(
+        self,
+        hyperparameters: Mapping[str, Any],
+        problem: ProblemSpec,
+        num_updates: int,
+        train_steps: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        h = self.hyperparameters
+        check_choice("lr_decay", h["lr_decay"], ("released", "described", "none"))
+        check_choice("evaluation_actor", h["evaluation_actor"], ("online", "ema"))
+        if h["max_q_backup"] and h["max_q_backup_actions"] < 1:
+            raise MethodError(
+                f"hyperparameter max_q_backup_actions is {h['max_q_backup_actions']}; "
+                "allowed are integers from 1"
+            )
+        streams = SeedStreams(self.seeds, "initialise")
+        self.network = NoiseMLP(
+            problem.observation_dim,
+            problem.action_dim,
+            train_steps,
+            h["hidden_sizes"],
+            h["time_embedding_size"],
+            initialiser=h["initialiser"],
+            device=self.device,
+        )
+        self.actor_group = self.network.new_group(streams)
+        self.average_group = self.actor_group.twin()
+        self.critic = MishCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
+        self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
+        self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])
+        self.sampler = self.diffusion.sampler("ddpm", ddpm_form=h["ddpm_form"])
+        self.next_actions = h["max_q_backup_actions"] if h["max_q_backup"] else 1
+
+    # --- Losses, per seed [K] ---
+
+    def sample(
+        self, parameters: Parameters, observations: Tensor, noises: Tensor, repeats: int = 1
+    ) -> Tensor:
+        """Actions of the full reverse chain, ``[K, B * repeats, a]``, with gradient where `parameters` have.
+
+        Args:
+            noises: ``[K, N, B * repeats, a]``.
+        """
+        predict = self.network.chain(parameters, observations, self.sampler.times, repeats)
+        return self.sampler(predict, noises.transpose(0, 1))
+
+    @torch.no_grad()
+    def critic_target(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """y = r + gamma m min_j Q'_j(s', a'), a' of the average actor, ``[K, B]`` (eq. 4).
+
+        With max-Q backup the maximum over several a' is taken per critic, then the minimum.
+        """
+        next_actions = self.sample(
+            self.average_group.frozen, batch.next_observations, draw["next_noise"], self.next_actions
+        )
+        num_seeds, batch_size = batch.rewards.shape
+        candidates = next_actions.view(num_seeds, batch_size, self.next_actions, -1)
+        inputs = join_candidates(batch.next_observations, candidates)
+        values = self.critic(self.critic.target_group.frozen, inputs)
+        values = values.view(num_seeds, 2, batch_size, self.next_actions).amax(dim=3)
+        return batch.rewards + self.hyperparameters["discount"] * batch.continues * values.amin(dim=1)
+
+    def critic_loss(self, batch: Batch, target: Tensor) -> Tensor:
+        """Sum of both critics' mean squared errors (eq. 4)."""
+        values = self.critic(self.critic.group.parameters, batch.state_actions)
+        return (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
+
+    def noise_loss(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """Squared error of the noise predicted in a noised dataset action (eq. 2)."""
+        noisy = self.diffusion.q_sample(batch.actions, draw["step"], draw["noise"])
+        predicted = self.network(self.actor_group.parameters, noisy, draw["step"], batch.observations)
+        return noise_loss(predicted, draw["noise"], self.hyperparameters["noise_loss_reduction"]).mean(dim=1)
+
+    def q_term(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """The normalised Q of new actions (eq. 3); the gradient runs through all N steps.
+
+        The critic's weights get no gradient, its input does.
+        """
+        actions = self.sample(self.actor_group.parameters, batch.observations, draw["chain_noise"])
+        inputs = torch.cat([batch.observations, actions], dim=-1)
+        values = self.critic(self.critic.group.frozen, inputs)
+        return take_by_coin(normalised_q_terms(values), draw["coin"])
+
+    # --- Update ---
+
+    def draws(self) -> list[Draw]:
+        batch_size, a, n = self.hyperparameters["batch_size"], self.problem.action_dim, self.train_steps
+        return [
+            Draw("index", "index", (batch_size,)),
+            *noise_loss_draws(batch_size, n, a),
+            Draw("coin", "bernoulli", ()),
+            Draw("next_noise", "normal", (self.sampler.num_noises, batch_size * self.next_actions, a)),
+            Draw("chain_noise", "normal", (self.sampler.num_noises, batch_size, a)),
+        ]
+
+    def schedules(self, update: int) -> dict[str, float]:
+        h = self.hyperparameters
+        return {
+            name: epoch_decay(
+                h[name],
+                h["lr_decay"],
+                update,
+                self.num_updates,
+                h["epoch_updates"],
+                h["released_decay_epochs"],
+            )
+            for name in ("actor_learning_rate", "critic_learning_rate")
+        }
+
+    def phase(self, update: int) -> Hashable:
+        """Whether the average actor moves (ql_diffusion.py:100-103, 156-157)."""
+        return every(update, self.hyperparameters["ema_every"], self.hyperparameters["ema_start"])
+
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """Released ql_diffusion.py:110-164: critic, actor with the new critic, averages."""
+        h = self.hyperparameters
+        batch = data.batch(draw["index"])
+
+        # --- Critic ---
+        critic_loss = self.critic_loss(batch, self.critic_target(batch, draw))
+        self.critic.group.backward(critic_loss.sum())
+        if h["gradient_clip"]:
+            self.critic.group.clip_gradient(h["gradient_clip"])
+        self.critic_optimiser.step(draw["critic_learning_rate"])
+
+        # --- Actor ---
+        noise_loss = self.noise_loss(batch, draw)
+        q_term = self.q_term(batch, draw)
+        actor_loss = noise_loss + h["eta"] * q_term
+        self.actor_group.backward(actor_loss.sum())
+        if h["gradient_clip"]:
+            self.actor_group.clip_gradient(h["gradient_clip"])
+        self.actor_optimiser.step(draw["actor_learning_rate"])
+
+        # --- Averages ---
+        if phase:
+            self.average_group.move_towards(self.actor_group, 1.0 - h["ema_decay"])
+        self.critic.target_group.move_towards(self.critic.group, h["target_rate"])
+        return critic_loss.detach(), actor_loss.detach(), noise_loss.detach(), q_term.detach()
+
+    def groups(self) -> dict[str, Any]:
+        return {
+            "actor": self.actor_group,
+            "average_actor": self.average_group,
+            "critic": self.critic.group,
+            "target_critic": self.critic.target_group,
+            "actor_optimiser": self.actor_optimiser,
+            "critic_optimiser": self.critic_optimiser,
+        }
+
+    # --- Acting ---
+
+    def policy_groups(self) -> dict[str, Any]:
+        online = self.hyperparameters["evaluation_actor"] == "online"
+        actor = self.actor_group if online else self.average_group
+        return {"actor": actor, "target_critic": self.critic.target_group}
+
+    @torch.no_grad()
+    def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        """One of many candidates, by softmax of the minimum target Q (ql_diffusion.py:187-194)."""
+        resolved = self.resolve_sampling(sampling)
+        parameters = self.policy_groups()["actor"].frozen
+        actions = self.sample_candidates(self.network, parameters, observations, resolved, streams)
+        if actions.shape[2] == 1:
+            return actions.squeeze(2)
+        inputs = join_candidates(observations, actions)
+        values = self.critic(self.critic.target_group.frozen, inputs).amin(dim=1).view(actions.shape[:3])
+        if resolved.extraction == "argmax":
+            return choose_best(actions, values)
+        assert resolved.candidate_temperature is not None
+        uniform = streams.uniform(actions.shape[1], 1)
+        return choose_by_softmax(actions, values, resolved.candidate_temperature, uniform)
