@@ -103,9 +103,10 @@ class AntMaze(gymnasium.Wrapper):
             raise DatasetError(
                 f"The adapter antmaze's goal_cell {options['goal_cell']} is a wall or outside."
             )
-        self.maze_env: Any = self.env.unwrapped
+        unwrapped: Any = self.env.unwrapped
+        self.maze_env = unwrapped
         self._use_d4rl_physics()
-        grid: Any = self.maze_env.maze
+        grid = self.maze_env.maze
         # Where Gymnasium-Robotics puts D4RL's origin, the centre of the start cell.
         self.origin = grid.cell_rowcol_to_xy(self._mirrored(np.array(self.START_CELL)))
         self.run_goal = self._draw_goal(np.random.default_rng(goal_seed))
@@ -180,8 +181,9 @@ class Maze2d(gymnasium.Wrapper):
 
     def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], goal_seed: int) -> None:
         super().__init__(make(environment_id, continuing_task=True, reset_target=False))
-        self.maze_env: Any = self.env.unwrapped
-        maze: Any = self.maze_env.maze
+        unwrapped: Any = self.env.unwrapped
+        self.maze_env = unwrapped
+        maze = self.maze_env.maze
         self.center = np.array([maze.x_map_center, maze.y_map_center])
         self.goal = _cell(options["goal_cell"], "maze2d").astype(np.float64)
         free = [(i, j) for i, row in enumerate(maze.maze_map) for j, cell in enumerate(row) if cell != 1]
@@ -222,6 +224,47 @@ class Maze2d(gymnasium.Wrapper):
         data = self.maze_env.data
         velocity = np.array([-data.qvel[1], data.qvel[0]])
         return np.concatenate([self.to_d4rl(data.qpos[:2]), velocity]).astype(np.float32)
+
+
+class PointMaze(gymnasium.Wrapper):
+    """PointMaze-v3 with its own coordinates and the task of maze2d: one goal, in the centre of its cell.
+
+    4 numbers, position and velocity; the point starts in any free cell; reward 1 within 0.5 of the goal; no
+    episode ends before the horizon. Made for what algos.recollect's planner collects.
+    """
+
+    GOAL_RADIUS = 0.5
+
+    def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], goal_seed: int) -> None:
+        super().__init__(make(environment_id, continuing_task=True, reset_target=False))
+        unwrapped: Any = self.env.unwrapped
+        self.maze_env = unwrapped
+        maze = self.maze_env.maze
+        cell = _cell(options["goal_cell"], "pointmaze")
+        free = [(i, j) for i, row in enumerate(maze.maze_map) for j, kind in enumerate(row) if kind != 1]
+        if tuple(cell) not in free:
+            raise DatasetError(
+                f"The adapter pointmaze's goal_cell {options['goal_cell']} is a wall or outside."
+            )
+        self.start_cells = np.array(free)
+        self.goal = maze.cell_rowcol_to_xy(cell)
+        self.observation_space = _box(4)
+
+    def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        seed = arguments.get("seed")
+        if seed is not None:
+            gymnasium.Env.reset(self.maze_env, seed=seed)  # the start cell is drawn before the rest
+        cell = self.start_cells[self.maze_env.np_random.integers(len(self.start_cells))]
+        observation, info = self.env.reset(seed=seed, options={"reset_cell": cell})
+        self.maze_env.goal = self.goal.copy()
+        self.maze_env.update_target_site_pos()
+        return observation["observation"].astype(np.float32), {**info, "goal": self.goal.copy()}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        observation, _, _, truncated, info = self.env.step(action)
+        reached = bool(np.linalg.norm(observation["observation"][:2] - self.goal) <= self.GOAL_RADIUS)
+        flat = observation["observation"].astype(np.float32)
+        return flat, float(reached), False, truncated, {**info, "success": reached}
 
 
 class Kitchen(gymnasium.Wrapper):
@@ -299,8 +342,8 @@ class Adroit(gymnasium.Wrapper):
     """D4RL's door, hammer and relocate on Gymnasium-Robotics' version 1: the reward's first term.
 
     D4RL takes 0.1 times the distance from the palm to the handle, hammer or ball from the reward
-    (door_v0.py, hammer_v0.py, relocate_v0.py); Gymnasium-Robotics 1.2.1 and later add it in version 1 of these
-    environments, which rewards keeping away. The stored rewards of human demonstrations have D4RL's sign.
+    (door_v0.py, hammer_v0.py, relocate_v0.py); Gymnasium-Robotics 1.2.1 and later add it in version 1 of
+    these environments, which rewards keeping away. Human demonstrations have D4RL's sign.
     """
 
     def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], goal_seed: int) -> None:
@@ -339,6 +382,7 @@ ADAPTERS: dict[str, tuple[Callable[..., gymnasium.Env], tuple[str, ...]]] = {
     "kitchen": (Kitchen, ("tasks",)),
     "maze2d": (Maze2d, ("goal_cell",)),
     "pen": (Pen, ()),
+    "pointmaze": (PointMaze, ("goal_cell",)),
 }
 
 

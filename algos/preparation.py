@@ -164,8 +164,8 @@ def clip_to_bounds(
     outside_rows = np.flatnonzero((np.abs(actions) > np.float32(limit) * np.float32(1 + 1e-6)).any(axis=1))
     if len(outside_rows):
         raise DatasetError(
-            f"{where} holds actions outside [-{limit:g}, {limit:g}] in {len(outside_rows)} rows, the first in "
-            f"row {int(outside_rows[0])} (largest {float(np.abs(actions).max()):g}); "
+            f"{where} holds actions outside [-{limit:g}, {limit:g}] in {len(outside_rows)} rows, "
+            f"the first in row {int(outside_rows[0])} (largest {float(np.abs(actions).max()):g}); "
             "where this is right for a task, its action_clip in tasks.csv says so."
         )
     return rows, 0
