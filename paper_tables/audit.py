@@ -395,7 +395,8 @@ def sub_task_for_the_group(claims: list[Claim]) -> Iterator[Finding]:
                         f"{document[0]}, {document[1]} ({equal[0]['method']}, {equal[0]['task']})",
                         _value(equal[0]),
                         f"{_value(claim)} is given for {claim['task']} but is {equal[0]['task']} alone; "
-                        f"the mean of the {len(rows)} sub-tasks there is {_number(mean, claim['decimals'] + 1)}.",
+                        f"the mean of the {len(rows)} sub-tasks there is "
+                        f"{_number(mean, claim['decimals'] + 1)}.",
                         read_in=_read_in(claim, equal[0]),
                     )
 
@@ -730,8 +731,12 @@ RULES: tuple[Callable[[list[Claim]], Iterator[Finding]], ...] = (
 
 def _claims(reported: pd.DataFrame) -> list[Claim]:
     """Rows as dictionaries, missing values as None."""
-    plain = reported.astype("object").where(reported.notna(), None)
-    return [{str(column): value for column, value in row.items()} for row in plain.to_dict("records")]
+    columns = {str(name): values.tolist() for name, values in reported.items()}
+    absent = {str(name): values.isna().tolist() for name, values in reported.items()}
+    return [
+        {name: None if absent[name][row] else values[row] for name, values in columns.items()}
+        for row in range(len(reported))
+    ]
 
 
 def audit(reported: pd.DataFrame, suites: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -744,7 +749,7 @@ def audit(reported: pd.DataFrame, suites: pd.DataFrame | None = None) -> pd.Data
     Returns:
         Rows of the schema ``findings``, the gravest first, in an order that depends on the numbers alone.
     """
-    claims = _claims(reported)
+    claims = sorted(_claims(reported), key=lambda claim: [str(value) for value in claim.values()])
     findings = [finding for rule in RULES for finding in rule(claims)]
     findings += out_of_range(claims, reported_numbers.read_suites() if suites is None else suites)
     columns = table_schema.columns("findings")

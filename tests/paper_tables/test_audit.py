@@ -1,0 +1,364 @@
+"""The audit: it finds what is known to be wrong and what is planted, and is quiet on clean tables."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paper_tables import audit, reported_numbers, table_schema
+
+RANGES = {"gym-locomotion": (-5.0, 130.0), "antmaze": (0.0, 100.0), "kitchen": (0.0, 100.0)}
+
+
+@pytest.fixture(scope="module")
+def suites() -> pd.DataFrame:
+    return reported_numbers.read_suites()
+
+
+@pytest.fixture(scope="module")
+def real_findings() -> pd.DataFrame:
+    return audit.audit(reported_numbers.read_all())
+
+
+def clean_tables(rng: np.random.Generator) -> pd.DataFrame:
+    """Two papers without an error: totals from printed rows, exact copies, stated rules and spreads.
+
+    Paper `a` prints its own two methods under two rules, with totals and averages, and sub-tasks with their
+    mean. Paper `b` prints its own, copies of `a`'s (rounded to its own decimals) and a rerun.
+    """
+    rows: list[dict[str, object]] = []
+    suite = str(rng.choice(list(RANGES)))
+    low, high = RANGES[suite]
+    decimals = int(rng.integers(0, 3))
+    num_rows = int(rng.integers(5, 10))
+    tasks = [f"{suite}-{letter}-v2" for letter in "abcdefghi"[:num_rows]]
+
+    def add(
+        document: str, table: str, method: str, task: str, score: float, places: int, **other: object
+    ) -> None:
+        row = {
+            "document": document,
+            "document_kind": "paper",
+            "paper": document,
+            "arxiv": None,
+            "table": table,
+            "method": method,
+            "method_key": method.lower(),
+            "origin": "own",
+            "copied_from": None,
+            "reported_by": document,
+            "suite": suite,
+            "task": task,
+            "aggregate": "cell",
+            "group": None,
+            "num_rows": None,
+            "score_percent": round(score, places),
+            "decimals": places,
+            "spread_percent": round(float(rng.uniform(0.1, 9)), 1),
+            "spread_kind": "standard_deviation_over_seeds",
+            "num_seeds": 5,
+            "seeds_stated": "5",
+            "episodes_per_seed": 10,
+            "selection": "last",
+            "selection_stated": "final",
+            "selection_inferred": False,
+            "source": f"{document} {table}",
+            "confidence": "seen",
+            "note": None,
+        }
+        rows.append(row | other)
+
+    scores = {method: rng.uniform(low, high - 20, num_rows) for method in ("Alpha", "Beta", "Gamma")}
+    for method in ("Alpha", "Beta"):
+        printed = [round(score, decimals) for score in scores[method]]
+        for task, score in zip(tasks, printed, strict=True):
+            add("a", "Table 1", method, task, score, decimals)
+            add(
+                "a", "Table 5", method, task, score + abs(rng.normal(0, 5)), decimals, selection="best_online"
+            )
+        total = sum(printed)
+        extra = {"aggregate": "total", "num_rows": num_rows, "spread_percent": None, "spread_kind": "none"}
+        add("a", "Table 1", method, f"TOTAL({num_rows})", total, decimals, **extra)
+        add(
+            "a",
+            "Table 1",
+            method,
+            "AVERAGE",
+            total / num_rows,
+            decimals,
+            **(extra | {"aggregate": "average"}),
+        )
+        subtasks = [round(score, decimals) for score in rng.uniform(low, high - 20, 5)]
+        for number, score in enumerate(subtasks):
+            add("a", "Table 2", method, f"maze-task{number}-v0", score, decimals, group="maze")
+        extra = {"aggregate": "group_mean", "num_rows": 5, "group": "maze"}
+        add("a", "Table 2", method, "maze MEAN(5)", sum(subtasks) / 5, decimals, **extra)
+    coarser = int(rng.integers(0, decimals + 1))
+    for task, alpha, gamma in zip(tasks, scores["Alpha"], scores["Gamma"], strict=True):
+        copied = {"origin": "copied", "copied_from": "a", "spread_percent": None, "spread_kind": "none"}
+        add("b", "Table 1", "Alpha", task, round(alpha, decimals), coarser, **copied)
+        add("b", "Table 1", "Beta", task, rng.uniform(low, high), coarser, origin="rerun")
+        add("b", "Table 1", "Gamma", task, gamma, coarser)
+    return pd.DataFrame(rows)
+
+
+def test_clean_tables_fulfil_the_schema():
+    rng = np.random.default_rng(11)
+    for _ in range(5):
+        table_schema.check(clean_tables(rng), "reported", "clean table")
+
+
+def test_no_false_alarm_on_a_thousand_clean_tables(suites):
+    rng = np.random.default_rng(7)
+    for number in range(1000):
+        findings = audit.audit(clean_tables(rng), suites)
+        assert findings.empty, f"table {number}: {findings.iloc[0].to_dict()}"
+
+
+# --- Planted errors ---
+
+
+def _where(rows: pd.DataFrame, /, **wanted: object) -> pd.Index:
+    mask = pd.Series(True, index=rows.index)
+    for column, value in wanted.items():
+        mask &= rows[column] == value
+    return rows.index[mask]
+
+
+def _append(table: pd.DataFrame, rows: list[dict[str, object]]) -> None:
+    for row in rows:
+        table.loc[len(table)] = pd.Series(row, dtype="object")
+
+
+def plant_impossible_total(table: pd.DataFrame) -> None:
+    table.loc[_where(table, method="Alpha", aggregate="total"), "score_percent"] += 40
+
+
+def plant_impossible_average(table: pd.DataFrame) -> None:
+    table.loc[_where(table, method="Alpha", aggregate="average"), "score_percent"] += 4
+
+
+def plant_unrounded_total(table: pd.DataFrame) -> None:
+    last_digit = 10.0 ** -float(table["decimals"].max())
+    table.loc[_where(table, method="Alpha", aggregate="total"), "score_percent"] += 2 * last_digit
+
+
+def plant_group_mean(table: pd.DataFrame) -> None:
+    sub_task = table.loc[_where(table, method="Alpha", task="maze-task3-v0")[0], "score_percent"]
+    row = table.loc[_where(table, method="Alpha", aggregate="group_mean")].iloc[0].copy()
+    row["score_percent"], row["document"], row["origin"], row["spread_kind"] = sub_task, "c", "copied", "none"
+    row["spread_percent"] = None
+    _append(table, [row.to_dict()])
+
+
+def plant_wrong_copy(table: pd.DataFrame) -> None:
+    table.loc[_where(table, document="b", method="Alpha")[1], "score_percent"] += 7
+
+
+def plant_printed_twice(table: pd.DataFrame) -> None:
+    row = table.loc[_where(table, document="b", method="Gamma")[0]].copy()
+    row["score_percent"] += 3
+    _append(table, [row.to_dict()])
+
+
+def plant_repeated_column(table: pd.DataFrame) -> None:
+    of = {"document": "b", "table": "Table 1"}
+    alpha = table.loc[_where(table, method="Alpha", **of), "score_percent"].to_numpy()
+    table.loc[_where(table, method="Gamma", **of), "score_percent"] = alpha
+
+
+def plant_best_below(table: pd.DataFrame) -> None:
+    index = _where(table, document="a", table="Table 5", method="Beta")[2]
+    task = table.loc[index, "task"]
+    usual = table.loc[
+        _where(table, document="a", table="Table 1", method="Beta", task=task)[0], "score_percent"
+    ]
+    table.loc[index, "score_percent"] = usual - 5
+
+
+def plant_other_version(table: pd.DataFrame) -> None:
+    rows = _where(table, document="b", method="Alpha")
+    table.loc[rows, "task"] = table.loc[rows, "task"].str.replace("-v2", "-v1")
+
+
+def plant_two_versions_in_a_table(table: pd.DataFrame) -> None:
+    row = table.loc[_where(table, document="b", method="Gamma")[0]].copy()
+    row["task"] = row["task"].replace("-v2", "-v1")
+    row["score_percent"] += 3
+    _append(table, [row.to_dict()])
+
+
+def plant_other_version_elsewhere(table: pd.DataFrame) -> None:
+    rows = table.loc[_where(table, document="b", method="Gamma")].copy()
+    rows["document"], rows["task"] = "c", rows["task"].str.replace("-v2", "-v0")
+    rows["method"], rows["method_key"] = "Delta", "delta"
+    _append(table, rows.to_dict("records"))
+
+
+def plant_two_rules_in_a_table(table: pd.DataFrame) -> None:
+    table.loc[_where(table, document="b", method="Gamma"), "selection"] = "best_online"
+
+
+def plant_unstated_rule(table: pd.DataFrame) -> None:
+    rows = _where(table, document="a", table="Table 5", method="Alpha")
+    table.loc[rows, "selection_inferred"] = True
+
+
+def plant_variant_for_the_method(table: pd.DataFrame) -> None:
+    variant = table.loc[_where(table, document="a", table="Table 1", method="Alpha", aggregate="cell")].copy()
+    variant["method"], variant["method_key"] = "Alpha-1", "alpha_1"
+    variant["score_percent"] += np.linspace(11, 12, len(variant)).round(0)
+    rows = _where(table, document="b", method="Alpha")
+    table.loc[rows, "score_percent"] = variant["score_percent"].to_numpy()
+    table.loc[rows, "decimals"] = variant["decimals"].to_numpy()
+    _append(table, variant.to_dict("records"))
+
+
+def plant_unknown_spread(table: pd.DataFrame) -> None:
+    table.loc[_where(table, document="b", method="Gamma"), "spread_kind"] = "unknown"
+
+
+def plant_other_spread(table: pd.DataFrame) -> None:
+    rows = table["spread_percent"].notna() & (table["document"] == "b")
+    table.loc[rows, "spread_kind"] = "standard_error_of_pooled_episodes"
+
+
+def plant_no_spread(table: pd.DataFrame) -> None:
+    rows = _where(table, document="b", method="Gamma")
+    table.loc[rows, "spread_percent"], table.loc[rows, "spread_kind"] = None, "none"
+
+
+def plant_two_numbers_of_seeds(table: pd.DataFrame) -> None:
+    rows = _where(table, document="b", method="Gamma")
+    table.loc[rows, "num_seeds"], table.loc[rows, "seeds_stated"] = pd.NA, "5/6"
+
+
+def plant_above_the_maximum(table: pd.DataFrame) -> None:
+    rows = _where(table, document="b", method="Gamma")
+    table.loc[rows, "suite"] = "antmaze"
+    table.loc[rows[0], "score_percent"] = 100.5
+
+
+def plant_unusual_score(table: pd.DataFrame) -> None:
+    rows = _where(table, document="b", method="Gamma")
+    table.loc[rows, "suite"] = "gym-locomotion"
+    table.loc[rows[0], "score_percent"] = 161
+
+
+def plant_from_memory(table: pd.DataFrame) -> None:
+    table.loc[_where(table, document="b", method="Gamma")[:2], "confidence"] = "from_memory"
+
+
+PLANTED: list[tuple[Callable[[pd.DataFrame], None], str, str]] = [
+    (plant_impossible_total, "totals", "impossible"),
+    (plant_impossible_average, "totals", "impossible"),
+    (plant_unrounded_total, "totals", "not_the_sum_of_the_printed_rows"),
+    (plant_group_mean, "sub_task_for_the_group", "contradiction"),
+    (plant_wrong_copy, "reported_differently", "contradiction"),
+    (plant_wrong_copy, "copy_is_not_the_original", "contradiction"),
+    (plant_printed_twice, "reported_differently", "contradiction"),
+    (plant_repeated_column, "columns_that_repeat", "contradiction"),
+    (plant_best_below, "best_below_its_average", "impossible"),
+    (plant_other_version, "versions_mixed", "contradiction"),
+    (plant_two_versions_in_a_table, "versions_mixed", "contradiction"),
+    (plant_other_version_elsewhere, "versions_differ", "remark"),
+    (plant_two_rules_in_a_table, "selections_mixed", "contradiction"),
+    (plant_unstated_rule, "selections_mixed", "contradiction"),
+    (plant_variant_for_the_method, "value_of_another_column", "contradiction"),
+    (plant_unknown_spread, "spread_unknown", "doubt"),
+    (plant_other_spread, "spreads_differ", "remark"),
+    (plant_no_spread, "spread_absent", "remark"),
+    (plant_two_numbers_of_seeds, "seeds_unclear", "doubt"),
+    (plant_above_the_maximum, "out_of_range", "impossible"),
+    (plant_unusual_score, "out_of_range", "doubt"),
+    (plant_from_memory, "unverified", "doubt"),
+]
+
+
+@pytest.mark.parametrize(
+    ("plant", "rule", "grade"), PLANTED, ids=lambda value: getattr(value, "__name__", value)
+)
+def test_every_planted_kind_of_error_is_found(plant, rule, grade, suites):
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        table = clean_tables(rng).astype("object")
+        plant(table)
+        findings = audit.audit(table_schema.check(table, "reported", "planted"), suites)
+        assert ((findings["rule"] == rule) & (findings["grade"] == grade)).any(), findings.to_dict("records")
+
+
+def test_every_rule_has_a_planted_error():
+    planted = {rule for _, rule, _ in PLANTED}
+    by_function = {rule.__name__ for rule in audit.RULES} - {"spreads"}
+    assert planted == by_function | {"spread_unknown", "spreads_differ", "spread_absent", "out_of_range"}
+
+
+def test_the_two_grades_of_a_total():
+    """Nine rows with one decimal: up to 9 x 0.05 + 0.05 can be rounding (here 0.2), 0.6 cannot."""
+    iql = reported_numbers.read_document("iql")
+    total = (iql["method"] == "IQL") & (iql["task"] == "TOTAL(9)")
+    assert list(iql.loc[total, "score_percent"]) == [692.4]
+    for printed, grade in ((692.6, None), (692.4, "not_the_sum_of_the_printed_rows"), (693.2, "impossible")):
+        iql.loc[total, "score_percent"] = printed
+        findings = audit.shows(audit.audit(iql), {"rule": "totals", "method": "IQL"})
+        assert list(findings["grade"]) == ([grade] if grade else [])
+
+
+# --- The real data ---
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"),
+    [
+        pytest.param(entry["number"], wanted, id=f"{entry['number']}-{wanted['rule']}-{position}")
+        for entry in audit.read_known_errors()
+        for position, wanted in enumerate(entry.get("findings", []))
+    ],
+)
+def test_known_errors_that_the_data_can_show_are_found(number, wanted, real_findings):
+    assert len(audit.shows(real_findings, wanted)) >= 1
+
+
+def test_every_finding_names_both_sources_both_values_and_the_rule(real_findings):
+    table_schema.check(real_findings, "findings", "audit")
+    for column in ("rule", "source", "value", "other_source", "other_value", "explanation"):
+        assert (real_findings[column].str.len() > 0).all()
+
+
+def test_unverified_numbers_are_all_shown(real_findings):
+    shown = real_findings[real_findings["rule"] == "unverified"]
+    assert shown["explanation"].str.extract(r"^(\d+)")[0].astype(int).sum() == 101
+
+
+def test_the_findings_do_not_depend_on_the_order_of_the_rows(real_findings):
+    shuffled = reported_numbers.read_all().sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(audit.audit(shuffled), real_findings)
+
+
+def test_known_errors_are_numbered_and_documented():
+    entries = audit.read_known_errors()
+    assert [entry["number"] for entry in entries] == list(range(1, 25))
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    for line in audit.known_errors_table(entries):
+        assert line in page
+
+
+def test_the_command_writes_the_same_bytes_twice_without_torch(tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from paper_tables import audit\n"
+        "sys.exit(audit.main(['--output', sys.argv[1]]))\n"
+    )
+    for name in ("first", "second"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "findings" in done.stdout
+    for file in ("audit.csv", "audit.md"):
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+    table_schema.read_csv(tmp_path / "first" / "audit.csv", "findings")
