@@ -107,7 +107,14 @@ class LocalEpisodes:
     """All episodes in this process."""
 
     def __init__(self, task: Mapping[str, Any], count: int) -> None:
-        self.batch = envs.make_vector(task["environment_id"], task.get("adapter"), task.get("horizon"), count)
+        self.batch = envs.make_vector(
+            task["environment_id"],
+            task.get("adapter"),
+            task.get("horizon"),
+            count,
+            observation_dim=task["observation_dim"],
+            action_dim=task["action_dim"],
+        )
 
     def reset(self, seeds: list[int]) -> np.ndarray:
         return self.batch.reset(seeds)

@@ -8,6 +8,7 @@ because a failed job's outputs are deleted; it is removed when the run has its r
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -51,9 +52,16 @@ def save_tensors(
 ) -> None:
     """Write a safetensors file whose bytes depend on its content alone, aside and moved."""
     with written_aside(path) as temporary:
-        save_file(
-            {name: tensors[name].contiguous() for name in sorted(tensors)}, temporary, dict(metadata or {})
-        )
+        ordered = {name: tensors[name].contiguous() for name in sorted(tensors)}
+        save_file(ordered, temporary, dict(metadata or {}))
+        temporary.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner can read
+
+
+@functools.cache
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def save_json(path: Path, document: Any) -> None:

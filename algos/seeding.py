@@ -89,7 +89,7 @@ class SeedStreams:
     def set_state(self, state: Tensor) -> None:
         """Continue from `state` of `get_state`; streams of another device kind do not fit."""
         for generator, row in zip(self.generators, state):
-            generator.set_state(row.contiguous())
+            generator.set_state(row.clone())  # a view's offset into its storage would be ignored
 
 
 class ChunkedDraws:
