@@ -50,13 +50,25 @@ def widths(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def environments(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Every environment id of tasks.csv, with the first row that names it."""
-    found: dict[str, Mapping[str, Any]] = {}
+def environments(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every environment id of tasks.csv, with the first row that names it.
+
+    Where that row has no reference scores, those of the environment's family (the id without its version) are taken.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for row in rows.values():
         environment = row.get("environment_id")
-        if environment:
-            found.setdefault(environment, row)
+        if environment and environment not in found:
+            found[environment] = dict(row)
+    for environment, row in found.items():
+        if row.get("reference_min_score") is not None:
+            continue
+        for other in rows.values():
+            same = str(other.get("environment_id") or "").rsplit("-v", 1)[0] == environment.rsplit("-v", 1)[0]
+            if same and other.get("reference_min_score") is not None:
+                row["reference_min_score"] = other["reference_min_score"]
+                row["reference_max_score"] = other["reference_max_score"]
+                break
     return found
 
 
@@ -150,5 +162,5 @@ def resolve(
     entry["tasks"] = [name]
     content = {**content, "grid": [entry]}
     schema.check(content, root, "experiment", "experiment=own")
-    row = tasks.own_row(name, dataset, settings.get("sha256"), like, reference)
+    row = tasks.own_row(name, dataset, is_url(dataset), settings.get("sha256"), like, reference)
     return content, {**rows, name: row}
