@@ -158,6 +158,8 @@ class DiffusionQL(DiffusionMethod):
         "time_embedding_size": "width of the time embedding",
         "initialiser": "torch_default (released)",
         "evaluation_actor": "online (released) or ema",
+        "offline_top_k": "rank of the noise loss that the offline selection takes, 0 for the least; training "
+        "does not look at it",
         **DiffusionMethod.POLICY_HYPERPARAMETERS,
         **DiffusionMethod.CANDIDATE_HYPERPARAMETERS,
     }

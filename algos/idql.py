@@ -34,7 +34,7 @@ VALUE_LOSSES = ("expectile", "quantile", "exponential")
 
 
 def quantile_loss(difference: Tensor, quantile: float) -> Tensor:
-    """Pinball loss, elementwise: |quantile - 1(u < 0)| |u| (section 4.2)."""
+    """Pinball loss, elementwise: |quantile - 1(u < 0)| |u|."""
     weight = torch.where(difference > 0, quantile, 1.0 - quantile)
     return weight * difference.abs()
 
@@ -57,7 +57,7 @@ def exponential_loss(difference: Tensor, alpha: float, clip: float) -> Tensor:
 
 
 def implicit_weights(advantage: Tensor, value_loss: str, parameter: float, form: str = "paper") -> Tensor:
-    """|f'(u)| / |u|, the weight of an action under the policy that V implies (theorem 4.1, eq. 10).
+    """|f'(u)| / |u|, the weight of an action under the policy that V implies.
 
     Args:
         advantage: u = Q - V, any shape; candidates along the last axis.
@@ -138,7 +138,7 @@ class IDQL(DiffusionMethod):
         "quantile": "tau of the quantile loss, in [0.5, 1)",
         "exponential_alpha": "alpha of the exponential loss, above 0",
         "exponential_clip": "largest exponential in its gradient",
-        "critic_loss": "of both Q's squared errors: sum or mean (released)",
+        "critic_loss": "sum: of both Q's squared errors; half_sum: their mean (released)",
         "value_layer_norm": "released: layer norm on V's input",
         "target_rate": "step of the target critic towards the critic, per update",
         "actor_target_rate": "step of the target score network, which samples, per actor update",
@@ -176,7 +176,7 @@ class IDQL(DiffusionMethod):
         super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
         h = self.hyperparameters
         check_choice("value_loss", h["value_loss"], VALUE_LOSSES)
-        check_choice("critic_loss", h["critic_loss"], ("sum", "mean"))
+        check_choice("critic_loss", h["critic_loss"], ("sum", "half_sum"))
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
         check_choice("optimiser", h["optimiser"], ("adam", "adamw"))
         check_choice("activation", h["activation"], ("swish", "mish"))
@@ -222,7 +222,7 @@ class IDQL(DiffusionMethod):
         return None
 
     def noise_loss(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
-        """Squared error of the noise predicted in a noised dataset action, unweighted (eq. 11).
+        """Squared error of the noise predicted in a noised dataset action, unweighted.
 
         Args:
             draw: of one actor update, names without suffix.
@@ -234,7 +234,7 @@ class IDQL(DiffusionMethod):
         return losses.mean(dim=1) if weights is None else (weights * losses).mean(dim=1)
 
     def value_loss(self, batch: Batch, target_q: Tensor) -> Tensor:
-        """f(Q - V) with the target critic (eq. 6; expectile, quantile or exponential)."""
+        """f(Q - V) with the target critic (expectile, quantile or exponential)."""
         h = self.hyperparameters
         value = self.critic.value(self.critic.value_group.parameters, batch.observations)
         difference = target_q - value
@@ -245,11 +245,11 @@ class IDQL(DiffusionMethod):
         return exponential_loss(difference, h["exponential_alpha"], h["exponential_clip"]).mean(dim=1)
 
     def critic_loss(self, batch: Batch, next_value: Tensor) -> Tensor:
-        """Squared Bellman error of both Q towards r + gamma m V(s') (eq. 3)."""
+        """Squared Bellman error of both Q towards r + gamma m V(s')."""
         target = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
         values = self.critic.critics(self.critic.critic_group.parameters, batch.state_actions)
         loss = (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
-        return loss * 0.5 if self.hyperparameters["critic_loss"] == "mean" else loss
+        return loss * 0.5 if self.hyperparameters["critic_loss"] == "half_sum" else loss
 
     # --- Update ---
 
@@ -334,7 +334,7 @@ class IDQL(DiffusionMethod):
 
     @torch.no_grad()
     def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
-        """Candidates of the target score network; one of them by `extraction` (algorithm 2)."""
+        """Candidates of the target score network; one of them by `extraction`."""
         resolved = self.resolve_sampling(sampling)
         actions = self.sample_candidates(
             self.network, self.target_actor_group.frozen, observations, resolved, streams
