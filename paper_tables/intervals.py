@@ -99,7 +99,7 @@ def satterthwaite_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
         scores: `[seeds, tasks]`, at least 2 seeds.
         level: of confidence.
     """
-    from scipy import stats
+    from scipy import special
 
     matrix = check_matrix(scores, least_seeds=2)
     num_seeds, num_tasks = matrix.shape
@@ -107,7 +107,7 @@ def satterthwaite_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
     variances = matrix.var(axis=0, ddof=1) / num_seeds / num_tasks**2
     total = float(variances.sum())
     df = satterthwaite_df(matrix)
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(total)
+    half = float(special.stdtrit(df, 0.5 + level / 2)) * math.sqrt(total)
     return Interval(centre - half, centre + half, df)
 
 
@@ -251,7 +251,7 @@ def small_sample_interval(
         metric: name out of `METRICS`.
         level: of confidence.
     """
-    from scipy import stats
+    from scipy import special
 
     if metric == "mean":
         return satterthwaite_interval(scores, level)
@@ -259,7 +259,7 @@ def small_sample_interval(
     num_seeds = matrix.shape[0]
     df = satterthwaite_df(matrix)
     error = float(np.std(distribution)) * math.sqrt(num_seeds / (num_seeds - 1))
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * error
+    half = float(special.stdtrit(df, 0.5 + level / 2)) * error
     return Interval(estimate - half, estimate + half, df)
 
 
@@ -293,8 +293,8 @@ def improvement_bootstrap(
     rng = np.random.default_rng(seed)
     total = np.zeros(replicates)
     for task in range(first.shape[1]):
-        counts = _multiplicities(rng, first.shape[0], replicates)
-        other_counts = _multiplicities(rng, second.shape[0], replicates)
+        counts = multiplicities(rng, first.shape[0], replicates)
+        other_counts = multiplicities(rng, second.shape[0], replicates)
         total += ((counts @ wins[task]) * other_counts).sum(axis=1)
     return total / (first.shape[1] * first.shape[0] * second.shape[0])
 
@@ -305,9 +305,12 @@ def pairwise_wins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (np.sign(difference) + 1) / 2
 
 
-def _multiplicities(rng: np.random.Generator, num_seeds: int, replicates: int) -> np.ndarray:
+def multiplicities(rng: np.random.Generator, num_seeds: int, replicates: int) -> np.ndarray:
     """How often each seed is drawn, `[replicates, seeds]`."""
-    return rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=replicates).astype(float)
+    picked = rng.integers(0, num_seeds, size=(replicates, num_seeds))
+    picked += num_seeds * np.arange(replicates)[:, None]
+    counts = np.bincount(picked.ravel(), minlength=replicates * num_seeds)
+    return counts.reshape(replicates, num_seeds).astype(float)
 
 
 # What the intervals are worth.

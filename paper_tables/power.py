@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import special, stats
@@ -19,7 +20,7 @@ from paper_tables.intervals import welch_standard_error_and_df
 LARGEST_NUMBER_OF_SEEDS = 100
 WANTED_CHANCE = 0.80
 ONE_SIDED_LEVEL = 0.05
-_NODES = 400
+_NODES = 200
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class SeedsNeeded:
     text: str
 
 
-def _variance_nodes(sd: float, num_seeds: int, known: bool) -> np.ndarray:
-    """Equal-probability nodes of the sample variance of `num_seeds` normal scores, `[nodes]`."""
-    if known or sd == 0:
-        return np.array([sd**2])
+@cache
+def _unit_variance_nodes(num_seeds: int) -> np.ndarray:
+    """Equal-probability nodes of the sample variance of standard normal scores, `[nodes]`."""
     probabilities = (np.arange(_NODES) + 0.5) / _NODES
-    return sd**2 * stats.chi2.ppf(probabilities, num_seeds - 1) / (num_seeds - 1)
+    return stats.chi2.ppf(probabilities, num_seeds - 1) / (num_seeds - 1)
+
+
+def _variance_nodes(sd: float, num_seeds: int, known: bool) -> np.ndarray:
+    """Nodes of the sample variance of `num_seeds` normal scores, or the variance itself, `[nodes]`."""
+    return np.array([sd**2]) if known or sd == 0 else sd**2 * _unit_variance_nodes(num_seeds)
 
 
 def chance_of_reproduced(

@@ -37,8 +37,8 @@ from paper_tables.errors import TablesError
 LEVEL = 0.95
 PROFILE_REPLICATES = 2000
 COVERAGE_SEEDS = (3, 5, 10)
-COVERAGE_STUDIES = 600
-COVERAGE_REPLICATES = 400
+COVERAGE_STUDIES = 400
+COVERAGE_REPLICATES = 300
 LAST_CHECKPOINTS = 5
 DECIMALS = 4
 
@@ -104,8 +104,7 @@ def performance_profile(
     above = (matrix.T[:, :, None] > thresholds).astype(float)
     total = np.zeros((replicates, len(thresholds)))
     for task in range(num_tasks):
-        drawn = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=replicates)
-        total += drawn @ above[task]
+        total += intervals.multiplicities(rng, num_seeds, replicates) @ above[task]
     total /= num_seeds * num_tasks
     low, high = np.quantile(total, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return pd.DataFrame({"threshold_percent": thresholds, "share": share, "low": low, "high": high})

@@ -106,15 +106,27 @@ VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
 # The rule itself, on arrays.
 
 
+_CLAIMS = {0: INCONCLUSIVE, 1: REPRODUCED, 2: DIFFERENT_HIGHER, -2: DIFFERENT_LOWER}
+
+
+def claims_of_intervals(
+    low: np.ndarray | float, high: np.ndarray | float, margin_percent: np.ndarray | float
+) -> np.ndarray:
+    """The rule: 1 `reproduced`, 2 `different (higher)`, -2 `different (lower)`, 0 `inconclusive`.
+
+    Args:
+        low: lower ends of 90% intervals of the difference, in points; arguments broadcast.
+        high: their upper ends.
+        margin_percent: the margin M.
+    """
+    low, high, margin = np.asarray(low), np.asarray(high), np.asarray(margin_percent)
+    inside = (-margin < low) & (high < margin)
+    return np.where(inside, 1, np.where(low > margin, 2, np.where(high < -margin, -2, 0)))
+
+
 def verdict_of_interval(low: float, high: float, margin_percent: float) -> str:
     """`reproduced`, `different (...)` or `inconclusive` for a 90% interval of the difference, in points."""
-    if -margin_percent < low and high < margin_percent:
-        return REPRODUCED
-    if low > margin_percent:
-        return DIFFERENT_HIGHER
-    if high < -margin_percent:
-        return DIFFERENT_LOWER
-    return INCONCLUSIVE
+    return _CLAIMS[int(claims_of_intervals(low, high, margin_percent))]
 
 
 def difference_interval(
@@ -342,11 +354,11 @@ def _judge_difference(
             low, high, p_reproduced, p_different = -math.inf, math.inf, 1.0, 1.0
             verdicts.add(INCONCLUSIVE)
             continue
-        error, df = _error_and_df(our_sd, our_seeds, reading)
+        error, df = error_and_df(our_sd, our_seeds, reading, reading.error_percent)
         point_low, point_high = (float(end) for end in difference_interval(difference, error, df))
         verdicts.add(verdict_of_interval(point_low, point_high, margin))
         low, high = min(low, point_low), max(high, point_high)
-        reproduced, different = _p_values(difference, error, df, margin)
+        reproduced, different = _p_values(difference, float(error), float(df), margin)
         p_reproduced, p_different = max(p_reproduced, reproduced), max(p_different, different)
         needed.append(
             seeds_needed(
@@ -384,13 +396,22 @@ def _judge_difference(
     )
 
 
-def _error_and_df(our_sd: float, our_seeds: int, reading: ReportedReading) -> tuple[float, float]:
-    """Standard error of the difference and its degrees of freedom for one reading."""
-    error, df = welch_standard_error_and_df(
-        our_sd**2, our_seeds, reading.error_percent**2 * reading.seeds, reading.seeds
+def error_and_df(
+    our_sd: np.ndarray | float, our_seeds: int, reading: ReportedReading, error: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error of the difference and its degrees of freedom for one reading.
+
+    Args:
+        our_sd: our sample standard deviation over seeds, in points; broadcasts with `error`.
+        our_seeds: our number of seeds.
+        reading: gives the paper's number of seeds.
+        error: standard error of the reported mean under this reading, in points.
+    """
+    total, df = welch_standard_error_and_df(
+        np.square(our_sd), our_seeds, np.square(error) * reading.seeds, reading.seeds
     )
     # An assumed spread is a multiple of ours: it adds no degrees of freedom to our n - 1.
-    return float(error), min(float(df), our_seeds - 1) if reading.dependent else float(df)
+    return total, np.minimum(df, our_seeds - 1) if reading.dependent else df
 
 
 def _p_values(difference: float, error: float, df: float, margin: float) -> tuple[float, float]:
