@@ -46,7 +46,7 @@ def read_d4rl_hdf5(
     import h5py
 
     path = Path(path)
-    _check_signature(path)
+    check_signature(path)
     try:
         with h5py.File(path, "r") as file:
             rows = _read(file, path)
@@ -60,7 +60,8 @@ def read_d4rl_hdf5(
     return rows
 
 
-def _check_signature(path: Path) -> None:
+def check_signature(path: Path) -> None:
+    """Refuse a file that does not begin like HDF5, saying what it is instead. Raises DatasetError."""
     try:
         with path.open("rb") as file:
             start = file.read(512)

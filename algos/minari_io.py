@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def export(
 def episode_slices(episodes: np.ndarray) -> list[tuple[int, int]]:
     """(first row, row after the last) of each episode; episodes [n] is non-decreasing."""
     starts = np.concatenate([[0], np.flatnonzero(np.diff(episodes)) + 1, [len(episodes)]])
-    return [(int(start), int(stop)) for start, stop in zip(starts[:-1], starts[1:])]
+    return [(int(start), int(stop)) for start, stop in pairwise(starts)]
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
         if actions.ndim != 2 or len(actions) != steps or len(observations) != steps + 1:
             raise DatasetError(
                 f"{where} holds {len(observations)} observations and {len(actions)} actions of shape "
-                f"{list(actions.shape[1:])} for {steps} rewards; {steps + 1} and {steps} flat ones are expected."
+                f"{list(actions.shape[1:])} for {steps} rewards; {steps + 1} and {steps} are expected."
             )
         observations = finite_float32(observations, "observations", where)
         rewards = finite_float32(rewards, "rewards", where)
