@@ -196,6 +196,12 @@ def _covered(variants: Mapping[str, Any], chain: list[str]) -> set[str]:
     return names
 
 
+def covered(method: Method) -> set[str]:
+    """The tasks that the method's first variant has values of its own for."""
+    where = f"{FOLDER}/{method.name}.yaml"
+    return _covered(method.variants, list(lineage(method.variants, method.default_variant, where)))
+
+
 def _layers(variant: Mapping[str, Any], task: str) -> Iterator[Mapping[str, Any]]:
     yield variant.get("common", {})
     for suite in variant.get("suites", {}).values():
@@ -219,6 +225,11 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
     if method.diffusion:
         if train_steps < 1:
             raise ConfigError(f"{where}: train_steps is {train_steps}; it has to be at least 1.")
+        calls = values.get("sampling_steps")
+        if calls is not None and calls > train_steps:
+            raise ConfigError(
+                f"{where}: sampling_steps is {calls} with train_steps {train_steps}; allowed are 1 to {train_steps}."
+            )
         if values.get("schedule") == "linear_scaled" and train_steps <= 20:
             raise ConfigError(
                 f"{where}: schedule is 'linear_scaled' with train_steps {train_steps}; it needs more than 20 "

@@ -109,8 +109,8 @@ def _environment(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, A
             )
         raise ConfigError(f"experiment=own needs env=, the environment that {dataset} belongs to; {allowed}.")
     if environment not in known:
-        offered = fitting or list(known)
-        raise ConfigError(f"There is no environment '{environment}'; known are {schema.listed(offered)}.")
+        allowed = f"those that fit the file are {schema.listed(fitting)}" if fitting else f"known are {schema.listed(known)}"
+        raise ConfigError(f"There is no environment '{environment}'; {allowed}.")
     row = known[environment]
     expected = (row.get("observation_dim"), row.get("action_dim"))
     if found is not None and None not in expected and found != expected:
@@ -145,18 +145,20 @@ def resolve(
         entry["seeds"] = _seeds(settings["seeds"])
     if "num_updates" in settings:
         entry["num_updates"] = int(settings["num_updates"])
+    covered = set(rows)
     for method in entry["methods"]:
-        hyperparameters.read(root, method)
+        covered &= hyperparameters.covered(hyperparameters.read(root, method))
 
     like = settings.get("hyperparameters_like") or experiments.reference_task(root, environment)
     if like is None:
         raise ConfigError(
             f"experiment=own with env={environment} needs hyperparameters_like=, the task whose hyperparameters are "
-            f"taken; known are {schema.listed(sorted(rows))}."
+            f"taken; {schema.listed(entry['methods'])} have them for {schema.listed(sorted(covered))}."
         )
     if like not in rows:
         raise ConfigError(
-            f"hyperparameters_like={like} is no task; known are {schema.listed(sorted(rows))}."
+            f"hyperparameters_like={like} is no task; {schema.listed(entry['methods'])} have values for "
+            f"{schema.listed(sorted(covered))}."
         )
     name = task_name(dataset)
     entry["tasks"] = [name]

@@ -104,7 +104,9 @@ class Plan:
         """A task's row, as JSON for the dataset command."""
         if task not in self.rows:
             raise ConfigError(f"There is no task '{task}'; known are {schema.listed(sorted(self.rows))}.")
-        return json.dumps(dict(self.rows[task]), sort_keys=True)
+        row = dict(self.rows[task])
+        row["path"] = tasks.local_file(row, self.settings.get("data_folder"))
+        return json.dumps(row, sort_keys=True)
 
     def request(self) -> str:
         """What the scores depend on besides their inputs: the seeds asked for, in each block or not."""

@@ -88,6 +88,8 @@ def sentence(error: Any, where: str) -> str:
     value, rule = error.instance, error.validator_value
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     match error.validator:
+        case "multipleOf" if rule == 1:
+            return f"{subject} is {value}; it has to be a whole number."
         case "enum":
             return f"{subject} is {value!r}; allowed are {listed(rule)}."
         case "const":
