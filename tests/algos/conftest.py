@@ -111,3 +111,78 @@ def run_config():
         }
 
     return make
+
+
+# --- Methods against plain, unstacked ones (test_iql_reference, test_diffusion_ql, test_idql, test_edp) ---
+
+
+@pytest.fixture
+def small_data():
+    """Fifty transitions of a task with 4 observations and 2 actions."""
+    from algos.methods import TrainingData
+
+    generator = np.random.default_rng(3)
+    return TrainingData(
+        observations=generator.standard_normal((50, 4)).astype(np.float32),
+        actions=np.tanh(generator.standard_normal((50, 2))).astype(np.float32),
+        rewards=3.0 * generator.standard_normal(50).astype(np.float32),
+        next_observations=generator.standard_normal((50, 4)).astype(np.float32),
+        terminals=(np.arange(50) % 7 == 0).astype(np.uint8),
+    )
+
+
+@pytest.fixture
+def replay():
+    """A function that trains a method and returns what each update was given and returned.
+
+    The list holds, per update, the draws ``[K, ...]``, the schedules as floats and the losses.
+    """
+    from algos.seeding import ChunkedDraws, SeedStreams
+
+    def run(method, data, num_updates):
+        draws = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
+        draws.fill(0)
+        record = []
+        for update in range(num_updates):
+            draw = {name: tensor.clone() for name, tensor in draws.at(update).items()}
+            rates = method.schedules(update)
+            given = {**draw, **{name: torch.tensor(rate) for name, rate in rates.items()}}
+            losses = method.update(data, given, method.phase(update))
+            record.append((draw, rates, dict(zip(method.LOSSES, losses))))
+        return record
+
+    return run
+
+
+@pytest.fixture
+def plain_network():
+    """A function that copies one network of a group into ordinary torch layers, in float64."""
+
+    def build(group, row, names, activation):
+        layers = []
+        for name in names:
+            weight = group.frozen[f"{name}.weight"][row].double()
+            layer = torch.nn.Linear(*weight.shape, dtype=torch.float64)
+            layer.weight.data.copy_(weight.T)
+            layer.bias.data.copy_(group.frozen[f"{name}.bias"][row])
+            layers += [layer, activation()]
+        return torch.nn.Sequential(*layers[:-1])
+
+    return build
+
+
+@pytest.fixture
+def assert_same_network():
+    """A function that holds a plain network against one network of a group."""
+
+    def check(plain, group, row, names, tolerance):
+        linears = [layer for layer in plain if isinstance(layer, torch.nn.Linear)]
+        assert len(linears) == len(names)
+        for layer, name in zip(linears, names):
+            for plain_tensor, ours in (
+                (layer.weight.detach().T, group.frozen[f"{name}.weight"][row]),
+                (layer.bias.detach(), group.frozen[f"{name}.bias"][row]),
+            ):
+                np.testing.assert_allclose(ours.numpy(), plain_tensor.numpy(), rtol=0, atol=tolerance)
+
+    return check
