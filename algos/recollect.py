@@ -174,11 +174,12 @@ class Policy:
 
     def act(self, observations: np.ndarray, noise: np.ndarray | None) -> np.ndarray:
         """Actions [E, a] in [-1, 1] for observations [E, d]; `noise` [E, a] is normal, None is the mode."""
-        hidden = observations
+        # One product per row: a row's bits must not depend on how many others stand beside it.
+        hidden = observations[:, np.newaxis, :]
         for weight, bias in self.layers[:-1]:
             hidden = np.maximum(hidden @ weight + bias, 0.0)
         weight, bias = self.layers[-1]
-        mean, log_std = np.split(hidden @ weight + bias, 2, axis=-1)
+        mean, log_std = np.split((hidden @ weight + bias)[:, 0], 2, axis=-1)
         if noise is not None:
             mean = mean + np.exp(np.clip(log_std, *LOG_STD_BOUNDS)) * noise
         return np.tanh(mean)
@@ -213,7 +214,8 @@ def _play_policy(
     """The first `size` rows of the episodes 0, 1, 2, ... of one part.
 
     Episodes are played side by side, each with its own seed and its own noise, and are put together in
-    the order of their numbers, so that no more than the last one is cut.
+    the order of their numbers: no more than the last one is cut, and the rows do not depend on how many
+    environments there are.
     """
     policy = load_policy(part.behavior, spec.folder)
     environments = [

@@ -1,6 +1,6 @@
 """Trains the behaviour policies that workflow/behaviors/ ships (soft actor-critic, one CPU core).
 
-    python workflow/scripts/train_behaviors.py train --environment Hopper-v4 --work <folder> [--updates 1000000]
+    python workflow/scripts/train_behaviors.py train --environment Hopper-v4 --work <folder>
 
 Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905: the version with a learned temperature) with two
 critics that carry layer normalisation (Ball et al. 2023, arXiv 2302.02948), one update per environment step.
@@ -28,7 +28,9 @@ LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
 Params = dict[str, torch.Tensor]
 
 
-def linear(inputs: int, outputs: int, stack: int | None, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def linear(
+    inputs: int, outputs: int, stack: int | None, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights [stack?, inputs, outputs] and zero biases, uniform with PyTorch's default bound."""
     shape = (inputs, outputs) if stack is None else (stack, inputs, outputs)
     bias = (outputs,) if stack is None else (stack, 1, outputs)
@@ -60,14 +62,20 @@ def actor_head(params: Params, observations: torch.Tensor) -> tuple[torch.Tensor
     return mean, log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
 
 
-def actor_sample(params: Params, observations: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def actor_sample(
+    params: Params, observations: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Actions [B, a] in (-1, 1) and their log-probability [B] (SAC, appendix C)."""
     mean, log_std = actor_head(params, observations)
     noise = torch.randn(mean.shape, generator=generator)
     raw = mean + log_std.exp() * noise
     actions = torch.tanh(raw)
-    log_prob = (-0.5 * noise * noise - log_std - 0.9189385332046727
-                - 2.0 * (0.6931471805599453 - raw - torch.nn.functional.softplus(-2.0 * raw))).sum(-1)
+    log_prob = (
+        -0.5 * noise * noise
+        - log_std
+        - 0.9189385332046727
+        - 2.0 * (0.6931471805599453 - raw - torch.nn.functional.softplus(-2.0 * raw))
+    ).sum(-1)
     return actions, log_prob
 
 
@@ -93,7 +101,9 @@ class Replay:
         self.size = min(self.size + 1, self.capacity)
 
 
-def evaluate(env: gymnasium.Env, actor: Params, episodes: int, seed: int, stochastic: bool = True) -> list[float]:
+def evaluate(
+    env: gymnasium.Env, actor: Params, episodes: int, seed: int, stochastic: bool = True
+) -> list[float]:
     params = {key: value.detach().numpy() for key, value in actor.items()}
     rng = np.random.default_rng(seed)
     returns = []
@@ -101,19 +111,25 @@ def evaluate(env: gymnasium.Env, actor: Params, episodes: int, seed: int, stocha
         observation, _ = env.reset(seed=seed + episode)
         total, done = 0.0, False
         while not done:
-            observation, reward, terminated, truncated, _ = env.step(act(params, observation, rng, stochastic))
+            observation, reward, terminated, truncated, _ = env.step(
+                act(params, observation, rng, stochastic)
+            )
             total += float(reward)
             done = terminated or truncated
         returns.append(total)
     return returns
 
 
-def act(params: dict[str, np.ndarray], observation: np.ndarray, rng: np.random.Generator, stochastic: bool) -> np.ndarray:
+def act(
+    params: dict[str, np.ndarray], observation: np.ndarray, rng: np.random.Generator, stochastic: bool
+) -> np.ndarray:
     hidden = np.maximum(observation.astype(np.float32) @ params["w0"] + params["b0"], 0)
     hidden = np.maximum(hidden @ params["w1"] + params["b1"], 0)
     mean, log_std = np.split(hidden @ params["w2"] + params["b2"], 2)
     if stochastic:
-        mean = mean + np.exp(np.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)) * rng.standard_normal(len(mean), dtype=np.float32)
+        mean = mean + np.exp(np.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)) * rng.standard_normal(
+            len(mean), dtype=np.float32
+        )
     return np.tanh(mean)
 
 
@@ -122,7 +138,11 @@ def train(options: argparse.Namespace) -> None:
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
     settings = {key: value for key, value in vars(options).items() if key not in ("run", "command", "work")}
-    settings["versions"] = {"gymnasium": gymnasium.__version__, "mujoco": version("mujoco"), "torch": torch.__version__}
+    settings["versions"] = {
+        "gymnasium": gymnasium.__version__,
+        "mujoco": version("mujoco"),
+        "torch": torch.__version__,
+    }
     (work / "settings.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
     env, probe = make_environment(options.environment), make_environment(options.environment)
     d, a = env.observation_space.shape[0], env.action_space.shape[0]
@@ -183,7 +203,9 @@ def train(options: argparse.Namespace) -> None:
             with torch.no_grad():
                 next_actions, next_log_prob = actor_sample(actor, after, generator)
                 next_value = critic_values(target, torch.cat([after, next_actions], -1)).min(0).values
-                y = batch[:, -2] + options.discount * (1 - batch[:, -1]) * (next_value - alpha * next_log_prob)
+                y = batch[:, -2] + options.discount * (1 - batch[:, -1]) * (
+                    next_value - alpha * next_log_prob
+                )
             loss = 0.5 * ((critic_values(critic, before) - y) ** 2).sum(0).mean()
             for tensor, gradient in zip(critic_list, torch.autograd.grad(loss, critic_list)):
                 tensor.grad = gradient
@@ -205,23 +227,34 @@ def train(options: argparse.Namespace) -> None:
             returns = evaluate(probe, actor, options.episodes, 10_000_000 + step)
             mean_returns = evaluate(probe, actor, 2, 20_000_000 + step, stochastic=False)
             line = {
-                "step": step, "wall_seconds": round(wall, 1), "return_mean": round(float(np.mean(returns)), 1),
-                "return_std": round(float(np.std(returns)), 1), "mean_action_return": round(float(np.mean(mean_returns)), 1),
+                "step": step,
+                "wall_seconds": round(wall, 1),
+                "return_mean": round(float(np.mean(returns)), 1),
+                "return_std": round(float(np.std(returns)), 1),
+                "mean_action_return": round(float(np.mean(mean_returns)), 1),
                 "alpha": round(float(log_alpha.detach().exp()), 4),
             }
-            save_file({k: v.detach().clone() for k, v in actor.items()}, work / f"snapshot-{step:08d}.safetensors")
+            save_file(
+                {k: v.detach().clone() for k, v in actor.items()}, work / f"snapshot-{step:08d}.safetensors"
+            )
             with open(work / "progress.jsonl", "a") as stream:
                 stream.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
         if step % options.state_every == 0:
             partial = state_file.with_suffix(".tmp")
-            torch.save({
-                "actor": {k: v.detach() for k, v in actor.items()}, "critic": {k: v.detach() for k, v in critic.items()},
-                "target": target, "log_alpha": log_alpha.detach(), "step": step,
-                "wall_seconds": wall_before + time.perf_counter() - start,
-                **{name + "_adam": optimiser.state_dict() for name, optimiser in optimisers.items()},
-                "rows": replay.rows[: replay.size],
-            }, partial)
+            torch.save(
+                {
+                    "actor": {k: v.detach() for k, v in actor.items()},
+                    "critic": {k: v.detach() for k, v in critic.items()},
+                    "target": target,
+                    "log_alpha": log_alpha.detach(),
+                    "step": step,
+                    "wall_seconds": wall_before + time.perf_counter() - start,
+                    **{name + "_adam": optimiser.state_dict() for name, optimiser in optimisers.items()},
+                    "rows": replay.rows[: replay.size],
+                },
+                partial,
+            )
             os.replace(partial, state_file)
 
 
@@ -234,9 +267,14 @@ def publish(options: argparse.Namespace) -> None:
     env = make_environment(environment)
     stochastic = evaluate(env, snapshot, options.episodes, 30_000_000)
     mode = evaluate(env, snapshot, options.episodes, 40_000_000, stochastic=False)
+    options.folder.mkdir(parents=True, exist_ok=True)
     name = f"{environment.split('-')[0].lower()}-{options.step // 1000:04d}k"
     save_file(
-        {f"layers.{i}.{long}": snapshot[f"{short}{i}"] for i in range(3) for short, long in (("w", "weight"), ("b", "bias"))},
+        {
+            f"layers.{i}.{long}": snapshot[f"{short}{i}"]
+            for i in range(3)
+            for short, long in (("w", "weight"), ("b", "bias"))
+        },
         options.folder / f"{name}.safetensors",
     )
     content = {
@@ -251,10 +289,15 @@ def publish(options: argparse.Namespace) -> None:
         "settings": {key: value for key, value in settings.items() if key != "versions"},
         "versions": settings["versions"],
         "num_episodes": options.episodes,
-        "return_stochastic": {"mean": round(float(np.mean(stochastic)), 1), "std": round(float(np.std(stochastic)), 1)},
+        "return_stochastic": {
+            "mean": round(float(np.mean(stochastic)), 1),
+            "std": round(float(np.std(stochastic)), 1),
+        },
         "return_mode": {"mean": round(float(np.mean(mode)), 1), "std": round(float(np.std(mode)), 1)},
     }
-    (options.folder / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (options.folder / f"{name}.json").write_text(
+        json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     print(name, content["return_stochastic"], content["return_mode"])
 
 
@@ -265,7 +308,9 @@ def make_environment(environment: str) -> gymnasium.Env:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="train one environment's actor, or go on where it stopped")
     training.add_argument("--environment", required=True, help="Gymnasium id, such as Hopper-v4")
@@ -278,7 +323,9 @@ def main() -> int:
     training.add_argument("--learning-rate", type=float, default=7e-4)
     training.add_argument("--discount", type=float, default=0.99)
     training.add_argument("--polyak", type=float, default=0.005)
-    training.add_argument("--entropy-scale", type=float, default=1.0, help="target entropy is minus this times a")
+    training.add_argument(
+        "--entropy-scale", type=float, default=1.0, help="target entropy is minus this times a"
+    )
     training.add_argument("--actor-every", type=int, default=2, help="critic updates per actor update")
     training.add_argument("--random-steps", type=int, default=5_000, help="uniform actions at the beginning")
     training.add_argument("--capacity", type=int, default=1_000_000, help="transitions kept")
