@@ -57,7 +57,8 @@ def export(
         return gymnasium.spaces.Box(-bound, bound, shape=(width,), dtype=np.float32)
 
     bound = max(1.0, float(np.abs(arrays["actions"]).max()))
-    folder = root / dataset_id(task.task) / "data"
+    # Minari joins a relative path to itself.
+    folder = (root / dataset_id(task.task) / "data").absolute()
     folder.mkdir(parents=True)
     storage = MinariStorage.new(
         folder,
@@ -123,7 +124,7 @@ def find(root: Path, minari_id: str) -> Path:
 @contextmanager
 def _datasets_path(root: Path) -> Iterator[None]:
     before = os.environ.get("MINARI_DATASETS_PATH")
-    os.environ["MINARI_DATASETS_PATH"] = str(root)
+    os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())
     try:
         yield
     finally:
