@@ -653,7 +653,7 @@ def spreads(claims: list[Claim]) -> Iterator[Finding]:
 
 def seeds_unclear(claims: list[Claim]) -> Iterator[Finding]:
     """A number of training seeds that the document states in two ways or only as episodes."""
-    unclear = (claim for claim in claims if claim["seeds_stated"] and claim["num_seeds"] is None)
+    unclear = (claim for claim in claims if claim["seeds_stated"] and not str(claim["num_seeds"]).isdigit())
     for key, group in sorted(_by(unclear, "document", "table", "seeds_stated").items()):
         yield _finding(
             "seeds_unclear",

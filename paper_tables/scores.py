@@ -46,7 +46,7 @@ The selection rules, all from one run:
     what the flag would have picked.
 
 The offline rules exist for runs that log ``noise_loss``; ``offline_top_k`` is read from the run's
-hyperparameters (``offline_top_k``, else ``top_k``, else 0).
+hyperparameters (``offline_top_k``, else 0).
 """
 
 from __future__ import annotations
@@ -182,14 +182,6 @@ def _read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _first(mapping: dict[str, Any], *names: str) -> Any:
-    """The first of several spellings that a JSON file has; None where it has none."""
-    for name in names:
-        if mapping.get(name) is not None:
-            return mapping[name]
-    return None
-
-
 def _text(value: Any) -> str | None:
     if value is None:
         return None
@@ -279,18 +271,16 @@ def _block_losses(block: Block, config: dict[str, Any]) -> pd.DataFrame:
 def _provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFrame) -> dict[str, Any]:
     """The provenance columns of a block's scores."""
     record = _read_json(block.run_dir / "provenance.json")
-    versions = record.get("versions", {}) if isinstance(record.get("versions"), dict) else {}
-    git = record.get("git", {}) if isinstance(record.get("git"), dict) else {}
-    dirty = _first(record, "git_dirty", "dirty")
+    versions, git = record.get("versions") or {}, record.get("git") or {}
     return {
         "environment_id": _text(episodes["environment_id"].iloc[0]) if "environment_id" in episodes else None,
         "environment_standing": manifest.get("environment_standing"),
         "hyperparameters_like": _text(manifest.get("hyperparameters_like")),
         "content_sha256": _text(manifest.get("content_sha256")),
-        "git_commit": _text(_first(record, "git_commit", "commit") or git.get("commit")),
-        "git_dirty": git.get("dirty") if dirty is None else dirty,
-        "device": _text(_first(record, "devices", "device", "device_model")),
-        "torch_version": _text(_first(record, "torch_version", "torch") or versions.get("torch")),
+        "git_commit": _text(git.get("commit")),
+        "git_dirty": git.get("dirty"),
+        "device": _text(record.get("devices")),
+        "torch_version": _text(versions.get("torch")),
         "gymnasium_version": _text(episodes["gymnasium_version"].iloc[0])
         if "gymnasium_version" in episodes
         else None,
@@ -377,7 +367,7 @@ def _block_scores(
 ) -> pd.DataFrame:
     manifest = _read_json(block.dataset_manifest)
     hyperparameters = config.get("hyperparameters", {})
-    top_k = _first(hyperparameters, "offline_top_k", "top_k") or 0
+    top_k = hyperparameters.get("offline_top_k", 0)
     fixed = {
         **{column: config[column] for column in RUN_COLUMNS},
         "sampling": str(episodes["sampling"].iloc[0]),
@@ -420,10 +410,10 @@ def _block_cost(block: Block, config: dict[str, Any], sampling: str) -> pd.DataF
         **{column: config[column] for column in RUN_COLUMNS},
         "sampling": sampling,
         "seeds": f"{seeds[0]}-{seeds[-1]}",
-        "device": _text(_first(record, "devices", "device", "device_model")),
+        "device": _text(record.get("devices")),
         "num_updates": num_updates,
         "seconds_per_update": None if seconds is None or not num_updates else seconds / num_updates,
-        "peak_memory_bytes": _first(record, "peak_memory_bytes"),
+        "peak_memory_bytes": record.get("peak_memory_bytes"),
         "num_seeds": len(seeds),
         "train_wall_seconds": seconds,
     }
@@ -433,24 +423,11 @@ def _block_cost(block: Block, config: dict[str, Any], sampling: str) -> pd.DataF
 
 def _latencies(path: Path) -> list[dict[str, Any]]:
     """Action latencies of the evaluation job: one dictionary per number of states measured."""
-    table = _read_plain_parquet(path, ())
-    calls = []
-    for record in table.to_dict("records"):
-        row = {str(column): value for column, value in record.items()}
-        device = _text(_first(row, "evaluation_device", "device"))
-        if "action_latency_ms" in row and "num_states" in row:
-            found = [(row["num_states"], row["action_latency_ms"])]
-        else:
-            found = [
-                (name.rsplit("_", 1)[1], value)
-                for name, value in row.items()
-                if name.startswith("action_latency_ms_") and name.rsplit("_", 1)[1].isdigit()
-            ]
-        calls += [
-            {"num_states": int(states), "action_latency_ms": float(latency), "evaluation_device": device}
-            for states, latency in found
-        ]
-    return calls
+    table = _read_plain_parquet(path, ("num_states", "action_latency_ms"))
+    return [
+        {"num_states": int(states), "action_latency_ms": float(latency)}
+        for states, latency in zip(table["num_states"], table["action_latency_ms"], strict=True)
+    ]
 
 
 # --- The stage ---

@@ -60,7 +60,7 @@ def clean_tables(rng: np.random.Generator) -> pd.DataFrame:
             "decimals": places,
             "spread_percent": round(float(rng.uniform(0.1, 9)), 1),
             "spread_kind": "standard_deviation_over_seeds",
-            "num_seeds": 5,
+            "num_seeds": "5",
             "seeds_stated": "5",
             "episodes_per_seed": 10,
             "selection": "last",
@@ -234,7 +234,7 @@ def plant_no_spread(table: pd.DataFrame) -> None:
 
 def plant_two_numbers_of_seeds(table: pd.DataFrame) -> None:
     rows = _where(table, document="b", method="Gamma")
-    table.loc[rows, "num_seeds"], table.loc[rows, "seeds_stated"] = pd.NA, "5/6"
+    table.loc[rows, "num_seeds"], table.loc[rows, "seeds_stated"] = "5|6", "5/6"
 
 
 def plant_above_the_maximum(table: pd.DataFrame) -> None:

@@ -76,10 +76,10 @@ def test_meaning_of_the_spread_is_filled_where_the_source_says_it(reported):
     assert (reported[reported["spread_percent"].isna()]["spread_kind"] == "none").all()
 
 
-def test_seeds_stated_in_two_ways_stay_unknown(reported):
+def test_seeds_stated_in_two_ways_keep_both(reported):
     twice = reported[reported["seeds_stated"].isin(["5/6", "5 (caption) / 6 (App. C)"])]
     assert len(twice) == 29
-    assert twice["num_seeds"].isna().all()
+    assert (twice["num_seeds"] == "5|6").all()
 
 
 def test_confidence_is_kept(reported):
@@ -105,8 +105,9 @@ def test_d3rlpy_runs_have_the_columns_of_scores():
         ("spread_kind", "sd", "spread_kind"),
         ("score_percent", "high", "score_percent"),
         ("score_percent", "", "score_percent"),
-        ("num_seeds", "2.5", "integer"),
         ("num_seeds", "0", "num_seeds"),
+        ("episodes_per_seed", "2.5", "integer"),
+        ("episodes_per_seed", "0", "episodes_per_seed"),
         ("selection", "luckiest", "last, average_last_k"),
         ("arxiv", "21106", "arxiv"),
     ],
