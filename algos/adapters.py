@@ -158,6 +158,14 @@ class AntMaze(gymnasium.Wrapper):
         reached = bool(np.linalg.norm(observation[:2] - self.goal) <= self.GOAL_RADIUS)
         return observation, float(reached), reached, truncated, {**info, "success": reached}
 
+    def set_stored_state(self, qpos: np.ndarray, qvel: np.ndarray, goal: np.ndarray | None) -> None:
+        """Put the ant into a state of a D4RL file, in D4RL's coordinates."""
+        shifted = qpos.copy()
+        shifted[:2] += self.origin
+        self.maze_env.ant_env.set_state(shifted, qvel)
+        if goal is not None:
+            self.goal = goal
+
     def _observation(self) -> np.ndarray:
         data = self.maze_env.data
         observation = np.concatenate([data.qpos[:15], data.qvel[:14]])
@@ -220,6 +228,10 @@ class Maze2d(gymnasium.Wrapper):
         reached = bool(np.linalg.norm(observation[:2] - self.goal) <= self.GOAL_RADIUS)
         return observation, float(reached), False, truncated, {**info, "success": reached}
 
+    def set_stored_state(self, qpos: np.ndarray, qvel: np.ndarray, _: np.ndarray | None) -> None:
+        """Put the point into a state of a D4RL file, in D4RL's coordinates."""
+        self.maze_env.point_env.set_state(self.from_d4rl(qpos), np.array([qvel[1], -qvel[0]]))
+
     def _observation(self) -> np.ndarray:
         data = self.maze_env.data
         velocity = np.array([-data.qvel[1], data.qvel[0]])
@@ -265,6 +277,10 @@ class PointMaze(gymnasium.Wrapper):
         reached = bool(np.linalg.norm(observation["observation"][:2] - self.goal) <= self.GOAL_RADIUS)
         flat = observation["observation"].astype(np.float32)
         return flat, float(reached), False, truncated, {**info, "success": reached}
+
+    def set_stored_state(self, qpos: np.ndarray, qvel: np.ndarray, _: np.ndarray | None) -> None:
+        """Put the point into a stored state."""
+        self.maze_env.point_env.set_state(qpos, qvel)
 
 
 class Kitchen(gymnasium.Wrapper):

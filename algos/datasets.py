@@ -21,7 +21,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from algos.preparation import (
 )
 from algos.stored_rewards import check_rewards
 from algos.tasks import TASKS_FILE, Task, load_tasks, task_from_json
-from algos.trajectories import official_ends
+from algos.trajectories import official_ends, returns_at
 from algos.transitions import (
     FORMAT,
     MANIFEST_FILE,
@@ -385,7 +385,17 @@ def _recollect(task: Task, limit: float) -> Source:
     for key in sorted(rows):
         digest.update(f"{key} {rows[key].dtype} {rows[key].shape}\n".encode())
         digest.update(np.ascontiguousarray(rows[key]).tobytes())
-    return _from_rows(task, rows, task.source, digest.hexdigest(), limit, task.task)
+    source = _from_rows(task, rows, task.source, digest.hexdigest(), limit, task.task)
+    whole = _whole_episodes(rows, task.horizon)
+    return replace(source, filtered=replace(source.filtered, complete_returns=whole))
+
+
+def _whole_episodes(rows: Mapping[str, np.ndarray], horizon: int | None) -> np.ndarray:
+    """Returns of the episodes that were played to their end; those cut for size also end with a time-out."""
+    ends = np.flatnonzero(rows["terminals"] | rows["timeouts"])
+    lengths = np.diff(ends, prepend=-1)
+    whole = rows["terminals"][ends] | (lengths == horizon)
+    return returns_at(rows["rewards"], ends)[whole]
 
 
 # --- What is written ---

@@ -7,6 +7,8 @@ horizon are not the task's. Gymnasium is imported at use only.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,15 +78,23 @@ def make(
     return environment
 
 
+def is_known(environment_id: str) -> bool:
+    """Whether Gymnasium or Gymnasium-Robotics has an environment of this id."""
+    import gymnasium
+
+    if environment_id not in gymnasium.registry and "AntMaze_UMaze-v4" not in gymnasium.registry:
+        # The package prints a notice about Adroit's rewards when it is imported: see adapters.Adroit.
+        with contextlib.redirect_stderr(io.StringIO()):
+            import gymnasium_robotics
+
+        gymnasium.register_envs(gymnasium_robotics)
+    return environment_id in gymnasium.registry
+
+
 def _spec(environment_id: str) -> Any:
     import gymnasium
 
-    if environment_id not in gymnasium.registry:
-        import gymnasium_robotics
-
-        with _old_versions_allowed():
-            gymnasium.register_envs(gymnasium_robotics)
-    if environment_id not in gymnasium.registry:
+    if not is_known(environment_id):
         stem = environment_id.split("-")[0].split("_")[0]
         near = sorted(name for name in gymnasium.registry if name.startswith(stem))
         raise DatasetError(
