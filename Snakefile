@@ -11,6 +11,7 @@
 #
 # What is run is decided by one switch, `--config experiment=NAME`: workflow/config/experiments/NAME.yaml.
 
+import json
 import sys
 from pathlib import Path
 
@@ -32,21 +33,26 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 PYTHON = sys.executable
+# Rules of the papers' side read these; scores=published puts the repository's own in their place.
+SCORES = paths.scores(PLAN.name)
+CONFIGURATION = PLAN.configuration()
 MACHINE = PLAN.machine
+DEVICE = MACHINE.get("device", "auto")
+EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
 
 
 # Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network.
 localrules:
     all,
-    dataset_list,
+    datasets,
     file_dataset,
     minari_dataset,
     scores,
     statistics,
-    tables,
-    figures,
     audit,
     cost,
+    fidelity,
+    bandit,
 
 
 wildcard_constraints:
@@ -60,7 +66,17 @@ wildcard_constraints:
     last="[0-9]+",
 
 
+rule all:
+    input:
+        f"{paths.scores(PLAN.name)}/scores.parquet",
+
+
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/scores.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/fidelity.smk"
+include: "workflow/rules/bandit.smk"
+include: "workflow/rules/cost.smk"

@@ -11,16 +11,16 @@ rule evaluate:
         timing=paths.EPISODES_TIMING,
     log:
         f"{paths.LOGS}/evaluate/{paths.EPISODES_BLOCK}.log",
-    params:
-        run=subpath(input.config, parent=True),
-        dataset=subpath(input.manifest, parent=True),
-        sampling=PLAN.sampling,
-        evaluation=PLAN.evaluation,
     threads: EVALUATION_WORKERS
     resources:
         gpu=0,
         mem_mb=3000,
         runtime=720,
+    params:
+        run=subpath(input.config, parent=True),
+        dataset=subpath(input.manifest, parent=True),
+        sampling=PLAN.sampling,
+        evaluation=PLAN.evaluation,
     shell:
         "{PYTHON:q} -m algos.evaluator --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "

@@ -8,7 +8,10 @@ rule scores:
         manifests=PLAN.manifests(),
     output:
         index=f"{paths.scores(PLAN.name)}/index.json",
-        tables=expand(f"{paths.RESULTS}/scores/{PLAN.name}/{{table}}.parquet", table=paths.SCORE_TABLES),
+        tables=expand(
+            f"{paths.RESULTS}/scores/{PLAN.name}/{{table}}.parquet",
+            table=paths.SCORE_TABLES,
+        ),
     log:
         f"{paths.LOGS}/scores/{PLAN.name}.log",
     params:

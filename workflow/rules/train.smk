@@ -14,16 +14,16 @@ rule train:
         policies=f"{paths.RUN}/policies.safetensors",
     log:
         f"{paths.LOGS}/train/{paths.BLOCK}.log",
-    params:
-        config=PLAN.run_config,
-        dataset=subpath(input.manifest, parent=True),
-        folder=subpath(output.config, parent=True),
-        state=paths.STATE,
     threads: MACHINE["threads"]
     resources:
         gpu=MACHINE["gpu"],
         mem_mb=MACHINE["mem_mb"],
         runtime=MACHINE["runtime"],
+    params:
+        config=PLAN.run_config,
+        dataset=subpath(input.manifest, parent=True),
+        folder=subpath(output.config, parent=True),
+        state=paths.STATE,
     shell:
         "{PYTHON:q} -m algos.trainer --config {params.config:q} --dataset {params.dataset:q} "
         "--output {params.folder:q} --state {params.state:q} "

@@ -75,7 +75,8 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
         if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
             rate = rates["methods"][method][device]
             line = lines.setdefault(
-                ("train", method, steps), Line("train", method, steps, f"{device.upper()}-hours", rate["source"])
+                ("train", method, steps),
+                Line("train", method, steps, f"{device.upper()}-hours", rate["source"]),
             )
             line.add(config["num_updates"] * len(cell.block.seeds), rate)
         seen.add(cell.run_folder)

@@ -1,7 +1,7 @@
 """The table of deviations: where paper, release and we differ, from the hyperparameter files.
 
-    python -m recheck_planning.deviations            # writes docs/deviations.md
-    python -m recheck_planning.deviations --check    # says whether it is up to date
+python -m recheck_planning.deviations            # writes docs/deviations.md
+python -m recheck_planning.deviations --check    # says whether it is up to date
 """
 
 import argparse
@@ -92,7 +92,9 @@ def table(root: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Write or check docs/deviations.md."""
     parser = argparse.ArgumentParser(prog="python -m recheck_planning.deviations", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if it is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit status 1 if it is out of date"
+    )
     given = parser.parse_args(arguments)
     try:
         text = table(Path())

@@ -70,7 +70,11 @@ class Sampling:
     @property
     def label(self) -> str:
         """`<name>-<digest of sampling, evaluation and environment>`."""
-        content = {"sampling": self.setting, "evaluation": self.evaluation, "environment": self.environment_id}
+        content = {
+            "sampling": self.setting,
+            "evaluation": self.evaluation,
+            "environment": self.environment_id,
+        }
         return f"{self.name}-{digest(content)}"
 
 
@@ -236,7 +240,9 @@ def expand(
             wanted.update(remaining)
     idle = [rule for index, rule in enumerate(content.get("exclude", [])) if index not in used]
     if idle:
-        raise ConfigError(f"{where}: the exclusion {idle[0]} excludes nothing; remove it or mend its spelling.")
+        raise ConfigError(
+            f"{where}: the exclusion {idle[0]} excludes nothing; remove it or mend its spelling."
+        )
     if not runs:
         raise ConfigError(f"{where}: the exclusions leave nothing to run.")
     return Experiment(

@@ -74,7 +74,9 @@ def read(root: Path, name: str) -> Method:
     content = schema.read_yaml(root / where)
     schema.check(content, root, "hyperparameters", where)
     if content["method"] != name:
-        raise ConfigError(f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'.")
+        raise ConfigError(
+            f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'."
+        )
     variants = content["variants"]
     default = next(iter(variants))
     for variant, layers in variants.items():
@@ -106,7 +108,9 @@ def lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[s
     current: str | None = variant
     while current is not None:
         if current in chain:
-            raise ConfigError(f"{where}: variant '{variant}' extends itself ({' -> '.join([*chain, current])}).")
+            raise ConfigError(
+                f"{where}: variant '{variant}' extends itself ({' -> '.join([*chain, current])})."
+            )
         chain.append(current)
         current = variants[current].get("extends")
     return iter(reversed(chain))

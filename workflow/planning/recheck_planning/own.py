@@ -109,7 +109,11 @@ def _environment(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, A
             )
         raise ConfigError(f"experiment=own needs env=, the environment that {dataset} belongs to; {allowed}.")
     if environment not in known:
-        allowed = f"those that fit the file are {schema.listed(fitting)}" if fitting else f"known are {schema.listed(known)}"
+        allowed = (
+            f"those that fit the file are {schema.listed(fitting)}"
+            if fitting
+            else f"known are {schema.listed(known)}"
+        )
         raise ConfigError(f"There is no environment '{environment}'; {allowed}.")
     row = known[environment]
     expected = (row.get("observation_dim"), row.get("action_dim"))
@@ -121,9 +125,7 @@ def _environment(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, A
     return row
 
 
-def resolve(
-    settings: Mapping[str, Any], root: Path
-) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+def resolve(settings: Mapping[str, Any], root: Path) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
     """The experiment's content and the tasks with the user's own among them.
 
     Raises ConfigError for a missing or unknown value, with what is known.

@@ -38,9 +38,7 @@ def dataset(task: str) -> str:
 
 def run_group(method: str, task: str, variant: str, digest: str, train_steps: int) -> str:
     """The part of a path that all blocks of one run share."""
-    return RUN_GROUP.format(
-        method=method, task=task, variant=variant, digest=digest, train_steps=train_steps
-    )
+    return RUN_GROUP.format(method=method, task=task, variant=variant, digest=digest, train_steps=train_steps)
 
 
 def run_block(group: str, first: int, last: int) -> str:

@@ -1,6 +1,7 @@
 """The plan: a checked configuration and the experiment it asks for, as the rules need them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -107,6 +108,32 @@ class Plan:
         row = dict(self.rows[task])
         row["path"] = tasks.local_file(row, self.settings.get("data_folder"))
         return json.dumps(row, sort_keys=True)
+
+    def task_pattern(self, source_kind: str) -> str:
+        """A regular expression for the tasks of one kind of source."""
+        names = [re.escape(name) for name, row in self.rows.items() if row["source_kind"] == source_kind]
+        return "|".join(names) or "(?!)"
+
+    def unhashed_file(self, task: str) -> list[str]:
+        """A file that the user brought without its hash: a changed one is another dataset.
+
+        Where the hash is known the file need not stay once its rows are prepared.
+        """
+        row = self.rows[task]
+        if row.get("urls") or row.get("sha256"):
+            return []
+        path = tasks.local_file(row, self.settings.get("data_folder"))
+        return [path] if path else []
+
+    def tasks_at_hand(self) -> list[str]:
+        """The experiment's tasks, and every task whose file the user has."""
+        folder = self.settings.get("data_folder")
+        names = self.experiment.task_names if self.experiment else []
+        for name, row in self.rows.items():
+            path = tasks.local_file(row, folder)
+            if row["source_kind"] == "hdf5" and path and (self.root / path).is_file():
+                names.append(name)
+        return list(dict.fromkeys(names))
 
     def request(self) -> str:
         """What the scores depend on besides their inputs: the seeds asked for, in each block or not."""

@@ -1,0 +1,17 @@
+# Audit: what the published tables themselves say that cannot be. Nothing is trained.
+
+
+rule audit:
+    output:
+        findings=report(
+            f"{paths.AUDIT}/audit.csv",
+            caption="../report/audit.rst",
+            category="Audit of reported numbers",
+        ),
+        readable=f"{paths.AUDIT}/audit.md",
+    log:
+        f"{paths.LOGS}/audit/audit.log",
+    params:
+        folder=subpath(output.findings, parent=True),
+    shell:
+        "{PYTHON:q} -m paper_tables.audit --output {params.folder:q} &> {log:q}"

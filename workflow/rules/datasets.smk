@@ -1,0 +1,73 @@
+# Datasets: one rule for each kind of source, all ending in the same files. The row of tasks.csv is the parameter, so
+# that a changed row is a changed dataset.
+
+DATASET_OUTPUTS = {
+    "manifest": f"{paths.DATASET}/manifest.json",
+    "arrays": f"{paths.DATASET}/transitions.safetensors",
+    "minari": directory(f"{paths.DATASET}/minari"),
+}
+PREPARE = (
+    "{PYTHON:q} -m algos.datasets prepare --task-json {params.row:q} "
+    "--output {params.folder:q} &> {log:q}"
+)
+
+
+# Small trained policies, or a planner, play here.
+rule recollected_dataset:
+    output:
+        **DATASET_OUTPUTS,
+    log:
+        f"{paths.LOGS}/datasets/{{task}}.log",
+    wildcard_constraints:
+        task=PLAN.task_pattern("recollected"),
+    resources:
+        gpu=0,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        row=lambda wildcards: PLAN.task_row(wildcards.task),
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        PREPARE
+
+
+# A D4RL-format HDF5 file, downloaded or brought.
+rule file_dataset:
+    input:
+        file=lambda wildcards: PLAN.unhashed_file(wildcards.task),
+    output:
+        **DATASET_OUTPUTS,
+    log:
+        f"{paths.LOGS}/datasets/{{task}}.log",
+    wildcard_constraints:
+        task=PLAN.task_pattern("hdf5"),
+    params:
+        row=lambda wildcards: PLAN.task_row(wildcards.task),
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        PREPARE
+
+
+# Minari's remote, by id.
+rule minari_dataset:
+    output:
+        **DATASET_OUTPUTS,
+    log:
+        f"{paths.LOGS}/datasets/{{task}}.log",
+    wildcard_constraints:
+        task=PLAN.task_pattern("minari"),
+    params:
+        row=lambda wildcards: PLAN.task_row(wildcards.task),
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        PREPARE
+
+
+# Prints every task with its source, its state here, comparability and statistics.
+rule datasets:
+    log:
+        f"{paths.LOGS}/datasets/list.log",
+    params:
+        folder=PLAN.settings.get("data_folder", "."),
+    shell:
+        "{PYTHON:q} -m algos.datasets list --data-folder {params.folder:q} 2> {log:q}"

@@ -1,0 +1,15 @@
+# Statistics: aggregates with intervals, on files alone; no torch.
+
+
+rule statistics:
+    input:
+        scores=f"{SCORES}/scores.parquet",
+        episodes=f"{SCORES}/episodes.parquet",
+    output:
+        folder=directory(paths.stage("statistics", PLAN.name)),
+    log:
+        f"{paths.LOGS}/statistics/{PLAN.name}.log",
+    params:
+        scores=subpath(input.scores, parent=True),
+    shell:
+        "{PYTHON:q} -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q}"
