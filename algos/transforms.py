@@ -5,6 +5,7 @@ standardised. Each such change has a name here, is listed in a run's configurati
 its identity. Only numpy is imported.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,13 +64,7 @@ def apply(
             raise DatasetError(
                 f"The transform {name!r} is unknown; known are {', '.join(sorted(TRANSFORMS))}."
             )
-        allowed = TRANSFORM_OPTIONS[name]
-        unknown = sorted(set(options) - set(allowed))
-        if unknown:
-            raise DatasetError(
-                f"The transform {name} has no option {', '.join(unknown)}; "
-                f"it has {', '.join(allowed) or 'none'}."
-            )
+        _check_options(str(name), options)
         changed, state = TRANSFORMS[name](transitions, state, **options)
         if changed.rewards is not transitions.rewards:
             state = replace(state, rewards_changed=True)
@@ -78,6 +73,19 @@ def apply(
 
 
 Result = tuple[Transitions, TransformState]
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    parameters = list(inspect.signature(TRANSFORMS[name]).parameters.values())[2:]
+    allowed = [parameter.name for parameter in parameters]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise DatasetError(
+            f"The transform {name} has no option {', '.join(unknown)}; it has {', '.join(allowed) or 'none'}."
+        )
+    missing = [p.name for p in parameters if p.default is inspect.Parameter.empty and p.name not in options]
+    if missing:
+        raise DatasetError(f"The transform {name} needs {', '.join(missing)}.")
 
 
 def clip_actions(transitions: Transitions, state: TransformState, limit: float) -> Result:
@@ -209,13 +217,4 @@ TRANSFORMS: dict[str, Callable[..., Result]] = {
     "normalize": normalize,
     "min_max": min_max,
     "standardise_observations": standardise_observations,
-}
-TRANSFORM_OPTIONS: dict[str, tuple[str, ...]] = {
-    "clip_actions": ("limit",),
-    "minus_one": (),
-    "shift_scale": (),
-    "return_range": ("boundaries", "scale", "max_episode_steps"),
-    "normalize": (),
-    "min_max": (),
-    "standardise_observations": ("epsilon",),
 }
