@@ -12,10 +12,13 @@
 # What is run is decided by one switch, `--config experiment=NAME`: workflow/config/experiments/NAME.yaml.
 
 import json
+import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
-from recheck_planning import experiments, paths
+from recheck_planning import cost as predicted_cost
+from recheck_planning import paths
 from recheck_planning import plan as planning
 from recheck_planning.errors import ConfigError
 from snakemake.exceptions import WorkflowError
@@ -32,12 +35,12 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-PYTHON = sys.executable
+# `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
+shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
 # Rules of the papers' side read these; scores=published puts the repository's own in their place.
 SCORES = paths.scores(PLAN.name)
-CONFIGURATION = PLAN.configuration()
 MACHINE = PLAN.machine
-DEVICE = MACHINE.get("device", "auto")
 EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
 
 

@@ -82,7 +82,8 @@ def test_every_wanted_seed_is_served_exactly_once():
 
 
 def test_a_stopped_study_keeps_its_cut():
-    # Some blocks of an interrupted study are finished: the rest has to be cut as before, or its state is lost.
+    # Some blocks of an interrupted study are finished: the rest has to be cut as before, or its state is
+    # lost.
     for size in (1, 3, 4):
         before = cut(range(10), size)
         for done in before:

@@ -14,4 +14,4 @@ rule audit:
     params:
         folder=subpath(output.findings, parent=True),
     shell:
-        "{PYTHON:q} -m paper_tables.audit --output {params.folder:q} &> {log:q}"
+        "python -m paper_tables.audit --output {params.folder:q} &> {log:q}"

@@ -18,7 +18,7 @@ rule train_bandit:
     params:
         folder=subpath(output[0], parent=True),
     shell:
-        "{PYTHON:q} -m algos.bandit --size {wildcards.size:q} --seed 0 --workers {threads} "
+        "python -m algos.bandit --size {wildcards.size:q} --seed 0 --workers {threads} "
         "--output {params.folder:q} &> {log:q}"
 
 

@@ -1,35 +1,25 @@
 # Cost: what is left to do, in hours, and what the jobs will ask for; before anything is launched.
 
-_settings = workflow.resource_settings
-
-
-def _asked_for(rule, declared):
-    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on this rule."""
-    default = {
-        key: value.raw for key, value in (_settings.default_resources or {}).items()
-    }
-    overwritten = {
-        key: value.raw
-        for key, value in _settings.overwrite_resources.get(rule, {}).items()
-    }
-    chosen = {**default, **declared, **overwritten}
-    return {
-        key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")
-    }
+asked_for = partial(
+    predicted_cost.asked_for,
+    default=workflow.resource_settings.default_resources,
+    overwritten=workflow.resource_settings.overwrite_resources,
+)
 
 
 rule cost:
     log:
         f"{paths.LOGS}/cost/{PLAN.name}.log",
     params:
+        configuration=PLAN.configuration(),
         resources=json.dumps(
             {
-                "first job (train)": _asked_for(
+                "first job (train)": asked_for(
                     "train",
                     {"threads": MACHINE["threads"]}
                     | {key: MACHINE[key] for key in ("gpu", "mem_mb", "runtime")},
                 ),
-                "last job (evaluate)": _asked_for(
+                "last job (evaluate)": asked_for(
                     "evaluate",
                     {
                         "threads": EVALUATION_WORKERS,
@@ -41,4 +31,4 @@ rule cost:
             }
         ),
     shell:
-        "{PYTHON:q} -m recheck_planning.cost --config {CONFIGURATION:q} --resources {params.resources:q} 2> {log:q}"
+        "python -m recheck_planning.cost --config {params.configuration:q} --resources {params.resources:q} 2> {log:q}"

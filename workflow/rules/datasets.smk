@@ -7,7 +7,7 @@ DATASET_OUTPUTS = {
     "minari": directory(f"{paths.DATASET}/minari"),
 }
 PREPARE = (
-    "{PYTHON:q} -m algos.datasets prepare --task-json {params.row:q} "
+    "python -m algos.datasets prepare --task-json {params.row:q} "
     "--output {params.folder:q} &> {log:q}"
 )
 
@@ -70,4 +70,4 @@ rule datasets:
     params:
         folder=PLAN.settings.get("data_folder", "."),
     shell:
-        "{PYTHON:q} -m algos.datasets list --data-folder {params.folder:q} 2> {log:q}"
+        "python -m algos.datasets list --data-folder {params.folder:q} 2> {log:q}"

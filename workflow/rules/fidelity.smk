@@ -18,7 +18,7 @@ rule replay:
         environment=lambda wildcards: PLAN.rows[wildcards.task]["environment_id"],
         adapter=lambda wildcards: PLAN.rows[wildcards.task].get("adapter") or "none",
     shell:
-        "{PYTHON:q} -m algos.fidelity --dataset-file {params.folder:q} --environment {params.environment:q} "
+        "python -m algos.fidelity --dataset-file {params.folder:q} --environment {params.environment:q} "
         "--adapter {params.adapter:q} --task {wildcards.task:q} --output {output.report:q} &> {log:q}"
 
 
@@ -35,4 +35,4 @@ rule fidelity:
     log:
         f"{paths.LOGS}/fidelity/summary.log",
     shell:
-        "{PYTHON:q} -m algos.fidelity --summarise {input.reports:q} --output {output.summary:q} &> {log:q}"
+        "python -m algos.fidelity --summarise {input.reports:q} --output {output.summary:q} &> {log:q}"

@@ -15,8 +15,9 @@ rule scores:
     log:
         f"{paths.LOGS}/scores/{PLAN.name}.log",
     params:
+        identity=PLAN.identity(),
         request=PLAN.request(),
         folder=subpath(output.index, parent=True),
     shell:
-        "({PYTHON:q} -m recheck_planning.index --config {CONFIGURATION:q} --output {output.index:q} && "
-        "{PYTHON:q} -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q}) &> {log:q}"
+        "(python -m recheck_planning.index --config {params.identity:q} --output {output.index:q} && "
+        "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q}) &> {log:q}"

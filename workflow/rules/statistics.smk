@@ -12,4 +12,4 @@ rule statistics:
     params:
         scores=subpath(input.scores, parent=True),
     shell:
-        "{PYTHON:q} -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q}"
+        "python -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q}"

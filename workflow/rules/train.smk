@@ -25,6 +25,7 @@ rule train:
         folder=subpath(output.config, parent=True),
         state=paths.STATE,
     shell:
-        "{PYTHON:q} -m algos.trainer --config {params.config:q} --dataset {params.dataset:q} "
+        "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
+        "python -m algos.trainer --config {params.config:q} --dataset {params.dataset:q} "
         "--output {params.folder:q} --state {params.state:q} "
-        "--device {DEVICE:q} --threads {threads} &> {log:q}"
+        "--device $device --threads {threads} &> {log:q}"

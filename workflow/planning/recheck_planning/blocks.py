@@ -1,7 +1,8 @@
 """Seed blocks: which seeds are trained together in one job.
 
-Block size is a matter of the machine, never of the result. Finished blocks on disk serve the seeds that they hold;
-only missing seeds are cut into blocks. So three seeds can become ten without training anything twice.
+Block size is a matter of the machine, never of the result. Finished blocks on disk serve the seeds that
+they hold; only missing seeds are cut into blocks. So three seeds can become ten without training anything
+twice.
 """
 
 import re
@@ -46,7 +47,8 @@ def assign(seeds: Iterable[int], on_disk: Iterable[Block], seeds_per_block: int)
     """Give each seed its block: a finished one where there is one, else a new one.
 
     Missing seeds are cut, in order, into blocks of consecutive seeds, at most ``seeds_per_block`` each.
-    Returns block -> the wanted seeds it serves, blocks in order. A finished block may hold more than is wanted.
+    Returns block -> the wanted seeds it serves, blocks in order. A finished block may hold more than is
+    wanted.
     """
     wanted = sorted(set(seeds))
     served: dict[Block, list[int]] = {}

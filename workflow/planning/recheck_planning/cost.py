@@ -69,7 +69,8 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
         method, steps = config["method"], config["train_steps"]
         if method not in rates["methods"]:
             raise ConfigError(
-                f"{RATES} has no rate for method '{method}'; known are {schema.listed(sorted(rates['methods']))}."
+                f"{RATES} has no rate for method '{method}'; known are "
+                f"{schema.listed(sorted(rates['methods']))}."
             )
         folder = loaded.root / cell.run_folder
         if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
@@ -95,6 +96,22 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
             horizon = loaded.rows[config["task"]].get("horizon") or DEFAULT_HORIZON
             line.add(episodes * int(horizon) * len(cell.block.seeds), rate)
     return list(lines.values())
+
+
+def asked_for(
+    rule: str,
+    declared: Mapping[str, Any],
+    default: Mapping[str, Any] | None,
+    overwritten: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on the rule.
+
+    default, overwritten: Snakemake's resources, whose `raw` is what was written.
+    """
+    chosen = {key: value.raw for key, value in (default or {}).items()}
+    chosen |= declared
+    chosen |= {key: value.raw for key, value in overwritten.get(rule, {}).items()}
+    return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
 
 
 def _number(hours: float) -> str:

@@ -1,8 +1,9 @@
 """Experiments: grids of methods, tasks, seeds, diffusion steps, sampling settings and variants.
 
-``workflow/config/experiments/<name>.yaml`` holds a grid, exclusions from it and named variants (ablations). The
-grid is expanded to runs; a run's identity is the digest of everything that changes its result, so two experiments
-share a run exactly when it is the same run. All that can be refused is refused here, before any job.
+``workflow/config/experiments/<name>.yaml`` holds a grid, exclusions from it and named variants
+(ablations). The grid is expanded to runs; a run's identity is the digest of everything that changes its
+result, so two experiments share a run exactly when it is the same run. All that can be refused is refused
+here, before any job.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ class Sampling:
 class Run:
     """All seeds of one (method, task, variant, N): what is trained, and how it is evaluated.
 
-    config: the resolved configuration without digest and seeds. samplings: setting -> the seeds wanted under it.
+    config: the resolved configuration without digest and seeds. samplings: setting -> the seeds wanted
+    under it.
     """
 
     config: dict[str, Any]
@@ -201,8 +203,8 @@ def expand(
 ) -> Experiment:
     """Expand a checked experiment file to runs.
 
-    Raises ConfigError for an unknown task, method, variant or sampling setting, a setting that the method cannot
-    take, or a task without hyperparameters.
+    Raises ConfigError for an unknown task, method, variant or sampling setting, a setting that the method
+    cannot take, or a task without hyperparameters.
     """
     where = f"{FOLDER}/{name}.yaml"
     samplings = {"default": {}, **content.get("samplings", {})}
@@ -227,7 +229,8 @@ def expand(
             _check_task(where, task, rows)
             if sampling_name not in samplings:
                 raise ConfigError(
-                    f"{where}: there is no sampling setting '{sampling_name}'; known are {schema.listed(samplings)}."
+                    f"{where}: there is no sampling setting '{sampling_name}'; known are "
+                    f"{schema.listed(samplings)}."
                 )
             if not remaining:
                 continue
@@ -303,7 +306,8 @@ def _check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
     ):
         if evaluation[key] > limit:
             raise ConfigError(
-                f"{where}: evaluation.{key} is {evaluation[key]}; with seed_stride {evaluation['seed_stride']} it "
+                f"{where}: evaluation.{key} is {evaluation[key]}; with seed_stride "
+                f"{evaluation['seed_stride']} it "
                 f"can be at most {limit}, so that no two evaluations share an episode seed."
             )
 
@@ -322,7 +326,8 @@ def _resolve(
     """The run of one grid point: hyperparameters, then the experiment's own changes to them."""
     if train_steps is not None and not method.diffusion:
         raise ConfigError(
-            f"{where}: train_steps {train_steps} is given for method '{method.name}', which has no diffusion steps; "
+            f"{where}: train_steps {train_steps} is given for method '{method.name}', which has no "
+            "diffusion steps; "
             "put it into a grid entry of its own."
         )
     own = variants.get(variant, {}) if variant is not None else {}
@@ -333,7 +338,8 @@ def _resolve(
     unknown = sorted(set(changes) - set(resolved.values))
     if unknown:
         raise ConfigError(
-            f"{where}: variant '{variant}' sets {schema.listed(unknown)}, which method '{method.name}' does not have; "
+            f"{where}: variant '{variant}' sets {schema.listed(unknown)}, which method '{method.name}' "
+            "does not have; "
             f"known are {schema.listed(sorted(resolved.values))}."
         )
     hyperparameters.check_values(
@@ -386,13 +392,15 @@ def _check_sampling(
         given = [key for key in SAMPLING_FIELDS if setting[key] != SAMPLING_DEFAULTS[key]]
         if given:
             raise ConfigError(
-                f"{where}: sampling setting '{name}' gives {schema.listed(given)}, which method '{method.name}' does "
+                f"{where}: sampling setting '{name}' gives {schema.listed(given)}, which method "
+                f"'{method.name}' does "
                 "not have; put it into a grid entry of its own, or exclude it."
             )
         return
     if steps is not None and steps > config["train_steps"]:
         raise ConfigError(
-            f"{where}: sampling setting '{name}' takes {steps} steps, but {method.name} on {config['task']} is trained "
+            f"{where}: sampling setting '{name}' takes {steps} steps, but {method.name} on "
+            f"{config['task']} is trained "
             f"with {config['train_steps']}; allowed are 1 to {config['train_steps']}."
         )
     sampler = setting["sampler"] or config["hyperparameters"].get("sampler")
@@ -416,8 +424,8 @@ def job_count(
 ) -> dict[str, int]:
     """How many training, evaluation and dataset jobs an experiment takes on an empty disk, in closed form.
 
-    A run of S consecutive seeds takes ceil(S / seeds_per_block) training jobs, and as many evaluation jobs for
-    each sampling setting that wants all of its seeds; each task takes one dataset job.
+    A run of S consecutive seeds takes ceil(S / seeds_per_block) training jobs, and as many evaluation jobs
+    for each sampling setting that wants all of its seeds; each task takes one dataset job.
     """
     train = evaluate = 0
     for run in experiment.runs.values():
@@ -428,7 +436,7 @@ def job_count(
     return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference_task(root: Path, environment_id: str) -> str | None:
     """The medium-expert-v2 task of a locomotion environment, whose hyperparameters a user's file takes."""
     family = environment_id.split("-")[0].lower()

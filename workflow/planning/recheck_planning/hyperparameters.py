@@ -1,14 +1,15 @@
 """Hyperparameters of every method: read in layers, checked, resolved to flat values.
 
-One file per method, ``workflow/config/hyperparameters/<method>.yaml``. A variant is a named set of values in three
-layers, each overriding the one before: what holds for all tasks (``common``), for a suite, for one task. Each
-value stands beside its source, ``{value: 0.7, source: "..."}``. A task has values of its own where a suite or the
-task layer names it; any other task needs ``hyperparameters_like`` (tasks.csv), and every table shows it.
+One file per method, ``workflow/config/hyperparameters/<method>.yaml``. A variant is a named set of values
+in three layers, each overriding the one before: what holds for all tasks (``common``), for a suite, for
+one task. Each value stands beside its source, ``{value: 0.7, source: "..."}``. A task has values of its
+own where a suite or the task layer names it; any other task needs ``hyperparameters_like`` (tasks.csv),
+and every table shows it.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def known_methods(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(root: Path, name: str) -> Method:
     """The file of method ``name``, checked against its schema.
 
@@ -139,8 +140,8 @@ def resolve(
     likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
     train_steps: N of a diffusion method; None takes the variant's own.
 
-    Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or a value
-    outside its allowed range.
+    Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or
+    a value outside its allowed range.
     """
     where = f"{FOLDER}/{method.name}.yaml"
     if variant not in method.variants:
@@ -232,7 +233,8 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
         calls = values.get("sampling_steps")
         if calls is not None and calls > train_steps:
             raise ConfigError(
-                f"{where}: sampling_steps is {calls} with train_steps {train_steps}; allowed are 1 to {train_steps}."
+                f"{where}: sampling_steps is {calls} with train_steps {train_steps}; allowed are 1 to "
+                f"{train_steps}."
             )
         if values.get("schedule") == "linear_scaled" and train_steps <= 20:
             raise ConfigError(

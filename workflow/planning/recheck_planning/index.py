@@ -1,9 +1,9 @@
 """The index that the scores stage reads: which finished blocks hold the rows of an experiment.
 
-    python -m recheck_planning.index --config '<configuration as JSON>' --output results/scores/<name>/index.json
+    python -m recheck_planning.index --config '{"experiment": "smoke"}' --output <folder>/index.json
 
-It is written when every block is finished, and names for each block and sampling setting the seeds asked for: a
-block may hold more, which are left out.
+It is written when every block is finished, and names for each block and sampling setting the seeds asked
+for: a block may hold more, which are left out.
 """
 
 import argparse
@@ -16,12 +16,15 @@ from typing import Any
 from . import experiments, paths, plan
 from .errors import ConfigError
 
+# Every block is finished when the index is written, so that nothing is cut.
+SEEDS_PER_BLOCK = 1
+
 
 def content(loaded: plan.Plan) -> dict[str, Any]:
     """The index, as ``paper_tables/schemas/scores_index.schema.json`` has it."""
     experiment = loaded.required_experiment
     entries = []
-    for cell in experiments.cells(experiment, loaded.root, loaded.machine["seeds_per_block"]):
+    for cell in experiments.cells(experiment, loaded.root, SEEDS_PER_BLOCK):
         entries.append(
             {
                 "run_dir": cell.run_folder,
@@ -42,7 +45,7 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Write the index; exit status 2 with one sentence if the configuration cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m recheck_planning.index", description=__doc__)
-    parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
+    parser.add_argument("--config", required=True, help="what is run, as JSON")
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args(arguments)
     try:

@@ -53,7 +53,8 @@ def widths(path: Path) -> tuple[int, int] | None:
 def environments(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every environment id of tasks.csv, with the first row that names it.
 
-    Where that row has no reference scores, those of the environment's family (the id without its version) are taken.
+    Where that row has no reference scores, those of the environment's family (the id without its version)
+    are taken.
     """
     found: dict[str, dict[str, Any]] = {}
     for row in rows.values():
@@ -119,7 +120,8 @@ def _environment(settings: Mapping[str, Any], known: Mapping[str, Mapping[str, A
     expected = (row.get("observation_dim"), row.get("action_dim"))
     if found is not None and None not in expected and found != expected:
         raise ConfigError(
-            f"{dataset} has observations of width {found[0]} and actions of width {found[1]}, but {environment} has "
+            f"{dataset} has observations of width {found[0]} and actions of width {found[1]}, but "
+            f"{environment} has "
             f"{expected[0]} and {expected[1]}; environments that fit are {schema.listed(fitting)}."
         )
     return row
@@ -154,7 +156,8 @@ def resolve(settings: Mapping[str, Any], root: Path) -> tuple[dict[str, Any], di
     like = settings.get("hyperparameters_like") or experiments.reference_task(root, environment)
     if like is None:
         raise ConfigError(
-            f"experiment=own with env={environment} needs hyperparameters_like=, the task whose hyperparameters are "
+            f"experiment=own with env={environment} needs hyperparameters_like=, the task whose "
+            "hyperparameters are "
             f"taken; {schema.listed(entry['methods'])} have them for {schema.listed(sorted(covered))}."
         )
     if like not in rows:

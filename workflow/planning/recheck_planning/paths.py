@@ -1,7 +1,7 @@
 """Every path under ``results/``, defined once.
 
-The strings hold Snakemake wildcards in braces, so that rules use them as they are; the functions fill them in.
-All paths are relative to the repository's root, from which Snakemake runs.
+The strings hold Snakemake wildcards in braces, so that rules use them as they are; the functions fill them
+in. All paths are relative to the repository's root, from which Snakemake runs.
 """
 
 from pathlib import Path
@@ -16,7 +16,8 @@ FIDELITY = f"{RESULTS}/fidelity"
 
 DATASET = f"{RESULTS}/datasets/{{task}}"
 
-# One run of several seeds. `digest` covers all that changes the result; seeds and block size are no part of it.
+# One run of several seeds. `digest` covers all that changes the result; seeds and block size are no part
+# of it.
 RUN_GROUP = "{method}/{task}/{variant}-{digest}/N{train_steps}"
 BLOCK = RUN_GROUP + "/seeds{first}-{last}"
 RUN = f"{RESULTS}/runs/{BLOCK}"

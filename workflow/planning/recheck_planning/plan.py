@@ -75,7 +75,8 @@ class Plan:
         runs = self.required_experiment.runs
         if group not in runs:
             raise ConfigError(
-                f"{group} is no run of experiment '{self.name}'; the configuration that it was made with has changed, "
+                f"{group} is no run of experiment '{self.name}'; the configuration that it was made "
+                "with has changed, "
                 "or it belongs to another experiment."
             )
         return runs[group]
@@ -149,6 +150,11 @@ class Plan:
         """The configuration as JSON, for commands that plan again."""
         return json.dumps(self.settings, sort_keys=True)
 
+    def identity(self) -> str:
+        """The part of the configuration that says what is run, not where; as JSON."""
+        keys = ("experiment", *OWN_KEYS)
+        return json.dumps({key: self.settings[key] for key in keys if key in self.settings}, sort_keys=True)
+
 
 def load(config: Mapping[str, Any], root: Path) -> Plan:
     """Check Snakemake's configuration and expand the experiment that it names.
@@ -169,7 +175,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     if name == OWN:
         content, rows = own.resolve(settings, root)
     else:
-        content, rows = experiments.read_file(root, name), tasks.read(root)
+        content, rows = experiments.read_file(root, name), dict(tasks.read(root))
     experiment = experiments.expand(root, name, content, rows)
     return Plan(root, settings, _without_missing(experiment, settings, root))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise ConfigError(
-                    f"{Path(str(self.name)).name}, line {key_node.start_mark.line + 1}: '{key}' stands there twice; keep one."
+                    f"{Path(str(self.name)).name}, line {key_node.start_mark.line + 1}: '{key}' stands "
+                    "there twice; keep one."
                 )
             seen.add(key)
         return dict(super().construct_mapping(node, deep=deep))
@@ -44,7 +45,7 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}{line}: this is not YAML ({getattr(error, 'problem', error)}).") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(root: Path, name: str) -> dict[str, Any]:
     """A schema of ``workflow/schemas`` by its name, without the ending."""
     path = root / SCHEMAS / f"{name}.schema.json"
@@ -54,7 +55,7 @@ def load(root: Path, name: str) -> dict[str, Any]:
         raise ConfigError(f"{path} does not exist.") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _validator(root: Path, name: str, part: str) -> Any:
     import jsonschema
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,12 +34,12 @@ def _typed(text: str, rule: Mapping[str, Any]) -> Any:
     return text
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
     """All rows of tasks.csv by task name, typed as the schema says.
 
-    Raises ConfigError for a row that breaks the schema, a task named twice, or a `hyperparameters_like` that is no
-    task.
+    Raises ConfigError for a row that breaks the schema, a task named twice, or a `hyperparameters_like`
+    that is no task.
     """
     path = root / FILE
     properties = schema.load(root, "tasks")["properties"]
@@ -52,8 +52,8 @@ def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
         if name in rows:
             raise ConfigError(f"{where}: task '{name}' stands there twice; keep one.")
         rows[name] = MappingProxyType(row)
-    for name, row in rows.items():
-        like = row.get("hyperparameters_like")
+    for name, known in rows.items():
+        like = known.get("hyperparameters_like")
         if like and like not in rows:
             raise ConfigError(
                 f"{FILE}: task '{name}' takes hyperparameters like '{like}', which is no task; "
@@ -107,7 +107,8 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
     if all((root / paths.dataset(row["task"]) / name).is_file() for name in paths.DATASET_FILES):
         return None
     return (
-        f"Task '{row['task']}' is left out: its file {path} is not there; put it there, or give the folder that "
+        f"Task '{row['task']}' is left out: its file {path} is not there; put it there, or give the "
+        "folder that "
         "holds it as data_folder=."
     )
 
@@ -115,9 +116,9 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
 def own_row(
     name: str, dataset: str, is_url: bool, sha256: str | None, like: str, reference: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A row for a user's file: environment, horizon and reference scores from ``reference``, a row with the same
-    environment."""
-    row = {key: None for key in reference}
+    """A row for a user's file: environment, horizon and reference scores from ``reference``, a row with
+    the same environment."""
+    row: dict[str, Any] = dict.fromkeys(reference)
     copied = (
         "suite",
         "observation_dim",
