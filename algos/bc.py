@@ -23,6 +23,7 @@ class BC(Method):
     name = "bc"
     format_version = 1
     LOSSES = ("actor_loss",)
+    COMPILED = ("actor_loss",)
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "actor_learning_rate": "Adam's rate",

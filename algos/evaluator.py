@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from algos import envs
+from algos import envs, kernels
 from algos.methods import Method, MethodError, ProblemSpec, Sampling
 from algos.progress import Progress
 from algos.provenance import package_versions
@@ -387,6 +387,7 @@ def evaluate_block(
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    kernels.use("auto")
     manifest = read_manifest(dataset)
     device = choose_device(device_name)
     setting = Sampling.from_mapping(sampling)

@@ -140,6 +140,7 @@ class IQL(Method):
     name = "iql"
     format_version = 1
     LOSSES = ("value_loss", "actor_loss", "critic_loss")
+    COMPILED = ("target_minimum", "advantage", "value_loss", "actor_loss", "next_value", "critic_loss")
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "discount": "gamma",
@@ -193,6 +194,20 @@ class IQL(Method):
 
     # --- Losses, per seed [K] ---
 
+    def target_minimum(self, batch: Batch) -> Tensor:
+        """min over the target pair of Q(s, a), ``[K, B]``."""
+        return self.critic.target_minimum(batch.state_actions)
+
+    @torch.no_grad()
+    def advantage(self, batch: Batch, target_q: Tensor) -> Tensor:
+        """u = min target Q - V with V as it is now, ``[K, B]``."""
+        return target_q - self.critic.value(self.critic.value_group.frozen, batch.observations)
+
+    @torch.no_grad()
+    def next_value(self, batch: Batch) -> Tensor:
+        """V(s') as it is now, ``[K, B]``."""
+        return self.critic.value(self.critic.value_group.frozen, batch.next_observations)
+
     def value_loss(self, batch: Batch, target_q: Tensor) -> Tensor:
         """Expectile regression of V on the target critic (eq. 5)."""
         value = self.critic.value(self.critic.value_group.parameters, batch.observations)
@@ -226,29 +241,21 @@ class IQL(Method):
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
         batch = data.batch(draw["index"])
-        target_q = self.critic.target_minimum(batch.state_actions)
+        target_q = self.target_minimum(batch)
         if self.hyperparameters["update_order"] == "paper":
             return self._update_paper(batch, target_q, draw)
         return self._update_corl(batch, target_q, draw)
 
     def _update_paper(self, batch: Batch, target_q: Tensor, draw: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Released learner.py:32-39: each step sees what the steps before it changed."""
-        critic = self.critic
         value_loss = self._step_value(batch, target_q)
-        with torch.no_grad():
-            advantage = target_q - critic.value(critic.value_group.frozen, batch.observations)
-        actor_loss = self._step_actor(batch, advantage, draw)
-        with torch.no_grad():
-            next_value = critic.value(critic.value_group.frozen, batch.next_observations)
-        critic_loss = self._step_critic(batch, next_value)
+        actor_loss = self._step_actor(batch, self.advantage(batch, target_q), draw)
+        critic_loss = self._step_critic(batch, self.next_value(batch))
         return value_loss, actor_loss, critic_loss
 
     def _update_corl(self, batch: Batch, target_q: Tensor, draw: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """CORL iql.py:428-511: y and u use V as it was before its update."""
-        critic = self.critic
-        with torch.no_grad():
-            advantage = target_q - critic.value(critic.value_group.frozen, batch.observations)
-            next_value = critic.value(critic.value_group.frozen, batch.next_observations)
+        advantage, next_value = self.advantage(batch, target_q), self.next_value(batch)
         value_loss = self._step_value(batch, target_q)
         critic_loss = self._step_critic(batch, next_value)
         actor_loss = self._step_actor(batch, advantage, draw)

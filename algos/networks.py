@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.adam import adam as functional_adam
 
+from algos import kernels
 from algos.seeding import SeedStreams
 
 # Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
@@ -224,17 +225,12 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     if weight.shape[-1] == 1:
         return (inputs * weight.transpose(1, 2)).sum(dim=-1, keepdim=True) + bias.unsqueeze(1)
-    return torch.baddbmm(bias.unsqueeze(1), inputs, weight)
-
-
-def mish(inputs: Tensor) -> Tensor:
-    """Mish, x tanh(softplus(x)) (Misra 2019)."""
-    return F.mish(inputs)
+    return kernels.affine(inputs, weight, bias)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
-    "mish": mish,
+    "mish": kernels.mish,
     "swish": F.silu,
     "tanh": torch.tanh,
 }

@@ -36,7 +36,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from algos import transforms
+from algos import kernels, transforms
 from algos.methods import Method, MethodError, ProblemSpec, TrainingData, method_class
 from algos.programs import STRETCH_UPDATES, Program
 from algos.progress import Progress
@@ -227,6 +227,7 @@ class Trainer:
         stop_requested: Callable[[], bool] = lambda: False,
         capture: bool | None = None,
         indexed: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.config = config
         self.state = state
@@ -234,6 +235,8 @@ class Trainer:
         self.stop_requested = stop_requested
         data, self.transform_state = training_data(transitions, config, device)
         self.method = build_method(config, data.problem, device)
+        if compiled:
+            self.method.compile_functions()
         self.streams = SeedStreams(config.seeds, "train", device)
         self.draws = ChunkedDraws(self.method.draws(), self.streams, data.num_rows)
         capture = device.type == "cuda" if capture is None else capture
@@ -247,6 +250,7 @@ class Trainer:
         self.timing: list[tuple[int, float]] = []
         self.wall_seconds = 0.0
         self.devices = [device_model(device)]
+        self.kernels = [f"{kernels.in_use()}{', compiled' if compiled else ''}"]
 
     def train(self) -> None:
         """Run to the last update.
@@ -342,6 +346,7 @@ class Trainer:
                 "timing": self.timing,
                 "wall_seconds": self.wall_seconds,
                 "devices": self.devices,
+                "kernels": self.kernels,
             },
         )
 
@@ -367,10 +372,8 @@ class Trainer:
         self.log_updates = list(document["log_updates"])
         self.timing = [(int(u), float(s)) for u, s in document["timing"]]
         self.wall_seconds = float(document["wall_seconds"])
-        self.devices = list(document["devices"])
-        current = device_model(self.device)
-        if current not in self.devices:
-            self.devices.append(current)
+        for kept, current in (("devices", self.devices), ("kernels", self.kernels)):
+            current[:] = list(dict.fromkeys([*document[kept], *current]))
         print(f"Going on after update {update:,} of {self.config.num_updates:,}.", file=sys.stderr)
 
     # --- Results ---
@@ -400,6 +403,7 @@ class Trainer:
             output / "provenance.json",
             {
                 "devices": self.devices,
+                "kernels": self.kernels,
                 "versions": package_versions(),
                 "git": git_state(),
                 "threads": torch.get_num_threads(),
@@ -462,6 +466,8 @@ def train_block(
     device_name: str = "auto",
     threads: int | None = None,
     capture: bool | None = None,
+    kernel_form: str = "auto",
+    compiled: bool = False,
 ) -> None:
     """Train one block of seeds and write its run folder.
 
@@ -470,6 +476,9 @@ def train_block(
         dataset: folder with transitions.safetensors and manifest.json.
         state_folder: of the resumable state; removed at the end.
         threads: of the CPU; torch's own choice when None.
+        capture: CUDA graphs; None for wherever there is a GPU.
+        kernel_form: of `algos.kernels`.
+        compiled: whether torch compiles the losses (11 to 60 s once; worth it for long runs).
 
     Raises:
         TrainingError, MethodError, DatasetError, StateError: one sentence each.
@@ -479,6 +488,10 @@ def train_block(
     device = choose_device(device_name)
     if threads is not None:
         torch.set_num_threads(threads)
+    try:
+        kernels.use(kernel_form)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
     transitions = load_transitions(dataset)
     state = RunState(
         state_folder,
@@ -492,7 +505,7 @@ def train_block(
         },
     )
     with stop_on_signals() as stop_requested, state.locked():
-        trainer = Trainer(config, transitions, state, device, stop_requested, capture)
+        trainer = Trainer(config, transitions, state, device, stop_requested, capture, compiled=compiled)
         trainer.train()
         trainer.write_results(output, transitions.manifest)
         state.remove()
@@ -529,6 +542,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: torch's choice)")
     parser.add_argument("--no-capture", action="store_true", help="on a GPU, run updates without CUDA graphs")
+    parser.add_argument("--kernels", default="auto", help="auto, onednn or plain (default: auto)")
+    parser.add_argument("--compile", action="store_true", help="let torch compile the losses")
     options = parser.parse_args(arguments)
     try:
         train_block(
@@ -539,6 +554,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.device,
             options.threads,
             capture=False if options.no_capture else None,
+            kernel_form=options.kernels,
+            compiled=options.compile,
         )
     except Preempted:
         print("Stopped by a signal; the state is written and the same command goes on.", file=sys.stderr)

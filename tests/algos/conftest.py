@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from algos import kernels
 from algos.transitions import content_sha256
 
 NUM_ROWS = 300
@@ -35,11 +36,12 @@ IQL_HYPERPARAMETERS = {
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Tests run beside each other; a thread each is fastest and keeps sums in order."""
-    before = torch.get_num_threads()
+    """One thread is fastest for tiny networks; a run's choice of kernels does not outlive its test."""
+    threads, form = torch.get_num_threads(), kernels.in_use()
     torch.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(threads)
+    kernels.use(form)
 
 
 def make_arrays(num_rows=NUM_ROWS, seed=0):

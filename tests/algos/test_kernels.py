@@ -1,0 +1,72 @@
+"""The fast forms of the CPU against torch's own, values and gradients."""
+
+import pytest
+import torch
+
+from algos import kernels
+from algos.networks import linear
+
+pytestmark = pytest.mark.skipif(
+    not kernels.onednn_available(), reason="this build of torch has no oneDNN linear operator"
+)
+
+
+def gradients(function, *inputs):
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+    outputs = function(*leaves)
+    weights = torch.linspace(-1.0, 1.0, outputs.numel()).view(outputs.shape)
+    return outputs.detach(), torch.autograd.grad((outputs * weights).sum(), leaves)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 5, 3), (3, 64, 14, 256), (2, 33, 256, 6)])
+def test_affine_maps_agree(shape):
+    members, batch, fan_in, fan_out = shape
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(members, batch, fan_in, generator=generator)
+    weight = torch.randn(members, fan_in, fan_out, generator=generator) / fan_in**0.5
+    bias = torch.randn(members, fan_out, generator=generator)
+    expected, expected_gradients = gradients(linear, inputs, weight, bias)
+    with kernels.using("onednn"):
+        outputs, got = gradients(linear, inputs, weight, bias)
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
+    for one, other in zip(got, expected_gradients):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)
+
+
+def test_affine_maps_take_strided_weights_and_inputs():
+    """Parameters are views into one flat buffer and batches are columns of one packed gather."""
+    flat = torch.randn(2, 1000)
+    weight, bias = flat[:, 16 : 16 + 24].view(2, 4, 6), flat[:, 64 : 64 + 6]
+    inputs = torch.randn(2, 9, 11)[..., 3:7]
+    with kernels.using("onednn"):
+        outputs = linear(inputs, weight, bias)
+    torch.testing.assert_close(outputs, inputs @ weight + bias.unsqueeze(1), rtol=1e-5, atol=1e-5)
+
+
+def test_a_member_does_not_depend_on_its_neighbours():
+    inputs, weight, bias = torch.randn(5, 256, 30), torch.randn(5, 30, 256), torch.randn(5, 256)
+    with kernels.using("onednn"):
+        block = linear(inputs, weight, bias)
+        alone = linear(inputs[3:4], weight[3:4], bias[3:4])
+    assert torch.equal(block[3:4], alone)
+
+
+def test_mish_agrees_everywhere():
+    inputs = torch.cat([torch.linspace(-30.0, 30.0, 4001), torch.tensor([-1e4, -88.0, 0.0, 88.0, 1e4])])
+    expected, (expected_gradient,) = gradients(torch.nn.functional.mish, inputs)
+    with kernels.using("onednn"):
+        outputs, (gradient,) = gradients(kernels.mish, inputs)
+    torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=2e-6)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-6, atol=2e-6)
+
+
+def test_unknown_kernels_are_refused_with_the_list():
+    with pytest.raises(ValueError, match="known are auto, plain, onednn"):
+        kernels.use("abacus")
+
+
+def test_the_form_is_restored():
+    before = kernels.in_use()
+    with kernels.using("onednn"):
+        assert kernels.in_use() == "onednn"
+    assert kernels.in_use() == before
