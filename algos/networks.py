@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim.adam import adam as functional_adam
 
 from algos import kernels
+from algos.kernels import mish
 from algos.seeding import SeedStreams
 
 # Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
@@ -230,7 +231,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
-    "mish": kernels.mish,
+    "mish": mish,
     "swish": F.silu,
     "tanh": torch.tanh,
 }
