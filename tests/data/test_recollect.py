@@ -358,3 +358,36 @@ def test_the_file_of_recollections_fits_its_schema() -> None:
     del content["recollections"]["hopper-medium"]["parts"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate(content)
+
+
+@pytest.mark.parametrize("name", MAZES)
+def test_the_task_environment_pays_and_moves_as_the_data_say(name: str) -> None:
+    from algos import envs
+    from algos.tasks import load_tasks
+
+    (task,) = [task for task in load_tasks().values() if task.source == name]
+    rows = recollect(name, 600, seed=0)
+    assert rows["rewards"].sum() > 0
+    environment = envs.make(task.environment_id, task.adapter, task.horizon)
+    environment.reset(seed=0)
+    point = environment.unwrapped.point_env
+    for row in range(600):
+        point.set_state(rows["infos/qpos"][row], rows["infos/qvel"][row])
+        following, reward, terminated, _, _ = environment.step(rows["actions"][row])
+        assert np.allclose(following, rows["next_observations"][row], atol=1e-6)
+        assert reward == rows["rewards"][row]
+        assert not terminated
+        if row % task.horizon == task.horizon - 2:
+            environment.reset(seed=row)
+    environment.close()
+
+
+@pytest.mark.parametrize("name", RECOLLECTIONS)
+def test_every_recollection_is_a_task_with_the_same_environment_and_horizon(name: str) -> None:
+    from algos.tasks import load_tasks
+
+    spec = load_recollection(name)
+    (task,) = [task for task in load_tasks().values() if task.source == name]
+    assert (task.environment_id, task.horizon) == (spec.environment_id, spec.horizon)
+    assert task.source_kind == task.comparability == "recollected"
+    assert task.task != spec.imitates
