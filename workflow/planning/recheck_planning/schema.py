@@ -22,7 +22,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise ConfigError(
-                    f"{Path(str(self.name)).name}, line {key_node.start_mark.line + 1}: '{key}' stands "
+                    f"{Path(key_node.start_mark.name).name}, line {key_node.start_mark.line + 1}: '{key}' stands "
                     "there twice; keep one."
                 )
             seen.add(key)

@@ -1,0 +1,77 @@
+"""A copy of the workflow's data, and Snakemake run on it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from recheck_planning import plan
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture
+def facts(repository):
+    folder = repository.parent / "shared" / "facts"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: these facts come with the project's workplace only")
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The Snakefile and its configuration in a folder of their own, without results."""
+    shutil.copy(REPOSITORY / "Snakefile", tmp_path)
+    shutil.copytree(
+        REPOSITORY / "workflow",
+        tmp_path / "workflow",
+        ignore=shutil.ignore_patterns("executor", "planning", "behaviors", "__pycache__"),
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def configuration(repository):
+    return yaml.safe_load((repository / "workflow/config/config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def load_plan(repository, configuration):
+    """Plan an experiment of the repository: load_plan(experiment=..., key=value)."""
+
+    def load(root=repository, **changes):
+        return plan.load({**configuration, **changes}, root)
+
+    return load
+
+
+@pytest.fixture
+def write_experiment(copy):
+    """Write an experiment file into the copy; returns its name."""
+
+    def write(content, name="mine"):
+        path = copy / f"workflow/config/experiments/{name}.yaml"
+        path.write_text(yaml.safe_dump({"description": "a test", **content}), encoding="utf-8")
+        return name
+
+    return write
+
+
+@pytest.fixture
+def snakemake(copy):
+    """Run Snakemake in the copy; returns the finished process."""
+
+    def run(*arguments, folder=copy, timeout=300, **options):
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False, **options
+        )
+
+    return run

@@ -1,0 +1,457 @@
+"""Hyperparameter files: layers, refusals, and the official values one by one."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from recheck_planning import deviations, hyperparameters, tasks
+from recheck_planning.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = hyperparameters.known_methods(ROOT)
+
+
+def resolve(method, task, variant=None, train_steps=None):
+    read = hyperparameters.read(ROOT, method)
+    likes = tasks.likes(tasks.read(ROOT))
+    return hyperparameters.resolve(ROOT, read, variant or read.default_variant, task, likes, train_steps)
+
+
+@pytest.fixture
+def official(facts):
+    return json.loads((facts / "hyperparameters.json").read_text(encoding="utf-8"))
+
+
+# --- The official values ---
+
+
+def test_iql_common(official):
+    expected = official["IQL"]["common"]
+    found = resolve("iql", "hopper-medium-v2")
+    for ours, theirs in {
+        "actor_learning_rate": "actor_lr",
+        "value_learning_rate": "value_lr",
+        "critic_learning_rate": "critic_lr",
+        "hidden_sizes": "hidden_dims",
+        "discount": "discount",
+        "target_rate": "tau_target",
+        "batch_size": "batch_size",
+        "advantage_clip": "adv_weight_clip",
+    }.items():
+        assert found.values[ours] == expected[theirs], ours
+    assert found.num_updates == expected["max_steps"]
+    assert expected["actor_lr_schedule"].startswith(found.values["actor_decay"])
+    assert f"[{found.values['log_std_min']:g},{found.values['log_std_max']:g}]" in expected["policy"]
+    assert expected["init"].startswith(found.values["initialiser"])
+    assert expected["critic_loss"].startswith(found.values["critic_loss"])
+    assert expected["update_order"].startswith("V, actor, Q, target")
+    assert found.values["update_order"] == "paper"
+    assert expected["obs_normalisation"] is None
+    assert not any(transform["name"] == "standardise_observations" for transform in found.transforms)
+    clip = next(transform for transform in found.transforms if transform["name"] == "clip_actions")
+    assert expected["action_clip"].startswith(str(clip["limit"]))
+
+
+@pytest.mark.parametrize(
+    ("domain", "task", "reward"),
+    [
+        ("gym-locomotion", "walker2d-medium-replay-v2", "return_range"),
+        ("antmaze", "antmaze-large-play-v0", "minus_one"),
+        ("kitchen_and_adroit", "kitchen-mixed-v0", None),
+        ("kitchen_and_adroit", "pen-human-v0", None),
+    ],
+)
+def test_iql_per_domain(official, domain, task, reward):
+    expected = official["IQL"]["per_domain"][domain]
+    found = resolve("iql", task)
+    assert found.values["expectile"] == expected["expectile"]
+    assert found.values["beta"] == expected["temperature"]
+    assert found.values["dropout"] == expected["dropout"]
+    names = [transform["name"] for transform in found.transforms]
+    assert names == ["clip_actions"] + ([reward] if reward else [])
+
+
+def test_corl_settings(official):
+    expected = official["CORL-IQL"]["gym"]
+    found = resolve("iql", "halfcheetah-medium-v2", "corl_paper_settings")
+    assert found.values["expectile"] == expected["iql_tau"]
+    assert found.values["beta"] == expected["beta"]
+    assert found.values["target_rate"] == expected["tau"]
+    assert found.values["batch_size"] == expected["batch"]
+    assert found.num_updates == expected["max_timesteps"]
+    assert [found.values["log_std_min"], found.values["log_std_max"]] == expected["log_std"]
+    assert expected["init"].replace(" ", "_") == found.values["initialiser"]
+    assert expected["normalize_state"]
+    assert found.transforms[-1] == {"name": "standardise_observations", "epsilon": 0.001}
+    # The reference runs scaled rewards by the unfiltered trajectories; CORL's files do not, but for two tasks.
+    assert found.transforms[0] == {"name": "return_range", "boundaries": "unfiltered"}
+    assert (found.values["update_order"], found.values["critic_loss"]) == ("corl", "half_sum")
+
+
+def test_diffusion_ql_common(official):
+    expected = official["Diffusion-QL"]["common"]
+    found = resolve("diffusion_ql", "hopper-medium-v2")
+    assert found.train_steps == expected["T"]
+    for ours, theirs in {
+        "batch_size": "batch_size",
+        "epoch_updates": "num_steps_per_epoch",
+        "discount": "discount",
+        "target_rate": "tau_critic",
+        "ema_decay": "ema_decay",
+        "ema_start": "step_start_ema",
+        "ema_every": "update_ema_every",
+        "critic_learning_rate": "critic_lr",
+    }.items():
+        assert found.values[ours] == expected[theirs], ours
+    assert expected["beta_schedule"].startswith(found.values["schedule"])
+    assert f"max over {found.values['max_q_backup_actions']} target" in expected["max_q_backup"]
+    assert expected["eval_action"].startswith(f"{found.values['candidates']} candidates")
+    assert f"by {found.values['extraction']}(Q)" in expected["eval_action"]
+    assert f"temperature {found.values['candidate_temperature']:g}" in expected["eval_action"]
+    assert expected["eval_actor"].startswith(found.values["evaluation_actor"])
+    assert f"{found.values['ddpm_form']} variance" in expected["sampler"]
+    assert expected["noise_loss"].startswith(found.values["noise_loss_reduction"])
+    assert expected["actor"].startswith("MLP 3x256")
+    assert expected["critic"].endswith("3x256, Mish (ql_diffusion.py:19-34)")
+    assert found.values["hidden_sizes"] == [256] * 3
+    assert f"time embedding {found.values['time_embedding_size']} " in expected["actor"]
+    assert "final rate 0.99901" in expected["lr_decay"]
+    assert found.values["lr_decay"] == "described"
+    assert resolve("diffusion_ql", "hopper-medium-v2", "release").values["lr_decay"] == "released"
+
+
+def test_diffusion_ql_per_task(official):
+    expected = official["Diffusion-QL"]["per_task"]
+    covered = hyperparameters.covered(hyperparameters.read(ROOT, "diffusion_ql"))
+    assert covered == set(expected)
+    assert len(expected) == 20
+    rewards = {"no": [], "cql_antmaze": [{"name": "shift_scale"}], "normalize": [{"name": "normalize"}]}
+    for task, row in expected.items():
+        found = resolve("diffusion_ql", task)
+        assert found.like is None
+        assert found.values["actor_learning_rate"] == row["lr"], task
+        assert found.values["eta"] == row["eta"], task
+        assert found.values["max_q_backup"] is row["max_q_backup"], task
+        assert found.values["gradient_clip"] == row["gn"], task
+        assert found.values["offline_top_k"] == row["top_k"], task
+        assert found.values["released_decay_epochs"] == row["eval_freq"], task
+        assert found.num_updates == row["num_epochs"] * 1000, task
+        assert found.transforms == rewards[row["reward_tune"]], task
+        assert found.sources["eta"] == f"D {row['source']}", task
+
+
+def test_idql_paper(official):
+    expected = official["IDQL"]["paper_appendix_E"]
+    locomotion, antmaze = resolve("idql", "hopper-medium-v2"), resolve("idql", "antmaze-umaze-v0")
+    one = resolve("idql", "antmaze-umaze-v0", "paper_one")
+    for name in ("actor_learning_rate", "critic_learning_rate", "value_learning_rate"):
+        assert locomotion.values[name] == expected["lr"]
+    for ours, theirs in {
+        "critic_batch_size": "critic_batch",
+        "actor_batch_size": "actor_batch",
+        "quantile": "quantile_tau",
+        "exponential_alpha": "exponential_alpha",
+        "target_rate": "target_critic_ema",
+        "dropout": "dropout",
+        "actor_blocks": "residual_blocks",
+        "actor_width": "hidden",
+    }.items():
+        assert locomotion.values[ours] == expected[theirs], ours
+    assert locomotion.train_steps == expected["T"]
+    assert expected["beta_schedule"] == "variance preserving"
+    assert locomotion.values["schedule"] == "vp"
+    assert expected["tau_expectile"] == "0.7 locomotion, 0.9 antmaze"
+    assert (locomotion.values["expectile"], antmaze.values["expectile"]) == (0.7, 0.9)
+    assert expected["N"] == "32 (antmaze -A), 128 (loco -A), 64 (-1)"
+    assert [run.values["candidates"] for run in (antmaze, locomotion, one)] == [32, 128, 64]
+    assert resolve("idql", "hopper-medium-v2", "paper_one").values["candidates"] == 64
+    assert expected["critic_grad_steps"] == "1.5e6 (-A), 1e6 (-1)"
+    assert [locomotion.num_updates, one.num_updates] == [1_500_000, 1_000_000]
+    assert expected["actor_grad_steps"] == "3e6 (-A), 2e6 (-1)"
+    assert [run.num_updates * run.values["actor_updates"] for run in (locomotion, one)] == [
+        3_000_000,
+        2_000_000,
+    ]
+    assert expected["actor_schedule"].startswith(locomotion.values["actor_decay"])
+    assert expected["optimizer"].lower() == locomotion.values["optimiser"]
+
+
+def test_idql_release(official):
+    expected = official["IDQL"]["code_at_HEAD_7582571"]
+    found, antmaze = (resolve("idql", task, "release") for task in ("hopper-medium-v2", "antmaze-umaze-v0"))
+    assert found.num_updates == expected["max_steps"] - 1
+    for ours, theirs in {
+        "critic_batch_size": "batch_size",
+        "actor_batch_size": "batch_size",
+        "candidates": "N_train",
+        "dropout": "actor_dropout",
+        "actor_blocks": "actor_blocks",
+        "actor_layer_norm": "actor_layer_norm",
+        "value_layer_norm": "value_layer_norm",
+        "actor_decay_updates": "decay_steps",
+        "actor_target_rate": "actor_tau",
+        "schedule": "beta_schedule",
+        "time_features": "time_dim",
+        "activation": "activation",
+    }.items():
+        assert found.values[ours] == expected[theirs], ours
+        assert antmaze.values[ours] == expected[theirs], ours
+    assert found.train_steps == expected["T"]
+    assert found.train_fraction == expected["train_split"]
+    assert found.transforms[0] == {"name": "clip_actions", "limit": expected["action_clip"]}
+    assert expected["critic_hyperparam"] == "0.9 antmaze, 0.7 else"
+    assert (found.values["expectile"], antmaze.values["expectile"]) == (0.7, 0.9)
+    assert found.values["optimiser"] == "adamw"
+    assert "weight_decay 1e-4" in expected["actor_optimizer"]
+    assert found.values["weight_decay"] == 1e-4
+    assert "xavier_uniform" in expected["critic"]
+    assert found.values["initialiser"] == "xavier_uniform"
+    assert found.values["hidden_sizes"] == [256, 256]
+    assert expected["time_mlp"].startswith("256-256 swish")
+    assert found.values["time_hidden_sizes"] == [256, 256]
+    assert expected["sampler"].startswith("variance beta_t")
+    assert found.values["ddpm_form"] == "beta"
+    assert expected["noise_loss"].startswith(found.values["noise_loss_reduction"])
+    assert found.values["shared_batch"] is True
+
+
+def test_the_weighted_ablation_differs_from_idql_in_the_weight_alone():
+    for variant in ("paper", "release"):
+        plain = resolve("idql", "hopper-medium-v2", variant)
+        weighted = resolve("idql_weighted", "hopper-medium-v2", variant)
+        added = {"beta": 3.0, "advantage_clip": 100.0}
+        assert weighted.values == {**plain.values, **added}
+        assert (weighted.num_updates, weighted.transforms) == (plain.num_updates, plain.transforms)
+
+
+def test_edp(official):
+    code, paper = official["EDP"]["code_defaults"], official["EDP"]["paper"]
+    ours, released = resolve("edp", "hopper-medium-v2"), resolve("edp", "hopper-medium-v2", "release")
+    assert (ours.train_steps, released.train_steps) == (paper["K"], code["num_timesteps"])
+    assert paper["sampler"] == "DPM-Solver order 3, 15 calls"
+    assert (ours.values["sampler"], ours.values["sampling_steps"]) == ("dpm_solver", 15)
+    assert code["dpm_steps"] == 15
+    assert released.values["sampler"] == code["sample_method"]
+    assert ours.values["candidates"] == paper["EAS_N"]
+    assert released.values["candidates"] == code["EAS_num_samples"]
+    assert ours.values["actor_learning_rate"] == paper["locomotion_lr"]
+    assert ours.values["gradient_clip"] == paper["locomotion_grad_clip"]
+    assert ours.values["guidance_weight"] == paper["loss_weight"]
+    for found in (ours, released):
+        for name, theirs in {
+            "alpha": "alpha",
+            "guidance_weight": "guide_coef",
+            "critic_learning_rate": "lr",
+            "target_rate": "tau",
+            "expectile": "expectile",
+            "beta": "awr_temperature",
+            "batch_size": "batch",
+            "actor_target_every": "policy_tgt_freq",
+            "actor_target_start": "policy_target_start",
+        }.items():
+            assert found.values[name] == code[theirs], name
+        assert found.values["schedule"] == "linear_scaled"
+        assert code["schedule_scale"] == "1000/N"
+        assert "-".join(map(str, found.values["hidden_sizes"])) == code["policy_arch"] == code["qf_arch"]
+        assert code["clip_action"].startswith(str(found.transforms[0]["limit"]))
+    assert released.num_updates == code["n_epochs"] * code["steps_per_epoch"]
+    assert paper["epochs"] == "2000 locomotion, 1000 others"
+    assert [resolve("edp", task).num_updates for task in ("hopper-medium-v2", "kitchen-mixed-v0")] == [
+        2_000_000,
+        1_000_000,
+    ]
+    assert official["EDP"]["per_task_table_identical_to_DQL_main.py"]
+    for task, row in official["Diffusion-QL"]["per_task"].items():
+        assert resolve("edp", task, "release").values["gradient_clip"] == row["gn"], task
+    rewards = {
+        ("antmaze-umaze-v0", "paper"): "shift_scale",
+        ("antmaze-umaze-v0", "paper_iql"): "minus_one",
+        ("antmaze-umaze-v0", "release_iql"): "minus_one",
+        ("kitchen-mixed-v0", "paper"): "min_max",
+        ("pen-human-v1", "paper"): "min_max",
+    }
+    for (task, variant), reward in rewards.items():
+        assert [transform["name"] for transform in resolve("edp", task, variant).transforms] == [
+            "clip_actions",
+            reward,
+        ]
+    assert resolve("edp", "antmaze-umaze-v0", "paper_iql").values["head"] == "iql"
+
+
+# --- Layers ---
+
+
+def test_every_value_has_a_source_and_every_variant_resolves_on_every_task_it_covers():
+    for name in METHODS:
+        method = hyperparameters.read(ROOT, name)
+        for variant in method.variants:
+            for task in hyperparameters.covered(method):
+                found = resolve(name, task, variant)
+                assert set(found.values) <= set(found.sources)
+                assert found.like is None
+                assert found.num_updates > 0
+                assert (found.train_steps > 0) is method.diffusion
+
+
+def test_a_task_without_values_takes_those_it_is_like_and_says_so():
+    found = resolve("diffusion_ql", "halfcheetah-mixed-v0")
+    assert found.like == "halfcheetah-medium-expert-v2"
+    assert found.values == resolve("diffusion_ql", "halfcheetah-medium-expert-v2").values
+    # pen: the papers differ in the version, so each version takes the other's values where it has none.
+    assert resolve("diffusion_ql", "pen-human-v0").like == "pen-human-v1"
+    assert resolve("diffusion_ql", "pen-human-v1").like is None
+    assert resolve("iql", "pen-human-v1").like == "pen-human-v0"
+
+
+def test_later_layers_override_earlier_ones(copy):
+    path = copy / "workflow/config/hyperparameters/iql.yaml"
+    content = yaml.safe_load(path.read_text())
+    changed = {"beta": {"value": 7.5, "source": "a test"}}
+    content["variants"]["paper"]["tasks"] = {"antmaze-umaze-v0": {"hyperparameters": changed}}
+    content["variants"]["mine"] = {
+        "description": "a test",
+        "extends": "paper",
+        "common": {"hyperparameters": {"expectile": {"value": 0.8, "source": "a test"}}},
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    method = hyperparameters.read(copy, "iql")
+
+    def value(variant, task, name):
+        return hyperparameters.resolve(copy, method, variant, task, {}).values[name]
+
+    assert value("paper", "antmaze-umaze-v0", "beta") == 7.5
+    assert value("paper", "antmaze-medium-play-v0", "beta") == 10.0
+    assert value("paper", "hopper-medium-v2", "beta") == 3.0
+    # A variant's layers come after all of its base's.
+    assert value("paper", "antmaze-umaze-v0", "expectile") == 0.9
+    assert value("mine", "antmaze-umaze-v0", "expectile") == 0.8
+    assert value("mine", "antmaze-umaze-v0", "beta") == 7.5
+
+
+# --- Agreement with the methods ---
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_files_agree_with_the_classes(name):
+    methods = pytest.importorskip("algos.methods")
+    method, cls = hyperparameters.read(ROOT, name), methods.method_class(name)
+    assert method.format_version == cls.format_version
+    assert method.extraction == list(getattr(cls, "EXTRACTIONS", ()))
+    for variant in method.variants:
+        for task in sorted(hyperparameters.covered(method)):
+            methods.check_hyperparameters(cls, resolve(name, task, variant).values)
+
+
+def test_there_is_a_file_for_every_method_and_no_other():
+    methods = pytest.importorskip("algos.methods")
+    assert set(METHODS) == set(methods.METHODS)
+
+
+def test_the_schema_lists_the_schedules_and_samplers_that_exist(repository):
+    diffusion = pytest.importorskip("algos.diffusion")
+    read = json.loads((repository / "workflow/schemas/hyperparameters.schema.json").read_text())
+    values = read["$defs"]["values"]["properties"]
+    assert values["schedule"]["enum"] == list(diffusion.SCHEDULES)
+    assert values["sampler"]["enum"] == list(diffusion.SAMPLERS)
+    assert values["ddpm_form"]["enum"] == list(diffusion.DDPM_FORMS)
+    experiment = json.loads((repository / "workflow/schemas/experiment.schema.json").read_text())
+    assert experiment["$defs"]["sampling"]["properties"]["sampler"]["enum"] == [*diffusion.SAMPLERS, None]
+
+
+# --- Refusals ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("expectile", 0.49, "expectile is 0.49; it has to be at least 0.5"),
+        ("expectile", 1.0, "expectile is 1.0; it has to be less than 1"),
+        ("quantile", 0.4, "quantile is 0.4; it has to be at least 0.5"),
+        ("exponential_alpha", 0, "exponential_alpha is 0; it has to be greater than 0"),
+        ("schedule", "sigmoid", "allowed are linear, linear_scaled, cosine, vp"),
+        ("candidates", 0, "candidates is 0; it has to be at least 1"),
+        ("learning_rate", 0.1, "does not know learning_rate; known are activation"),
+        ("batch_size", "256", "batch_size is '256'; it has to be a whole number"),
+    ],
+)
+def test_values_outside_the_allowed_ones_are_refused(name, value, sentence):
+    method = hyperparameters.read(ROOT, "idql")
+    values = {**resolve("idql", "hopper-medium-v2").values, name: value}
+    with pytest.raises(ConfigError) as refusal:
+        hyperparameters.check_values(ROOT, method, values, 5, "here")
+    assert sentence in str(refusal.value)
+    assert str(refusal.value).startswith("here")
+    assert "\n" not in str(refusal.value)
+
+
+def test_half_is_allowed_as_expectile():
+    method = hyperparameters.read(ROOT, "iql")
+    values = {**resolve("iql", "hopper-medium-v2").values, "expectile": 0.5}
+    hyperparameters.check_values(ROOT, method, values, 0, "here")
+
+
+@pytest.mark.parametrize(("steps", "refused"), [(5, True), (20, True), (21, False), (1000, False)])
+def test_linear_scaled_needs_more_than_twenty_steps(steps, refused):
+    method = hyperparameters.read(ROOT, "diffusion_ql")
+    values = {**resolve("diffusion_ql", "hopper-medium-v2").values, "schedule": "linear_scaled"}
+    if not refused:
+        hyperparameters.check_values(ROOT, method, values, steps, "here")
+        return
+    with pytest.raises(ConfigError, match="needs more than 20") as refusal:
+        hyperparameters.check_values(ROOT, method, values, steps, "here")
+    assert "linear, cosine, vp" in str(refusal.value)
+
+
+def test_unknown_methods_variants_and_uncovered_tasks_are_refused_with_what_is_known():
+    with pytest.raises(ConfigError, match="no method 'cql'; known are bc, diffusion_bc"):
+        hyperparameters.read(ROOT, "cql")
+    with pytest.raises(ConfigError, match="no variant 'mine'; known are paper, corl_paper_settings"):
+        resolve("iql", "hopper-medium-v2", "mine")
+    with pytest.raises(ConfigError, match="no hyperparameters for task 'kitchen-mixed-v0'") as refusal:
+        resolve("idql", "kitchen-mixed-v0")
+    assert "antmaze-large-diverse-v0" in str(refusal.value)
+
+
+def test_a_value_written_twice_is_refused(copy):
+    path = copy / "workflow/config/hyperparameters/bc.yaml"
+    path.write_text(path.read_text().replace("method: bc\n", "method: bc\nmethod: bc\n"))
+    with pytest.raises(ConfigError, match="'method' stands there twice"):
+        hyperparameters.read(copy, "bc")
+
+
+def test_yaml_runs_nothing(copy):
+    path = copy / "workflow/config/hyperparameters/bc.yaml"
+    path.write_text(path.read_text() + "\nnote: !!python/object/apply:os.system ['touch ran']\n")
+    with pytest.raises(ConfigError, match="not YAML"):
+        hyperparameters.read(copy, "bc")
+    assert not (copy / "ran").exists()
+
+
+def test_a_variant_that_extends_itself_is_refused(copy):
+    path = copy / "workflow/config/hyperparameters/bc.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["variants"]["mine"] = {"description": "a test", "extends": "mine"}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(ConfigError, match="extends itself"):
+        hyperparameters.read(copy, "bc")
+
+
+# --- Deviations ---
+
+
+def test_the_table_of_deviations_is_up_to_date(repository):
+    written = (repository / deviations.FILE).read_text(encoding="utf-8")
+    assert written == deviations.table(repository), "run python -m recheck_planning.deviations"
+
+
+def test_the_default_shown_is_the_one_that_runs():
+    method = hyperparameters.read(ROOT, "iql")
+    assert deviations.default_values(method, "expectile") == "0.7; 0.9 antmaze"
+    assert deviations.default_values(method, "beta") == "3.0; 10.0 antmaze; 0.5 kitchen_and_adroit"
+    assert deviations.default_values(hyperparameters.read(ROOT, "idql"), "optimiser") == "adam"
+    for name in METHODS:
+        read = hyperparameters.read(ROOT, name)
+        for row in read.deviations:
+            if "default" not in row:
+                assert deviations.default_values(read, row["switch"])
