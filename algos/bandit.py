@@ -98,6 +98,7 @@ class Settings:
     schedule: str = "vp"
     train_steps: tuple[int, ...] = (2, 5, 10, 20, 50)  # N; the released scripts have 50
     eta: float = 2.5  # of the normalised Q term, TD3+BC and Diffusion-QL
+    q_interval: int = 1  # Diffusion-QL has its Q term, times this, every so many updates
     latent_dim: int = 4  # of the CVAE, twice the action's
     latent_clip: float = 0.5  # latents drawn from the prior are clipped to it
     kl_weight: float = 0.5
@@ -119,11 +120,13 @@ class Settings:
     bcq_candidates: int = 10
 
 
-# What `--size` stands for. The reduced one draws fewer actions from the policies per update: the state
-# is always the same, so that the gradient's mean does not change, only its noise.
+# What `--size` stands for. Most of the released setting's time goes into Diffusion-QL's chains. The
+# reduced one draws fewer actions and has the Q term in one update of five, five times as large: the
+# state is always the same, so that the gradient's mean stays, only its noise grows. Few updates need a
+# larger rate.
 SIZES: dict[str, dict[str, Any]] = {
     "full": {},
-    "reduced": {"updates": 1_500, "policy_batch": 25},
+    "reduced": {"updates": 2_500, "policy_batch": 25, "q_interval": 5, "learning_rate": 3e-3},
 }
 
 
@@ -162,6 +165,10 @@ def reduction(settings: Settings) -> str | None:
         cuts.append(f"{settings.updates:,} updates of {released.updates:,}")
     if settings.policy_batch < released.policy_batch:
         cuts.append(f"{settings.policy_batch} draws from a policy per update of {released.policy_batch}")
+    if settings.q_interval > released.q_interval:
+        cuts.append(f"Diffusion-QL's Q term every {settings.q_interval} updates")
+    if settings.learning_rate != released.learning_rate:
+        cuts.append(f"learning rate {settings.learning_rate:g} for {released.learning_rate:g}")
     return "; ".join(cuts) or None
 
 
@@ -327,6 +334,10 @@ class Policy(abc.ABC):
         train_steps: N; 0 without diffusion.
     """
 
+    # Shared networks that its update or its sample looks at; one that no policy needs is not trained.
+    uses_critic = False
+    uses_cvae = False
+
     def __init__(self, settings: Settings, name: str, train_steps: int = 0) -> None:
         self.settings = settings
         self.name = name
@@ -368,6 +379,7 @@ class GaussianPolicy(Policy):
         super().__init__(settings, name)
         width = settings.hidden_width
         self.eta = eta
+        self.uses_critic = eta is not None
         self.network = MLP((STATE_DIM, width, width, 2 * ACTION_DIM), "relu")
         self.group = self.build_group(self.network.shapes())
         self.optimiser = Adam(self.group, settings.learning_rate)
@@ -404,6 +416,8 @@ class GaussianPolicy(Policy):
 class CVAEPolicy(Policy):
     """BC-CVAE, and the figure's BCQ: the shared CVAE itself, latents clipped when sampled."""
 
+    uses_cvae = True
+
     def draws(self) -> list[Draw]:
         return []
 
@@ -422,6 +436,9 @@ class BCQ(Policy):
     the CVAE alone (``agent.vae.sample``), which neither the perturbation nor Q enters: method `bcq`, a
     `CVAEPolicy`.
     """
+
+    uses_critic = True
+    uses_cvae = True
 
     def __init__(self, settings: Settings, name: str) -> None:
         super().__init__(settings, name)
@@ -462,11 +479,13 @@ class MMDPolicy(Policy):
     """
 
     NOISE_CLIP = 0.5
+    uses_cvae = True
 
     def __init__(self, settings: Settings, name: str, eta: float | None) -> None:
         super().__init__(settings, name)
         width = settings.hidden_width
         self.eta = eta
+        self.uses_critic = eta is not None
         self.network = MLP((STATE_DIM, width, width, 2 * ACTION_DIM), "relu")
         self.group = self.build_group(self.network.shapes())
         self.optimiser = Adam(self.group, settings.learning_rate)
@@ -539,6 +558,8 @@ class DiffusionPolicy(Policy):
         super().__init__(settings, name, train_steps)
         width, time_dim = settings.hidden_width, settings.time_dim
         self.eta = eta
+        self.uses_critic = eta is not None
+        self.num_updates = 0
         self.diffusion = Diffusion(settings.schedule, train_steps)
         self.sampler = self.diffusion.sampler("ddpm", ddpm_form="posterior")
         self.time_network = MLP((time_dim, 2 * time_dim, time_dim), "mish", "time_")
@@ -603,9 +624,12 @@ class DiffusionPolicy(Policy):
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
         offsets, predict = self.predictor(self.group.parameters)
         loss = self.noise_loss(shared.actions, draw, offsets, predict)
-        if self.eta is not None:
+        interval = self.settings.q_interval
+        if self.eta is not None and self.num_updates % interval == 0:
             actions = self.chain(offsets, predict, draw["chain_noise"].unbind(dim=1))
-            loss = loss + normalised_q_loss(shared.critic.of_policy(actions), draw["coin"], self.eta)
+            values = shared.critic.of_policy(actions)
+            loss = loss + normalised_q_loss(values, draw["coin"], interval * self.eta)
+        self.num_updates += 1
         self.group.backward(loss.sum())
         self.optimiser.step()
 
@@ -677,6 +701,8 @@ def train(
     shared_draws = [Draw("index", "index", (settings.batch_size,))]
     critic, cvae = Critic(settings), CVAE(settings)
     policies = [build_policy(settings, key) for key in keys]
+    uses_critic = any(policy.uses_critic for policy in policies)
+    uses_cvae = any(policy.uses_cvae for policy in policies)
     chunks = {"batch": _chunks(settings, shared_draws, "bandit/batch")}
     chunks["cvae"] = _chunks(settings, cvae.draws(), "bandit/cvae/train")
     policy_chunks = [
@@ -689,8 +715,10 @@ def train(
                 chunk.fill(update)
         index = chunks["batch"].at(offset)["index"]
         actions, rewards = data.actions[index], data.rewards[index]
-        critic.update(actions, rewards)
-        cvae.update(actions, chunks["cvae"].at(offset))
+        if uses_critic:
+            critic.update(actions, rewards)
+        if uses_cvae:
+            cvae.update(actions, chunks["cvae"].at(offset))
         shared = Shared(actions, critic, cvae)
         for policy, chunk in zip(policies, policy_chunks):
             policy.update(shared, chunk.at(offset))
