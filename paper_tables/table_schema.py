@@ -144,6 +144,11 @@ def _check_column(
     return result
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries by column name."""
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
 def read_csv(path: Path, name: str) -> pd.DataFrame:
     """Read a CSV file and check it; text stays text (a task called ``nan`` is not missing).
 

@@ -48,9 +48,10 @@ def test_every_row_of_the_source_table_is_here_unchanged():
     present = Counter(map(tuple, ours[list(VERBATIM.values())].to_numpy()))
     assert not wanted - present
     added = present - wanted
-    # What is added stands only in the list of known errors: the notes, the leaderboard, the copies.
-    assert added.total() == 19
-    assert all("known error" in row[10] or "DiffCPS" in row[10] for row in added)
+    # What is added stands only in the list of known errors (the notes, the leaderboard, the copies) or, the
+    # averages of Diffusion-QL's Table 2, in the source's remarks.
+    assert added.total() == 23
+    assert all(any(w in row[10] for w in ("known error", "DiffCPS", "column averages")) for row in added)
 
 
 def test_official_runs_and_d3rlpy_runs_are_the_source_files():
