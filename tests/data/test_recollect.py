@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -391,3 +393,27 @@ def test_every_recollection_is_a_task_with_the_same_environment_and_horizon(name
     assert (task.environment_id, task.horizon) == (spec.environment_id, spec.horizon)
     assert task.source_kind == task.comparability == "recollected"
     assert task.task != spec.imitates
+
+
+def test_the_training_script_trains_goes_on_and_publishes_a_policy(tmp_path: Path) -> None:
+    script = BEHAVIORS.parent / "scripts" / "train_behaviors.py"
+    short = "--random-steps 100 --snapshot-every 150 --state-every 150 --episodes 1 --batch 16"
+    work, published = tmp_path / "work", tmp_path / "published"
+
+    def run(arguments: str) -> str:
+        command = [sys.executable, str(script), *arguments.split()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(f"train --environment Hopper-v4 --work {work} --updates 150 {short}")
+    assert '"step": 300' in run(f"train --environment Hopper-v4 --work {work} --updates 300 {short}")
+    lines = (work / "progress.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [150, 300]  # gone on, not begun again
+    first, second = (load_file(work / f"snapshot-{step:08d}.safetensors") for step in (150, 300))
+    assert not np.array_equal(first["layers.2.bias"], second["layers.2.bias"])
+    run(f"publish --work {work} --step 300 --episodes 2 --folder {published}")
+    assert load_policy("hopper-0000k", published).observation_dim == 11
+    record = json.loads((published / "hopper-0000k.json").read_text(encoding="utf-8"))
+    assert record["training_steps"] == 300
+    assert record["versions"]["mujoco"]
