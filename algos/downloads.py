@@ -60,22 +60,21 @@ def download(
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(destination.name + ".part")
     reasons: list[str] = []
-    try:
-        with _locked(part):
-            for url in urls:
-                try:
-                    _fetch(url, part, timeout_seconds)
-                    _check(part, sha256, size_bytes, check)
-                except _Wrong as wrong:
-                    reasons.append(f"{host_of(url)}: {wrong}")
-                    continue
+    with _locked(part):
+        for url in urls:
+            try:
+                _fetch(url, part, timeout_seconds)
+                _check(part, sha256, size_bytes, check)
                 os.replace(part, destination)
-                _source_file(part).unlink(missing_ok=True)
-                return destination
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            discard(part)
-        raise DatasetError(f"{destination} cannot be written: {error.strerror or error}.") from None
+            except _Wrong as wrong:
+                reasons.append(f"{host_of(url)}: {wrong}")
+                continue
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    discard(part)
+                raise DatasetError(f"{destination} cannot be written: {error.strerror or error}.") from None
+            _source_file(part).unlink(missing_ok=True)
+            return destination
     raise DatasetError(
         f"{destination.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'}); "
         "fetch it by other means and give its path, or the folder it lies in as data_folder."
@@ -89,7 +88,11 @@ def _locked(part: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DatasetError(f"{part} is being downloaded by another process; wait for it.") from None
-        yield
+        try:
+            yield
+        finally:
+            if part.exists() and part.stat().st_size == 0:
+                part.unlink()
 
 
 def _source_file(part: Path) -> Path:
@@ -97,8 +100,8 @@ def _source_file(part: Path) -> Path:
 
 
 def discard(part: Path) -> None:
-    """Remove what was downloaded so far."""
-    part.unlink(missing_ok=True)
+    """Forget what was downloaded so far; the name stays, since it is locked."""
+    os.truncate(part, 0)
     _source_file(part).unlink(missing_ok=True)
 
 

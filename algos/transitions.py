@@ -158,7 +158,26 @@ def save_transitions(path: Path, arrays: Mapping[str, np.ndarray], task: str) ->
     with written_aside(path) as aside:
         ordered = {name: np.ascontiguousarray(arrays[name]) for name, _, _ in ARRAYS}
         save_file(ordered, str(aside), metadata=metadata)
+        sort_metadata(aside)
     return digest
+
+
+def sort_metadata(path: Path) -> None:
+    """Order the metadata of a safetensors file by key, in place.
+
+    safetensors writes them in an order that changes from call to call, so the same content would have
+    other bytes. The header's length stays, and with it every tensor's place.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        if "__metadata__" in header:
+            header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise OSError(f"the header of {path.name} does not fit its place any more")
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def write_json(path: Path, content: Any) -> None:
