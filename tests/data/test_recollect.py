@@ -1,8 +1,8 @@
 """Re-collected datasets: exact sizes, equal bytes, true time-outs, and behaviours of the promised order."""
 
 import json
+import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -395,16 +395,19 @@ def test_every_recollection_is_a_task_with_the_same_environment_and_horizon(name
     assert task.task != spec.imitates
 
 
-def test_the_training_script_trains_goes_on_and_publishes_a_policy(tmp_path: Path) -> None:
+def test_the_training_script_trains_goes_on_and_publishes_a_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = BEHAVIORS.parent / "scripts" / "train_behaviors.py"
     short = "--random-steps 100 --snapshot-every 150 --state-every 150 --episodes 1 --batch 16"
     work, published = tmp_path / "work", tmp_path / "published"
 
     def run(arguments: str) -> str:
-        command = [sys.executable, str(script), *arguments.split()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        monkeypatch.setattr(sys, "argv", [str(script), *arguments.split()])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(script), run_name="__main__")
+        assert ended.value.code == 0
+        return capsys.readouterr().out
 
     run(f"train --environment Hopper-v4 --work {work} --updates 150 {short}")
     assert '"step": 300' in run(f"train --environment Hopper-v4 --work {work} --updates 300 {short}")
