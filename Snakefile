@@ -35,6 +35,11 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+# Cells that cannot be run here, one sentence each; the rest runs.
+if workflow.is_main_process:
+    for sentence in PLAN.missing:
+        logger.warning(sentence)
+
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
@@ -52,6 +57,8 @@ localrules:
     minari_dataset,
     scores,
     statistics,
+    tables,
+    figures,
     audit,
     cost,
     fidelity,
@@ -71,7 +78,11 @@ wildcard_constraints:
 
 rule all:
     input:
-        f"{paths.scores(PLAN.name)}/scores.parquet",
+        paths.stage("statistics", PLAN.name),
+        paths.stage("tables", PLAN.name),
+        paths.stage("figures", PLAN.name),
+        PLAN.bandit_files(),
+    default_target: True
 
 
 include: "workflow/rules/datasets.smk"
@@ -79,6 +90,8 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/fidelity.smk"
 include: "workflow/rules/bandit.smk"

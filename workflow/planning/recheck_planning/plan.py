@@ -126,6 +126,16 @@ class Plan:
         path = tasks.local_file(row, self.settings.get("data_folder"))
         return [path] if path else []
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The cells that cannot be run here, one sentence each."""
+        return self.experiment.missing if self.experiment else ()
+
+    def bandit_files(self) -> list[str]:
+        """What of the bandit belongs to the experiment."""
+        size = self.experiment.bandit if self.experiment else None
+        return [f"{paths.BANDIT}/{size}/numbers.csv"] if size else []
+
     def tasks_at_hand(self) -> list[str]:
         """The experiment's tasks, and every task whose file the user has."""
         folder = self.settings.get("data_folder")
