@@ -24,7 +24,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,11 +164,41 @@ def wrapped(text: str, width: int = 20) -> str:
     return "\n".join(textwrap.wrap(text, width, break_long_words=False)) or text
 
 
+def in_order(labels: Iterable[Any]) -> list[str]:
+    """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
+    import re
+
+    def key(label: str) -> list[tuple[int, int, str]]:
+        parts = re.split(r"(\d+)", label)
+        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+    return sorted({str(label) for label in labels}, key=key)
+
+
+def legend_columns(labels: Sequence[str]) -> int:
+    """Columns of a legend that fit into the column width."""
+    return max(1, min(len(labels), int(62 / (max(len(label) for label in labels) + 8)), 4))
+
+
+def legend_inches(labels: Sequence[str]) -> float:
+    """Height that a legend below the axes takes."""
+    return 0.14 * -(-len(labels) // legend_columns(labels)) + 0.08
+
+
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """A legend under the axes, in as many columns as the column width holds."""
-    longest = max(len(label) for label in labels)
-    columns = max(1, min(len(labels), int(56 / (longest + 8)), 4))
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    figure.legend(handles, labels, loc="outside lower center", ncols=legend_columns(labels))
+
+
+def readable_log(axis: Axes) -> None:
+    """A logarithmic horizontal axis whose ticks are plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 # One figure each; all take plain tables, draw, and return the figure.
@@ -183,7 +213,8 @@ def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> F
     """
     labels = aggregate_order(aggregates)
     places = {label: place for place, label in enumerate(reversed(labels))}
-    figure = new_figure(2 * (0.145 * len(labels) + 0.42) + 0.5)
+    lines = max(wrapped(label).count("\n") + 1 for label in labels)
+    figure = new_figure(2 * ((0.06 + 0.095 * lines) * len(labels) + 0.42) + 0.5)
     axes = figure.subplots(2, 2, sharey=True)
     for axis, metric in zip(axes.flat, ("iqm", "mean", "median", "optimality_gap")):
         rows = aggregates[aggregates["metric"] == metric]
@@ -254,9 +285,8 @@ def draw_profiles(profiles: pd.DataFrame) -> Figure:
     Args:
         profiles: rows of `profiles.csv` of one selection rule and one set of tasks.
     """
-    labels = sorted(set(profiles["label"]))
-    legend_rows = -(-len(labels) // 3)
-    figure = new_figure(2.2 + 0.13 * legend_rows)
+    labels = in_order(profiles["label"])
+    figure = new_figure(2.1 + legend_inches(labels))
     axis = figure.subplots()
     handles = []
     for place, label in enumerate(labels):
@@ -313,7 +343,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
                 va="center",
                 fontsize=6 if count > 8 else 6.5,
                 fontweight="bold" if settled else "normal",
-                color="white" if abs(value - 0.5) > 0.33 else INK,
+                color=_ink_on(image.cmap(image.norm(100 * value))),
             )
     axis.set_xticks(range(count), [wrapped(label, 24) for label in order], rotation=90 if count > 3 else 0)
     axis.set_yticks(range(count), [wrapped(label) for label in order])
@@ -327,14 +357,22 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     return figure
 
 
+def _ink_on(background: Any) -> str:
+    """White or dark, whichever is the easier to read on a colour (relative luminance of WCAG 2)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in background[:3]
+    )
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.25 else INK
+
+
 def draw_sample_efficiency(curve: pd.DataFrame) -> Figure:
     """IQM over the course of training.
 
     Args:
         curve: rows of `sample_efficiency.csv`.
     """
-    labels = sorted(set(curve["label"]))
-    figure = new_figure(2.1 + 0.13 * -(-len(labels) // 3))
+    labels = in_order(curve["label"])
+    figure = new_figure(2.1 + legend_inches(labels))
     axis = figure.subplots()
     handles = []
     for place, label in enumerate(labels):
@@ -347,7 +385,7 @@ def draw_sample_efficiency(curve: pd.DataFrame) -> Figure:
         if low.notna().all():
             axis.fill_between(rows["update"], low, high, color=style["color"], alpha=0.13, linewidth=0)
     _updates_axis(axis)
-    axis.set_ylabel("IQM of the score in percent")
+    axis.set_ylabel("IQM in percent")
     legend_below(figure, handles, labels)
     return figure
 
@@ -373,10 +411,10 @@ def draw_learning_curves(curves: pd.DataFrame) -> Figure:
         curves: rows of `learning_curves.csv` of at most twelve tasks.
     """
     tasks = sorted(set(curves["task"]))
-    labels = sorted(set(curves["label"]))
+    labels = in_order(curves["label"])
     columns = 1 if len(tasks) == 1 else 2
     lines = -(-len(tasks) // columns)
-    figure = new_figure(1.35 * lines + 0.35 + 0.13 * -(-len(labels) // 3) + (0.6 if lines == 1 else 0))
+    figure = new_figure(1.35 * lines + 0.35 + legend_inches(labels) + (0.5 if lines == 1 else 0))
     axes = figure.subplots(lines, columns, squeeze=False)
     handles: dict[str, Any] = {}
     for axis, task in zip(axes.flat, tasks):
@@ -502,12 +540,12 @@ def draw_steps(points: pd.DataFrame) -> Figure:
         points: one row per configuration: `label`, `method`, `family` (what a line joins), `train_steps`,
             `score_percent`, `low_percent`, `high_percent`, `hours_per_run`, `action_latency_ms`.
     """
-    families = sorted(set(points["family"]))
-    figure = new_figure(3.2 + 0.14 * -(-len(families) // 2))
+    families = in_order(points["family"])
+    figure = new_figure(3.1 + legend_inches(families))
     axes = figure.subplots(2, 2)
     panels = (
         (axes[0, 0], "score_percent", "score in percent"),
-        (axes[0, 1], "hours_per_run", "training, hours per run"),
+        (axes[0, 1], "hours_per_run", "training hours"),
         (axes[1, 0], "action_latency_ms", "action latency in ms"),
     )
     handles: dict[str, Any] = {}
@@ -523,7 +561,9 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             style = line_style(place)
             marker = MARKERS[place % len(MARKERS)]
             if column == "score_percent" and rows["low_percent"].notna().all():
-                errors = [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
+                errors = np.stack(
+                    [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
+                ).astype(float)
                 axis.errorbar(
                     rows["train_steps"],
                     rows[column],
@@ -538,7 +578,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             _keep_scale(axis, points[column])
         else:
             axis.set_ylim(bottom=0)
-        axis.set_xlabel("diffusion steps N in training")
+        axis.set_xlabel("diffusion steps N")
         axis.set_ylabel(name)
         if len(steps) > 1 and steps[-1] / steps[0] > 4:
             axis.set_xscale("log")
@@ -548,6 +588,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     timed = points[points["action_latency_ms"].notna() & points["score_percent"].notna()].reset_index(
         drop=True
     )
+    stepped = in_order(points.loc[points["train_steps"] > 0, "family"])
     for place, family in enumerate(families):
         rows = timed[timed["family"] == family]
         style = line_style(place)
@@ -563,7 +604,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
                 axis.annotate(
                     str(row["train_steps"]),
                     (row["action_latency_ms"], row["score_percent"]),
-                    xytext=(3, 3),
+                    xytext=(3, 3) if family == stepped[0] else (3, -8),
                     textcoords="offset points",
                     fontsize=6,
                     color=INK,
@@ -579,17 +620,19 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     )
     _keep_scale(axis, timed["score_percent"])
     if len(timed) and timed["action_latency_ms"].max() > 8 * timed["action_latency_ms"].min():
-        axis.set_xscale("log")
+        readable_log(axis)
     axis.margins(x=0.15)
     axis.set_xlabel("action latency in ms")
     axis.set_ylabel("score in percent")
-    axis.set_title("Pareto front (grey), labels: N", fontsize=6.5)
+    axis.set_title("grey: Pareto front; numbers: N", fontsize=6.5)
     legend_below(figure, list(handles.values()), list(handles))
     return figure
 
 
 def _keep_scale(axis: Axes, values: pd.Series) -> None:
     """Let the means, not the widest interval of three seeds, set the scale."""
+    if values.notna().sum() == 0:
+        return
     low, high = float(values.min()), float(values.max())
     room = max(5.0, 0.5 * (high - low))
     axis.set_ylim(low - room, high + room)
@@ -623,7 +666,7 @@ def draw_cost(table: pd.DataFrame, currency: str) -> Figure:
         axis.barh(range(len(rows)), np.nan_to_num(values), color=colours, height=0.65)
         largest = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
         for place, value in enumerate(values):
-            text = _three_digits(value) if np.isfinite(value) else "?"
+            text = _short_number(value) if np.isfinite(value) else "?"
             axis.text(
                 (value if np.isfinite(value) else 0) + 0.03 * largest,
                 place,
@@ -641,12 +684,12 @@ def draw_cost(table: pd.DataFrame, currency: str) -> Figure:
     return figure
 
 
-def _three_digits(value: float) -> str:
+def _short_number(value: float) -> str:
     if value == 0:
         return "0"
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 0.001 else "<0.001"
+    return f"{value:.2g}" if value >= 0.001 else "<0.001"
 
 
 # From an experiment's tables to the figures.
@@ -659,7 +702,7 @@ def steps_points(
 
     Args:
         cells: `cells.csv`.
-        aggregates: unused where there is one task; kept for the interval over several.
+        aggregates: `aggregates.csv`, which holds the interval of a mean over several tasks.
         cost: rows of the schema `cost` with labels.
         selection: the rule.
 
@@ -686,10 +729,10 @@ def steps_points(
     points = []
     for label, group in rows.groupby("label", sort=True):
         own = single[(single["label"] == label) & single["task"].isin(tasks)]
-        latency = own["action_latency_ms"].median()
+        timed = own["action_latency_ms"].dropna()
         blocks = costs.training_blocks(own if device is None else own[own["device"] == device])
         first = group.iloc[0]
-        one = len(tasks) == 1
+        low, high = _mean_interval(group, aggregates, str(label), selection)
         points.append(
             {
                 "label": label,
@@ -697,18 +740,43 @@ def steps_points(
                 "family": _family(str(label)),
                 "train_steps": int(first["train_steps"]),
                 "score_percent": float(group["mean_percent"].mean()),
-                "low_percent": float(first["low_percent"]) if one else np.nan,
-                "high_percent": float(first["high_percent"]) if one else np.nan,
-                "hours_per_run": float(blocks["per_seed_hours"].mean()) if len(blocks) else np.nan,
-                "action_latency_ms": float(latency),
+                "low_percent": low,
+                "high_percent": high,
+                "hours_per_run": _mean_or_nan(blocks["per_seed_hours"]),
+                "action_latency_ms": float(timed.median()) if len(timed) else np.nan,
             }
         )
     return pd.DataFrame(points), tasks, device
 
 
+def _mean_interval(
+    cells: pd.DataFrame, aggregates: pd.DataFrame, label: str, selection: str
+) -> tuple[float, float]:
+    """The interval of one configuration's mean: of its cell, or over tasks if an aggregate spans these."""
+    if len(cells) == 1:
+        return float(cells["low_percent"].iloc[0]), float(cells["high_percent"].iloc[0])
+    rows = aggregates[
+        (aggregates["label"] == label)
+        & (aggregates["selection"] == selection)
+        & (aggregates["metric"] == "mean")
+        & (aggregates["num_tasks"] == len(cells))
+    ]
+    if rows.empty:
+        return float("nan"), float("nan")
+    return (
+        float(rows["small_sample_low_percent"].iloc[0]),
+        float(rows["small_sample_high_percent"].iloc[0]),
+    )
+
+
 def _family(label: str) -> str:
     """A label without its number of steps: what a line of the steps figure joins."""
     return " ".join(part for part in label.split(" ") if not part.startswith("N="))
+
+
+def _mean_or_nan(values: pd.Series) -> float:
+    present = values.dropna()
+    return float(present.mean()) if len(present) else float("nan")
 
 
 def _most_common(values: pd.Series) -> str | None:
@@ -938,6 +1006,10 @@ def _cost_figures(
             "steps", "No method was trained with two numbers of diffusion steps on the same tasks."
         )
         return
+    if points["action_latency_ms"].isna().all():
+        done.left_out.add("steps: action latency", "No policy call was timed.")
+    if points["hours_per_run"].isna().all():
+        done.left_out.add("steps: training cost", "No block has a training time.")
     where = f" ({device})" if device else ""
     done.save(
         draw_steps(points),

@@ -276,7 +276,7 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
                 parts.append(str(row["variant"]))
             if rows["train_steps"].nunique() > 1:
                 parts.append(f"N={row['train_steps']}")
-            if rows["sampling"].nunique() > 1:
+            if rows["sampling"].nunique() > 1 and sampling.iloc[place] != "default":
                 parts.append(str(sampling.iloc[place]))
             if rows["_updates"].nunique() > 1 and row["_updates"]:
                 parts.append(f"{_updates_text(int(row['_updates']))} updates")

@@ -1,0 +1,309 @@
+"""Figures: what is drawn and what is left out, sizes and fonts, equal bytes, costs, the Pareto front."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paper_tables import cost, figures, statistics, table_schema
+from paper_tables.errors import TablesError
+from paper_tables.reported_numbers import read_d3rlpy_runs
+
+ALL = {
+    "cost",
+    "forest",
+    "improvement",
+    "intervals",
+    "learning_curves",
+    "profiles",
+    "sample_efficiency",
+    "steps",
+}
+
+
+@pytest.fixture(scope="module")
+def statistics_folder(made_up_experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The experiment's statistics, coarse."""
+    folder = tmp_path_factory.mktemp("statistics")
+    arguments = ["--replicates", "500", "--coverage-studies", "20", "--output", str(folder)]
+    assert statistics.main(["--scores", str(made_up_experiment), *arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(
+    made_up_experiment: Path,
+    statistics_folder: Path,
+    judged_cells: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, figures.Figures]:
+    """Every figure of the made-up experiment."""
+    folder = tmp_path_factory.mktemp("figures")
+    return folder, figures.draw_all(made_up_experiment, folder, statistics_folder, judged_cells)
+
+
+def test_every_figure_is_drawn_as_pdf_and_png(drawn: tuple[Path, figures.Figures]):
+    folder, done = drawn
+    assert set(done.captions) == ALL
+    for name in ALL:
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (folder / f"{name}.png").stat().st_size > 5000
+    index = pd.read_csv(folder / "index.csv")
+    assert set(index["figure"]) == ALL
+    assert index["caption"].str.len().min() > 40
+    assert not list(folder.glob("*.part"))
+
+
+def test_figures_are_one_column_wide_and_fit_a_page(drawn: tuple[Path, figures.Figures]):
+    folder, done = drawn
+    for name in done.captions:
+        width, height = struct.unpack(">II", (folder / f"{name}.png").read_bytes()[16:24])
+        assert width == pytest.approx(figures.COLUMN_WIDTH_INCHES * figures.PNG_DOTS_PER_INCH, abs=1)
+        assert height <= figures.LARGEST_HEIGHT_INCHES * figures.PNG_DOTS_PER_INCH + 1
+
+
+def test_text_is_legible_and_inside_the_figure(
+    made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path, judged_cells: Path
+):
+    """No text under 6 points, none over the edge, no tick label over another."""
+    tables = figures.read_statistics(statistics_folder)
+    with figures.house_style():
+        for figure in (
+            figures.draw_intervals(tables["aggregates"], tables["coverage"]),
+            figures.draw_profiles(tables["profiles"]),
+            figures.draw_improvement(tables["improvement"]),
+            figures.draw_sample_efficiency(tables["sample_efficiency"]),
+            figures.draw_learning_curves(tables["learning_curves"]),
+            figures.draw_forest(figures.forest_rows(judged_cells)),
+        ):
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.text import Text
+
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            width, height = figure.get_size_inches() * figure.dpi
+            undrawn = set()
+            for axis in figure.axes:
+                for half in (axis.xaxis, axis.yaxis):
+                    low, high = sorted(half.get_view_interval())
+                    for tick in [*half.get_major_ticks(), *half.get_minor_ticks()]:
+                        if not low <= tick.get_loc() <= high:
+                            undrawn |= {tick.label1, tick.label2}
+            for text in figure.findobj(Text):
+                if not text.get_text().strip() or not text.get_visible() or text in undrawn:
+                    continue
+                assert text.get_fontsize() >= 6
+                box = text.get_window_extent()
+                assert box.x0 >= -2, text.get_text()
+                assert box.x1 <= width + 2, text.get_text()
+                assert box.y0 >= -2, text.get_text()
+                assert box.y1 <= height + 2, text.get_text()
+            for axis in figure.axes:
+                boxes = [
+                    label.get_window_extent()
+                    for label in axis.get_yticklabels()
+                    if label.get_text() and label.get_visible() and label not in undrawn
+                ]
+                for lower, upper in pairwise(boxes):
+                    assert not lower.overlaps(upper) or min(lower.height, upper.height) < 1
+
+
+def test_bytes_repeat_and_hold_no_date(
+    drawn: tuple[Path, figures.Figures],
+    made_up_experiment: Path,
+    statistics_folder: Path,
+    judged_cells: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    import matplotlib
+
+    folder, done = drawn
+    # Neither the user's settings nor the clock may show.
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    figures.draw_all(made_up_experiment, tmp_path, statistics_folder, judged_cells)
+    for path in sorted(folder.iterdir()):
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+    for name in done.captions:
+        assert b"CreationDate" not in (folder / f"{name}.pdf").read_bytes()
+        assert b"Software" not in (folder / f"{name}.png").read_bytes()
+    assert matplotlib.rcParams["font.size"] == 20
+
+
+def test_what_the_data_do_not_allow_is_said(
+    made_up_tables: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    scores = made_up_tables["scores"]
+    table_schema.write_parquet(scores[scores["method"] == "iql"], tmp_path / "s" / "scores.parquet", "scores")
+    assert figures.main(["--scores", str(tmp_path / "s"), "--output", str(tmp_path / "f")]) == 0
+    out = capsys.readouterr().out
+    for sentence in (
+        "Drawn: intervals.",
+        "Left out: improvement. No two methods share a task at equal numbers of updates.",
+        "Left out: learning_curves, sample_efficiency. There are no evaluation episodes.",
+        "Left out: forest. No judged cells were given (--verdicts).",
+        "Left out: cost, steps. There is no cost.parquet beside the scores.",
+    ):
+        assert sentence in out
+    left_out = pd.read_csv(tmp_path / "f" / "left_out.csv")
+    assert len(left_out) >= 4
+
+
+def test_the_fixture_is_drawn(tmp_path: Path):
+    runs = read_d3rlpy_runs()
+    runs = runs[(runs["selection"] == "last") & runs["method"].isin(["IQL", "CQL", "PLAS", "DT"])]
+    table_schema.write_parquet(runs, tmp_path / "s" / "scores.parquet", "scores")
+    coarse = ["--replicates", "300", "--coverage-studies", "10", "--output", str(tmp_path / "t")]
+    assert statistics.main(["--scores", str(tmp_path / "s"), *coarse]) == 0
+    done = figures.draw_all(tmp_path / "s", tmp_path / "f", tmp_path / "t")
+    # Algorithms trained for a million updates, and DT on other tasks, are not mixed with the rest.
+    assert {"intervals", "intervals_B", "intervals_C", "profiles", "improvement"} <= set(done.captions)
+
+
+def test_forest_leaves_out_what_cannot_be_compared(judged_cells: Path, tmp_path: Path):
+    cells = pd.read_csv(judged_cells)
+    cells.loc[0, "adjusted_verdict"] = "not comparable"
+    path = tmp_path / "cells.csv"
+    cells.to_csv(path, index=False)
+    rows = figures.forest_rows(path)
+    assert len(rows) == len(cells) - 1
+    assert rows["name"].iloc[0] == "walker-easy-v1, iql"
+    cells.drop(columns="margin_percent").to_csv(path, index=False)
+    with pytest.raises(TablesError, match="margin_percent"):
+        figures.forest_rows(path)
+
+
+def test_colours_are_distinct_for_the_colour_blind():
+    """Simulated deuteranopia and protanopia (Vienot, Brettel and Mollon 1999) keep the palette apart."""
+    linear = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in figures.COLOURS])
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    to_lms = np.array(
+        [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
+    )
+    protan = np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])
+    deutan = np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]])
+    for vision in (np.eye(3), protan, deutan):
+        seen = linear @ (np.linalg.inv(to_lms) @ vision @ to_lms).T
+        distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
+        assert min(distances) > 0.07
+    styles = [tuple(figures.line_style(place).values()) for place in range(28)]
+    assert len(set(styles)) == 28
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"selection": "best_online"}, "has last"),
+        ({"verdicts_file": Path("nowhere.csv")}, "There is no file nowhere.csv"),
+        ({"statistics_folder": Path("nowhere")}, "holds no aggregates.csv"),
+        ({"prices_file": Path("nowhere.yaml")}, "There is no file nowhere.yaml"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_drawn(
+    change: dict, words: str, made_up_experiment: Path, tmp_path: Path
+):
+    with pytest.raises(TablesError, match=words):
+        figures.draw_all(made_up_experiment, tmp_path / "out", **change)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_users_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert figures.main(["--scores", "nowhere", "--output", str(tmp_path / "f")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+# Costs.
+
+
+def test_pareto_front_by_hand():
+    assert cost.pareto_front([1, 2, 3, 4, 2], [10, 30, 20, 40, 30]) == [0, 1, 3]
+    assert cost.pareto_front([], []) == []
+    assert cost.pareto_front([1, 1], [5, 7]) == [1]
+
+
+def test_a_block_is_paid_for_once(made_up_tables: dict[str, pd.DataFrame]):
+    """Four rows of a block (two sampling settings, two sizes of call) are one training."""
+    rows = made_up_tables["cost"]
+    block = rows[(rows["method"] == "diffusion_ql") & (rows["train_steps"] == 20)]
+    blocks = cost.training_blocks(block)
+    assert len(block) == 8
+    assert len(blocks) == 2
+    assert blocks["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
+    assert blocks["per_seed_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600 / 4)
+    untimed = cost.training_blocks(block.assign(train_wall_seconds=np.nan))
+    assert untimed["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
+
+
+def test_cost_table_by_hand(made_up_tables: dict[str, pd.DataFrame]):
+    rows = made_up_tables["cost"]
+    iql = rows[rows["method"] == "iql"].assign(
+        label="iql", device="NVIDIA A100-SXM4-40GB", train_wall_seconds=1800.0
+    )
+    table, missing = cost.cost_table(iql, cost.load_prices())
+    assert missing == []
+    assert len(table) == 1
+    row = table.iloc[0]
+    # Two tasks, half an hour each, at 400 W and a room that takes 30% on top.
+    assert (row["kind"], row["runs"], row["hours"]) == ("gpu", 8, 1.0)
+    assert row["energy_kwh"] == pytest.approx(0.4 * 1.3)
+    assert row["money"] == pytest.approx(1.5)
+
+
+def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
+    rows = made_up_tables["cost"]
+    odd = rows[rows["method"] == "iql"].assign(label="iql", device="Abacus")
+    table, missing = cost.cost_table(odd, cost.load_prices())
+    assert table["hours"].notna().all()
+    assert table["money"].isna().all()
+    assert "'Abacus'" in missing[0]
+    path = tmp_path / "cost.yaml"
+    path.write_text(
+        "format: 1\ncurrency: EUR\nelectricity_price_per_kwh: 0.5\npower_usage_effectiveness: 1\n"
+        "devices:\n  - {match: abacus, kind: gpu, power_watts: 100, price_per_hour: null, source: mine}\n"
+    )
+    prices = cost.load_prices(path)
+    device = prices.device("Abacus")
+    assert device is not None
+    assert prices.money(device, 10) == pytest.approx(0.5)
+    assert prices.device(None) is None
+
+
+def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path):
+    tables = figures.read_statistics(statistics_folder)
+    labelled = statistics.with_labels(made_up_tables["scores"])
+    key = [*statistics.CONFIGURATION, "task", "digest"]
+    rows = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
+    points, tasks, device = figures.steps_points(tables["cells"], tables["aggregates"], rows, "last")
+    assert tasks == ["walker-easy-v0", "walker-hard-v0"]
+    assert device == "AMD EPYC"
+    point = points.set_index("label").loc["diffusion_ql N=5"]
+    scores = made_up_tables["scores"].query("method == 'diffusion_ql' and train_steps == 5")["score_percent"]
+    assert point["score_percent"] == pytest.approx(scores.mean(), abs=1e-3)
+    assert point["low_percent"] < point["score_percent"] < point["high_percent"]
+    assert point["hours_per_run"] == pytest.approx(50_000 * 0.03 / 3600 / 4)
+    assert point["family"] == "diffusion_ql"
+    # Latency of one state, not of ten.
+    assert point["action_latency_ms"] == pytest.approx(0.2 + 0.3 * 5 + 0.02)
+    one_n = tables["cells"][tables["cells"]["train_steps"].isin([0, 5])]
+    assert figures.steps_points(one_n, tables["aggregates"], rows, "last")[0].empty
+
+
+def test_missing_costs_do_not_stop_the_rest(
+    made_up_experiment: Path, statistics_folder: Path, made_up_tables: dict[str, pd.DataFrame], tmp_path: Path
+):
+    shutil.copytree(made_up_experiment, tmp_path / "s")
+    empty = made_up_tables["cost"].assign(
+        train_wall_seconds=np.nan, seconds_per_update=np.nan, action_latency_ms=np.nan
+    )
+    table_schema.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
+    done = figures.draw_all(tmp_path / "s", tmp_path / "f", statistics_folder)
+    assert "cost" not in done.captions
+    assert "steps" in done.captions
+    assert ("steps: action latency", "No policy call was timed.") in done.left_out.rows
