@@ -199,6 +199,7 @@ class DiffusionQL(DiffusionMethod):
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])
         self.sampler = self.diffusion.sampler("ddpm", ddpm_form=h["ddpm_form"])
+        self.network.time_table(self.sampler.times)
         self.next_actions = h["max_q_backup_actions"] if h["max_q_backup"] else 1
 
     # --- Losses, per seed [K] ---

@@ -136,6 +136,7 @@ class EDP(DiffusionMethod):
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])
         self.next_actions = h["max_q_backup_actions"] if h["max_q_backup"] else 1
         self.sampler = self.build_sampler(self.resolve_sampling(Sampling()))
+        self.network.time_table(self.sampler.times)
         if h["head"] == "iql":
             self.value_network = MLP((problem.observation_dim, *h["hidden_sizes"], 1), "mish")
             self.value_group = ParameterGroup(self.value_network.shapes(), self.num_seeds, self.device)

@@ -51,10 +51,14 @@ class NoiseNetwork(abc.ABC):
             self.input_rows[name] = slice(self.input_width, self.input_width + widths[name])
             self.input_width += widths[name]
         self._tables: dict[tuple[float, ...], Tensor] = {}
-        self.step_table = self._table(tuple(float(i) for i in range(train_steps)))
+        self.step_table = self.time_table(range(train_steps))
 
-    def _table(self, times: tuple[float, ...]) -> Tensor:
-        """What the time layers start from for each of `times`, ``[T, f]``, computed once."""
+    def time_table(self, times: Sequence[float]) -> Tensor:
+        """What the time layers start from for each of `times`, ``[T, f]``, computed once and kept.
+
+        A method asks for its sampler's times when it is built: a captured program cannot.
+        """
+        times = tuple(float(time) for time in times)
         if times not in self._tables:
             self._tables[times] = self._time_inputs(torch.tensor(times, device=self.device))
         return self._tables[times]
@@ -126,7 +130,7 @@ class NoiseNetwork(abc.ABC):
         action_weight, time_weight, state_weight = (
             weight[:, self.input_rows[part]] for part in ("action", "time", "state")
         )
-        table = self._table(tuple(times))
+        table = self.time_table(times)
         time = self._time_embedding(parameters, table.expand(weight.shape[0], *table.shape))
         time_part = torch.bmm(time, time_weight)
         state_part = torch.baddbmm(bias.unsqueeze(1), observations, state_weight)
