@@ -578,7 +578,7 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         table.rows.append(row)
     table.notes = [
         "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
-        "best online is the highest checkpoint by its own evaluation; honest best is it on fresh "
+        "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
         "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
         "The offline rules exist where a noise loss is logged; paper_tables/scores.py states each rule.",
     ]
