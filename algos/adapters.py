@@ -147,7 +147,12 @@ class AntMaze(gymnasium.Wrapper):
         qpos[:2] = self.origin + rng.uniform(-0.1, 0.1, 2)
         qvel = ant.init_qvel + 0.1 * rng.standard_normal(ant.model.nv)
         ant.set_state(qpos, qvel)
-        self.goal = self._draw_goal(rng) if self.goal_per == "episode" else self.run_goal
+        goal_seed = (arguments.get("options") or {}).get("goal_seed")
+        if self.goal_per == "episode":
+            self.goal = self._draw_goal(rng)
+        else:
+            given = None if goal_seed is None else self._draw_goal(np.random.default_rng(goal_seed))
+            self.goal = self.run_goal if given is None else given
         self.maze_env.goal = self.origin + self.goal
         self.maze_env.update_target_site_pos()
         return self._observation(), {**info, "goal": self.goal.copy()}
@@ -368,7 +373,7 @@ class Adroit(gymnasium.Wrapper):
         self.observation_space = _box(gymnasium.spaces.flatdim(self.env.observation_space))
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        observation, info = self.env.reset(**arguments)
+        observation, info = self.env.reset(seed=arguments.get("seed"))
         return observation.astype(np.float32), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:

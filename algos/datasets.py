@@ -77,7 +77,7 @@ class Source:
     """What a source gave: filtered rows, the simulator's states beside them, and what to say about it."""
 
     filtered: Filtered
-    states: dict[str, np.ndarray]  # `qpos`, `qvel` [m, ...], where the source has them
+    states: dict[str, np.ndarray]  # `qpos`, `qvel`, `goal` [m, ...], where the source has them
     name: str
     sha256: str
     num_clipped: int = 0
@@ -297,7 +297,7 @@ def _from_rows(
         jumps = int(maze_jumps(rows["observations"], ends)[filtered.kept].sum())
     states = {
         key.removeprefix("infos/"): rows[key][filtered.kept]
-        for key in ("infos/qpos", "infos/qvel")
+        for key in ("infos/qpos", "infos/qvel", "infos/goal")
         if key in rows and rows[key].ndim == 2
     }
     return Source(

@@ -162,12 +162,17 @@ class EpisodeBatch:
     def __len__(self) -> int:
         return len(self.environments)
 
-    def reset(self, seeds: Sequence[int]) -> np.ndarray:
-        """Start one episode per environment, each with its own seed; observations [E, d] float32."""
+    def reset(self, seeds: Sequence[int], goal_seeds: Sequence[int] | None = None) -> np.ndarray:
+        """Start one episode per environment, each with its own seed; observations [E, d] float32.
+
+        `goal_seeds` [E] draw the goal of tasks whose goal is fixed for a run (antmaze-v0); without them it
+        is the one that `make` drew.
+        """
         if len(seeds) != len(self.environments):
             raise ValueError(f"{len(self.environments)} environments need as many seeds, not {len(seeds)}.")
         for index, (environment, seed) in enumerate(zip(self.environments, seeds)):
-            self._observations[index], _ = environment.reset(seed=int(seed))
+            options = None if goal_seeds is None else {"goal_seed": int(goal_seeds[index])}
+            self._observations[index], _ = environment.reset(seed=int(seed), options=options)
         self.active[:] = True
         return self._observations.copy()
 

@@ -133,6 +133,7 @@ def _from_prepared(folder: Path) -> Replay | str:
         next_observations=following,
         rewards=transitions.rewards,
         terminals=terminals,
+        goals=stored.states.get("goal"),
     )
 
 

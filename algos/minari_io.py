@@ -45,8 +45,8 @@ def export(
     are (with `env=None` Minari drops them, with an environment it would replace a missing minimum by the
     mean of 100 random episodes).
 
-    Args: root: as MINARI_DATASETS_PATH; arrays: the six of a prepared dataset; states: `qpos`, `qvel`
-    [n, ...], kept as infos. To read it: MINARI_DATASETS_PATH=<root>, `minari.load_dataset(dataset_id)`.
+    Args: root: as MINARI_DATASETS_PATH; arrays: the six of a prepared dataset; states: `qpos`, `qvel`,
+    `goal` [n, ...], kept as infos. To read it: MINARI_DATASETS_PATH=<root>, `minari.load_dataset`.
     """
     import gymnasium
     import minari
@@ -256,7 +256,7 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
             "terminals": terminals,
             "episodes": np.full(steps, number, dtype=np.int64),
         }
-        for name in ("qpos", "qvel"):
+        for name in ("qpos", "qvel", "goal"):
             values = (episode.get("infos") or {}).get(name)
             if isinstance(values, np.ndarray) and values.dtype.kind == "f" and len(values) >= steps:
                 row[f"infos/{name}"] = values[:steps]

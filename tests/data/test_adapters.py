@@ -194,6 +194,16 @@ def test_antmaze_v0_keeps_one_goal_for_a_run_and_v2_draws_anew() -> None:
         environment.close()
 
 
+def test_each_run_of_antmaze_v0_has_its_own_goal() -> None:
+    """Episodes of several runs side by side: the goal follows the run's seed, not the episode's."""
+    task = TASKS["antmaze-umaze-v0"]
+    assert task.environment_id is not None
+    with envs.make_vector(task.environment_id, task.adapter, task.horizon, 4) as batch:
+        batch.reset([10, 11, 12, 13], goal_seeds=[0, 0, 1, 1])
+        goals = [tuple(np.round(adapter.goal, 9)) for adapter in batch.environments]  # type: ignore[attr-defined]
+    assert goals[0] == goals[1] != goals[2] == goals[3]
+
+
 def test_antmaze_observes_position_joints_and_velocities() -> None:
     environment = ant("antmaze-umaze-v2")
     observation, _ = environment.reset(seed=0)
