@@ -1,0 +1,111 @@
+"""The benchmark counts right and runs; the number of operator calls of an update does not creep up."""
+
+import json
+
+import pytest
+import torch
+
+from algos import benchmark, gpu_check, kernels
+
+DEVICE = torch.device("cpu")
+# Operator calls of one update as of this version: a change that raises one has to say why.
+MOST_OPERATOR_CALLS = {"bc": 70, "iql": 175}
+
+
+@pytest.fixture
+def configs(run_config):
+    iql = run_config()["hyperparameters"]
+    bc = {
+        name: iql[name]
+        for name in (
+            "batch_size",
+            "actor_learning_rate",
+            "actor_decay",
+            "hidden_sizes",
+            "dropout",
+            "initialiser",
+            "log_std_min",
+            "log_std_max",
+        )
+    }
+    shared = {"variant": "paper", "num_updates": 1000, "train_steps": 0}
+    return [
+        {"method": "bc", "hyperparameters": bc, **shared},
+        {"method": "iql", "hyperparameters": iql, **shared},
+    ]
+
+
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch):
+    monkeypatch.setattr(benchmark, "NUM_ROWS", 2000)
+
+
+def test_flops_are_those_of_the_products(configs):
+    """BC, by hand: forward, weights' gradients, and the inputs' gradients of all layers but the first."""
+    count = benchmark.count_operators(configs[0], 1, benchmark.synthetic_data(DEVICE))
+    batch, d, h, a = 16, 11, 32, 3
+    forward = 2 * batch * (d * h + h * h + h * a)
+    assert count.flops == 2 * forward + 2 * batch * (h * h + h * a)
+
+
+def test_flops_grow_with_the_seeds_and_calls_do_not(configs):
+    data = benchmark.synthetic_data(DEVICE)
+    one, five = (benchmark.count_operators(configs[1], k, data) for k in (1, 5))
+    assert five.flops == 5 * one.flops
+    assert five.num_calls <= one.num_calls + 10  # rows of several seeds are copied together here and there
+
+
+def test_operator_calls_of_an_update(configs):
+    """A count, not a time: on a GPU each is a launch, and launches are what small networks cost."""
+    data = benchmark.synthetic_data(DEVICE)
+    for config in configs:
+        count = benchmark.count_operators(config, 3, data)
+        assert count.num_calls <= MOST_OPERATOR_CALLS[config["method"]], count.calls
+
+
+def test_a_benchmark_writes_its_json_and_table(configs, tmp_path, capsys):
+    path = tmp_path / "configs.json"
+    path.write_text(json.dumps(configs))
+    arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--device", "cpu"]
+    arguments += ["--blocks", "1,2", "--train-steps", "5", "--windows", "2", "--window-seconds", "0.02"]
+    assert benchmark.main(arguments) == 0
+    result = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    assert [(row["method"], row["block"]) for row in result["rows"]] == [
+        ("bc", 1),
+        ("bc", 2),
+        ("iql", 1),
+        ("iql", 2),
+    ]
+    row = result["rows"][2]
+    assert row["seed_updates_per_second"] > 0
+    assert row["action_latency_ms"].keys() == {"1", "10"}
+    assert row["evaluation"]["steps_per_second"] > 0
+    table = (tmp_path / "out" / "benchmark.md").read_text()
+    assert table.count("\n| ") == 5
+    assert table in capsys.readouterr().out
+
+
+def test_an_unknown_method_is_refused_with_the_list(configs, tmp_path, capsys):
+    path = tmp_path / "configs.json"
+    path.write_text(json.dumps(configs))
+    arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--methods", "sarsa"]
+    assert benchmark.main(arguments) == 2
+    assert "has no method 'sarsa'; it has bc, iql" in capsys.readouterr().err
+
+
+def test_the_gpu_check_runs_on_a_cpu_without_capture(configs):
+    with kernels.using("plain"):
+        result = gpu_check.gpu_check(configs, DEVICE, seconds=0.01)
+    assert result["failed"] == []
+    for entry in result["methods"].values():
+        assert entry["resume"] == {"equal": True, "difference": 0.0}
+        assert entry["block"]["equal"]
+        assert entry["against_cpu"]["largest_relative_difference"] == 0.0
+        assert entry["speed"]["ten_against_one"] > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_programs_give_the_same_bits(configs):
+    for config in configs:
+        assert gpu_check.check_capture(config, torch.device("cuda"))["equal"]
