@@ -962,13 +962,20 @@ def _forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:
     if judged.empty:
         done.left_out.add("forest", "No cell of the verdicts can be compared with a run of ours.")
         return
-    for place, start in enumerate(range(0, len(judged), FOREST_ROWS)):
+    tables = judged["table"] if "table" in judged.columns else pd.Series("", index=judged.index)
+    pages = [
+        (str(table), rows.iloc[start : start + FOREST_ROWS])
+        for table, rows in judged.groupby(tables, sort=False)
+        for start in range(0, len(rows), FOREST_ROWS)
+    ]
+    for place, (table, rows) in enumerate(pages):
+        told = f"Table {table}: our" if table else "Our"
         done.save(
-            draw_forest(judged.iloc[start : start + FOREST_ROWS]),
+            draw_forest(rows),
             "forest" if place == 0 else f"forest_{place + 1}",
-            "Our mean minus the reported one, with its 90% interval (the widest over all readings of the "
-            "paper), and the margin. Marks are the verdicts after Holm's adjustment within each table; a "
-            "cell without a line has one seed on a side, or an error that nothing bounds.",
+            f"{told} mean minus the reported one, with its 90% interval (the widest over all readings of the "
+            "paper), and the margin. Marks are the verdicts after Holm's adjustment within the table; a cell "
+            "without a line has one seed on a side, or an error that nothing bounds.",
         )
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paper_tables.config import load_margins
 from paper_tables.errors import TablesError
 from paper_tables.intervals import welch_standard_error_and_df
 from paper_tables.readings import SPREAD_KINDS, ReportedReading, readings_of_report
@@ -41,9 +42,6 @@ VERDICTS = (REPRODUCED, DIFFERENT_LOWER, DIFFERENT_HIGHER, INCONCLUSIVE, UNINFOR
 
 LEVEL = 0.05
 """Of each one-sided test, and of Holm's procedure within a table."""
-
-RANDOM_POLICY_POINTS = 10.0
-"""Both sides this near to the random policy say nothing."""
 
 HOLDS_YES, HOLDS_LOWER, HOLDS_HIGHER, HOLDS_OPEN = "yes", "no (lower)", "no (higher)", "open"
 
@@ -154,7 +152,7 @@ def judge_cell(
     not_comparable_reason: str | None = None,
     against_reference_runs: bool = False,
     random_policy_percent: float = 0.0,
-    random_policy_points: float = RANDOM_POLICY_POINTS,
+    random_policy_points: float | None = None,
 ) -> Verdict:
     """The verdict on one reported number.
 
@@ -171,7 +169,8 @@ def judge_cell(
             selection rule, number not verified); then the verdict is `not comparable` whatever the scores.
         against_reference_runs: the reported side is reference runs; only then can a cell be `uninformative`.
         random_policy_percent: score of the random policy, 0 on the normalised scale.
-        random_policy_points: how near to it both sides must lie for `uninformative`.
+        random_policy_points: how near to it both sides must lie for `uninformative`; by default that of
+            `config/margins.yaml`.
 
     Raises:
         TablesError: no score of ours, a score that is not finite, a negative spread, an unknown kind of
@@ -230,8 +229,12 @@ def judge_cell(
                 reported_episodes_per_seed,
                 margin_percent,
             )
+    if not against_reference_runs:
+        return verdict
+    if random_policy_points is None:
+        random_policy_points = load_margins().uninformative_within_percent
     near = max(abs(our_mean - random_policy_percent), abs(reported_mean - random_policy_percent))
-    if against_reference_runs and near <= random_policy_points:
+    if near <= random_policy_points:
         note = f"Both sides lie within {random_policy_points:g} points of the random policy."
         return replace(
             verdict,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class Margins:
         return self.default_percent
 
 
+@cache
 def load_margins(path: Path | None = None) -> Margins:
     """Read the margins; another file of the same form may be given.
 

@@ -175,9 +175,23 @@ def test_forest_leaves_out_what_cannot_be_compared(judged_cells: Path, tmp_path:
     rows = figures.forest_rows(path)
     assert len(rows) == len(cells) - 1
     assert rows["name"].iloc[0] == "walker-easy-v1, iql"
+    # As the tables stage writes it where nothing was judged.
+    cells.iloc[:0].to_csv(path, index=False)
+    assert figures.forest_rows(path).empty
     cells.drop(columns="margin_percent").to_csv(path, index=False)
     with pytest.raises(TablesError, match="margin_percent"):
         figures.forest_rows(path)
+
+
+def test_each_table_has_its_own_forest(judged_cells: Path, tmp_path: Path):
+    cells = pd.read_csv(judged_cells).assign(table=["one"] * 3 + ["two"] * 5)
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    judged = figures.forest_rows(tmp_path / "cells.csv")
+    done = figures.Figures(tmp_path / "f")
+    with figures.house_style():
+        figures._forest_figures(done, judged)
+    assert set(done.captions) == {"forest", "forest_2"}
+    assert done.captions["forest_2"].startswith("Table two: our mean")
 
 
 def test_colours_are_distinct_for_the_colour_blind():

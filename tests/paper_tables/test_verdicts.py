@@ -271,6 +271,8 @@ def test_uninformative_only_against_reference_runs_near_the_random_policy():
     assert judge_against_runs(low, reference + 20, 5.0).verdict == DIFFERENT_LOWER
     assert judge_against_runs(low + 6.9, reference, 5.0).verdict == UNINFORMATIVE
     assert judge_against_runs(low + 7.1, reference, 5.0).verdict != UNINFORMATIVE
+    narrow: dict = {"against_reference_runs": True, "random_policy_points": 2.0}
+    assert judge(low, 4.0, 0.5, **narrow).verdict == REPRODUCED
     assert (
         judge_against_runs(low + 50, reference + 50, 5.0, random_policy_percent=50.0).verdict == UNINFORMATIVE
     )
