@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,25 @@ def _one_reported(numbers: pd.DataFrame, method: str, suite: str, task: str) -> 
     return None if found.empty else {str(key): value for key, value in found.iloc[0].items()}
 
 
+@dataclass(frozen=True)
+class Found:
+    """Our runs for one cell.
+
+    Attributes:
+        runs: their rows of the schema ``scores``, every selection rule; empty where there are none.
+        num_updates: their updates of training.
+        problem: why runs that exist are not shown, or empty.
+    """
+
+    runs: pd.DataFrame
+    num_updates: int = 0
+    problem: str = ""
+
+
 def _runs_of(
     ours: dict[str, Any], tasks: Sequence[str], runs: pd.DataFrame, num_updates: int | None
-) -> tuple[pd.DataFrame, int | None]:
-    """Our runs of a column on the first of `tasks` that has some, and their updates of training."""
+) -> Found:
+    """Our runs of a column on the first of `tasks` that has some."""
     steps, sampling = ours.get("train_steps", 0), ours.get("sampling", "default")
     of_column = runs[
         (runs["method"] == ours["method"])
@@ -128,20 +144,18 @@ def _runs_of(
             continue
         trained = found[found["selection"] == "last"].groupby(["digest", "sampling"])["update"].max()
         # The paper's own length first, else the longest.
-        wanted = (
-            trained[trained == num_updates]
-            if num_updates in set(trained)
-            else trained[trained == trained.max()]
-        )
+        length = num_updates if num_updates in set(trained) else trained.max()
+        wanted = trained[trained == length]
         if len(wanted) != 1:
             listed = ", ".join(f"{digest} ({name})" for digest, name in wanted.index)
-            raise TablesError(
-                f"Several runs of {ours['method']} {ours['variant']} on {task} fit one column: {listed}; "
-                "give a folder of scores with one of them."
+            return Found(
+                runs.iloc[:0],
+                problem=f"several runs of {ours['method']} {ours['variant']} on {task} "
+                f"fit one column: {listed}",
             )
         digest, name = wanted.index[0]
-        return found[(found["digest"] == digest) & (found["sampling"] == name)], int(wanted.iloc[0])
-    return runs.iloc[:0], None
+        return Found(found[(found["digest"] == digest) & (found["sampling"] == name)], int(wanted.iloc[0]))
+    return Found(runs.iloc[:0])
 
 
 def _not_comparable(
@@ -187,7 +201,7 @@ def layout_cells(
         The cells, hidden rows too, with the columns of ``verdicts.judge_table``; and the score rows shown.
 
     Raises:
-        TablesError: mixed provenance, or several runs that fit one column.
+        TablesError: mixed provenance.
     """
     from paper_tables.config import load_margins
     from paper_tables.verdicts import judge_table
@@ -222,14 +236,17 @@ def layout_cells(
                     "our_scores_percent": (),
                     "not_comparable_reason": None,
                     "our_task": None,
+                    "not_shown": "",
                     "marks": (),
                 }
                 if ours is not None:
                     wanted = row.get("num_updates") or group.get("num_updates") or ours.get("num_updates")
                     tasks = [row["task"], *row.get("our_tasks", [])]
-                    fitting, trained = _runs_of(ours, tasks, runs, wanted)
-                    found = fitting[fitting["selection"] == layout["our_selection"]]
-                    if len(found) and trained is not None:
+                    fitting = _runs_of(ours, tasks, runs, wanted)
+                    trained = fitting.num_updates
+                    found = fitting.runs[fitting.runs["selection"] == layout["our_selection"]]
+                    cell["not_shown"] = fitting.problem
+                    if len(found):
                         in_row.append(found)
                         cell["our_scores_percent"] = tuple(found.sort_values("seed")["score_percent"])
                         cell["our_task"] = found.iloc[0]["task"]
@@ -465,6 +482,7 @@ def _layout_notes(
         ]
         if named:
             notes.append(f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.")
+    notes += [f"Not shown: {problem}." for problem in sorted(set(cells["not_shown"])) if problem]
     return [*notes, *_mark_notes(used, runs), *provenance.footnote(runs)]
 
 
