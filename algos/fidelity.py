@@ -36,6 +36,8 @@ DEFAULT_ROWS = 2000
 # Versions below need mujoco_py, which does not run here.
 OLDEST_VERSION = 4
 
+# What is measured per row.
+MEASURES = ("observation_difference", "observation_relative", "reward_difference", "reward_relative")
 AGREES, DIFFERS, CANNOT = "agrees", "differs", "cannot be checked"
 
 
@@ -150,10 +152,7 @@ def divergence(replay: Replay, environment: gymnasium.Env) -> dict[str, np.ndarr
     put = _state_setter(environment)
     environment.reset(seed=0)
     count = len(replay.rows)
-    result = {
-        name: np.zeros(count)
-        for name in ("observation_difference", "observation_relative", "reward_difference", "reward_relative")
-    }
+    result = {name: np.zeros(count) for name in MEASURES}
     for index in range(count):
         goal = None if replay.goals is None else replay.goals[index]
         put(replay.qpos[index], replay.qvel[index], goal)
@@ -335,13 +334,14 @@ def _largest(entry: Mapping[str, Any], name: str) -> str:
 
 
 def write(report: dict[str, Any], steps: dict[str, np.ndarray], output: Path) -> None:
-    """The report as JSON, and every row's divergence as parquet beside it."""
+    """The report as JSON, and every row's divergence (none, where nothing can be checked) as parquet beside it."""
     import pyarrow
     import pyarrow.parquet
 
-    if steps:
-        with written_aside(output.with_suffix(".steps.parquet")) as aside:
-            pyarrow.parquet.write_table(pyarrow.table(steps), aside)
+    columns = {"row": steps.get("row", np.zeros(0, np.int64))}
+    columns |= {name: steps.get(name, np.zeros(0)) for name in MEASURES}
+    with written_aside(output.with_suffix(".steps.parquet")) as aside:
+        pyarrow.parquet.write_table(pyarrow.table(columns), aside)
     write_json(output, report)
 
 

@@ -98,7 +98,7 @@ def test_the_report_holds_the_other_versions(shared_file: Callable[[str], Path],
     assert "| x | Hopper-v5 |" in table
 
 
-def test_a_file_without_states_cannot_be_checked(shared_file: Callable[[str], Path]) -> None:
+def test_a_file_without_states_cannot_be_checked(shared_file: Callable[[str], Path], tmp_path: Path) -> None:
     """The door demonstrations hold initial states only."""
     path = shared_file("door-human-demos-v0.hdf5")
     report, steps = fidelity.report_on(path, "AdroitHandDoor-v1", "adroit", "door", None)
@@ -106,6 +106,8 @@ def test_a_file_without_states_cannot_be_checked(shared_file: Callable[[str], Pa
     assert "no state for every row" in report["reason"]
     assert steps == {}
     assert "cannot be checked" in fidelity.format_summary([report])
+    fidelity.write(report, steps, tmp_path / "door.json")
+    assert pyarrow.parquet.read_table(tmp_path / "door.steps.parquet").num_rows == 0
 
 
 def test_another_environment_is_refused(shared_file: Callable[[str], Path]) -> None:
