@@ -334,7 +334,7 @@ def _largest(entry: Mapping[str, Any], name: str) -> str:
 
 
 def write(report: dict[str, Any], steps: dict[str, np.ndarray], output: Path) -> None:
-    """The report as JSON, and every row's divergence (none, where nothing can be checked) as parquet beside it."""
+    """The report as JSON, and every row's divergence as parquet beside it (no rows: nothing was checked)."""
     import pyarrow
     import pyarrow.parquet
 

@@ -234,3 +234,52 @@ def test_the_list_names_every_task(tmp_path: Path, capsys: pytest.CaptureFixture
         assert word in shown
     assert main(["list", "--datasets", str(tmp_path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(TASKS)
+
+
+# --- The user's page ---
+
+PAGE = ROOT / "docs" / "data.md"
+
+
+def test_the_page_names_every_file() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for task in TASKS.values():
+        if task.source == "D4RL":
+            row = next(line for line in page.splitlines() if line.startswith(f"| {task.task} |"))
+            assert f"`{task.urls[0].rsplit('/', 1)[1]}`" in row
+            assert ("published" in row) == (task.sha256 is not None)
+            assert task.expected_transitions is None or f"{task.expected_transitions:,}" in row
+
+
+def test_the_page_says_for_each_reported_table_which_files_it_needs() -> None:
+    """Each (paper, table) of the reported numbers that has D4RL tasks is a row of the first table."""
+    folder = ROOT / "paper_tables" / "reported"
+    names = {
+        "iql": "IQL",
+        "diffusion_ql": "Diffusion-QL",
+        "idql": "IDQL",
+        "edp": "EDP",
+        "cleandiffuser": "CleanDiffuser",
+        "corl": "CORL",
+        "fql": "FQL",
+        "flowrl": "FlowRL",
+        "ofql": "OFQL",
+        "diffcps": "DiffCPS",
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    first = page[page.index("| reported table |") : page.index("### Locomotion")]
+    covered = 0
+    for stem, name in names.items():
+        path = folder / f"{stem}.csv"
+        if not path.is_file():
+            continue
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["task"] in TASKS]
+        for table in {row["table"] for row in rows}:
+            lines = [line for line in first.splitlines() if name in line]
+            words = [
+                word for word in table.replace("/", " ").split() if word.lower() not in ("table", "tables")
+            ]
+            assert any(all(word.lower() in line.lower() for word in words) for line in lines), (name, table)
+            covered += 1
+    assert covered >= 10
