@@ -69,7 +69,8 @@ def footnote(runs: pd.DataFrame) -> list[str]:
     ):
         found = _values(runs, field)
         if field == "git_commit":
-            dirty = {str(v) for v, flag in zip(runs["git_commit"], runs["git_dirty"]) if flag is True}
+            changed = runs["git_dirty"].fillna(False).astype(bool)
+            dirty = {str(value) for value in runs.loc[changed, "git_commit"]}
             found = [value[:12] + (" with uncommitted changes" if value in dirty else "") for value in found]
         if found:
             parts.append(f"{name} {', '.join(found)}")

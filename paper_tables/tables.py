@@ -412,7 +412,7 @@ def _our_cell(cell: dict[str, Any], decimals: int) -> Cell:
     if not len(cell["our_scores_percent"]):
         return Cell(NOTHING)
     verdict = cell["adjusted_verdict"]
-    marks = tuple(cell["marks"]) + (("d",) if cell["detectable"] is True else ())
+    marks = tuple(cell["marks"]) + (("d",) if pd.notna(cell["detectable"]) and cell["detectable"] else ())
     known = isinstance(verdict, str) and verdict != ""
     return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict if known else "", marks)
 
@@ -473,6 +473,8 @@ def _layout_notes(
             f"Ours: mean ± sample standard deviation over seeds (number of seeds); checkpoint selection "
             f"{layout['our_selection']}, the paper's {', '.join(stated)}."
         )
+        if "unknown" in stated:
+            notes.append("Where the paper's selection rule is unknown, a verdict takes it to be ours.")
         judged = cells[cells["adjusted_verdict"].isin(list(rendering.MARKS))]
         counts = judged["adjusted_verdict"].value_counts()
         named = [

@@ -129,6 +129,18 @@ def test_order_groups_totals_and_weight_of_iql_table_1():
     assert "54.6<sup>m</sup>" in "\n".join(lines)  # noted from memory, and shown as such
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_runs_beside_a_paper_are_variants_that_exist(name):
+    folder = Path(__file__).parents[2] / "workflow" / "config" / "hyperparameters"
+    if not folder.is_dir():
+        pytest.skip("paper_tables is installed without the workflow")
+    for column in tables.read_layout(name)["columns"]:
+        if "ours" in column:
+            known = yaml.safe_load((folder / f"{column['ours']['method']}.yaml").read_text(encoding="utf-8"))
+            variant = known["variants"][column["ours"]["variant"]]
+            assert variant["common"]["num_updates"]["value"] == column["ours"]["num_updates"]
+
+
 @pytest.mark.parametrize(
     ("rule", "bold"),
     [
