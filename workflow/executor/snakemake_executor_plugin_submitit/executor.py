@@ -174,7 +174,7 @@ class Executor(RemoteExecutor):
             self._job_cores = max(int(job.threads), request.cpus)
             command = self.format_job_exec(job)
         except WorkflowError as error:
-            self._report_error(info, f"{error}\n    ")
+            self.report_job_error(info, msg=f"{error}\n    ")
             return None
         finally:
             self._job_cores = None
@@ -710,7 +710,7 @@ class Executor(RemoteExecutor):
             self._succeed(tracked)  # its result file is late; Snakemake checks the outputs itself
             return
         if result is not None and result.get("message"):
-            self._fail(tracked, explain(state, result, ending, tracked.request))
+            self._fail(tracked, explain(state, result, ending, tracked.request, record.log))
             return
         progress = read_progress(_path_or_none(record.state_folder))
         noted = result is not None and bool(result.get("noted"))
@@ -742,11 +742,11 @@ class Executor(RemoteExecutor):
                     write_json(self._files(tracked).requeues, {"interruptions": [*stops, content]})
                 self._submit_anew(tracked, stop)
                 return
-            what = explain(state, result, ending, tracked.request)
+            what = explain(state, result, ending, tracked.request, record.log)
             self._fail(tracked, what if message.startswith(state or "-") else f"{what}; {message}")
             return
         if state == "CANCELLED":
-            self._fail(tracked, explain(state, result, ending, tracked.request), retry=False)
+            self._fail(tracked, explain(state, result, ending, tracked.request, record.log), retry=False)
             return
         further = ""
         if state == "OUT_OF_MEMORY":
@@ -755,7 +755,7 @@ class Executor(RemoteExecutor):
             grown = tracked.request.with_memory_factor(factor).memory_mb
             further = f"A next attempt (--retries) asks for {grown} MB."
         request = tracked.request.with_memory_factor(record.memory_factor)
-        self._fail(tracked, explain(state, result, ending, request), further)
+        self._fail(tracked, explain(state, result, ending, request, record.log), further)
 
     def _submit_anew(self, tracked: _Tracked, stop: Interruption) -> None:
         files, old = self._files(tracked), tracked.record
@@ -785,13 +785,11 @@ class Executor(RemoteExecutor):
                 tracked.job.attempt = tracked.job.restart_times + 1
         title = f"SLURM job {record.job_id} ({tracked.title})" if record.job_id else f"Job {tracked.title}"
         if record.job_id:
-            message = error_message(title, what, record.log, further)
+            own = [os.path.abspath(str(path)) for path in tracked.job.log]
+            message = error_message(title, what, [record.log, *own], further)
         else:
             message = f"{title}: {what}.\n    "
-        self._report_error(tracked.info, message, [record.log] if record.log else [])
-
-    def _report_error(self, info: SubmittedJobInfo, message: str, logs: Sequence[str] = ()) -> None:
-        self.report_job_error(info, msg=message, aux_logs=list(logs))
+        self.report_job_error(tracked.info, msg=message)
 
     def _release(self, tracked: _Tracked) -> None:
         """The job is accounted for: its record and small files go, its log stays."""

@@ -1,6 +1,7 @@
 """How a job ended, in the words that the user reads in Snakemake's error message."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,22 @@ _TAIL_BYTES = 16_384
 TAKEN_STATES = frozenset({"PREEMPTED", "NODE_FAIL", "BOOT_FAIL"})
 
 
+# What the inner Snakemake says after every failure; it would push the reason out of sight.
+_BOILERPLATE = (
+    "Shutting down, this might take some time.",
+    "Exiting because a job execution failed.",
+    "Storing output in storage.",
+    "Elapsed time:",
+    "WorkflowError:",
+    "At least one job did not complete successfully.",
+    "Removing output files of failed job",
+    "submitit INFO",
+    "message: None",
+)
+
+
 def log_tail(path: str, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log, empty if it cannot be read."""
+    """The last lines of a log without the inner Snakemake's closing words; empty if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             file.seek(0, 2)
@@ -23,7 +38,14 @@ def log_tail(path: str, lines: int = _TAIL_LINES) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+    kept = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join([line for line in kept if not line.strip().startswith(_BOILERPLATE)][-lines:])
+
+
+def exit_status_in(log: str) -> int | None:
+    """The exit status of the rule's own command; the inner Snakemake ends with 1 whatever it was."""
+    found = re.findall(r"returned non-zero exit status (\d+)", log_tail(log, 40))
+    return int(found[-1]) if found else None
 
 
 def state_of(result: Mapping[str, Any] | None, ending: Ending | None, log: str) -> str:
@@ -42,7 +64,9 @@ def state_of(result: Mapping[str, Any] | None, ending: Ending | None, log: str) 
     return state
 
 
-def explain(state: str, result: Mapping[str, Any] | None, ending: Ending | None, request: Request) -> str:
+def explain(
+    state: str, result: Mapping[str, Any] | None, ending: Ending | None, request: Request, log: str = ""
+) -> str:
     """One clause: how the job ended and what it had. It begins with SLURM's own word."""
     if result is not None and result.get("message"):
         return str(result["message"])
@@ -67,20 +91,30 @@ def explain(state: str, result: Mapping[str, Any] | None, ending: Ending | None,
         code, _, number = ending.exit_code.partition(":")
         if number not in ("", "0"):
             code = f"{code} (signal {number})"
+    if code == 1:
+        code = exit_status_in(log) or code
     if state:
         return f"{state}{node} with exit code {code}" if code is not None else f"{state}{node}"
     return "it left the queue without a result, and SLURM tells no reason (no accounting, or it lags behind)"
 
 
-def error_message(title: str, what: str, log: str, further: str = "") -> str:
-    """The whole message: job, reason, log path, last lines of the log."""
+def error_message(title: str, what: str, logs: Sequence[str], further: str = "") -> str:
+    """The whole message: job, reason, and of each log its path and last lines.
+
+    Args:
+        title: names the job.
+        what: how it ended, a clause.
+        logs: SLURM's log of the job first, then the rule's own.
+        further: a sentence, or nothing.
+    """
     lines = [f"{title}: {what}."]
     if further:
         lines.append(f"    {further}")
-    tail = log_tail(log)
-    if tail:
-        lines.append(f"    Log: {log}, which ends with:")
-        lines.extend(f"      | {line}" for line in tail.splitlines())
-    else:
-        lines.append(f"    Log: {log} (empty or not written)")
+    for number, log in enumerate(logs):
+        tail = log_tail(log)
+        if tail:
+            lines.append(f"    Log: {log}, which ends with:")
+            lines.extend(f"      | {line}" for line in tail.splitlines())
+        elif number == 0:
+            lines.append(f"    Log: {log} (empty or not written)")
     return "\n".join(lines) + "\n    "

@@ -46,12 +46,9 @@ HOPELESS_REASONS: Mapping[str, str] = {
     "Licenses": "check the licences asked for in slurm_extra",
 }
 
-# A submission refused with one of these is accepted later, when other jobs have ended.
-_LIMIT_PATTERN = re.compile(
-    r"(QOS|Assoc|Partition)?(Max|Grp)\w*(SubmitJob|Submit|Jobs?)\w*Limit"
-    r"|QOSMaxSubmitJob|QOSGrpSubmitJobs|AssocMaxSubmitJob|AssocGrpSubmitJobs"
-    r"|job submit limit|[Tt]oo many jobs|MaxJobCount",
-)
+# The name of a violated limit, such as QOSMaxSubmitJobPerUserLimit; those on submitted jobs pass with time.
+_LIMIT_NAME = re.compile(r"\b(?:QOS|Assoc|Partition)(?:Max|Grp|Min)\w+")
+_SUBMIT_LIMIT = re.compile(r"Submit|MaxJobCount|job submit limit|[Tt]oo many jobs")
 _BUSY_PATTERN = re.compile(
     r"[Uu]nable to contact slurm controller|Socket timed out|[Cc]onnection (refused|reset|timed out)"
     r"|temporarily unable to accept|Resource temporarily unavailable|Zero Bytes were transmitted"
@@ -60,8 +57,13 @@ _BUSY_PATTERN = re.compile(
 
 
 def is_submit_limit(text: str) -> bool:
-    """Whether sbatch refused for a limit on submitted jobs, so that waiting helps."""
-    return bool(_LIMIT_PATTERN.search(text))
+    """Whether sbatch refused for a limit on submitted jobs, so that waiting helps.
+
+    The sentence "job submit limit, user's size and/or time limits" follows any violated limit; only the name
+    before it tells which. Old versions give no name.
+    """
+    names = _LIMIT_NAME.findall(text)
+    return any(bool(_SUBMIT_LIMIT.search(part)) for part in (names or [text]))
 
 
 def is_busy(text: str) -> bool:
