@@ -43,6 +43,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from algos import kernels
 from algos.diffusion import Diffusion, noise_loss
 from algos.iql import gaussian_log_density
 from algos.networks import MLP, Adam, ParameterGroup, initialise, linear, mish, repeat_copies
@@ -52,6 +53,9 @@ from algos.seeding import CHUNK_UPDATES, ChunkedDraws, Draw, SeedStreams
 
 STATE_DIM = 2  # (0, 0), kept in the networks' inputs because it is in the fan-in of their initialisation
 ACTION_DIM = 2
+# Through a chain of products this small, torch's own form is the faster one (43 ms against 57 ms per
+# update of Diffusion-QL with N = 50).
+KERNELS = "plain"
 
 
 class BanditError(ValueError):
@@ -749,7 +753,8 @@ def share_work(keys: Sequence[PolicyKey], workers: int) -> list[list[PolicyKey]]
 
 def _train_in_child(settings: Settings, keys: Sequence[PolicyKey]) -> dict[PolicyKey, np.ndarray]:
     torch.set_num_threads(1)
-    return train(settings, keys)
+    with kernels.using(KERNELS):
+        return train(settings, keys)
 
 
 def train_all(settings: Settings, workers: int = 1) -> dict[PolicyKey, np.ndarray]:
@@ -765,15 +770,16 @@ def train_all(settings: Settings, workers: int = 1) -> dict[PolicyKey, np.ndarra
     torch.set_num_threads(1)
     samples: dict[PolicyKey, np.ndarray] = {}
     try:
-        if not others:
-            samples.update(train(settings, mine, progress.update))
-        else:
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(len(others), mp_context=context) as pool:
-                futures = [pool.submit(_train_in_child, settings, group) for group in others]
+        with kernels.using(KERNELS):
+            if not others:
                 samples.update(train(settings, mine, progress.update))
-                for future in futures:
-                    samples.update(future.result())
+            else:
+                context = multiprocessing.get_context("spawn")
+                with ProcessPoolExecutor(len(others), mp_context=context) as pool:
+                    futures = [pool.submit(_train_in_child, settings, group) for group in others]
+                    samples.update(train(settings, mine, progress.update))
+                    for future in futures:
+                        samples.update(future.result())
     finally:
         torch.set_num_threads(threads)
     return {key: samples[key] for key in keys}
