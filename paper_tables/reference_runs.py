@@ -183,6 +183,7 @@ def compare_curves(
                         "question": "twin" if variant == twin["variant"] else "second question",
                         "code": twin["code"],
                         "num_updates": horizon,
+                        "recorded_losses": twin["recorded_losses"],
                         "loss": loss,
                         "update": update,
                         "our_seeds": len(here),
@@ -283,6 +284,10 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
     table.notes = [
         "Mean over seeds (number of seeds) of the loss at the checkpoint; ours over the last log interval.",
         f"Ratio of means, margin {curves['margin_ratio'].iloc[0]:.0%}: {', '.join(named)}.",
+        *[
+            f"{code}: its losses are {recorded}."
+            for code, recorded in sorted(set(zip(curves["code"], curves["recorded_losses"])))
+        ],
         *notes,
     ]
     return table

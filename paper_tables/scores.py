@@ -452,7 +452,7 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
         manifest = _read_json(block.dataset_manifest)
         episodes = _block_episodes(block, config, manifest)
         losses = _block_losses(block, config)
-        parts["episodes"].append(episodes[table_schema.columns("episodes")])
+        parts["episodes"].append(episodes[[*episodes.columns.intersection(table_schema.columns("episodes"))]])
         parts["scores"].append(_block_scores(block, config, episodes, losses, index.average_last_k))
         parts["cost"].append(_block_cost(block, config, str(episodes["sampling"].iloc[0])))
         run = (*(config[column] for column in RUN_COLUMNS), block.seeds)
@@ -461,8 +461,8 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
             seen.add(run)
     result = {}
     for name, tables in parts.items():
-        # Columns that are empty in one block would otherwise decide the type of the whole.
-        table = pd.concat([part.astype("object") for part in tables], ignore_index=True)
+        # A column that is empty in one block must not decide the type of the whole.
+        table = pd.concat([part.dropna(axis="columns", how="all") for part in tables], ignore_index=True)
         if name == "losses":
             table = table.drop_duplicates([*RUN_COLUMNS, "seed", "update", "loss"])
         key = table_schema.load_schema(name).get("x-key") or [*RUN_COLUMNS, "sampling", "seeds", "num_states"]

@@ -132,9 +132,11 @@ def _check_column(
         distinct = [bool(value) for value in present.unique()]
         result = values.astype("boolean" if nullable else "bool")
     else:
-        distinct = [str(value) for value in present.unique()]
-        result = values.astype("object").where(~absent, None)
-        result = result.map(lambda value: None if value is None else str(value)).astype("object")
+        if pd.api.types.infer_dtype(present, skipna=False) not in ("string", "empty"):
+            present = present.map(str)
+        distinct = list(present.unique())
+        result = present.astype("object").reindex(values.index)
+        result = result.where(~absent, None)
     validator = Draft202012Validator({**rule, "type": kind})
     for value in distinct:
         error = next(validator.iter_errors(value), None)

@@ -520,7 +520,7 @@ def score_tables(
     """
     from paper_tables import statistics
 
-    labelled = statistics.with_labels(runs)
+    labelled = _labelled(runs)
     cells = statistics.cell_table(labelled)
     last = labelled[labelled["selection"] == "last"]
     for task, rows in last.groupby("task", sort=True):
@@ -561,6 +561,18 @@ def score_tables(
     return table, cells
 
 
+def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with a `label` that no two runs of a task share."""
+    from paper_tables import statistics
+
+    labelled = statistics.with_labels(runs)
+    digests = labelled.groupby(["label", "task"])["digest"].nunique()
+    ambiguous = set(digests[digests > 1].index.get_level_values("label"))
+    apart = labelled["label"].isin(ambiguous)
+    labelled.loc[apart, "label"] = labelled["label"] + " " + labelled["digest"]
+    return labelled
+
+
 def _interval_text(cell: dict[str, Any]) -> str:
     decimals = 0 if cell["score_unit"] == "return" else 1
     text = number(cell["mean_percent"], decimals)
@@ -571,9 +583,7 @@ def _interval_text(cell: dict[str, Any]) -> str:
 
 def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
     """The selection rules side by side, from the same runs, with the optimism of "best"."""
-    from paper_tables import statistics
-
-    labelled = statistics.with_labels(runs)
+    labelled = _labelled(runs)
     rules = [rule for rule in _rules() if rule in set(labelled["selection"])]
     table = Table(
         f"Selection rules of {experiment}",
@@ -600,9 +610,16 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
         "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
         "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
+        *_last_k_note(runs),
         "The offline rules exist where a noise loss is logged; paper_tables/scores.py states each rule.",
     ]
     return table
+
+
+def _last_k_note(runs: pd.DataFrame) -> list[str]:
+    averaged = sorted(set(runs.loc[runs["selection"] == "average_last_k", "num_checkpoints"]))
+    named = " or ".join(str(number) for number in averaged)
+    return [f"average last k: the mean of the last {named} checkpoints."] if averaged else []
 
 
 def _rules() -> list[str]:

@@ -521,3 +521,15 @@ def test_latex_compiles(name, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "table.pdf").stat().st_size > 1000
+
+
+def test_two_runs_with_one_name_are_told_apart_by_their_digest():
+    runs = pd.concat(
+        [
+            some_runs({"hopper-x-v0": [40.0, 50.0]}, method="iql"),
+            some_runs({"hopper-x-v0": [80.0, 90.0]}, method="iql", digest="ffffffff"),
+        ]
+    )
+    table, _ = tables.score_tables(runs, "ablation")
+    assert [row[0].text for row in table.rows if row] == ["iql 0123abcd", "iql ffffffff"]
+    assert [row[1].text.split(" ")[0] for row in table.rows if row] == ["45.0", "85.0"]
