@@ -11,8 +11,8 @@ from paper_tables.verdicts import judge_cell, verdict_of_interval
 
 STUDIES = 20_000
 MONTE_CARLO_ERROR = (0.05 * 0.95 / STUDIES) ** 0.5
-WELCH_EXCESS = 0.01
-"""Where 3 seeds meet 5 or 10, Welch's approximation itself errs: up to 5.9% in place of 5%."""
+WELCH_EXCESS = 0.009
+"""Where 3 seeds meet 5 or 10, Welch's approximation itself errs: up to 5.8% in place of 5%."""
 
 
 @pytest.mark.parametrize("our_seeds", [3, 5, 10])
