@@ -37,6 +37,7 @@ from algos.preparation import (
     qlearning_rows,
     return_ranges,
     return_statistics,
+    states_before,
     with_fixed_timeouts,
 )
 from algos.stored_rewards import check_rewards
@@ -295,11 +296,9 @@ def _from_rows(
     jumps = None
     if task.adapter_name == "antmaze":
         jumps = int(maze_jumps(rows["observations"], ends)[filtered.kept].sum())
-    states = {
-        key.removeprefix("infos/"): rows[key][filtered.kept]
-        for key in ("infos/qpos", "infos/qvel", "infos/goal")
-        if key in rows and rows[key].ndim == 2
-    }
+    states = {name: values[filtered.kept] for name, values in states_before(rows).items()}
+    if states and "infos/goal" in rows:
+        states["goal"] = rows["infos/goal"][filtered.kept]
     return Source(
         filtered=filtered,
         states=states,

@@ -115,6 +115,35 @@ def with_fixed_timeouts(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     return {**rows, "timeouts": fixed}
 
 
+def states_before(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The simulator's states from which the rows' steps were taken: `qpos` and `qvel` [n, ...].
+
+    D4RL's antmaze generator stores a row's state after its step (generate_ant_maze_datasets.py), so there
+    row i's own state is row i - 1's, and an episode's first one is not known (NaN). This is seen from the
+    observation where it begins with the position; elsewhere states are taken as stored. Empty where the
+    rows hold no states.
+    """
+    if any(key not in rows or rows[key].ndim != 2 for key in ("infos/qpos", "infos/qvel")):
+        return {}
+    qpos, qvel = rows["infos/qpos"], rows["infos/qvel"]
+    ends = rows["terminals"] | rows.get("timeouts", np.zeros_like(rows["terminals"]))
+    if not _states_come_after(rows["observations"], qpos, ends):
+        return {"qpos": qpos, "qvel": qvel}
+    unknown = np.append(True, ends[:-1])[:, None]
+    shifted = {"qpos": np.roll(qpos, 1, axis=0), "qvel": np.roll(qvel, 1, axis=0)}
+    return {name: np.where(unknown, values.dtype.type(np.nan), values) for name, values in shifted.items()}
+
+
+def _states_come_after(observations: np.ndarray, qpos: np.ndarray, ends: np.ndarray) -> bool:
+    width = qpos.shape[1]
+    inside = np.flatnonzero(~ends[:-1])
+    if observations.shape[1] < width or len(inside) == 0:
+        return False
+    own = np.abs(observations[inside, :width] - qpos[inside]).max(axis=1)
+    following = np.abs(observations[inside + 1, :width] - qpos[inside]).max(axis=1)
+    return bool(np.median(following) < 1e-5 < np.median(own))
+
+
 def return_ranges(filtered: Filtered) -> dict[str, list[float] | None]:
     """Smallest and largest trajectory return by each rule of `transforms.return_range`."""
     arrays = filtered.arrays

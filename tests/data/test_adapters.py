@@ -325,6 +325,24 @@ def test_adroit_rewards_have_d4rls_sign(name: str) -> None:
     bare.close()
 
 
+@pytest.mark.parametrize(("name", "margin"), [("door-human-v1", 1.0), ("hammer-human-v1", 6.0)])
+def test_random_actions_return_d4rls_reference_minimum(name: str, margin: float) -> None:
+    """D4RL's minimum is the mean return of random actions; 100 episodes gave -56.7 and -275.8 here.
+
+    Without the adapter it is about -46 (door) and -260 (hammer).
+    """
+    task = TASKS[name]
+    assert task.environment_id is not None
+    assert task.reference_min_score is not None
+    rng = np.random.default_rng(0)
+    with envs.make_vector(task.environment_id, task.adapter, task.horizon, 20) as batch:
+        batch.reset(range(20))
+        returns = np.zeros(20)
+        while batch.active.any():
+            returns += batch.step(rng.uniform(-1, 1, (20, task.action_dim or 0)).astype(np.float32))[1]
+    assert abs(returns.mean() - task.reference_min_score) < margin
+
+
 def test_human_demonstrations_were_paid_with_d4rls_sign(shared_file: Any) -> None:
     """The door's reward from the stored observations, but for the small velocity term."""
     from algos.datasets import read_d4rl_hdf5

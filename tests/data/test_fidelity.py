@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from algos import fidelity
+from algos import fidelity, recollect
 from algos.datasets import DatasetError, prepare, read_d4rl_hdf5
 from algos.tasks import load_tasks
 
@@ -125,6 +125,41 @@ def test_without_stored_next_observations_the_following_row_serves(
     assert isinstance(found, fidelity.Replay)
     assert len(found.rows) == 100_000 - int((rows["terminals"] | rows["timeouts"]).sum())
     assert fidelity.check(found.spread(100), "Hopper-v4")[0]["verdict"] == fidelity.AGREES
+
+
+def test_float32_states_have_their_own_tolerance(shared_file: Callable[[str], Path]) -> None:
+    rows = read_d4rl_hdf5(shared_file("halfcheetah-mixed-v0.hdf5"))
+    for key in ("infos/qpos", "infos/qvel"):
+        rows[key] = rows[key].astype(np.float32)
+    found = fidelity.from_rows(rows)
+    assert isinstance(found, fidelity.Replay)
+    report, _ = fidelity.check(found.spread(500), "HalfCheetah-v4")
+    assert report["tolerance"] == fidelity.TOLERANCE_FLOAT32_STATES
+    assert report["verdict"] == fidelity.AGREES
+    assert report["observation"]["largest_relative"] > fidelity.TOLERANCE
+    changed, _ = fidelity.check(found.spread(500), "HalfCheetah-v4", alter=with_gear)
+    assert changed["verdict"] == fidelity.DIFFERS
+
+
+def test_states_stored_after_the_step_are_put_before_the_next(tmp_path: Path, write_rows: Any) -> None:
+    """D4RL's antmaze generator stores qpos after the step; a point maze with whole states shows it."""
+    spec = recollect.load_recollection("pointmaze-umaze")
+    before = recollect.recollect(spec, 700, 0)
+    del before["next_observations"], before["infos/goal"]
+    after = {**before, **{key: np.roll(before[key], -1, axis=0) for key in ("infos/qpos", "infos/qvel")}}
+    task = load_tasks()["pointmaze-umaze-recollected-v0"]
+    adapter = task.adapter
+    own = replace(task, source_kind="hdf5", path=str(write_rows(after)))
+    prepare(own, tmp_path / own.task)
+    report, _ = fidelity.report_on(tmp_path / own.task, "PointMaze_UMaze-v3", adapter, "x", None)
+    assert report["verdict"] == fidelity.AGREES
+    assert report["rows_checked"] > 600
+    for rows in (before, after):
+        found = fidelity.from_rows(rows)
+        assert isinstance(found, fidelity.Replay)
+        report, _ = fidelity.check(found, "PointMaze_UMaze-v3", adapter)
+        assert report["verdict"] == fidelity.AGREES
+        assert report["rows_checked"] > 600
 
 
 def test_states_of_another_size_cannot_be_checked(shared_file: Callable[[str], Path]) -> None:
