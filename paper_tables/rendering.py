@@ -138,7 +138,7 @@ def latex(table: Table) -> str:
     lines += [r"\midrule" if row is None else " & ".join(map(written, row)) + r" \\" for row in table.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
-        lines += ["", r"\medskip", r"\begin{minipage}{\linewidth}\footnotesize"]
+        lines += ["", r"\medskip", r"\noindent\begin{minipage}{\linewidth}\footnotesize"]
         lines += [rf"{escape(note)}\par" for note in table.notes]
         lines += [r"\end{minipage}"]
     return "\n".join(lines) + "\n"

@@ -468,7 +468,8 @@ def _layout_notes(
     if runs.empty:
         notes.append("No runs of ours.")
     else:
-        stated = sorted(set(cells["reported_selection"].dropna()))
+        with_ours = cells["column"].isin([c["heading"] for c in layout["columns"] if "ours" in c])
+        stated = sorted(set(cells.loc[with_ours, "reported_selection"].dropna()))
         notes.append(
             f"Ours: mean ± sample standard deviation over seeds (number of seeds); checkpoint selection "
             f"{layout['our_selection']}, the paper's {', '.join(stated)}."

@@ -482,7 +482,7 @@ def test_the_three_forms_of_a_small_table():
         "% A & B\n\\begin{tabular}{lr}\n\\toprule\nTask & x\\_1 \\\\\n\\midrule\n"
         "hopper\\_a & \\textbf{1.0 $\\pm$ 0.1} $\\surd$\\textsuperscript{u,h} \\\\\n\\midrule\n"
         "b$|$c & -- \\\\\n\\bottomrule\n\\end{tabular}\n\n"
-        "\\medskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n"
+        "\\medskip\n\\noindent\\begin{minipage}{\\linewidth}\\footnotesize\n"
         "50\\% of \\#1.\\par\n\\end{minipage}\n"
     )
 
