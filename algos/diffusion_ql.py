@@ -60,6 +60,7 @@ class DiffusionBC(DiffusionMethod):
     name = "diffusion_bc"
     format_version = 1
     LOSSES = ("noise_loss",)
+    COMPILED = ("noise_loss",)
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "actor_learning_rate": "Adam's rate",
@@ -138,6 +139,7 @@ class DiffusionQL(DiffusionMethod):
     name = "diffusion_ql"
     format_version = 1
     LOSSES = ("critic_loss", "actor_loss", "noise_loss", "q_term")
+    COMPILED = ("critic_target", "critic_loss", "noise_loss", "q_term")
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "discount": "gamma",

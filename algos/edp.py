@@ -71,6 +71,17 @@ class EDP(DiffusionMethod):
     format_version = 1
     # value_loss is 0 with the TD3 head, which has no V.
     LOSSES = ("value_loss", "critic_loss", "actor_loss", "noise_loss", "guidance_term")
+    COMPILED = (
+        "target_minimum",
+        "value_loss",
+        "advantage",
+        "noise_loss_and_start",
+        "q_term",
+        "weighted_likelihood",
+        "next_value",
+        "next_target_q",
+        "critic_loss",
+    )
     HYPERPARAMETERS = {
         "head": "td3 or iql",
         "batch_size": "transitions per update",
@@ -167,6 +178,21 @@ class EDP(DiffusionMethod):
         """V(s), ``[K, B]``."""
         return self.value_network(parameters, observations).squeeze(-1)
 
+    @torch.no_grad()
+    def target_minimum(self, batch: Batch) -> Tensor:
+        """IQL head: min over the target pair of Q(s, a), ``[K, B]``."""
+        return self.critic(self.critic.target_group.frozen, batch.state_actions).amin(dim=1)
+
+    @torch.no_grad()
+    def advantage(self, batch: Batch, target_q: Tensor) -> Tensor:
+        """IQL head: u = min target Q - V with V as it is now, ``[K, B]``."""
+        return target_q - self.value(self.value_group.frozen, batch.observations)
+
+    @torch.no_grad()
+    def next_value(self, batch: Batch) -> Tensor:
+        """IQL head: V(s') as it is now, ``[K, B]``."""
+        return self.value(self.value_group.frozen, batch.next_observations)
+
     def value_loss(self, batch: Batch, target_q: Tensor) -> Tensor:
         """IQL head: expectile regression of V on the target critic."""
         value = self.value(self.value_group.parameters, batch.observations)
@@ -237,23 +263,18 @@ class EDP(DiffusionMethod):
 
     def _update_iql(self, batch: Batch, draw: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Released dql.py:520-660: V, actor with the new V, Q with the new V."""
-        with torch.no_grad():
-            target_q = self.critic(self.critic.target_group.frozen, batch.state_actions).amin(dim=1)
+        target_q = self.target_minimum(batch)
         value_loss = self.value_loss(batch, target_q)
         self.value_group.backward(value_loss.sum())
         self._step(self.value_group, self.value_optimiser)
 
-        with torch.no_grad():
-            advantage = target_q - self.value(self.value_group.frozen, batch.observations)
         noise_loss, start = self.noise_loss_and_start(batch, draw)
-        guidance_term = self.weighted_likelihood(batch, start, advantage)
+        guidance_term = self.weighted_likelihood(batch, start, self.advantage(batch, target_q))
         actor_loss = noise_loss + self.hyperparameters["guidance_weight"] * guidance_term
         self.actor_group.backward(actor_loss.sum())
         self._step(self.actor_group, self.actor_optimiser)
 
-        with torch.no_grad():
-            next_value = self.value(self.value_group.frozen, batch.next_observations)
-        critic_loss = self.critic_loss(batch, next_value)
+        critic_loss = self.critic_loss(batch, self.next_value(batch))
         self.critic.group.backward(critic_loss.sum())
         self._step(self.critic.group, self.critic_optimiser)
         losses = (value_loss, critic_loss, actor_loss, noise_loss, guidance_term)

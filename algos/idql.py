@@ -127,6 +127,7 @@ class IDQL(DiffusionMethod):
     name = "idql"
     format_version = 1
     LOSSES = ("noise_loss", "value_loss", "critic_loss")
+    COMPILED = ("noise_loss", "target_minimum", "value_loss", "next_value", "critic_loss")
     HYPERPARAMETERS = {
         "critic_batch_size": "transitions per update of V and Q",
         "actor_batch_size": "transitions per update of the actor",
@@ -233,6 +234,16 @@ class IDQL(DiffusionMethod):
         weights = self.sample_weights(batch)
         return losses.mean(dim=1) if weights is None else (weights * losses).mean(dim=1)
 
+    @torch.no_grad()
+    def target_minimum(self, batch: Batch) -> Tensor:
+        """min over the target pair of Q(s, a), ``[K, B]``."""
+        return self.critic.target_minimum(batch.state_actions)
+
+    @torch.no_grad()
+    def next_value(self, batch: Batch) -> Tensor:
+        """V(s') as it is now, ``[K, B]``."""
+        return self.critic.value(self.critic.value_group.frozen, batch.next_observations)
+
     def value_loss(self, batch: Batch, target_q: Tensor) -> Tensor:
         """f(Q - V) with the target critic (expectile, quantile or exponential)."""
         h = self.hyperparameters
@@ -297,14 +308,12 @@ class IDQL(DiffusionMethod):
             noise_losses.append(loss.detach())
 
         # --- V ---
-        value_loss = self.value_loss(batch, critic.target_minimum(batch.state_actions))
+        value_loss = self.value_loss(batch, self.target_minimum(batch))
         critic.value_group.backward(value_loss.sum())
         self.value_optimiser.step()
 
         # --- Q ---
-        with torch.no_grad():
-            next_value = critic.value(critic.value_group.frozen, batch.next_observations)
-        critic_loss = self.critic_loss(batch, next_value)
+        critic_loss = self.critic_loss(batch, self.next_value(batch))
         critic.critic_group.backward(critic_loss.sum())
         self.critic_optimiser.step()
         critic.target_group.move_towards(critic.critic_group, h["target_rate"])

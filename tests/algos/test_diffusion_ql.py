@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from algos import diffusion_ql
+from algos import diffusion_ql, kernels
 from algos.diffusion_policy import choose_by_softmax
 from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_terms
 from algos.methods import MethodError, ProblemSpec, Sampling, method_class
@@ -218,6 +218,12 @@ def compare(small_data, replay, plain_network, assert_same_network):
 def test_update_equals_plain_implementation(compare, max_q_backup):
     method = compare(max_q_backup=max_q_backup)
     assert not torch.equal(method.average_group.flat, method.actor_group.flat)
+
+
+@pytest.mark.skipif(not kernels.onednn_available(), reason="this build of torch has no oneDNN")
+def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
+    with kernels.using("onednn"):
+        compare()
 
 
 # --- Each of these bugs must be found ---

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from algos import edp
+from algos import edp, kernels
 from algos.diffusion import noise_schedule
 from algos.edp import EDP, self_normalised_q_terms, unit_gaussian_log_density
 from algos.methods import MethodError, Sampling
@@ -239,6 +239,12 @@ def compare(small_data, replay, plain_network, assert_same_network):
 def test_update_equals_plain_implementation(compare, values, changes):
     method = compare(values, **changes)
     assert not torch.equal(method.target_actor_group.flat, method.actor_group.flat)
+
+
+@pytest.mark.skipif(not kernels.onednn_available(), reason="this build of torch has no oneDNN")
+def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
+    with kernels.using("onednn"):
+        compare(IQL_HEAD)
 
 
 # --- Each of these bugs must be found ---

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from algos import idql
+from algos import idql, kernels
 from algos.diffusion_policy import choose_by_weight
 from algos.idql import IDQL, IDQLWeighted, exponential_loss, implicit_weights, quantile_loss
 from algos.methods import MethodError, Sampling
@@ -345,6 +345,12 @@ def compare(small_data, replay, plain_network, assert_same_network):
 )
 def test_update_equals_plain_implementation(compare, values, changes):
     compare(values, **changes)
+
+
+@pytest.mark.skipif(not kernels.onednn_available(), reason="this build of torch has no oneDNN")
+def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
+    with kernels.using("onednn"):
+        compare(RELEASE)
 
 
 # --- Each of these bugs must be found ---
