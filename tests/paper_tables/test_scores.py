@@ -38,7 +38,7 @@ def write_block(
     noise: np.ndarray,
     top_k: int = 0,
 ) -> dict[str, object]:
-    """A finished block whose episode returns are exactly `means` [seeds, checkpoints], and its index entry."""
+    """A finished block with episode returns of exactly `means` [seeds, checkpoints]; its index entry."""
     run, episodes = folder / "run", folder / "episodes.parquet"
     run.mkdir(parents=True)
     identity = {
