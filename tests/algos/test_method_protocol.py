@@ -1,0 +1,134 @@
+"""What the trainer and the evaluator rely on, for every configured method and variant."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from algos.methods import (
+    METHODS,
+    Method,
+    MethodError,
+    ProblemSpec,
+    Sampling,
+    check_hyperparameters,
+    method_class,
+)
+from algos.programs import Program
+from algos.seeding import ChunkedDraws, SeedStreams
+
+planning = pytest.importorskip("recheck_planning.hyperparameters")
+ROOT = Path(__file__).parents[2]
+UPDATES = 30
+# Widths that make a test of a paper's configuration small; nothing else of it is changed.
+SMALL = {
+    "batch_size": 8,
+    "critic_batch_size": 8,
+    "actor_batch_size": 8,
+    "time_embedding_size": 8,
+    "actor_width": 16,
+    "time_features": 8,
+    "time_hidden_sizes": [16, 16],
+    "candidates": 4,
+    "ema_start": 5,
+    "actor_target_start": 5,
+}
+
+
+def configurations():
+    return [
+        (name, variant)
+        for name in planning.known_methods(ROOT)
+        for variant in planning.read(ROOT, name).variants
+    ]
+
+
+def build(data, name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
+    resolved = planning.resolve(ROOT, planning.read(ROOT, name), variant, task, {})
+    values = dict(resolved.values)
+    values.update({key: small for key, small in SMALL.items() if key in values})
+    if "hidden_sizes" in values:
+        values["hidden_sizes"] = [16] * len(values["hidden_sizes"])
+    return method_class(name)(values, data.problem, UPDATES, resolved.train_steps, seeds)
+
+
+def program(method, data, indexed=False):
+    draws = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
+    made = Program(method, data, draws, indexed=indexed)
+    made.load_chunk(0)
+    return made
+
+
+def test_every_method_is_configured():
+    assert set(planning.known_methods(ROOT)) == set(METHODS)
+
+
+@pytest.mark.parametrize(("name", "variant"), configurations())
+def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
+    whole = build(small_data, name, variant)
+    assert isinstance(whole, Method)
+    steps = program(whole, small_data)
+    steps.run(0, 12)
+
+    # The losses are finite, one per name and seed.
+    assert steps.history[:12].shape == (12, len(whole.LOSSES), 2)
+    assert torch.isfinite(steps.history[:12]).all()
+
+    # Randomness read through a counter, as a captured program reads it, changes nothing.
+    indexed = build(small_data, name, variant)
+    program(indexed, small_data, indexed=True).run(0, 12)
+    # A state carries all there is: half the way, into a new instance, and on.
+    first, second = build(small_data, name, variant), build(small_data, name, variant, seeds=(0, 1))
+    program(first, small_data).run(0, 5)
+    second.load_state(first.state())
+    program(second, small_data).run(5, 7)
+    for other in (indexed, second):
+        for key, tensor in whole.state().items():
+            assert torch.equal(tensor, other.state()[key]), key
+
+    # A checkpoint is contiguous, leads with the seeds and acts alike in a new instance.
+    policy = whole.policy()
+    assert all(tensor.shape[0] in (2, 4) and tensor.is_contiguous() for tensor in policy.values())
+    fresh = build(small_data, name, variant)
+    fresh.load_policy(policy)
+    observations = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32))
+    actions = whole.act(observations, Sampling(), SeedStreams((0, 1), "e"))
+    assert torch.equal(actions, fresh.act(observations, Sampling(), SeedStreams((0, 1), "e")))
+    assert actions.shape == (2, 3, 2)
+    assert actions.abs().max() <= 1.0
+    assert not actions.requires_grad
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_missing_and_unknown_hyperparameters_are_refused(name):
+    kind = method_class(name)
+    values = dict.fromkeys(kind.HYPERPARAMETERS, 1)
+    check_hyperparameters(kind, values)
+    with pytest.raises(MethodError, match="has no hyperparameter 'typo'"):
+        check_hyperparameters(kind, {**values, "typo": 1})
+    values.pop("batch_size" if "batch_size" in values else "actor_batch_size")
+    with pytest.raises(MethodError, match="needs a value for hyperparameter '"):
+        check_hyperparameters(kind, values)
+
+
+def test_hyperparameters_and_functions_exist():
+    for name in METHODS:
+        kind = method_class(name)
+        assert kind.name == name
+        assert all(phrase for phrase in kind.HYPERPARAMETERS.values())
+        assert all(callable(getattr(kind, function)) for function in kind.COMPILED)
+
+
+def test_unknown_method_is_refused():
+    with pytest.raises(MethodError, match="unknown method 'cql'; known are bc, diffusion_bc"):
+        method_class("cql")
+
+
+def test_problem_widths_reach_every_network():
+    problem = ProblemSpec(7, 5)
+    resolved = planning.resolve(
+        ROOT, planning.read(ROOT, "diffusion_ql"), "paper", "hopper-medium-expert-v2", {}
+    )
+    method = method_class("diffusion_ql")(resolved.values, problem, 10, 5, (0,))
+    assert method.act(torch.zeros(1, 2, 7), Sampling(candidates=2), SeedStreams((0,), "e")).shape == (1, 2, 5)
