@@ -463,7 +463,7 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
     """Our mean minus the reported one, cell by cell.
 
     Args:
-        cells: judged cells with a `name` for each row, drawn from the top in their order; columns
+        cells: judged cells, drawn from the top in their order; columns `task`, `who` (method or column),
             `difference_percent`, `interval_low`, `interval_high`, `margin_percent`, `adjusted_verdict`.
     """
     count = len(cells)
@@ -502,25 +502,30 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
             markeredgewidth=0.9,
             zorder=3,
         )
-    axis.set_yticks(heights, list(cells["name"]))
+    names = list(cells["task"])
+    if cells["who"].nunique() > 1:
+        names = [f"{task}, {who}" for task, who in zip(cells["task"], cells["who"])]
+    else:
+        axis.set_title(str(cells["who"].iloc[0]))
+    axis.set_yticks(heights, names)
     axis.set_ylim(-0.7, count - 0.3)
     axis.set_xlim(-1.04 * reach, 1.04 * reach)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("ours − reported, in points")
+    axis.set_xlabel("ours − reported (points)")
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = [Patch(color="#DCE9F2")]
-    names = ["margin"]
+    legend = ["margin"]
     for verdict, (colour, marker, filled) in VERDICT_STYLE.items():
         if verdict in used:
             face = colour if filled else "white"
             handles.append(
                 Line2D([], [], color=colour, marker=marker, markerfacecolor=face, markersize=4, linewidth=1.1)
             )
-            names.append(verdict)
-    legend_below(figure, handles, names)
+            legend.append(verdict)
+    legend_below(figure, handles, legend)
     return figure
 
 
@@ -822,10 +827,7 @@ def forest_rows(path: Path) -> pd.DataFrame:
         cells["adjusted_verdict"].isin(list(VERDICT_STYLE)) & cells["difference_percent"].notna()
     ].copy()
     second = next((column for column in ("method", "label", "column") if column in cells.columns), None)
-    several = second is not None and cells[second].nunique() > 1
-    cells["name"] = [
-        f"{row['task']}, {row[second]}" if several else str(row["task"]) for row in cells.to_dict("records")
-    ]
+    cells["who"] = "" if second is None else cells[second].astype(str)
     return cells.reset_index(drop=True)
 
 

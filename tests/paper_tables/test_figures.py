@@ -174,7 +174,7 @@ def test_forest_leaves_out_what_cannot_be_compared(judged_cells: Path, tmp_path:
     cells.to_csv(path, index=False)
     rows = figures.forest_rows(path)
     assert len(rows) == len(cells) - 1
-    assert rows["name"].iloc[0] == "walker-easy-v1, iql"
+    assert rows[["task", "who"]].iloc[0].tolist() == ["walker-easy-v1", "iql"]
     # As the tables stage writes it where nothing was judged.
     cells.iloc[:0].to_csv(path, index=False)
     assert figures.forest_rows(path).empty
@@ -317,7 +317,12 @@ def test_missing_costs_do_not_stop_the_rest(
         train_wall_seconds=np.nan, seconds_per_update=np.nan, action_latency_ms=np.nan
     )
     table_schema.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
-    done = figures.draw_all(tmp_path / "s", tmp_path / "f", statistics_folder)
+    done = figures.Figures(tmp_path / "f")
+    tables = figures.read_statistics(statistics_folder)
+    with figures.house_style():
+        figures._cost_figures(
+            done, tables, tmp_path / "s", made_up_tables["scores"], cost.load_prices(), "last"
+        )
     assert "cost" not in done.captions
     assert "steps" in done.captions
     assert ("steps: action latency", "No policy call was timed.") in done.left_out.rows
