@@ -84,7 +84,7 @@ def test_corl_settings(official):
     assert expected["init"].replace(" ", "_") == found.values["initialiser"]
     assert expected["normalize_state"]
     assert found.transforms[-1] == {"name": "standardise_observations", "epsilon": 0.001}
-    # The reference runs scaled rewards by the unfiltered trajectories; CORL's files do not, but for two tasks.
+    # The reference runs scaled rewards by the unfiltered trajectories; CORL's files do so for two tasks.
     assert found.transforms[0] == {"name": "return_range", "boundaries": "unfiltered"}
     assert (found.values["update_order"], found.values["critic_loss"]) == ("corl", "half_sum")
 

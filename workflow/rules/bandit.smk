@@ -1,13 +1,15 @@
 # The two-dimensional bandit of Diffusion-QL's section 4. It needs no dataset.
 
-BANDIT_OUTPUTS = ["samples.parquet", "numbers.csv", "config.json"]
-
 
 rule train_bandit:
     output:
-        expand(f"{paths.BANDIT}/{{{{size}}}}/{{name}}", name=BANDIT_OUTPUTS),
+        samples=f"{paths.BANDIT}/{{size}}/samples.parquet",
+        numbers=f"{paths.BANDIT}/{{size}}/numbers.csv",
+        config=f"{paths.BANDIT}/{{size}}/config.json",
     log:
         f"{paths.LOGS}/bandit/{{size}}.log",
+    params:
+        folder=subpath(output.numbers, parent=True),
     wildcard_constraints:
         size="reduced|full",
     threads: lambda wildcards: {"reduced": 1, "full": 4}[wildcards.size]
@@ -15,14 +17,35 @@ rule train_bandit:
         gpu=0,
         mem_mb=4000,
         runtime=720,
-    params:
-        folder=subpath(output[0], parent=True),
     shell:
         "python -m algos.bandit --size {wildcards.size:q} --seed 0 --workers {threads} "
         "--output {params.folder:q} &> {log:q}"
 
 
+rule bandit_figures:
+    input:
+        samples=rules.train_bandit.output.samples,
+        numbers=rules.train_bandit.output.numbers,
+        config=rules.train_bandit.output.config,
+    output:
+        folder=report(
+            directory(f"{paths.RESULTS}/figures/bandit-{{size}}"),
+            patterns=["{figure}.png"],
+            caption="../report/bandit.rst",
+            category="Bandit",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        f"{paths.LOGS}/bandit/{{size}}-figures.log",
+    params:
+        folder=subpath(input.numbers, parent=True),
+    wildcard_constraints:
+        size="reduced|full",
+    shell:
+        "python -m paper_tables.bandit_figures --input {params.folder:q} --output {output.folder:q} &> {log:q}"
+
+
 # The full one: 100,000 updates.
 rule bandit:
     input:
-        f"{paths.BANDIT}/full/numbers.csv",
+        f"{paths.RESULTS}/figures/bandit-full",

@@ -403,7 +403,7 @@ def _check_sampling(
             f"{config['task']} is trained "
             f"with {config['train_steps']}; allowed are 1 to {config['train_steps']}."
         )
-    sampler = setting["sampler"] or config["hyperparameters"].get("sampler")
+    sampler = setting["sampler"] or config["hyperparameters"].get("sampler", "ddpm")
     if steps is not None and steps < config["train_steps"] and str(sampler).startswith("ddpm"):
         raise ConfigError(
             f"{where}: sampling setting '{name}' takes {steps} of {config['train_steps']} steps with sampler "

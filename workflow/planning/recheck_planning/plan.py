@@ -107,7 +107,7 @@ class Plan:
         if task not in self.rows:
             raise ConfigError(f"There is no task '{task}'; known are {schema.listed(sorted(self.rows))}.")
         row = dict(self.rows[task])
-        row["path"] = tasks.local_file(row, self.settings.get("data_folder"))
+        row["path"] = tasks.local_file(row, self.root, self.settings.get("data_folder"))
         return json.dumps(row, sort_keys=True)
 
     def task_pattern(self, source_kind: str) -> str:
@@ -123,7 +123,7 @@ class Plan:
         row = self.rows[task]
         if row.get("urls") or row.get("sha256"):
             return []
-        path = tasks.local_file(row, self.settings.get("data_folder"))
+        path = tasks.local_file(row, self.root, self.settings.get("data_folder"))
         return [path] if path else []
 
     @property
@@ -134,14 +134,14 @@ class Plan:
     def bandit_files(self) -> list[str]:
         """What of the bandit belongs to the experiment."""
         size = self.experiment.bandit if self.experiment else None
-        return [f"{paths.BANDIT}/{size}/numbers.csv"] if size else []
+        return [paths.stage("figures", f"bandit-{size}")] if size else []
 
     def tasks_at_hand(self) -> list[str]:
         """The experiment's tasks, and every task whose file the user has."""
         folder = self.settings.get("data_folder")
         names = self.experiment.task_names if self.experiment else []
         for name, row in self.rows.items():
-            path = tasks.local_file(row, folder)
+            path = tasks.local_file(row, self.root, folder)
             if row["source_kind"] == "hdf5" and path and (self.root / path).is_file():
                 names.append(name)
         return list(dict.fromkeys(names))

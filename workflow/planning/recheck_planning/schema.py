@@ -21,9 +21,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
+                mark = key_node.start_mark
                 raise ConfigError(
-                    f"{Path(key_node.start_mark.name).name}, line {key_node.start_mark.line + 1}: '{key}' stands "
-                    "there twice; keep one."
+                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' stands there twice; keep one."
                 )
             seen.add(key)
         return dict(super().construct_mapping(node, deep=deep))
@@ -79,11 +79,11 @@ def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> N
 
 def sentence(error: Any, where: str) -> str:
     """One sentence for a schema violation."""
-    if error.validator in ("anyOf", "oneOf") and error.context:
-        # The branch that got furthest says most.
-        deepest = max(error.context, key=lambda e: len(e.path))
-        if len(deepest.path) > len(error.path) - 0 and len(deepest.absolute_path) > len(error.absolute_path):
-            return sentence(deepest, where)
+    if error.validator in ("anyOf", "oneOf"):
+        # Of the forms allowed, the one that the value is of; its own fault says most.
+        inner = [e for e in error.context if e.validator != "type" or len(e.path) > 0]
+        if inner:
+            return sentence(inner[0], where)
     place = ".".join(str(part) for part in error.absolute_path)
     subject = f"{where}: {place}" if place else where
     value, rule = error.instance, error.validator_value

@@ -79,7 +79,7 @@ def likes(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
     return {name: row.get("hyperparameters_like") or None for name, row in rows.items()}
 
 
-def local_file(row: Mapping[str, Any], data_folder: str | None) -> str | None:
+def local_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> str | None:
     """The path of a task's file on this machine, relative to the root; None where it is nowhere named.
 
     A file of the same name in ``data_folder`` comes before the row's own path.
@@ -89,7 +89,7 @@ def local_file(row: Mapping[str, Any], data_folder: str | None) -> str | None:
         names = [path] if path else str(row.get("urls") or "").split()
         for name in names:
             candidate = Path(data_folder) / name.rsplit("/", 1)[-1]
-            if candidate.is_file():
+            if (root / candidate).is_file():
                 return str(candidate)
     return path or None
 
@@ -101,7 +101,7 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
     """
     if row["source_kind"] != "hdf5" or row.get("urls"):
         return None
-    path = local_file(row, data_folder)
+    path = local_file(row, root, data_folder)
     if path and (root / path).is_file():
         return None
     if all((root / paths.dataset(row["task"]) / name).is_file() for name in paths.DATASET_FILES):

@@ -1,0 +1,30 @@
+# Speed of this machine: training and acting, for each method, stacked seeds and diffusion steps.
+
+
+rule benchmark_configs:
+    output:
+        f"{paths.BENCHMARK}/configs.json",
+    log:
+        f"{paths.LOGS}/benchmark/configs.log",
+    shell:
+        "python -m recheck_planning.benchmark --output {output:q} &> {log:q}"
+
+
+rule benchmark:
+    input:
+        configs=rules.benchmark_configs.output[0],
+    output:
+        multiext(f"{paths.BENCHMARK}/benchmark", ".json", ".md"),
+    log:
+        f"{paths.LOGS}/benchmark/benchmark.log",
+    params:
+        folder=subpath(output[0], parent=True),
+    threads: MACHINE["threads"]
+    resources:
+        gpu=MACHINE["gpu"],
+        mem_mb=MACHINE["mem_mb"],
+        runtime=MACHINE["runtime"],
+    shell:
+        "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
+        "python -m algos.benchmark --configs {input.configs:q} --output {params.folder:q} "
+        "--device $device --threads {threads} &> {log:q}"
