@@ -2,7 +2,8 @@
 
 Diffusion policies are evaluated by drawing `candidates` actions per state and choosing one by the
 critic. Rules: ``argmax`` (IDQL), ``softmax`` (Diffusion-QL, EDP), ``implicit`` (IDQL's weights of the
-policy that its value loss implies; `algos.idql`).
+policy that its value loss implies; `algos.idql`). IQL takes no candidates: its rule, advantage-weighted
+regression while training, is called ``awr`` where rules are listed.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from algos.methods import (
     check_hyperparameters,
     method_class,
 )
+from algos.networks import ParameterGroup
 from algos.programs import Program
 from algos.seeding import ChunkedDraws, SeedStreams
 
@@ -98,6 +99,23 @@ def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
     assert actions.shape == (2, 3, 2)
     assert actions.abs().max() <= 1.0
     assert not actions.requires_grad
+
+
+@pytest.mark.parametrize(("name", "variant"), configurations())
+def test_a_seed_that_diverges_leaves_the_others_alone(small_data, name, variant):
+    healthy, ill = build(small_data, name, variant), build(small_data, name, variant)
+    for group in ill.groups().values():
+        if isinstance(group, ParameterGroup):
+            group.flat[: group.copies] = float("nan")
+    runs = [program(method, small_data) for method in (healthy, ill)]
+    for run in runs:
+        run.run(0, 6)
+    assert torch.isnan(runs[1].history[:6, -1, 0]).all()
+    assert torch.equal(runs[0].history[:6, :, 1], runs[1].history[:6, :, 1])
+    for key, tensor in healthy.state().items():
+        if tensor.ndim:
+            half = tensor.shape[0] // 2
+            assert torch.equal(tensor[half:], ill.state()[key][half:]), key
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
