@@ -21,10 +21,10 @@ import yaml
 from paper_tables import rendering, reported_numbers, table_schema
 from paper_tables.errors import TablesError
 from paper_tables.rendering import Cell, Table
+from paper_tables.table_text import NOTHING, cells_csv
 
 TWINS = reported_numbers.FOLDER / "reference_runs" / "twins.yaml"
 CURVES = ("noise_loss", "value_loss", "critic_loss")
-NOTHING = "–"
 
 
 def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
@@ -313,8 +313,6 @@ def write(runs: pd.DataFrame, losses: pd.DataFrame | None, experiment: str, fold
     Returns:
         The judged score cells; empty where there are no twins.
     """
-    from paper_tables.tables import cells_csv
-
     cells = compare_scores(runs)
     if len(cells):
         rendering.write(score_table(cells, experiment), folder, "reference_runs")

@@ -19,689 +19,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import yaml
 
-from paper_tables import provenance, rendering, reported_numbers, scores, table_schema
+from paper_tables import experiment_tables, paper_layouts, provenance, rendering, scores, table_schema
 from paper_tables.errors import TablesError
-from paper_tables.rendering import Cell, Table
-
-LAYOUT_FOLDER = Path(__file__).parent / "layouts"
-NOTHING = "–"
-DIGITS = 6
-INTERVAL_LEVEL = 0.95
-# More tasks than this stand below each other, fewer beside each other.
-MOST_TASKS_ABREAST = 5
-# Our rule that answers to a paper's; an unstated one is held against the layout's.
-RULE_OF = {
-    "last": ("last",),
-    "average_last_k": ("average_last_k",),
-    "best_online": ("best_online",),
-    "offline": ("offline_described", "offline_released", "offline_released_early_stop"),
-}
-COMPARABILITY_MARKS = {
-    "unverified": ("u", "our dataset claims to be the original file, nothing to hold it against"),
-    "recollected": ("r", "our dataset was collected anew"),
-    "toy": ("t", "our dataset is a toy"),
-}
-# An experiment's own table is no comparison with a paper: code may move between its runs, the data may not.
-ALLOWED_IN_EXPERIMENTS = ("git_commit", "torch_version")
-
-
-# --- Layouts ---
-
-
-def layout_names() -> list[str]:
-    """The layouts that come with the package."""
-    return sorted(path.stem for path in LAYOUT_FOLDER.glob("*.yaml"))
-
-
-def read_layout(name: str) -> dict[str, Any]:
-    """Read a layout by name or path and check it.
-
-    Raises:
-        TablesError: there is no such layout, it is no YAML, breaks ``layout.schema.json``, or names a column,
-            table or aggregate that the reported numbers do not have.
-    """
-    from jsonschema import Draft202012Validator
-
-    path = Path(name) if name.endswith((".yaml", ".yml")) else LAYOUT_FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise TablesError(f"There is no layout '{name}'; known are {', '.join(layout_names())}.")
-    try:
-        layout: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TablesError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
-    validator = Draft202012Validator(table_schema.load_schema("layout"))
-    wrong = sorted(validator.iter_errors(layout), key=lambda item: [str(part) for part in item.path])
-    if wrong:
-        where = "/".join(map(str, wrong[0].path)) or "the top level"
-        raise TablesError(f"{path}, {where}: {wrong[0].message}.")
-    reported = _reported(layout)
-    for column in layout["columns"]:
-        if column["reported"] not in set(reported["method"]):
-            raise TablesError(
-                f"{path}: {layout['document']} reports no column '{column['reported']}'; it has "
-                f"{', '.join(sorted(set(reported['method'])))}."
-            )
-    return layout
-
-
-def _reported(layout: dict[str, Any]) -> pd.DataFrame:
-    """The reported numbers of a layout's tables."""
-    numbers = reported_numbers.read_document(layout["document"])
-    unknown = sorted(set(layout["tables"]) - set(numbers["table"]))
-    if unknown:
-        raise TablesError(
-            f"Layout {layout['name']}: {layout['document']} has no table {', '.join(unknown)}; it has "
-            f"{', '.join(sorted(set(numbers['table'])))}."
-        )
-    return numbers[numbers["table"].isin(layout["tables"])]
-
-
-def _one_reported(numbers: pd.DataFrame, method: str, suite: str, task: str) -> dict[str, Any] | None:
-    found = numbers[(numbers["method"] == method) & (numbers["task"] == task) & (numbers["suite"] == suite)]
-    if len(found) > 1:
-        raise TablesError(f"{method} on {task} is reported {len(found)} times in one table.")
-    return None if found.empty else {str(key): value for key, value in found.iloc[0].items()}
-
-
-@dataclass(frozen=True)
-class Found:
-    """Our runs for one cell.
-
-    Attributes:
-        runs: their rows of the schema ``scores``, every selection rule; empty where there are none.
-        num_updates: their updates of training.
-        problem: why runs that exist are not shown, or empty.
-    """
-
-    runs: pd.DataFrame
-    num_updates: int = 0
-    problem: str = ""
-
-
-def _runs_of(
-    ours: dict[str, Any], tasks: Sequence[str], runs: pd.DataFrame, num_updates: int | None
-) -> Found:
-    """Our runs of a column on the first of `tasks` that has some."""
-    steps, sampling = ours.get("train_steps", 0), ours.get("sampling", "default")
-    of_column = runs[
-        (runs["method"] == ours["method"])
-        & (runs["variant"] == ours["variant"])
-        & (runs["train_steps"] == steps)
-        & (runs["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == sampling)
-    ]
-    for task in tasks:
-        found = of_column[of_column["task"] == task]
-        if found.empty:
-            continue
-        trained = found[found["selection"] == "last"].groupby(["digest", "sampling"])["update"].max()
-        # The paper's own length first, else the longest.
-        length = num_updates if num_updates in set(trained) else trained.max()
-        wanted = trained[trained == length]
-        if len(wanted) != 1:
-            listed = ", ".join(f"{digest} ({name})" for digest, name in wanted.index)
-            return Found(
-                runs.iloc[:0],
-                problem=f"several runs of {ours['method']} {ours['variant']} on {task} "
-                f"fit one column: {listed}",
-            )
-        digest, name = wanted.index[0]
-        return Found(found[(found["digest"] == digest) & (found["sampling"] == name)], int(wanted.iloc[0]))
-    return Found(runs.iloc[:0])
-
-
-def _not_comparable(
-    reported: dict[str, Any],
-    layout: dict[str, Any],
-    task: str,
-    found: pd.DataFrame,
-    trained: int,
-    wanted: int | None,
-) -> list[str]:
-    """Why a cell cannot be judged; empty where it can."""
-    reasons = []
-    if reported["confidence"] != "seen":
-        reasons.append("the reported number is unverified")
-    ours = found.iloc[0]
-    if ours["task"] != task:
-        reasons.append(f"ours is of {ours['task']}")
-    if ours["comparability"] != "original":
-        reasons.append(f"our dataset is {ours['comparability']}")
-    if ours["environment_standing"] not in ("same", "adapted"):
-        reasons.append("our environment is another")
-    if ours["score_unit"] != "percent":
-        reasons.append("our score is a raw return")
-    rule = reported["selection"]
-    if rule in RULE_OF and layout["our_selection"] not in RULE_OF[rule]:
-        reasons.append(f"the paper selects by {rule}, ours is {layout['our_selection']}")
-    if wanted is not None and trained != wanted:
-        reasons.append(f"ours was trained for {trained:,} updates, the paper's for {wanted:,}")
-    return reasons
-
-
-def layout_cells(
-    layout: dict[str, Any], runs: pd.DataFrame | None = None, allowed: Sequence[str] = ()
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every cell of a paper's table with its reported number, our scores and the verdict.
-
-    Args:
-        layout: as `read_layout` gives it.
-        runs: rows of the schema ``scores``; None for the paper's side alone.
-        allowed: provenance fields in which the runs of a row may differ, beside those of the layout.
-
-    Returns:
-        The cells, hidden rows too, with the columns of ``verdicts.judge_table``; and the score rows shown.
-
-    Raises:
-        TablesError: mixed provenance.
-    """
-    from paper_tables.config import load_margins
-    from paper_tables.verdicts import judge_table
-
-    numbers = _reported(layout)
-    runs = _no_runs() if runs is None else runs
-    margins = load_margins()
-    allowed = [*allowed, *layout.get("allow_mixed_provenance", [])]
-    cells: list[dict[str, Any]] = []
-    shown: list[pd.DataFrame] = []
-    for group in layout["groups"]:
-        for row in group["rows"]:
-            in_row: list[pd.DataFrame] = []
-            for column in layout["columns"]:
-                reported = _one_reported(numbers, column["reported"], group["suite"], row["task"])
-                ours = column.get("ours")
-                cell: dict[str, Any] = {
-                    "table": layout["name"],
-                    "group": group["name"],
-                    "suite": group["suite"],
-                    "task": row["task"],
-                    "column": column["heading"],
-                    "hidden": row.get("hidden", False),
-                    "reported_mean": None if reported is None else reported["score_percent"],
-                    "reported_spread": None if reported is None else reported["spread_percent"],
-                    "spread_kind": "none" if reported is None else reported["spread_kind"],
-                    "reported_seeds": None if reported is None else reported["num_seeds"],
-                    "reported_episodes_per_seed": None if reported is None else reported["episodes_per_seed"],
-                    "reported_selection": None if reported is None else reported["selection"],
-                    "confidence": None if reported is None else reported["confidence"],
-                    "margin_percent": margins.of_suite(group["suite"]),
-                    "our_scores_percent": (),
-                    "not_comparable_reason": None,
-                    "our_task": None,
-                    "not_shown": "",
-                    "marks": (),
-                }
-                if ours is not None:
-                    wanted = row.get("num_updates") or group.get("num_updates") or ours.get("num_updates")
-                    tasks = [row["task"], *row.get("our_tasks", [])]
-                    fitting = _runs_of(ours, tasks, runs, wanted)
-                    trained = fitting.num_updates
-                    found = fitting.runs[fitting.runs["selection"] == layout["our_selection"]]
-                    cell["not_shown"] = fitting.problem
-                    if len(found):
-                        in_row.append(found)
-                        cell["our_scores_percent"] = tuple(found.sort_values("seed")["score_percent"])
-                        cell["our_task"] = found.iloc[0]["task"]
-                        cell["marks"] = _marks(found.iloc[0], row["task"], trained, wanted)
-                        if reported is not None:
-                            reasons = _not_comparable(reported, layout, row["task"], found, trained, wanted)
-                            cell["not_comparable_reason"] = "; ".join(reasons) or None
-                cells.append(cell)
-            if in_row:
-                together = pd.concat(in_row, ignore_index=True)
-                provenance.refuse_mixed(together, f"Row {row['task']} of {layout['name']}", allowed)
-                shown.append(together)
-    table = pd.DataFrame(cells)
-    known = table["reported_mean"].notna()
-    judged = judge_table(table[known])
-    result = table.join(judged[[name for name in judged.columns if name not in table.columns]])
-    return result, pd.concat(shown, ignore_index=True) if shown else runs.iloc[:0]
-
-
-def _no_runs() -> pd.DataFrame:
-    return pd.DataFrame(columns=table_schema.columns("scores")).astype({"sampling": "object"})
-
-
-def _marks(run: pd.Series, task: str, trained: int, wanted: int | None) -> tuple[str, ...]:
-    """Letters that stand beside our number; `_mark_notes` explains them."""
-    marks = []
-    if run["task"] != task:
-        marks.append(str(run["task"]).rsplit("-", 1)[-1])
-    if run["comparability"] in COMPARABILITY_MARKS:
-        marks.append(COMPARABILITY_MARKS[run["comparability"]][0])
-    if run["environment_standing"] == "adapted":
-        marks.append("a")
-    if run["environment_standing"] == "none":
-        marks.append("e")
-    if pd.notna(run["hyperparameters_like"]) and run["hyperparameters_like"] != run["task"]:
-        marks.append("h")
-    if wanted is not None and trained != wanted:
-        marks.append("l")
-    return tuple(marks)
-
-
-def _mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = frozenset()) -> list[str]:
-    notes = dict(COMPARABILITY_MARKS.values())
-    like = sorted({str(value) for value in runs["hyperparameters_like"].dropna()})
-    notes |= {
-        "a": "our environment is adapted to the paper's",
-        "e": "our environment is another than the paper's",
-        "h": f"our hyperparameters are those of {', '.join(like)}",
-        "l": "ours was trained for another number of updates",
-        "raw": "raw returns, because the task has no reference scores",
-        "m": "noted from memory, unverified",
-        "c": "computed from the rows, not printed or not transcribed",
-        "d": "detectable: the 90% interval of the difference does not hold 0",
-    }
-    explained = [
-        f"{'All cells' if mark in everywhere else mark}: {notes[mark]}."
-        for mark in sorted(marks)
-        if mark in notes
-    ]
-    versions = sorted(mark for mark in marks if mark not in notes)
-    if versions:
-        explained.append(
-            f"{', '.join(versions)}: our dataset has this version, the paper's the one in the row."
-        )
-    return explained
-
-
-def _bold(values: Sequence[float | None], rule: dict[str, Any]) -> list[bool]:
-    """Which reported numbers of a row the paper's rule sets in bold."""
-    present = [value for value in values if value is not None and not np.isnan(value)]
-    if not present or rule["rule"] == "none":
-        return [False] * len(values)
-    highest = max(present)
-    least = highest
-    if rule["rule"] == "within_percent_of_highest":
-        least = highest - abs(highest) * rule.get("percent", 5) / 100
-    return [value is not None and not np.isnan(value) and value >= least - 1e-9 for value in values]
-
-
-def number(value: float, decimals: int) -> str:
-    """A rounded number as text, without a negative zero."""
-    return f"{round(float(value), decimals) + 0.0:.{decimals}f}"
-
-
-def _spread(mean: float, spread: float | None, decimals: int) -> str:
-    plus_minus = "" if spread is None or pd.isna(spread) else f" ± {number(spread, decimals)}"
-    return f"{number(mean, decimals)}{plus_minus}"
-
-
-def our_text(found: Sequence[float], decimals: int) -> str:
-    """Mean, sample standard deviation over seeds and, in brackets, the number of seeds."""
-    sd = float(np.std(found, ddof=1)) if len(found) > 1 else None
-    return f"{_spread(float(np.mean(found)), sd, decimals)} ({len(found)})"
-
-
-def layout_table(layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame) -> Table:
-    """The paper's table with ours beside it.
-
-    Args:
-        layout: as `read_layout` gives it.
-        cells: as `layout_cells` gives them.
-        runs: the score rows that are shown.
-    """
-    numbers = _reported(layout)
-    decimals = layout["decimals"]
-    header = ["Task"]
-    for column in layout["columns"]:
-        header += [column["heading"]] + ([f"{column['heading']} (ours)"] if "ours" in column else [])
-    table = Table(f"{layout['title']}: reported and ours", header)
-    by_place = {(c["group"], c["task"], c["column"]): c for c in table_schema.records(cells)}
-    used: set[str] = set()
-
-    def add_row(label: str, pairs: list[tuple[Cell, Cell | None]]) -> None:
-        row = [Cell(label)]
-        for reported, ours in pairs:
-            row.append(reported)
-            if ours is not None:
-                row.append(ours)
-        used.update(mark for cell in row for mark in cell.marks)
-        table.rows.append(row)
-
-    for position, group in enumerate(layout["groups"]):
-        if position:
-            table.rows.append(None)
-        for row in group["rows"]:
-            if row.get("hidden"):
-                continue
-            in_row = [
-                by_place[(group["name"], row["task"], column["heading"])] for column in layout["columns"]
-            ]
-            bold = _bold([cell["reported_mean"] for cell in in_row], layout["bold"])
-            pairs = [
-                (
-                    _reported_cell(cell, decimals, weight),
-                    _our_cell(cell, decimals) if "ours" in column else None,
-                )
-                for cell, column, weight in zip(in_row, layout["columns"], bold)
-            ]
-            add_row(row.get("label", row["task"]), pairs)
-        for aggregate in group.get("aggregates", []):
-            summaries = [
-                _aggregate(aggregate, group, layout["groups"], column, by_place, numbers, decimals)
-                for column in layout["columns"]
-            ]
-            bold = _bold([value for value, _, _ in summaries], layout["bold"])
-            pairs = [
-                (Cell(cell.text, weight, "", cell.marks), ours)
-                for (_, cell, ours), weight in zip(summaries, bold)
-            ]
-            add_row(aggregate["label"], pairs)
-    table.notes = _layout_notes(layout, cells, runs, used)
-    return table
-
-
-def _reported_cell(cell: dict[str, Any], decimals: int, bold: bool) -> Cell:
-    if cell["reported_mean"] is None or pd.isna(cell["reported_mean"]):
-        return Cell(NOTHING)
-    marks = ("m",) if cell["confidence"] == "from_memory" else ()
-    return Cell(_spread(cell["reported_mean"], cell["reported_spread"], decimals), bold, "", marks)
-
-
-def _our_cell(cell: dict[str, Any], decimals: int) -> Cell:
-    if not len(cell["our_scores_percent"]):
-        return Cell(NOTHING)
-    verdict = cell["adjusted_verdict"]
-    marks = tuple(cell["marks"]) + (("d",) if pd.notna(cell["detectable"]) and cell["detectable"] else ())
-    known = isinstance(verdict, str) and verdict != ""
-    return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict if known else "", marks)
-
-
-def _aggregate(
-    aggregate: dict[str, Any],
-    group: dict[str, Any],
-    groups: list[dict[str, Any]],
-    column: dict[str, Any],
-    by_place: dict[tuple[str, str, str], dict[str, Any]],
-    numbers: pd.DataFrame,
-    decimals: int,
-) -> tuple[float | None, Cell, Cell | None]:
-    """A column's total or average: the reported value, its cell, and ours (None without our column)."""
-    spanned = [other for other in groups if other["name"] in aggregate.get("over", [group["name"]])]
-    in_group = [
-        by_place[(other["name"], row["task"], column["heading"])]
-        for other in spanned
-        for row in other["rows"]
-    ]
-
-    def combine(values: list[float]) -> float:
-        return float(np.sum(values) if aggregate["kind"] == "total" else np.mean(values))
-
-    printed = None
-    if "reported" in aggregate:
-        printed = _one_reported(numbers, column["reported"], group["suite"], aggregate["reported"])
-    values = [cell["reported_mean"] for cell in in_group if pd.notna(cell["reported_mean"])]
-    if printed is not None:
-        value: float | None = printed["score_percent"]
-        marks: tuple[str, ...] = ("m",) if printed["confidence"] == "from_memory" else ()
-    elif len(values) == len(in_group):
-        value, marks = combine(values), ("c",)
-    else:
-        value, marks = None, ()
-    cell = Cell(NOTHING) if value is None else Cell(number(value, decimals), False, "", marks)
-    if "ours" not in column:
-        return value, cell, None
-    ours = [
-        float(np.mean(cell["our_scores_percent"])) for cell in in_group if len(cell["our_scores_percent"])
-    ]
-    if len(ours) == len(in_group):
-        return value, cell, Cell(number(combine(ours), decimals))
-    return value, cell, Cell(f"{NOTHING} ({len(ours)} of {len(in_group)} rows)" if ours else NOTHING)
-
-
-def _layout_notes(
-    layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame, used: set[str]
-) -> list[str]:
-    kinds = sorted(set(cells.loc[cells["reported_spread"].notna(), "spread_kind"]))
-    meaning = ", ".join(kind.replace("_", " ") for kind in kinds) or "not printed"
-    notes = [f"The paper's ±: {meaning}. Bold: {layout['bold']['rule'].replace('_', ' ')} of the reported."]
-    if runs.empty:
-        notes.append("No runs of ours.")
-    else:
-        with_ours = cells["column"].isin([c["heading"] for c in layout["columns"] if "ours" in c])
-        stated = sorted(set(cells.loc[with_ours, "reported_selection"].dropna()))
-        notes.append(
-            f"Ours: mean ± sample standard deviation over seeds (number of seeds); checkpoint selection "
-            f"{layout['our_selection']}, the paper's {', '.join(stated)}."
-        )
-        if "unknown" in stated:
-            notes.append("Where the paper's selection rule is unknown, a verdict takes it to be ours.")
-        judged = cells[cells["adjusted_verdict"].isin(list(rendering.MARKS))]
-        counts = judged["adjusted_verdict"].value_counts()
-        named = [
-            f"{rendering.MARKS[name][0]} {name} ({counts[name]})"
-            for name in rendering.MARKS
-            if name in counts
-        ]
-        if named:
-            notes.append(f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.")
-    notes += [f"Not shown: {problem}." for problem in sorted(set(cells["not_shown"])) if problem]
-    return [*notes, *_mark_notes(used, runs), *provenance.footnote(runs)]
-
-
-def cells_csv(cells: pd.DataFrame) -> str:
-    """Judged cells as CSV, both verdicts, numbers rounded."""
-    plain = cells.copy()
-    for column in ("our_scores_percent", "reference_scores_percent"):
-        if column in plain.columns:
-            plain[column] = [" ".join(f"{value:.4f}" for value in found) for found in plain[column]]
-    if "marks" in plain.columns:
-        plain["marks"] = [" ".join(marks) for marks in plain["marks"]]
-    for column in plain.columns:
-        if pd.api.types.is_float_dtype(plain[column]):
-            plain[column] = plain[column].round(DIGITS) + 0.0  # no negative zero
-    return plain.to_csv(index=False, lineterminator="\n")
-
-
-# --- An experiment's own tables ---
-
-
-def score_tables(
-    runs: pd.DataFrame, experiment: str, allowed: Sequence[str] = ALLOWED_IN_EXPERIMENTS
-) -> tuple[Table, pd.DataFrame]:
-    """Mean and interval per method and task, by the rule ``last``.
-
-    Args:
-        runs: rows of the schema ``scores``.
-        experiment: its name, for the title.
-        allowed: provenance fields in which the runs of a task may differ.
-
-    Returns:
-        The table, and its cells in the long form of ``statistics.cell_table`` for every selection rule.
-    """
-    from paper_tables import statistics
-
-    labelled = _labelled(runs)
-    cells = statistics.cell_table(labelled)
-    last = labelled[labelled["selection"] == "last"]
-    for task, rows in last.groupby("task", sort=True):
-        provenance.refuse_mixed(rows, f"Task {task} of {experiment}", allowed)
-    labels, tasks = sorted(set(last["label"])), sorted(set(last["task"]))
-    place = {(c["label"], c["task"]): c for c in table_schema.records(cells[cells["selection"] == "last"])}
-    across = len(tasks) <= MOST_TASKS_ABREAST
-    table = Table(
-        f"Scores of {experiment}", ["Method", *tasks] if across else ["Task", *labels], text_columns=1
-    )
-    first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
-    marks_of = {
-        key: _marks(run, run["task"], 0, None) + (("raw",) if run["score_unit"] == "return" else ())
-        for key, run in first.items()
-    }
-    used = set().union(*marks_of.values())
-    # A mark that every cell carries says nothing in a cell; it stands once, below.
-    everywhere = {mark for mark in used if all(mark in marks for marks in marks_of.values())}
-
-    def cell(label: str, task: str) -> Cell:
-        if (label, task) not in place:
-            return Cell(NOTHING)
-        marks = tuple(mark for mark in marks_of[(label, task)] if mark not in everywhere)
-        return Cell(_interval_text(place[(label, task)]), False, "", marks)
-
-    if across:
-        table.rows = [[Cell(label), *[cell(label, task) for task in tasks]] for label in labels]
-    else:
-        table.rows = [[Cell(task), *[cell(label, task) for label in labels]] for task in tasks]
-    updates = sorted({int(value) for value in cells.loc[cells["selection"] == "last", "num_updates"]})
-    table.notes = [
-        f"Mean over training seeds with its {INTERVAL_LEVEL:.0%} interval (Student's t over seeds); in round "
-        "brackets the number of seeds. Last checkpoint.",
-        f"Updates of training: {', '.join(f'{value:,}' for value in updates)}.",
-    ]
-    table.notes += [note.replace("our ", "") for note in _mark_notes(used, last, everywhere)]
-    table.notes += provenance.footnote(last)
-    return table, cells
-
-
-def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs with a `label` that no two runs of a task share."""
-    from paper_tables import statistics
-
-    labelled = statistics.with_labels(runs)
-    digests = labelled.groupby(["label", "task"])["digest"].nunique()
-    ambiguous = set(digests[digests > 1].index.get_level_values("label"))
-    apart = labelled["label"].isin(ambiguous)
-    labelled.loc[apart, "label"] = labelled["label"] + " " + labelled["digest"]
-    return labelled
-
-
-def _interval_text(cell: dict[str, Any]) -> str:
-    decimals = 0 if cell["score_unit"] == "return" else 1
-    text = number(cell["mean_percent"], decimals)
-    if pd.notna(cell["low_percent"]):
-        text += f" [{number(cell['low_percent'], decimals)}, {number(cell['high_percent'], decimals)}]"
-    return f"{text} ({cell['num_seeds']})"
-
-
-def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
-    """The selection rules side by side, from the same runs, with the optimism of "best"."""
-    labelled = _labelled(runs)
-    rules = [rule for rule in _rules() if rule in set(labelled["selection"])]
-    table = Table(
-        f"Selection rules of {experiment}",
-        ["Task", "Method", *[rule.replace("_", " ") for rule in rules], "optimism of best"],
-        text_columns=2,
-    )
-    optimism = scores.best_optimism(labelled)
-    run = [*scores.RUN_COLUMNS, "sampling"]
-    known = {tuple(row[column] for column in run): row for row in table_schema.records(optimism)}
-    previous = None
-    for (task, label), rows in labelled.groupby(["task", "label"], sort=True):
-        if previous not in (None, task):
-            table.rows.append(None)
-        previous = task
-        digits = 0 if set(rows["score_unit"]) == {"return"} else 1
-        row = [Cell(str(task)), Cell(str(label))]
-        for rule in rules:
-            found = rows.loc[rows["selection"] == rule].sort_values("seed")["score_percent"]
-            row.append(Cell(our_text(list(found), digits) if len(found) else NOTHING))
-        gain = known.get(tuple(rows.iloc[0][column] for column in run))
-        row.append(Cell(NOTHING) if gain is None else Cell(_optimism_text(gain, digits)))
-        table.rows.append(row)
-    table.notes = [
-        "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
-        "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
-        "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
-        *_last_k_note(runs),
-        "The offline rules exist where a noise loss is logged; paper_tables/scores.py states each rule.",
-    ]
-    return table
-
-
-def _last_k_note(runs: pd.DataFrame) -> list[str]:
-    averaged = sorted(set(runs.loc[runs["selection"] == "average_last_k", "num_checkpoints"]))
-    named = " or ".join(str(number) for number in averaged)
-    return [f"average last k: the mean of the last {named} checkpoints."] if averaged else []
-
-
-def _rules() -> list[str]:
-    rules: list[str] = table_schema.load_schema("scores")["items"]["properties"]["selection"]["enum"]
-    return rules
-
-
-def _optimism_text(gain: dict[str, Any], digits: int) -> str:
-    error = gain["standard_error_percent"]
-    return f"{_spread(gain['optimism_percent'], error, digits)} ({gain['num_seeds']})"
-
-
-# --- The stage ---
-
-
-def write_layout(
-    name: str, runs: pd.DataFrame | None, folder: Path, allowed: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Write a layout's table and cells; returns the judged cells that have runs of ours."""
-    layout = read_layout(name)
-    cells, shown = layout_cells(layout, runs, allowed)
-    rendering.write(layout_table(layout, cells, shown), folder, layout["name"])
-    table_schema.write_text(cells_csv(cells), folder / f"{layout['name']}_cells.csv")
-    return cells[[len(found) > 0 for found in cells["our_scores_percent"]]]
-
-
-def write_experiment(
-    score_folder: Path, experiment: str, folder: Path, allowed: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Write an experiment's tables; returns the judged cells of its twins of reference runs."""
-    from paper_tables import reference_runs
-
-    runs = scores.read(score_folder, "scores")
-    table, cells = score_tables(runs, experiment, (*ALLOWED_IN_EXPERIMENTS, *allowed))
-    rendering.write(table, folder, "scores")
-    table_schema.write_text(cells_csv(cells), folder / "scores_cells.csv")
-    rendering.write(selection_table(runs, experiment), folder, "selection")
-    losses_path = score_folder / "losses.parquet"
-    losses = scores.read(score_folder, "losses") if losses_path.is_file() else None
-    return reference_runs.write(runs, losses, experiment, folder)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; see the top of this file."""
-    parser = argparse.ArgumentParser(prog="python -m paper_tables.tables", description="Write tables.")
-    parser.add_argument("--scores", type=Path, help="folder of scores.parquet (results/scores/<experiment>)")
-    parser.add_argument(
-        "--layout", action="append", default=[], help="paper table, repeatable; 'all' for all"
-    )
-    parser.add_argument("--experiment", help="name of the experiment, for its own tables")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the tables")
-    parser.add_argument(
-        "--allow-mixed-provenance",
-        action="append",
-        default=[],
-        metavar="FIELD",
-        help=f"runs of one row may differ in this field ({', '.join(provenance.FIELDS)}); repeatable",
-    )
-    options = parser.parse_args(arguments)
-    layouts = layout_names() if "all" in options.layout else options.layout
-    if not layouts and not options.experiment:
-        parser.error("give --layout, --experiment or both")
-    if options.experiment and options.scores is None:
-        parser.error("--experiment needs --scores")
-    try:
-        runs = None if options.scores is None else scores.read(options.scores, "scores")
-        judged = [
-            write_layout(name, runs, options.output, options.allow_mixed_provenance) for name in layouts
-        ]
-        if options.experiment:
-            judged.append(
-                write_experiment(
-                    options.scores, options.experiment, options.output, options.allow_mixed_provenance
-                )
-            )
-        table_schema.write_text(_gathered(judged), options.output / "verdicts.csv")
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
+from paper_tables.table_text import cells_csv
 
 VERDICT_FILE_COLUMNS = (
     "table",
@@ -725,6 +50,75 @@ VERDICT_FILE_COLUMNS = (
     "power",
     "note",
 )
+
+
+def write_layout(
+    name: str, runs: pd.DataFrame | None, folder: Path, allowed: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Write a layout's table and cells; returns the judged cells that have runs of ours."""
+    layout = paper_layouts.read_layout(name)
+    cells, shown = paper_layouts.layout_cells(layout, runs, allowed)
+    rendering.write(paper_layouts.layout_table(layout, cells, shown), folder, layout["name"])
+    table_schema.write_text(cells_csv(cells), folder / f"{layout['name']}_cells.csv")
+    return cells[[len(found) > 0 for found in cells["our_scores_percent"]]]
+
+
+def write_experiment(
+    score_folder: Path, experiment: str, folder: Path, allowed: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Write an experiment's tables; returns the judged cells of its twins of reference runs."""
+    from paper_tables import reference_runs
+
+    runs = scores.read(score_folder, "scores")
+    table, cells = experiment_tables.score_tables(
+        runs, experiment, (*experiment_tables.ALLOWED_IN_EXPERIMENTS, *allowed)
+    )
+    rendering.write(table, folder, "scores")
+    table_schema.write_text(cells_csv(cells), folder / "scores_cells.csv")
+    rendering.write(experiment_tables.selection_table(runs, experiment), folder, "selection")
+    losses_path = score_folder / "losses.parquet"
+    losses = scores.read(score_folder, "losses") if losses_path.is_file() else None
+    return reference_runs.write(runs, losses, experiment, folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the top of this file."""
+    parser = argparse.ArgumentParser(prog="python -m paper_tables.tables", description="Write tables.")
+    parser.add_argument("--scores", type=Path, help="folder of scores.parquet (results/scores/<experiment>)")
+    parser.add_argument(
+        "--layout", action="append", default=[], help="paper table, repeatable; 'all' for all"
+    )
+    parser.add_argument("--experiment", help="name of the experiment, for its own tables")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the tables")
+    parser.add_argument(
+        "--allow-mixed-provenance",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help=f"runs of one row may differ in this field ({', '.join(provenance.FIELDS)}); repeatable",
+    )
+    options = parser.parse_args(arguments)
+    layouts = paper_layouts.layout_names() if "all" in options.layout else options.layout
+    if not layouts and not options.experiment:
+        parser.error("give --layout, --experiment or both")
+    if options.experiment and options.scores is None:
+        parser.error("--experiment needs --scores")
+    try:
+        runs = None if options.scores is None else scores.read(options.scores, "scores")
+        judged = [
+            write_layout(name, runs, options.output, options.allow_mixed_provenance) for name in layouts
+        ]
+        if options.experiment:
+            judged.append(
+                write_experiment(
+                    options.scores, options.experiment, options.output, options.allow_mixed_provenance
+                )
+            )
+        table_schema.write_text(_gathered(judged), options.output / "verdicts.csv")
+    except TablesError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 def _gathered(judged: Sequence[pd.DataFrame]) -> str:

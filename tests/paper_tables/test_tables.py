@@ -11,11 +11,20 @@ import pytest
 import yaml
 from scipy import stats
 
-from paper_tables import fixture, rendering, reported_numbers, scores, table_schema, tables
+from paper_tables import (
+    experiment_tables,
+    fixture,
+    paper_layouts,
+    rendering,
+    reported_numbers,
+    scores,
+    table_schema,
+    tables,
+)
 from paper_tables.errors import TablesError
 from paper_tables.rendering import Cell, Table
 
-LAYOUTS = tables.layout_names()
+LAYOUTS = paper_layouts.layout_names()
 
 
 def some_runs(
@@ -75,7 +84,7 @@ def test_the_four_tables_of_the_issue_are_there():
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_number_of_a_layouts_tables_has_its_place(name):
     """No reported number of the tables is left out of the layout, and none stands in two places."""
-    layout = tables.read_layout(name)
+    layout = paper_layouts.read_layout(name)
     numbers = reported_numbers.read_document(layout["document"])
     numbers = numbers[numbers["table"].isin(layout["tables"])]
     headings = [column["reported"] for column in layout["columns"]]
@@ -94,10 +103,10 @@ def test_every_number_of_a_layouts_tables_has_its_place(name):
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_papers_side_shows_the_printed_numbers(name):
-    layout = tables.read_layout(name)
-    cells, shown = tables.layout_cells(layout)
+    layout = paper_layouts.read_layout(name)
+    cells, shown = paper_layouts.layout_cells(layout)
     assert shown.empty
-    text = rendering.markdown(tables.layout_table(layout, cells, shown))
+    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
     visible = cells[~cells["hidden"].astype(bool) & cells["reported_mean"].notna()]
     for task, rows in visible.groupby("task"):
         line = next(line for line in text.splitlines() if line.startswith(f"| {task} |"))
@@ -107,8 +116,10 @@ def test_the_papers_side_shows_the_printed_numbers(name):
 
 
 def test_order_groups_totals_and_weight_of_iql_table_1():
-    layout = tables.read_layout("iql_table_1")
-    lines = rendering.markdown(tables.layout_table(layout, *tables.layout_cells(layout))).splitlines()
+    layout = paper_layouts.read_layout("iql_table_1")
+    lines = rendering.markdown(
+        paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout))
+    ).splitlines()
     body = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")]
     assert body[1:] == [
         "---",
@@ -134,7 +145,7 @@ def test_the_runs_beside_a_paper_are_variants_that_exist(name):
     folder = Path(__file__).parents[2] / "workflow" / "config" / "hyperparameters"
     if not folder.is_dir():
         pytest.skip("paper_tables is installed without the workflow")
-    for column in tables.read_layout(name)["columns"]:
+    for column in paper_layouts.read_layout(name)["columns"]:
         if "ours" in column:
             known = yaml.safe_load((folder / f"{column['ours']['method']}.yaml").read_text(encoding="utf-8"))
             variant = known["variants"][column["ours"]["variant"]]
@@ -150,8 +161,8 @@ def test_the_runs_beside_a_paper_are_variants_that_exist(name):
     ],
 )
 def test_bold_rules(rule, bold):
-    assert tables._bold([95.0, 100.0, 94.9, 100.0], rule) == bold
-    assert tables._bold([None, np.nan], rule) == [False, False]
+    assert paper_layouts._bold([95.0, 100.0, 94.9, 100.0], rule) == bold
+    assert paper_layouts._bold([None, np.nan], rule) == [False, False]
 
 
 # --- Ours beside theirs ---
@@ -166,12 +177,12 @@ def test_ours_stand_beside_theirs_with_the_verdict():
             "walker2d-medium-v2": [60.0, 110.0, 87.0, 95.0, 70.0],
         }
     )
-    layout = tables.read_layout("diffusion_ql_table_1")
-    cells, shown = tables.layout_cells(layout, runs)
+    layout = paper_layouts.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_layouts.layout_cells(layout, runs)
     assert cell_of(cells, "halfcheetah-medium-expert-v2", "Diffusion-QL")["adjusted_verdict"] == "reproduced"
     assert cell_of(cells, "hopper-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "different (lower)"
     assert cell_of(cells, "walker2d-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "inconclusive"
-    text = rendering.markdown(tables.layout_table(layout, cells, shown))
+    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
     assert "**96.8 ± 0.3** | 96.8 ± 0.1 (5) ✓" in text
     assert "20.2 ± 0.6 (5) ↓<sup>d</sup>" in text
     assert "**87.0 ± 0.9** | 84.4 ± 19.9 (5) ?" in text
@@ -182,10 +193,10 @@ def test_ours_stand_beside_theirs_with_the_verdict():
 
 
 def test_totals_of_ours_need_all_rows():
-    layout = tables.read_layout("diffusion_ql_table_2")
+    layout = paper_layouts.read_layout("diffusion_ql_table_2")
     tasks = [row["task"] for row in layout["groups"][0]["rows"]]
     runs = some_runs({task: [90.0 + k, 91.0 + k] for k, task in enumerate(tasks)}, selection="best_online")
-    text = rendering.markdown(tables.layout_table(layout, *tables.layout_cells(layout, runs)))
+    text = rendering.markdown(paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout, runs)))
     assert next(line for line in text.splitlines() if line.startswith("| Average")).endswith(
         "| **106.9** | 91.5 |"
     )
@@ -204,20 +215,20 @@ def test_totals_of_ours_need_all_rows():
 )
 def test_what_cannot_be_compared_is_said(other, reason):
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0, 92.0]}, **other)
-    cells, _ = tables.layout_cells(tables.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert cell["adjusted_verdict"] == "not comparable"
     assert reason in cell["not_comparable_reason"]
 
 
 def test_another_selection_rule_is_not_comparable(tmp_path):
-    layout = yaml.safe_load((tables.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()) | {
+    layout = yaml.safe_load((paper_layouts.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()) | {
         "our_selection": "last"
     }
     path = tmp_path / "other.yaml"
     path.write_text(yaml.safe_dump(layout))
-    cells, _ = tables.layout_cells(
-        tables.read_layout(str(path)), some_runs({"hopper-medium-v2": [90.0, 91.0]})
+    cells, _ = paper_layouts.layout_cells(
+        paper_layouts.read_layout(str(path)), some_runs({"hopper-medium-v2": [90.0, 91.0]})
     )
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert cell["not_comparable_reason"] == "the paper selects by offline, ours is last"
@@ -225,7 +236,7 @@ def test_another_selection_rule_is_not_comparable(tmp_path):
 
 def test_an_unverified_number_is_not_comparable():
     runs = some_runs({"pen-human-v1": [70.0, 71.0, 72.0]}, update=1_000_000)
-    cells, _ = tables.layout_cells(tables.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "pen-human-v1", "Diffusion-QL")
     assert cell["confidence"] == "from_memory"
     assert cell["adjusted_verdict"] == "not comparable"
@@ -238,12 +249,12 @@ def test_marks_for_version_environment_and_hyperparameters():
         environment_standing="adapted",
         hyperparameters_like="antmaze-umaze-v0",
     )
-    layout = tables.read_layout("diffusion_ql_table_1")
-    cells, shown = tables.layout_cells(layout, runs)
+    layout = paper_layouts.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_layouts.layout_cells(layout, runs)
     cell = cell_of(cells, "antmaze-umaze-v0", "Diffusion-QL")
     assert cell["marks"] == ("v2", "a", "h")
     assert cell["adjusted_verdict"] == "not comparable"
-    text = rendering.markdown(tables.layout_table(layout, cells, shown))
+    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
     assert "90.5 ± 0.7 (2) ×<sup>v2,a,h</sup>" in text
     for note in (
         "v2: our dataset has this version",
@@ -257,13 +268,15 @@ def test_the_papers_own_length_of_training_is_taken_where_there_are_several():
     task = "hopper-medium-v2"
     long = some_runs({task: [90.0, 91.0]})
     short = some_runs({task: [10.0, 11.0]}, update=20_000, digest="ffffffff")
-    cells, _ = tables.layout_cells(tables.read_layout("diffusion_ql_table_1"), pd.concat([short, long]))
+    cells, _ = paper_layouts.layout_cells(
+        paper_layouts.read_layout("diffusion_ql_table_1"), pd.concat([short, long])
+    )
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == (90.0, 91.0)
     other = some_runs({task: [10.0, 11.0]}, digest="ffffffff")
-    layout = tables.read_layout("diffusion_ql_table_1")
-    cells, shown = tables.layout_cells(layout, pd.concat([other, long]))
+    layout = paper_layouts.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_layouts.layout_cells(layout, pd.concat([other, long]))
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == ()
-    text = rendering.markdown(tables.layout_table(layout, cells, shown))
+    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
     assert f"Not shown: several runs of diffusion_ql paper on {task} fit one column: 0123abcd" in text
 
 
@@ -285,20 +298,20 @@ def test_mixed_provenance_in_a_row_is_refused_unless_allowed(field):
         {task: [80.0, 81.0]}, selection="best_online", method="diffusion_bc", **{field: MIXED[field]}
     )
     both = pd.concat([runs, other], ignore_index=True)
-    layout = tables.read_layout("diffusion_ql_table_2")
+    layout = paper_layouts.read_layout("diffusion_ql_table_2")
     with pytest.raises(TablesError, match=rf"Row {task} .*mixes {field} .*--allow-mixed-provenance {field}"):
-        tables.layout_cells(layout, both)
-    cells, _ = tables.layout_cells(layout, both, [field])
+        paper_layouts.layout_cells(layout, both)
+    cells, _ = paper_layouts.layout_cells(layout, both, [field])
     assert (cells["our_scores_percent"].str.len() > 0).sum() == 2
     with pytest.raises(TablesError, match="no field of provenance"):
-        tables.layout_cells(layout, both, ["mood"])
+        paper_layouts.layout_cells(layout, both, ["mood"])
 
 
 def test_seeds_of_one_cell_must_share_their_provenance_too():
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0]})
     runs.loc[runs["seed"] == 1, "mujoco_version"] = "3.3.0"
     with pytest.raises(TablesError, match=r"mixes mujoco_version 3\.11\.0 and 3\.3\.0"):
-        tables.layout_cells(tables.read_layout("diffusion_ql_table_1"), runs)
+        paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
 
 
 # --- Bad layouts ---
@@ -316,7 +329,7 @@ def test_seeds_of_one_cell_must_share_their_provenance_too():
     ],
 )
 def test_a_bad_layout_is_refused_in_one_sentence(tmp_path, change, words, capsys):
-    layout = yaml.safe_load((tables.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
+    layout = yaml.safe_load((paper_layouts.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(layout))
     assert tables.main(["--layout", str(path), "--output", str(tmp_path / "out")]) == 2
@@ -328,7 +341,7 @@ def test_a_bad_layout_is_refused_in_one_sentence(tmp_path, change, words, capsys
 
 def test_an_unknown_layout_is_refused_with_the_known_ones():
     with pytest.raises(TablesError, match="iql_table_1"):
-        tables.read_layout("table_of_wonders")
+        paper_layouts.read_layout("table_of_wonders")
 
 
 # --- An experiment's own tables ---
@@ -343,7 +356,7 @@ def d3rlpy(tmp_path_factory) -> Path:
 
 def test_means_and_intervals_of_the_real_runs_are_those_of_scipy(d3rlpy):
     runs = scores.read(d3rlpy, "scores")
-    table, cells = tables.score_tables(runs, "d3rlpy")
+    table, cells = experiment_tables.score_tables(runs, "d3rlpy")
     last = cells[cells["selection"] == "last"]
     assert len(last) == 141
     for row in last.sample(20, random_state=0).to_dict("records"):
@@ -364,7 +377,7 @@ def test_means_and_intervals_of_the_real_runs_are_those_of_scipy(d3rlpy):
 
 def test_selection_rules_stand_side_by_side(d3rlpy):
     runs = scores.read(d3rlpy, "scores")
-    table = tables.selection_table(runs, "d3rlpy")
+    table = experiment_tables.selection_table(runs, "d3rlpy")
     assert table.header == ["Task", "Method", "last", "average last k", "best online", "optimism of best"]
     row = next(r for r in table.rows if r and r[0].text == "hopper-medium-v0" and r[1].text == "CQL")
     for place, rule in ((2, "last"), (3, "average_last_k"), (4, "best_online")):
@@ -382,13 +395,20 @@ def test_few_tasks_stand_abreast_with_marks_and_raw_returns_said():
             some_runs({"hopper-x-v0": [40.0, 50.0, 60.0]}, method="iql", comparability="recollected"),
         ]
     )  # fmt: skip
-    table, _ = tables.score_tables(runs, "own")
+    table, _ = experiment_tables.score_tables(runs, "own")
     assert table.header == ["Method", "hopper-x-v0", "own-file"]
     text = rendering.markdown(table)
     assert "50.0 [25.2, 74.8] (3)<sup>r</sup>" in text
     assert "950 [826, 1074] (3)<sup>u,h,raw</sup>" in text
     assert "raw: raw returns, because the task has no reference scores." in text
     assert "h: hyperparameters are those of hopper-medium-expert-v2." in text
+
+
+def test_uncommitted_changes_are_cited():
+    clean = some_runs({"hopper-x-v0": [40.0, 50.0]}, method="iql")
+    dirty = some_runs({"hopper-x-v0": [40.0, 50.0]}, method="bc", git_dirty=True, git_commit="beef")
+    table, _ = experiment_tables.score_tables(pd.concat([clean, dirty]), "both")
+    assert "code beef with uncommitted changes, c0ffee;" in "\n".join(table.notes)
 
 
 def test_an_experiment_that_mixes_data_is_refused():
@@ -399,7 +419,7 @@ def test_an_experiment_that_mixes_data_is_refused():
         ]
     )
     with pytest.raises(TablesError, match="Task hopper-x-v0 of mixed mixes content_sha256"):
-        tables.score_tables(runs, "mixed")
+        experiment_tables.score_tables(runs, "mixed")
 
 
 def test_the_command_writes_the_same_bytes_twice_without_torch(d3rlpy, tmp_path):
@@ -508,8 +528,8 @@ def test_latex_compiles(name, tmp_path):
                 for verdict in rendering.MARKS]  # fmt: skip
         table = Table("Every sign & letter", ["Task_1", "±"], list(rows), ["Note: 5% & more_ _."])
     else:
-        layout = tables.read_layout(name)
-        table = tables.layout_table(layout, *tables.layout_cells(layout))
+        layout = paper_layouts.read_layout(name)
+        table = paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout))
     (tmp_path / "table.tex").write_text(rendering.document(rendering.latex(table)), encoding="utf-8")
     done = subprocess.run(
         [*_compiler(), "table.tex"],
@@ -530,6 +550,6 @@ def test_two_runs_with_one_name_are_told_apart_by_their_digest():
             some_runs({"hopper-x-v0": [80.0, 90.0]}, method="iql", digest="ffffffff"),
         ]
     )
-    table, _ = tables.score_tables(runs, "ablation")
+    table, _ = experiment_tables.score_tables(runs, "ablation")
     assert [row[0].text for row in table.rows if row] == ["iql 0123abcd", "iql ffffffff"]
     assert [row[1].text.split(" ")[0] for row in table.rows if row] == ["45.0", "85.0"]

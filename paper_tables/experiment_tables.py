@@ -1,0 +1,145 @@
+"""An experiment's own tables, for any methods and tasks: scores, and the selection rules side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from paper_tables import provenance, scores, table_schema
+from paper_tables.rendering import Cell, Table
+from paper_tables.table_text import NOTHING, mark_notes, marks_of_run, number, our_text, with_spread
+
+INTERVAL_LEVEL = 0.95
+# More tasks than this stand below each other, fewer beside each other.
+MOST_TASKS_ABREAST = 5
+# An experiment's own table is no comparison with a paper: code may move between its runs, the data may not.
+ALLOWED_IN_EXPERIMENTS = ("git_commit", "torch_version")
+
+
+def score_tables(
+    runs: pd.DataFrame, experiment: str, allowed: Sequence[str] = ALLOWED_IN_EXPERIMENTS
+) -> tuple[Table, pd.DataFrame]:
+    """Mean and interval per method and task, by the rule ``last``.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        experiment: its name, for the title.
+        allowed: provenance fields in which the runs of a task may differ.
+
+    Returns:
+        The table, and its cells in the long form of ``statistics.cell_table`` for every selection rule.
+    """
+    from paper_tables import statistics
+
+    labelled = _labelled(runs)
+    cells = statistics.cell_table(labelled)
+    last = labelled[labelled["selection"] == "last"]
+    for task, rows in last.groupby("task", sort=True):
+        provenance.refuse_mixed(rows, f"Task {task} of {experiment}", allowed)
+    labels, tasks = sorted(set(last["label"])), sorted(set(last["task"]))
+    place = {(c["label"], c["task"]): c for c in table_schema.records(cells[cells["selection"] == "last"])}
+    across = len(tasks) <= MOST_TASKS_ABREAST
+    table = Table(
+        f"Scores of {experiment}", ["Method", *tasks] if across else ["Task", *labels], text_columns=1
+    )
+    first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
+    marks_of = {
+        key: marks_of_run(run, run["task"], 0, None) + (("raw",) if run["score_unit"] == "return" else ())
+        for key, run in first.items()
+    }
+    used = set().union(*marks_of.values())
+    # A mark that every cell carries says nothing in a cell; it stands once, below.
+    everywhere = {mark for mark in used if all(mark in marks for marks in marks_of.values())}
+
+    def cell(label: str, task: str) -> Cell:
+        if (label, task) not in place:
+            return Cell(NOTHING)
+        marks = tuple(mark for mark in marks_of[(label, task)] if mark not in everywhere)
+        return Cell(_interval_text(place[(label, task)]), False, "", marks)
+
+    if across:
+        table.rows = [[Cell(label), *[cell(label, task) for task in tasks]] for label in labels]
+    else:
+        table.rows = [[Cell(task), *[cell(label, task) for label in labels]] for task in tasks]
+    updates = sorted({int(value) for value in cells.loc[cells["selection"] == "last", "num_updates"]})
+    table.notes = [
+        f"Mean over training seeds with its {INTERVAL_LEVEL:.0%} interval (Student's t over seeds); in round "
+        "brackets the number of seeds. Last checkpoint.",
+        f"Updates of training: {', '.join(f'{value:,}' for value in updates)}.",
+    ]
+    table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
+    table.notes += provenance.footnote(last)
+    return table, cells
+
+
+def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
+    """The selection rules side by side, from the same runs, with the optimism of "best"."""
+    labelled = _labelled(runs)
+    rules = [rule for rule in _rules() if rule in set(labelled["selection"])]
+    table = Table(
+        f"Selection rules of {experiment}",
+        ["Task", "Method", *[rule.replace("_", " ") for rule in rules], "optimism of best"],
+        text_columns=2,
+    )
+    optimism = scores.best_optimism(labelled)
+    run = [*scores.RUN_COLUMNS, "sampling"]
+    known = {tuple(row[column] for column in run): row for row in table_schema.records(optimism)}
+    previous = None
+    for (task, label), rows in labelled.groupby(["task", "label"], sort=True):
+        if previous not in (None, task):
+            table.rows.append(None)
+        previous = task
+        digits = 0 if set(rows["score_unit"]) == {"return"} else 1
+        row = [Cell(str(task)), Cell(str(label))]
+        for rule in rules:
+            found = rows.loc[rows["selection"] == rule].sort_values("seed")["score_percent"]
+            row.append(Cell(our_text(list(found), digits) if len(found) else NOTHING))
+        gain = known.get(tuple(rows.iloc[0][column] for column in run))
+        row.append(Cell(NOTHING) if gain is None else Cell(_optimism_text(gain, digits)))
+        table.rows.append(row)
+    table.notes = [
+        "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
+        "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
+        "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
+        *_last_k_note(runs),
+        "The offline rules exist where a noise loss is logged; paper_tables/scores.py states each rule.",
+    ]
+    return table
+
+
+def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with a `label` that no two runs of a task share."""
+    from paper_tables import statistics
+
+    labelled = statistics.with_labels(runs)
+    digests = labelled.groupby(["label", "task"])["digest"].nunique()
+    ambiguous = set(digests[digests > 1].index.get_level_values("label"))
+    apart = labelled["label"].isin(ambiguous)
+    labelled.loc[apart, "label"] = labelled["label"] + " " + labelled["digest"]
+    return labelled
+
+
+def _interval_text(cell: dict[str, Any]) -> str:
+    decimals = 0 if cell["score_unit"] == "return" else 1
+    text = number(cell["mean_percent"], decimals)
+    if pd.notna(cell["low_percent"]):
+        text += f" [{number(cell['low_percent'], decimals)}, {number(cell['high_percent'], decimals)}]"
+    return f"{text} ({cell['num_seeds']})"
+
+
+def _last_k_note(runs: pd.DataFrame) -> list[str]:
+    averaged = sorted(set(runs.loc[runs["selection"] == "average_last_k", "num_checkpoints"]))
+    named = " or ".join(str(number) for number in averaged)
+    return [f"average last k: the mean of the last {named} checkpoints."] if averaged else []
+
+
+def _rules() -> list[str]:
+    rules: list[str] = table_schema.load_schema("scores")["items"]["properties"]["selection"]["enum"]
+    return rules
+
+
+def _optimism_text(gain: dict[str, Any], digits: int) -> str:
+    error = gain["standard_error_percent"]
+    return f"{with_spread(gain['optimism_percent'], error, digits)} ({gain['num_seeds']})"
