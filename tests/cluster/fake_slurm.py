@@ -9,7 +9,7 @@ file for each job, and switches, files by which a test makes commands fail:
   does not tell.
 - ``requeue_forbidden``: scontrol requeue is refused.
 - ``hold``: jobs stay pending for the reason in the file.
-- ``state_of_<job>``: what sacct tells of an ended job, as ``STATE|exit code``.
+- ``state_of_<rule>``: what sacct tells of the next job of a rule that ends, as ``STATE|exit code``.
 
 Every call is appended to ``calls``.
 """
@@ -156,12 +156,13 @@ def run(job_id: str) -> None:
         start(job_id)  # requeued meanwhile
         return
     if job["state"] in ("RUNNING", "COMPLETING"):
-        told = switch(f"state_of_{job_id}")
+        told = switch(name := f"state_of_{job['options'].get('job-name')}")
         job["state"], job["exit"] = (
             ("COMPLETED", "0:0") if code == 0 else ("FAILED", f"{max(code, 0)}:{max(-code, 0)}")
         )
         if told:
             job["state"], job["exit"] = told.split("|")
+            (ROOT / name).unlink()
         store(job)
 
 

@@ -166,7 +166,9 @@ class Executor(RemoteExecutor):
         # half-written files pass for complete ones.
         self.report_job_submission(info)
         is_group = bool(job.is_group())
-        name = f"group_{job.name}" if is_group else str(job.name)
+        # Snakemake's own name of a group is a number that means nothing to a reader.
+        members = sorted({str(member.rule.name) for member in _members(job)})
+        name = f"group_{'_'.join(members)}"[:80] if is_group else str(job.name)
         wildcards = {} if is_group else {key: str(value) for key, value in (job.wildcards_dict or {}).items()}
         title = name if not wildcards else f"{name}, {format_wildcards(wildcards)}"
         try:
@@ -206,9 +208,8 @@ class Executor(RemoteExecutor):
         settings = self.workflow.dag_settings
         if settings.forceall:
             return True
-        members = list(job.jobs) if job.is_group() else [job]
         forced = {str(item) for item in settings.forcerun}
-        for member in members:
+        for member in _members(job):
             if member.rule.name in forced or any(str(path) in forced for path in member.output):
                 return True
             if settings.forcetargets and member in self.workflow.dag.targetjobs:
