@@ -338,7 +338,7 @@ def measure_evaluation(
     start = time.perf_counter()
     _, lengths = play(method, Sampling(), streams, TransformState(), episodes, seeds)
     with_policy = lengths.sum() / (time.perf_counter() - start)
-    episodes.reset(seeds[0])
+    episodes.reset(seeds[0], [0] * num_episodes)
     actions, steps = np.zeros((num_episodes, HOPPER.action_dim), dtype=np.float32), 0
     start = time.perf_counter()
     active = np.ones(num_episodes, dtype=bool)

@@ -107,6 +107,8 @@ class LocalEpisodes:
     """All episodes in this process."""
 
     def __init__(self, task: Mapping[str, Any], count: int) -> None:
+        # antmaze-v0 draws one goal for all episodes of a run; other environments know no such option.
+        self.goal_per_run = "goal_per=run" in (task.get("adapter") or "")
         self.batch = envs.make_vector(
             task["environment_id"],
             task.get("adapter"),
@@ -116,8 +118,8 @@ class LocalEpisodes:
             action_dim=task["action_dim"],
         )
 
-    def reset(self, seeds: list[int]) -> np.ndarray:
-        return self.batch.reset(seeds)
+    def reset(self, seeds: list[int], run_seeds: list[int]) -> np.ndarray:
+        return self.batch.reset(seeds, run_seeds if self.goal_per_run else None)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.batch.step(actions)
@@ -131,8 +133,8 @@ def _serve(connection: Any, task: Mapping[str, Any], count: int) -> None:
     episodes = LocalEpisodes(task, count)
     try:
         while (message := connection.recv()) is not None:
-            command, argument = message
-            connection.send(episodes.reset(argument) if command == "reset" else episodes.step(argument))
+            command, arguments = message
+            connection.send(getattr(episodes, command)(*arguments))
     except (EOFError, KeyboardInterrupt):
         pass
     finally:
@@ -164,14 +166,14 @@ class ParallelEpisodes:
         except EOFError as error:
             raise EvaluationError("a process that steps environments has died; see the log above") from error
 
-    def reset(self, seeds: list[int]) -> np.ndarray:
+    def reset(self, seeds: list[int], run_seeds: list[int]) -> np.ndarray:
         for connection, share in zip(self.connections, self.shares):
-            connection.send(("reset", seeds[share]))
+            connection.send(("reset", (seeds[share], run_seeds[share])))
         return np.concatenate(self._gather())
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         for connection, share in zip(self.connections, self.shares):
-            connection.send(("step", actions[share]))
+            connection.send(("step", (actions[share],)))
         observations, rewards, active = zip(*self._gather())
         return np.concatenate(observations), np.concatenate(rewards), np.concatenate(active)
 
@@ -208,7 +210,10 @@ def play(
         Raw returns and lengths in steps, ``[K, E]`` each.
     """
     num_seeds, num_episodes = len(episode_seeds), len(episode_seeds[0])
-    observations = episodes.reset([seed for row in episode_seeds for seed in row])
+    observations = episodes.reset(
+        [seed for row in episode_seeds for seed in row],
+        [seed for seed in method.seeds for _ in range(num_episodes)],
+    )
     returns = np.zeros(num_seeds * num_episodes)
     lengths = np.zeros(num_seeds * num_episodes, dtype=np.int64)
     active = np.ones(num_seeds * num_episodes, dtype=bool)

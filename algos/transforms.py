@@ -209,6 +209,25 @@ def standardise_observations(
     return changed, state
 
 
+def top_fraction(transitions: Transitions, state: TransformState, fraction: float) -> Result:
+    """The rows of the trajectories with the highest returns: percentile behaviour cloning.
+
+    Trajectories are taken from the best one down as long as all together hold at most `fraction` of the
+    rows, the best one always (Chen et al. 2021, arXiv 2106.01345, section 5.1: "the top X% of timesteps,
+    ordered by episode returns"). Returns are those of the rewards as they are at this point.
+    """
+    if not 0 < fraction <= 1:
+        raise DatasetError(f"top_fraction needs a fraction in (0, 1], not {fraction}.")
+    ends = np.flatnonzero(np.diff(transitions.episodes, append=transitions.episodes[-1] + 1))
+    lengths = np.diff(ends, prepend=-1)
+    best_first = np.argsort(-returns_at(transitions.rewards, ends), kind="stable")
+    together = np.cumsum(lengths[best_first])
+    chosen = best_first[: max(1, int(np.sum(together <= fraction * len(transitions))))]
+    keep = np.isin(transitions.episodes, transitions.episodes[ends[chosen]])
+    rows: dict[str, Any] = {name: array[keep] for name, array in transitions.arrays().items()}
+    return replace(transitions, **rows), state
+
+
 TRANSFORMS: dict[str, Callable[..., Result]] = {
     "clip_actions": clip_actions,
     "minus_one": minus_one,
@@ -217,4 +236,5 @@ TRANSFORMS: dict[str, Callable[..., Result]] = {
     "normalize": normalize,
     "min_max": min_max,
     "standardise_observations": standardise_observations,
+    "top_fraction": top_fraction,
 }

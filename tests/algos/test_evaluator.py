@@ -95,7 +95,9 @@ def test_standardised_observations_are_standardised_in_evaluation(trained, datas
     monkeypatch.setattr(IQL, "act", lambda self, s, *rest: seen.append(s) or act(self, s, *rest))
     first = []
     reset = envs.EpisodeBatch.reset
-    monkeypatch.setattr(envs.EpisodeBatch, "reset", lambda self, s: first.append(reset(self, s)) or first[-1])
+    monkeypatch.setattr(
+        envs.EpisodeBatch, "reset", lambda self, *seeds: first.append(reset(self, *seeds)) or first[-1]
+    )
     evaluate_block(run, dataset, SAMPLING, EVALUATION, tmp_path / "rows.parquet")
     from algos.transitions import load_transitions
 
@@ -161,3 +163,22 @@ def test_an_environment_of_another_width_is_refused(trained, dataset, tmp_path):
     (dataset / "manifest.json").write_text(json.dumps({**manifest, "environment_id": "HalfCheetah-v4"}))
     with pytest.raises(ValueError, match="17"):
         evaluate_block(run, dataset, SAMPLING, EVALUATION, tmp_path / "rows.parquet")
+
+
+def test_antmaze_v0_draws_one_goal_for_each_run(monkeypatch):
+    """All episodes of a training seed share a goal, and training seeds do not."""
+    given = []
+    monkeypatch.setattr(envs, "make_vector", lambda *_, **__: FakeBatch(given))
+    task = {"environment_id": "AntMaze_UMaze-v4", "observation_dim": 29, "action_dim": 8}
+    for adapter in ("antmaze:goal_cell=3,1;goal_per=run", "antmaze:goal_cell=3,1;goal_per=episode", None):
+        episodes = evaluator_module.LocalEpisodes({**task, "adapter": adapter}, 4)
+        episodes.reset([10, 11, 12, 13], [0, 0, 1, 1])
+    assert given == [[0, 0, 1, 1], None, None]
+
+
+class FakeBatch:
+    def __init__(self, given):
+        self.given = given
+
+    def reset(self, seeds, goal_seeds=None):
+        self.given.append(goal_seeds)

@@ -161,3 +161,41 @@ def test_standardising_twice_is_refused() -> None:
     entry = {"name": "standardise_observations"}
     with pytest.raises(DatasetError, match="twice"):
         transforms.apply(ten(), [entry, entry])
+
+
+def trajectories(lengths: list[int], returns: list[float]) -> Transitions:
+    """Trajectories of constant reward."""
+    episodes = np.repeat(np.arange(len(lengths)), lengths)
+    rewards = np.repeat(np.asarray(returns) / lengths, lengths)
+    index = np.arange(len(episodes), dtype=np.float32)[:, None]
+    return Transitions(
+        observations=index,
+        actions=0 * index,
+        rewards=rewards.astype(np.float32),
+        next_observations=index + 1,
+        terminals=np.zeros(len(episodes), np.uint8),
+        episodes=episodes.astype(np.int64),
+    )
+
+
+def test_top_fraction_takes_the_best_trajectories_while_they_fit() -> None:
+    """Ten rows: returns 5, 9, 1, 7 of lengths 2, 3, 1, 4. Best first: rows 2-4 (3), rows 6-9 (7), ..."""
+    data = trajectories([2, 3, 1, 4], [5, 9, 1, 7])
+    for fraction, expected in (
+        (0.1, {1}),
+        (0.3, {1}),
+        (0.69, {1}),
+        (0.7, {1, 3}),
+        (0.9, {0, 1, 3}),
+        (1, None),
+    ):
+        changed, _ = transforms.apply(data, [{"name": "top_fraction", "fraction": fraction}])
+        assert set(changed.episodes.tolist()) == (expected or {0, 1, 2, 3}), fraction
+    changed, _ = transforms.apply(data, [{"name": "top_fraction", "fraction": 0.7}])
+    assert changed.observations[:, 0].tolist() == [2, 3, 4, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.5])
+def test_top_fraction_refuses_what_is_no_fraction(fraction: float) -> None:
+    with pytest.raises(DatasetError, match=r"needs a fraction in \(0, 1\]"):
+        transforms.apply(ten(), [{"name": "top_fraction", "fraction": fraction}])
