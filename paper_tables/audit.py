@@ -730,9 +730,16 @@ RULES: tuple[Callable[[list[Claim]], Iterator[Finding]], ...] = (
 
 
 def _claims(reported: pd.DataFrame) -> list[Claim]:
-    """Rows as dictionaries, missing values as None."""
+    """Rows as dictionaries, missing values and columns as None."""
     columns = {str(name): values.tolist() for name, values in reported.items()}
     absent = {str(name): values.isna().tolist() for name, values in reported.items()}
+    required = table_schema.load_schema("reported")["items"]["required"]
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise TablesError(f"The reported numbers lack the column(s) {', '.join(missing)}.")
+    for name in table_schema.columns("reported"):
+        if name not in columns:
+            columns[name], absent[name] = [None] * len(reported), [True] * len(reported)
     return [
         {name: None if absent[name][row] else values[row] for name, values in columns.items()}
         for row in range(len(reported))
@@ -748,6 +755,9 @@ def audit(reported: pd.DataFrame, suites: pd.DataFrame | None = None) -> pd.Data
 
     Returns:
         Rows of the schema ``findings``, the gravest first, in an order that depends on the numbers alone.
+
+    Raises:
+        TablesError: a column that the schema requires is missing.
     """
     claims = sorted(_claims(reported), key=lambda claim: [str(value) for value in claim.values()])
     findings = [finding for rule in RULES for finding in rule(claims)]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from paper_tables import audit, reported_numbers, table_schema
+from paper_tables.errors import TablesError
 
 RANGES = {"gym-locomotion": (-5.0, 130.0), "antmaze": (0.0, 100.0), "kitchen": (0.0, 100.0)}
 
@@ -337,6 +338,13 @@ def test_unverified_numbers_are_all_shown(real_findings):
 def test_the_findings_do_not_depend_on_the_order_of_the_rows(real_findings):
     shuffled = reported_numbers.read_all().sample(frac=1, random_state=1)
     pd.testing.assert_frame_equal(audit.audit(shuffled), real_findings)
+
+
+def test_optional_columns_may_be_missing_and_required_ones_are_named(suites):
+    table = clean_tables(np.random.default_rng(1))
+    assert audit.audit(table.drop(columns=["copied_from", "group", "note", "seeds_stated"]), suites).empty
+    with pytest.raises(TablesError, match=r"lack the column.*selection"):
+        audit.audit(table.drop(columns="selection"), suites)
 
 
 def test_known_errors_are_numbered_and_documented():
