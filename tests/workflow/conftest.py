@@ -34,6 +34,8 @@ def copy(tmp_path):
         tmp_path / "workflow",
         ignore=shutil.ignore_patterns("executor", "planning", "behaviors", "__pycache__"),
     )
+    # Snakemake looks for profiles/default beside the Snakefile.
+    (tmp_path / "profiles").symlink_to("workflow/profiles")
     return tmp_path
 
 

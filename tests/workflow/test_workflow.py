@@ -1,0 +1,213 @@
+"""Snakemake itself on a copy: what it would run, what it refuses, and the whole way on a small file."""
+
+import os
+import re
+import shutil
+
+import pytest
+from recheck_planning import experiments, paths
+
+TASK = "hopper-medium-expert-recollected-v0"
+
+
+def job_counts(output):
+    """rule -> jobs, from the table that Snakemake prints."""
+    table = re.search(r"^job +count\n-[- ]*\n(.*?)\n\n", output, re.M | re.S)
+    assert table, output
+    rows = [line.split() for line in table[1].splitlines()]
+    return {name: int(count) for name, count in rows if name != "total"}
+
+
+def said(process):
+    return process.stdout + process.stderr
+
+
+# --- Dry-runs ---
+
+
+@pytest.mark.parametrize(("name", "train_on"), [("steps", "cpu"), ("ablations", "gpu")])
+def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(copy, snakemake, load_plan, name, train_on):
+    loaded = load_plan(copy, experiment=name, train_on=train_on)
+    expected = experiments.job_count(loaded.experiment, loaded.machine["seeds_per_block"])
+    # The closed form by hand: runs x blocks, and for each as many evaluations as sampling settings.
+    by_hand = {
+        "steps": {"dataset": 1, "train": 4 * 3, "evaluate": (4 + 3) * 3},
+        "ablations": {"dataset": 1, "train": 14, "evaluate": 14 + 2 + 4},
+    }
+    assert expected == by_hand[name]
+    process = snakemake("-n", "--config", f"experiment={name}", f"train_on={train_on}")
+    assert process.returncode == 0, said(process)
+    counts = job_counts(said(process))
+    assert counts == {
+        "recollected_dataset": expected["dataset"],
+        "train": expected["train"],
+        "evaluate": expected["evaluate"],
+        "scores": 1,
+        "statistics": 1,
+        "tables": 1,
+        "figures": 1,
+        "all": 1,
+    }
+    assert not (copy / "results").exists(), "parsing and a dry-run write nothing"
+
+
+def test_d4rl_is_planned_with_nothing_downloaded_and_without_torch(copy, snakemake):
+    blocked = copy / "blocked/torch"
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text("raise ImportError('torch is blocked in this test')\n")
+    environment = {**os.environ, "PYTHONPATH": str(blocked.parent)}
+    process = snakemake("-n", "--config", "experiment=d4rl", "train_on=gpu", env=environment)
+    assert process.returncode == 0, said(process)
+    counts = job_counts(said(process))
+    # 9 + 6 + 3 + 2 tasks, and pen in two versions; IQL and Diffusion-QL on 20 each, IDQL twice on 15; a block
+    # holds all ten seeds.
+    assert (counts["file_dataset"], counts["train"], counts["evaluate"]) == (22, 70, 70)
+
+
+def test_published_scores_need_neither_data_nor_training(copy, snakemake):
+    folder = copy / paths.PUBLISHED
+    folder.mkdir(parents=True)
+    for name in paths.SCORE_TABLES:
+        (folder / f"{name}.parquet").write_bytes(b"")
+    process = snakemake("-n", "tables", "figures", "--config", "scores=published")
+    assert process.returncode == 0, said(process)
+    assert job_counts(said(process)) == {"statistics": 1, "tables": 1, "figures": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["experiment=nope"], "There is no experiment 'nope'; known are ablations, ci, d4rl"),
+        (["experiment=own", "dataset=absent.hdf5"], "dataset=absent.hdf5: there is no such file."),
+        (["expriment=ci"], "The configuration does not know expriment; known are"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_no_trace(snakemake, copy, settings, sentence):
+    process = snakemake("-n", "--config", *settings)
+    assert process.returncode != 0
+    assert sentence in said(process)
+    assert "Traceback" not in said(process)
+    assert not (copy / "results").exists()
+
+
+def test_missing_files_are_said_once_and_the_rest_is_planned(snakemake):
+    process = snakemake("-n", "--config", "experiment=lite")
+    assert process.returncode == 0, said(process)
+    for task in ("hopper-mixed-v0", "halfcheetah-mixed-v0"):
+        assert said(process).count(f"Task '{task}' is left out") == 1
+    assert job_counts(said(process))["recollected_dataset"] == 3
+
+
+def test_cost_prints_hours_their_source_and_what_jobs_ask_for(snakemake):
+    process = snakemake(
+        "cost",
+        "--config",
+        "experiment=d4rl",
+        "train_on=gpu",
+        "--default-resources",
+        "slurm_partition=shared",
+        "--set-resources",
+        "train:slurm_partition=fast",
+    )
+    assert process.returncode == 0, said(process)
+    assert re.search(r"Together, train: [0-9.]+ GPU-hours \([0-9.]+ to [0-9.]+\)\.", process.stdout)
+    assert "OFQL Fig. 3" in process.stdout
+    assert re.search(r"first job \(train\): .*slurm_partition=fast.*gpu=1", process.stdout)
+    assert re.search(r"last job \(evaluate\): .*slurm_partition=shared.*gpu=0", process.stdout)
+
+
+# --- The whole way ---
+
+
+@pytest.fixture
+def small_file(copy):
+    """A D4RL-format file of Hopper's widths: 12 episodes of 50 steps, rewards that differ between them."""
+    import h5py
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    count = 600
+    path = copy / "small; file.hdf5"
+    with h5py.File(path, "w") as file:
+        file["observations"] = random.normal(size=(count, 11)).astype(np.float32)
+        file["actions"] = random.uniform(-1, 1, size=(count, 3)).astype(np.float32)
+        file["rewards"] = np.repeat(random.uniform(0.5, 2.0, size=12), 50).astype(np.float32)
+        file["terminals"] = np.arange(count) % 50 == 49
+        file["timeouts"] = np.zeros(count, dtype=bool)
+    return path.name
+
+
+def own(dataset, seeds):
+    return [
+        "--config",
+        "experiment=own",
+        f"dataset={dataset}",
+        "env=Hopper-v4",
+        "methods=bc",
+        f"seeds={seeds}",
+        "num_updates=20",
+    ]
+
+
+@pytest.mark.slow
+def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakemake, small_file):
+    pytest.importorskip("torch")
+    one = own(small_file, "1")
+    process = snakemake(*one)
+    assert process.returncode == 0, said(process)
+    table = (copy / "results/tables/own/scores.md").read_text()
+    assert "own-small-file" in table
+    assert "hopper-medium-expert-v2" in table, "whose hyperparameters they are is shown"
+    assert list((copy / "results/figures/own").glob("*.png"))
+    assert (copy / "results/report.html").stat().st_size > 100_000
+    assert not list((copy / "results/state").rglob("*.safetensors"))
+    (config,) = (copy / "results/runs").rglob("config.json")
+    assert config.parts[-6:-2] == ("bc", "own-small-file", config.parts[-4], "N0")
+
+    # A second run does nothing, on another machine neither.
+    again = snakemake("-n", *one)
+    assert "Nothing to be done" in said(again), said(again)
+    again = snakemake("-n", *one, "train_on=gpu")
+    assert "Nothing to be done" in said(again), said(again)
+
+    # Copied results: every file has a new date.
+    for path in sorted((copy / "results").rglob("*")):
+        if path.name == "transitions.safetensors":
+            os.utime(path)
+    again = snakemake("-n", *one)
+    assert "Nothing to be done" in said(again), said(again)
+
+    # Two seeds more: only they are trained and evaluated, whatever the block.
+    grown = snakemake("-n", *own(small_file, "3"), "train_on=gpu")
+    counts = job_counts(said(grown))
+    assert (counts["train"], counts["evaluate"], counts["scores"]) == (1, 1, 1)
+    assert "file_dataset" not in counts
+
+    # A changed value is another run of that method, on the same data; changed back, nothing is to be done.
+    path = copy / "workflow/config/hyperparameters/bc.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("batch_size: {value: 256", "batch_size: {value: 128"))
+    changed = snakemake("-n", *one)
+    assert job_counts(said(changed)) == {
+        "train": 1,
+        "evaluate": 1,
+        "scores": 1,
+        "statistics": 1,
+        "tables": 1,
+        "figures": 1,
+        "all": 1,
+    }
+    path.write_text(before)
+    again = snakemake("-n", *one)
+    assert "Nothing to be done" in said(again), said(again)
+
+
+@pytest.mark.slow
+def test_a_wrong_hash_is_refused_in_one_sentence_and_leaves_nothing(copy, snakemake, small_file):
+    process = snakemake(*own(small_file, "1"), f"sha256={'f' * 64}")
+    assert process.returncode != 0
+    assert "SHA-256" in said(process)
+    assert "Traceback" not in said(process)
+    left = [path for path in (copy / "results").rglob("*") if path.is_file() and "logs" not in path.parts]
+    assert left == []
+    shutil.rmtree(copy / "results")
