@@ -8,7 +8,8 @@ Written to the run folder, each file aside and moved:
 ``config.json``          the configuration as given
 ``policies.safetensors`` ``<update>/<part>/<parameter>`` of every checkpoint, seeds leading, and
                          ``transforms/<name>`` for what evaluation has to do to observations
-``train.parquet``        seed, update, one column per loss: the mean over the last log interval
+``train.parquet``        seed, update, one column per loss: the mean since the row before; a row every
+                         1,000 updates and at every checkpoint
 ``timing.parquet``       update, wall_seconds since the start (resumptions added), device
 ``provenance.json``      code, versions, machine, every device that took part
 
@@ -314,8 +315,8 @@ class Trainer:
         self.loss_count += end - first
 
     def _log(self) -> None:
-        last = self.update == self.config.num_updates
-        if self.loss_count and (self.update % LOG_INTERVAL_UPDATES == 0 or last):
+        due = self.update % LOG_INTERVAL_UPDATES == 0 or self.update in self.config.checkpoints
+        if self.loss_count and due:
             self.log_updates.append(self.update)
             self.log_losses.append(self.loss_sum / self.loss_count)
             self.timing.append((self.update, self.wall_seconds))
