@@ -181,6 +181,12 @@ def workflow(tmp_path: Path, fake_slurm: FakeSlurm) -> Iterator[Workflow]:
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def workflow_in() -> Callable[[Path, list[str]], Workflow]:
+    """Make a workflow in a folder, with options for every call of Snakemake."""
+    return lambda folder, options: Workflow(folder, dict(os.environ), options)
+
+
 def _cluster_missing() -> str | None:
     """Why there is no one-box SLURM here, or None if there is."""
     if os.environ.get("RECHECK_TEST_CLUSTER") != "1":

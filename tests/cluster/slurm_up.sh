@@ -120,7 +120,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 # A requeued job waits until its credential has expired: 120 s by default, too long for a test.
-AuthInfo=socket=$MUNGE_SOCKET,cred_expire=5
+AuthInfo=socket=$MUNGE_SOCKET,cred_expire=20
 SlurmctldPort=16817
 SlurmctldPidFile=$DIR/run/slurmctld.pid
 SlurmdPidFile=$DIR/run/slurmd.%n.pid
