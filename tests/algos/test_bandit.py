@@ -46,7 +46,7 @@ def test_constants_are_the_released_ones() -> None:
     assert settings.num_data == facts["num_data"]
     assert settings.hidden_width == facts["hidden"]
     assert settings.time_dim == facts["time_dim"]
-    assert settings.learning_rate == facts["lr"]
+    assert settings.learning_rate == settings.gaussian_learning_rate == facts["lr"]
     assert settings.eta == facts["eta"]
     assert settings.schedule == facts["beta_schedule"]
     assert settings.num_samples == facts["num_eval"]["bc"]
@@ -310,7 +310,7 @@ def test_latents_are_clipped_when_sampled() -> None:
 
 
 def test_maximum_likelihood_finds_the_moments() -> None:
-    settings = bandit.Settings(updates=400, learning_rate=3e-3, num_samples=4_000)
+    settings = bandit.Settings(updates=400, gaussian_learning_rate=3e-3, num_samples=4_000)
     samples = bandit.train(settings, [("bc_mle", 0)])["bc_mle", 0]
     # The data's moments: mean 0, variance 0.8^2 + 0.05^2.
     assert np.abs(samples.mean(axis=0)).max() < 0.15
@@ -380,11 +380,12 @@ def test_only_the_released_setting_is_not_called_reduced() -> None:
         {"policy_batch": 99},
         {"q_interval": 2},
         {"learning_rate": 1e-3},
+        {"gaussian_learning_rate": 1e-3},
     ):
         assert bandit.reduction(replace(bandit.Settings(), **cut)) is not None
     reduced = bandit.reduction(bandit.resolve_settings("reduced"))
     assert reduced is not None
-    assert "learning rate 0.003 for 0.0003" in reduced
+    assert "learning rate 0.003 for 0.0003; of the Gaussians 0.001" in reduced
 
 
 @pytest.mark.parametrize(
