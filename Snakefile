@@ -30,6 +30,9 @@ min_version("9.27")
 configfile: "workflow/config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 try:
     PLAN = planning.load(config, Path())
 except ConfigError as error:

@@ -323,6 +323,24 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
             {"grid": [entry(methods=["idql"], tasks=["kitchen-mixed-v0"])]},
             "no hyperparameters for task 'kitchen-mixed-v0'",
         ),
+        (
+            {"variants": {"v": {"transforms": [{"name": "double"}]}}, "grid": [entry(variants=["v"])]},
+            "name is 'double'; allowed are clip_actions, minus_one",
+        ),
+        (
+            {
+                "samplings": {"x": {"candidates": 5}},
+                "grid": [entry(methods=["diffusion_bc"], sampling=["x"])],
+            },
+            "gives candidates, but method 'diffusion_bc' has no critic",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"shared_batch": True}}},
+                "grid": [entry(methods=["idql"], variants=["v"])],
+            },
+            "needs one actor update and equal sizes",
+        ),
         ({"grid": [entry()], "exclude": [{"method": "bc"}]}, "excludes nothing"),
         ({"grid": [entry()], "exclude": [{"task": "hopper-v9"}]}, "no task 'hopper-v9'"),
         ({"grid": [entry()], "exclude": [{"method": "iql"}]}, "leave nothing to run"),

@@ -1,5 +1,6 @@
 """Hyperparameter files: layers, refusals, and the official values one by one."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -357,6 +358,17 @@ def test_the_schema_lists_the_schedules_and_samplers_that_exist(repository):
     assert values["ddpm_form"]["enum"] == list(diffusion.DDPM_FORMS)
     experiment = json.loads((repository / "workflow/schemas/experiment.schema.json").read_text())
     assert experiment["$defs"]["sampling"]["properties"]["sampler"]["enum"] == [*diffusion.SAMPLERS, None]
+
+
+def test_the_schema_lists_the_transforms_that_exist(repository):
+    transforms = pytest.importorskip("algos.transforms")
+    read = json.loads((repository / "workflow/schemas/hyperparameters.schema.json").read_text())
+    properties = read["$defs"]["transforms"]["items"]["properties"]
+    assert sorted(properties["name"]["enum"]) == sorted(transforms.TRANSFORMS)
+    # The first two parameters are the rows and the state; the others are options.
+    functions = transforms.TRANSFORMS.values()
+    options = {name for function in functions for name in list(inspect.signature(function).parameters)[2:]}
+    assert set(properties) == {"name", *options}
 
 
 # --- Refusals ---

@@ -345,6 +345,10 @@ def _resolve(
     hyperparameters.check_values(
         root, method, values, resolved.train_steps, f"{where}: {method.name}/{variant or base} on {task}"
     )
+    transforms = own.get("transforms", resolved.transforms)
+    schema.check(
+        transforms, root, "hyperparameters", f"{where}: transforms of '{variant or base}'", "transforms"
+    )
     num_updates = _updates(where, entry, method.name, resolved.num_updates)
     config = {
         "format": 1,
@@ -356,7 +360,7 @@ def _resolve(
         "num_updates": num_updates,
         "checkpoints": _checkpoints(where, entry, num_updates),
         "hyperparameters": values,
-        "transforms": own.get("transforms", resolved.transforms),
+        "transforms": transforms,
         "train_fraction": own.get("train_fraction", resolved.train_fraction),
     }
     return Run(config=config, like=resolved.like)
@@ -409,6 +413,14 @@ def _check_sampling(
             f"{where}: sampling setting '{name}' takes {steps} of {config['train_steps']} steps with sampler "
             f"'{sampler}', which takes all of them; allowed are ddim and dpm_solver."
         )
+    if not method.extraction:
+        for key in ("candidates", "candidate_temperature", "extraction"):
+            if setting[key] is not None:
+                raise ConfigError(
+                    f"{where}: sampling setting '{name}' gives {key}, but method '{method.name}' has no "
+                    "critic to "
+                    "choose among candidates by; leave it out."
+                )
     extraction = setting["extraction"]
     if extraction is not None and extraction not in method.extraction:
         raise ConfigError(

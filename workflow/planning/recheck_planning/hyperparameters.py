@@ -227,6 +227,15 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
     Raises ConfigError with the allowed values.
     """
     schema.check(dict(values), root, "hyperparameters", where, part="values")
+    if values.get("shared_batch") and (
+        values["actor_updates"] != 1 or values["actor_batch_size"] != values["critic_batch_size"]
+    ):
+        raise ConfigError(
+            f"{where}: shared_batch is true with actor_updates {values['actor_updates']}, actor_batch_size "
+            f"{values['actor_batch_size']} and critic_batch_size {values['critic_batch_size']}; one "
+            "batch for all "
+            "needs one actor update and equal sizes."
+        )
     if method.diffusion:
         if train_steps < 1:
             raise ConfigError(f"{where}: train_steps is {train_steps}; it has to be at least 1.")
