@@ -784,10 +784,11 @@ class Executor(RemoteExecutor):
             # Snakemake would start it again under --retries; a cancelled job stays cancelled.
             with contextlib.suppress(AttributeError):
                 tracked.job.attempt = tracked.job.restart_times + 1
-        title = f"SLURM job {record.job_id} ({tracked.title})" if record.job_id else f"Job {tracked.title}"
+        kind = "SLURM" if self._cluster == "slurm" else self._cluster.capitalize()
+        title = f"{kind} job {record.job_id} ({tracked.title})" if record.job_id else f"Job {tracked.title}"
         if record.job_id:
             own = [os.path.abspath(str(path)) for path in tracked.job.log]
-            message = error_message(title, what, [record.log, *own], further)
+            message = error_message(title, what, [*own, record.log], further)
         else:
             message = f"{title}: {what}.\n    "
         self.report_job_error(tracked.info, msg=message)

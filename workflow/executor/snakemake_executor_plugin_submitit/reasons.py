@@ -9,7 +9,8 @@ from .resources import Request
 from .slurm import Ending, log_tells_out_of_memory
 
 _TAIL_LINES = 12
-_TAIL_BYTES = 16_384
+_TAIL_BYTES = 32_768
+_LINE_LENGTH = 300
 
 # SLURM took the machine away; the job did nothing wrong.
 TAKEN_STATES = frozenset({"PREEMPTED", "NODE_FAIL", "BOOT_FAIL"})
@@ -29,22 +30,26 @@ _BOILERPLATE = (
 )
 
 
-def log_tail(path: str, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log without the inner Snakemake's closing words; empty if it cannot be read."""
+def _end_of(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             file.seek(0, 2)
             file.seek(max(file.tell() - _TAIL_BYTES, 0))
-            text = file.read().decode(errors="replace")
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
-    kept = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join([line for line in kept if not line.strip().startswith(_BOILERPLATE)][-lines:])
+
+
+def log_tail(path: str, lines: int = _TAIL_LINES) -> str:
+    """The last lines of a log without the inner Snakemake's closing words; empty if it cannot be read."""
+    kept = [line.rstrip() for line in _end_of(path).splitlines() if line.strip()]
+    told = [line for line in kept if not line.strip().startswith(_BOILERPLATE)][-lines:]
+    return "\n".join(line if len(line) <= _LINE_LENGTH else line[:_LINE_LENGTH] + " ..." for line in told)
 
 
 def exit_status_in(log: str) -> int | None:
     """The exit status of the rule's own command; the inner Snakemake ends with 1 whatever it was."""
-    found = re.findall(r"returned non-zero exit status (\d+)", log_tail(log, 40))
+    found = re.findall(r"returned non-zero exit status (\d+)", _end_of(log))
     return int(found[-1]) if found else None
 
 
@@ -59,7 +64,7 @@ def state_of(result: Mapping[str, Any] | None, ending: Ending | None, log: str) 
         state = "FAILED"
     killed = ending is not None and ending.exit_code in ("9:0", "0:9", "0:125", "137:0")
     killed = killed or (result is not None and result.get("exit_code") in (1, 9, 125, 137))
-    if state in ("FAILED", "") and killed and log_tells_out_of_memory(log_tail(log, 40)):
+    if state in ("FAILED", "") and killed and log_tells_out_of_memory(_end_of(log)):
         return "OUT_OF_MEMORY"
     return state
 
@@ -104,7 +109,7 @@ def error_message(title: str, what: str, logs: Sequence[str], further: str = "")
     Args:
         title: names the job.
         what: how it ended, a clause.
-        logs: SLURM's log of the job first, then the rule's own.
+        logs: the rule's own logs, and last the job's.
         further: a sentence, or nothing.
     """
     lines = [f"{title}: {what}."]
@@ -115,6 +120,6 @@ def error_message(title: str, what: str, logs: Sequence[str], further: str = "")
         if tail:
             lines.append(f"    Log: {log}, which ends with:")
             lines.extend(f"      | {line}" for line in tail.splitlines())
-        elif number == 0:
+        elif number == len(logs) - 1:
             lines.append(f"    Log: {log} (empty or not written)")
     return "\n".join(lines) + "\n    "
