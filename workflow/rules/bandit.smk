@@ -8,8 +8,6 @@ rule train_bandit:
         config=f"{paths.BANDIT}/{{size}}/config.json",
     log:
         f"{paths.LOGS}/bandit/{{size}}.log",
-    params:
-        folder=subpath(output.numbers, parent=True),
     wildcard_constraints:
         size="reduced|full",
     threads: lambda wildcards: {"reduced": 1, "full": 4}[wildcards.size]
@@ -17,6 +15,8 @@ rule train_bandit:
         gpu=0,
         mem_mb=4000,
         runtime=720,
+    params:
+        folder=subpath(output.numbers, parent=True),
     shell:
         "python -m algos.bandit --size {wildcards.size:q} --seed 0 --workers {threads} "
         "--output {params.folder:q} &> {log:q}"
@@ -37,10 +37,10 @@ rule bandit_figures:
         ),
     log:
         f"{paths.LOGS}/bandit/{{size}}-figures.log",
-    params:
-        folder=subpath(input.numbers, parent=True),
     wildcard_constraints:
         size="reduced|full",
+    params:
+        folder=subpath(input.numbers, parent=True),
     shell:
         "python -m paper_tables.bandit_figures --input {params.folder:q} --output {output.folder:q} &> {log:q}"
 

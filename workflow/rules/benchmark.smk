@@ -17,13 +17,13 @@ rule benchmark:
         multiext(f"{paths.BENCHMARK}/benchmark", ".json", ".md"),
     log:
         f"{paths.LOGS}/benchmark/benchmark.log",
-    params:
-        folder=subpath(output[0], parent=True),
     threads: MACHINE["threads"]
     resources:
         gpu=MACHINE["gpu"],
         mem_mb=MACHINE["mem_mb"],
         runtime=MACHINE["runtime"],
+    params:
+        folder=subpath(output[0], parent=True),
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.benchmark --configs {input.configs:q} --output {params.folder:q} "
