@@ -29,6 +29,8 @@ setup:
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(ARGS)
+	@if [ -z "$(ARGS)" ]; then cat results/tables/smoke/scores.md; \
+	echo "Plots: results/figures/smoke; all on one page: results/report.html"; fi
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)

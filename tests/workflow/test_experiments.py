@@ -590,3 +590,25 @@ def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, c
     assert error.startswith("There is no experiment 'nope'; known are")
     assert error.count("\n") == 1
     assert not (copy / "x.json").exists()
+
+
+# --- What planning may import ---
+
+
+def test_planning_imports_neither_torch_nor_snakemake_nor_pandas():
+    import pkgutil
+    import subprocess
+    import sys
+
+    import recheck_planning
+
+    modules = [
+        f"recheck_planning.{module.name}" for module in pkgutil.iter_modules(recheck_planning.__path__)
+    ]
+    assert "recheck_planning.plan" in modules
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {modules!r}]; "
+        "print(sorted({'torch', 'snakemake', 'pandas', 'numpy', 'h5py'} & set(sys.modules)))"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout == "[]\n"
