@@ -46,8 +46,16 @@ if workflow.is_main_process:
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
-# Rules of the papers' side read these; scores=published puts the repository's own in their place.
+# Rules of the papers' side read these; scores=published or scores=d3rlpy puts scores at hand in their place.
 SCORES = paths.scores(PLAN.name)
+# What the papers report and how their tables look is data: a changed or added file is a new audit, a new table.
+REPORTED_NUMBERS = sorted(
+    str(path)
+    for pattern in ("*.csv", "*.yaml")
+    for path in Path("paper_tables/reported").rglob(pattern)
+)
+LAYOUTS = sorted(map(str, Path("paper_tables/layouts").glob("*.yaml")))
+PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
 EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
 
@@ -58,6 +66,7 @@ localrules:
     datasets,
     file_dataset,
     minari_dataset,
+    fixture,
     scores,
     statistics,
     tables,
@@ -96,7 +105,12 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/audit.smk"
 
 
-# With scores=published nothing is trained: tables and figures come from the files in the repository.
+# With scores=published or scores=d3rlpy nothing is trained: tables and figures come from files in the repository.
+if PLAN.name == "d3rlpy":
+
+    include: "workflow/rules/fixture.smk"
+
+
 if PLAN.experiment:
 
     include: "workflow/rules/datasets.smk"

@@ -158,9 +158,8 @@ def test_a_changed_value_is_another_path_and_back_again(copy, mine):
 
 def test_the_method_format_version_is_in_the_digest(mine):
     (run,) = mine({"grid": [entry()]}).experiment.runs.values()
-    before = run.digest
-    run.config["method_format"] += 1
-    assert run.digest != before
+    raised = {**run.config, "method_format": run.config["method_format"] + 1}
+    assert experiments.Run(config=raised, like=None).digest != run.digest
 
 
 def test_the_digest_is_that_of_the_canonical_json():
@@ -363,7 +362,7 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
         ({"expriment": "ci"}, "does not know expriment; known are data_folder, dataset"),
         ({"seeds": 3}, "gives seeds, which only experiment=own reads"),
-        ({"scores": "mine"}, "scores is 'mine'; allowed are published, None"),
+        ({"scores": "mine"}, "scores is 'mine'; allowed are published, d3rlpy, None"),
     ],
 )
 def test_a_wrong_configuration_is_refused_in_one_sentence(load_plan, changes, sentence):

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import time
+from pathlib import Path
 
 import pytest
 from recheck_planning import experiments, paths
@@ -72,6 +74,29 @@ def test_published_scores_need_neither_data_nor_training(copy, snakemake):
     process = snakemake("-n", "tables", "figures", "--config", "scores=published")
     assert process.returncode == 0, said(process)
     assert job_counts(said(process)) == {"statistics": 1, "tables": 1, "figures": 1}
+
+
+def test_tables_of_others_runs_need_no_training(copy, snakemake):
+    fixture = Path("paper_tables/reported/fixtures/d3rlpy_per_seed_d4rl.csv")
+    (copy / fixture).parent.mkdir(parents=True)
+    (copy / fixture).write_bytes(b"")
+    process = snakemake("-n", "tables", "figures", "--config", "scores=d3rlpy")
+    assert process.returncode == 0, said(process)
+    assert job_counts(said(process)) == {"fixture": 1, "statistics": 1, "tables": 1, "figures": 1}
+
+
+def test_a_changed_reported_number_is_a_new_audit(copy, snakemake):
+    """Its own files are named as inputs, so that a new paper or a corrected number is read."""
+    reported = copy / "paper_tables/reported/some_paper.csv"
+    reported.parent.mkdir(parents=True)
+    reported.write_text("document\n")
+    for name in ("audit.csv", "audit.md"):
+        (copy / paths.AUDIT).mkdir(parents=True, exist_ok=True)
+        (copy / paths.AUDIT / name).write_text("")
+    assert "Nothing to be done" in said(snakemake("-n", "audit"))
+    later = time.time() + 60
+    os.utime(reported, (later, later))
+    assert job_counts(said(snakemake("-n", "audit"))) == {"audit": 1}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 
 rule audit:
+    input:
+        reported=REPORTED_NUMBERS,
     output:
         findings=report(
             f"{paths.AUDIT}/audit.csv",

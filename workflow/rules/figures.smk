@@ -9,6 +9,7 @@ rule figures:
         losses=f"{SCORES}/losses.parquet",
         statistics=rules.statistics.output.folder,
         tables=rules.tables.output.folder,
+        settings=PAPER_SETTINGS,
     output:
         folder=report(
             directory(paths.stage("figures", PLAN.name)),

@@ -7,6 +7,9 @@ rule tables:
         episodes=f"{SCORES}/episodes.parquet",
         cost=f"{SCORES}/cost.parquet",
         losses=f"{SCORES}/losses.parquet",
+        reported=REPORTED_NUMBERS,
+        layouts=LAYOUTS,
+        settings=PAPER_SETTINGS,
     output:
         folder=report(
             directory(paths.stage("tables", PLAN.name)),

@@ -18,7 +18,7 @@ OWN_KEYS = ("dataset", "env", "sha256", "methods", "seeds", "num_updates", "hype
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything the Snakefile asks. `experiment` is None where published scores are read instead."""
+    """Everything the Snakefile asks. `experiment` is None where scores that are at hand are read instead."""
 
     root: Path
     settings: dict[str, Any]
@@ -27,14 +27,14 @@ class Plan:
     @property
     def name(self) -> str:
         """What the folders of the later stages are called."""
-        return "published" if self.settings.get("scores") else str(self.settings["experiment"])
+        return str(self.settings.get("scores") or self.settings["experiment"])
 
     @property
     def required_experiment(self) -> experiments.Experiment:
-        """The experiment; ConfigError where only published scores are read."""
+        """The experiment; ConfigError where only scores at hand are read."""
         if self.experiment is None:
             raise ConfigError(
-                "scores=published rebuilds tables and figures only; leave it out to train and evaluate."
+                f"scores={self.name} makes tables and figures only; leave it out to train and evaluate."
             )
         return self.experiment
 
@@ -174,7 +174,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     settings = {key: value for key, value in config.items() if value is not None}
     schema.check(settings, root, "config", "The configuration")
     name = settings["experiment"]
-    if settings.get("scores") == "published":
+    if settings.get("scores"):
         return Plan(root, settings, None)
     given = [key for key in OWN_KEYS if key in settings]
     if name != OWN and given:

@@ -1,0 +1,14 @@
+# Scores of real runs of others (d3rlpy-benchmarks), which lie in the repository: this side shown before any training.
+
+
+rule fixture:
+    input:
+        runs="paper_tables/reported/fixtures/d3rlpy_per_seed_d4rl.csv",
+    output:
+        tables=expand(f"{SCORES}/{{table}}.parquet", table=paths.SCORE_TABLES),
+    log:
+        f"{paths.LOGS}/scores/{PLAN.name}.log",
+    params:
+        folder=SCORES,
+    shell:
+        "python -m paper_tables.fixture --output {params.folder:q} &> {log:q}"
