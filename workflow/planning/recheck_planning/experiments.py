@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Sampling:
         """The name that the experiment gave it."""
         return str(self.setting["name"])
 
-    @property
+    @cached_property
     def label(self) -> str:
         """`<name>-<digest of sampling, evaluation and environment>`."""
         content = {
@@ -96,12 +96,12 @@ class Run:
         """Every seed that some sampling setting needs."""
         return sorted(set().union(*(seeds for _, seeds in self.samplings.values())))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """8 hex digits of everything that changes the result."""
         return digest(self.config)
 
-    @property
+    @cached_property
     def group(self) -> str:
         """`<method>/<task>/<variant>-<digest>/N<steps>`."""
         config = self.config
