@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -291,6 +292,12 @@ class IQL(Method):
         }
 
     # --- Acting ---
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """The extraction is `awr`, the advantage-weighted actor: nothing is chosen among candidates."""
+        if sampling.extraction not in (None, "awr"):
+            raise MethodError(f"method iql extracts by 'awr' alone, not by {sampling.extraction!r}")
+        super().check_sampling(replace(sampling, extraction=None))
 
     def policy_groups(self) -> dict[str, Any]:
         return {"actor": self.actor.group, "target_critic": self.critic.target_group}

@@ -143,6 +143,11 @@ def test_settings_that_the_method_does_not_have_are_refused(trained, dataset, tm
     run = trained([0], "run")
     with pytest.raises(MethodError, match="method iql has no sampling setting 'steps'"):
         evaluate_block(run, dataset, {"name": "x", "steps": 5}, EVALUATION, tmp_path / "rows.parquet")
+    with pytest.raises(MethodError, match="extracts by 'awr' alone, not by 'argmax'"):
+        evaluate_block(
+            run, dataset, {"name": "x", "extraction": "argmax"}, EVALUATION, tmp_path / "rows.parquet"
+        )
+    evaluate_block(run, dataset, {"name": "x", "extraction": "awr"}, EVALUATION, tmp_path / "awr.parquet")
     with pytest.raises(MethodError, match="unknown sampling setting 'stepz'"):
         evaluate_block(run, dataset, {"name": "x", "stepz": 5}, EVALUATION, tmp_path / "rows.parquet")
 

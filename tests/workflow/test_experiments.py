@@ -331,7 +331,7 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
                 "samplings": {"x": {"candidates": 5}},
                 "grid": [entry(methods=["diffusion_bc"], sampling=["x"])],
             },
-            "gives candidates, but method 'diffusion_bc' has no critic",
+            "gives candidates, but method 'diffusion_bc' draws no candidates",
         ),
         (
             {

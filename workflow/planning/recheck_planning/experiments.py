@@ -413,19 +413,19 @@ def _check_sampling(
             f"{where}: sampling setting '{name}' takes {steps} of {config['train_steps']} steps with sampler "
             f"'{sampler}', which takes all of them; allowed are ddim and dpm_solver."
         )
-    if not method.extraction:
-        for key in ("candidates", "candidate_temperature", "extraction"):
+    # awr, the advantage-weighted actor, extracts in training: there is nothing to choose among afterwards.
+    if not set(method.extraction) - {"awr"}:
+        for key in ("candidates", "candidate_temperature"):
             if setting[key] is not None:
                 raise ConfigError(
-                    f"{where}: sampling setting '{name}' gives {key}, but method '{method.name}' has no "
-                    "critic to "
-                    "choose among candidates by; leave it out."
+                    f"{where}: sampling setting '{name}' gives {key}, but method '{method.name}' draws no "
+                    "candidates to choose among; leave it out."
                 )
     extraction = setting["extraction"]
     if extraction is not None and extraction not in method.extraction:
         raise ConfigError(
             f"{where}: sampling setting '{name}' extracts by '{extraction}'; method '{method.name}' allows "
-            f"{schema.listed(method.extraction)}."
+            f"{schema.listed(method.extraction) if method.extraction else 'none'}."
         )
 
 
