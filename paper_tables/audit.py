@@ -2,9 +2,10 @@
 
     python -m paper_tables.audit --output results/audit
 
-writes ``audit.csv`` (one row per finding) and ``audit.md`` (to read). Nothing is trained. Each rule below is
-a function of the reported numbers alone; ``audit`` runs them all. Two numbers agree when the one printed
-with fewer decimals is a rounding of the other.
+writes ``audit.csv`` (one row per finding) and ``audit.md`` (to read). Nothing is trained. ``--reported
+FOLDER`` audits other documents than those of ``reported/``, in the same columns. Each rule below is a
+function of the reported numbers alone; ``audit`` runs them all. Two numbers agree when the one printed with
+fewer decimals is a rounding of the other.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ Finding = dict[str, Any]
 
 KNOWN_ERRORS = Path(__file__).parent / "reported" / "known_errors.yaml"
 EPSILON = 1e-9
-# Fewer equal rows than this may be chance or a table of zeros.
-LEAST_REPEATED_ROWS = 4
+# Fewer different numbers than this, repeated, may be chance or a table of zeros; whole numbers repeat sooner.
+LEAST_REPEATED_NUMBERS = 3
+LEAST_REPEATED_WHOLE_NUMBERS = 4
 GRADES = ("impossible", "contradiction", "not_the_sum_of_the_printed_rows", "doubt", "remark")
 STATED_SELECTIONS = ("last", "average_last_k", "best_online", "offline")
 SELECTIONS_BELOW_BEST = ("last", "average_last_k", "offline")
@@ -40,7 +42,7 @@ _VERSION = re.compile(r"^(?P<base>.+)-v(?P<version>\d+)$")
 
 
 def _number(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}"
+    return f"{value:.{int(decimals)}f}"
 
 
 def _value(claim: Claim) -> str:
@@ -121,19 +123,24 @@ def rows_of(aggregate: Claim, claims: list[Claim]) -> list[Claim] | None:
     """The rows that a total, average or group mean is printed over; None where they are not all here.
 
     They are the cells of the same document, column and suite (or group). The same table is looked in
-    first, then the whole document, because a paper may print averages in one table and rows in another.
+    first, then the whole document, because a paper may print averages in one table and rows in another;
+    the same selection rule first, then any that can be the same because one of the two is not stated.
     """
-    cells = [
+    column = [
         claim
         for claim in claims
         if claim["document"] == aggregate["document"]
         and claim["method"] == aggregate["method"]
         and claim["suite"] == aggregate["suite"]
         and claim["aggregate"] == "cell"
-        and claim["selection"] == aggregate["selection"]
         and (aggregate["aggregate"] != "group_mean" or claim["group"] == aggregate["group"])
     ]
-    for rows in ([cell for cell in cells if cell["table"] == aggregate["table"]], cells):
+    exactly = [claim for claim in column if claim["selection"] == aggregate["selection"]]
+    possibly = [claim for claim in column if _same_selection(claim, aggregate)]
+    if len({claim["selection"] for claim in possibly} - {"unknown"}) > 1:
+        possibly = []
+    for cells, here in ((exactly, True), (possibly, True), (exactly, False), (possibly, False)):
+        rows = [cell for cell in cells if not here or cell["table"] == aggregate["table"]]
         tasks = {row["task"] for row in rows}
         complete = len(rows) == aggregate["num_rows"] if aggregate["num_rows"] else len(rows) >= 2
         if complete and len(tasks) == len(rows):
@@ -326,14 +333,18 @@ def columns_that_repeat(claims: list[Claim]) -> Iterator[Finding]:
         for position, name in enumerate(names):
             for other_name in names[position + 1 :]:
                 first, second = columns[name], columns[other_name]
-                if name[0] == other_name[0] or set(first) != set(second) or len(first) < LEAST_REPEATED_ROWS:
+                common = [task for task in first if task in second]
+                # One column may have more rows, but what the shorter one has must be the other's.
+                if name[0] == other_name[0] or len(common) < min(len(first), len(second)):
                     continue
-                values = [first[task]["score_percent"] for task in first]
-                equal = all(first[task]["score_percent"] == second[task]["score_percent"] for task in first)
-                if not equal or len(set(values)) == 1:
+                different = {first[task]["score_percent"] for task in common}
+                whole = max((first[task]["decimals"] for task in common), default=0) == 0
+                if len(different) < (LEAST_REPEATED_WHOLE_NUMBERS if whole else LEAST_REPEATED_NUMBERS):
                     continue
-                task = next(iter(first))
-                printed = ", ".join(_value(first[task]) for task in first)
+                if any(first[task]["score_percent"] != second[task]["score_percent"] for task in common):
+                    continue
+                task = common[0]
+                printed = ", ".join(_value(first[task]) for task in common)
                 yield _finding(
                     "columns_that_repeat",
                     "contradiction",
@@ -341,8 +352,8 @@ def columns_that_repeat(claims: list[Claim]) -> Iterator[Finding]:
                     printed,
                     f"{_place(first[task])} ({name[0]})",
                     printed,
-                    f"The column {other_name[0]} repeats the column {name[0]} in all {len(first)} rows.",
-                    task=f"{len(first)} rows",
+                    f"The column {other_name[0]} repeats the column {name[0]} in all {len(common)} rows.",
+                    task=f"{len(common)} rows",
                     read_in=_read_in(second[task], first[task]),
                 )
 
@@ -471,6 +482,35 @@ def versions_mixed(claims: list[Claim]) -> Iterator[Finding]:
                     task=base,
                     read_in=_read_in(first, second),
                 )
+    yield from _versions_within_a_suite(cells)
+
+
+def _versions_within_a_suite(cells: list[Claim]) -> Iterator[Finding]:
+    """One table in which the tasks of one suite stand under different versions, none of them under two."""
+    for _, group in sorted(_by(cells, "document", "table", "suite").items()):
+        of_version: dict[str, dict[str, Claim]] = defaultdict(dict)
+        for claim in group:
+            base, version = _version(claim["task"])  # type: ignore[misc]
+            of_version[version].setdefault(base, claim)
+        bases = [base for claims in of_version.values() for base in claims]
+        if len(of_version) < 2 or len(set(bases)) < len(bases):
+            continue
+        usual = max(sorted(of_version), key=lambda version: len(of_version[version]))
+        for version in sorted(set(of_version) - {usual}):
+            first, second = next(iter(of_version[version].values())), next(iter(of_version[usual].values()))
+            tasks = ", ".join(sorted(claim["task"] for claim in of_version[version].values()))
+            yield _finding(
+                "versions_mixed",
+                "doubt",
+                first,
+                f"{first['task']}: {_value(first)}",
+                _place(second),
+                f"{second['task']}: {_value(second)}",
+                f"One table prints {tasks} among {len(of_version[usual])} task(s) of {first['suite']} in "
+                f"v{usual}.",
+                task=tasks,
+                read_in=_read_in(first, second),
+            )
 
 
 def versions_differ(claims: list[Claim]) -> Iterator[Finding]:
@@ -891,9 +931,15 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m paper_tables.audit", description="Audit the reported numbers."
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of audit.csv and audit.md")
+    parser.add_argument(
+        "--reported",
+        type=Path,
+        default=reported_numbers.FOLDER,
+        help="folder of the reported numbers, one CSV file per document",
+    )
     options = parser.parse_args(arguments)
     try:
-        reported = reported_numbers.read_all()
+        reported = reported_numbers.read_all(options.reported)
         findings = table_schema.check(audit(reported), "findings", "the audit")
         text = report(reported, findings, read_known_errors())
     except TablesError as error:

@@ -45,7 +45,13 @@ def read_document(document: str, folder: Path = FOLDER) -> pd.DataFrame:
 
 
 def read_all(folder: Path = FOLDER) -> pd.DataFrame:
-    """The numbers of all documents, sorted by document, in each file's own order."""
+    """The numbers of all documents, sorted by document, in each file's own order.
+
+    Raises:
+        TablesError: the folder holds no document, or one breaks the schema.
+    """
+    if not documents(folder):
+        raise TablesError(f"There is no CSV file of reported numbers in {folder}.")
     return pd.concat([read_document(name, folder) for name in documents(folder)], ignore_index=True)
 
 
