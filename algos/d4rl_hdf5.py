@@ -41,7 +41,7 @@ def read_d4rl_hdf5(
 
     Raises DatasetError (one sentence) for a missing, truncated or foreign file, a missing key, shapes that
     disagree with each other or the environment, NaN or infinite values, flags other than 0 and 1, object
-    arrays, external links and external storage. Nothing in the file is executed.
+    arrays (under any key), links and external storage. Nothing in the file is executed.
     """
     import h5py
 
@@ -50,7 +50,12 @@ def read_d4rl_hdf5(
     try:
         with h5py.File(path, "r") as file:
             rows = _read(file, path)
-    except (OSError, RuntimeError, KeyError) as error:
+    except DatasetError:
+        raise
+    except MemoryError:
+        raise DatasetError(f"{path} declares more data than fits into this machine's memory.") from None
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        # h5py raises any of these for damaged metadata: names that are no text, types that nothing can hold.
         reason = " ".join(str(error).split())
         raise DatasetError(
             f"{path} cannot be read as HDF5 ({reason}): it is truncated or damaged; fetch it again."
@@ -63,12 +68,19 @@ def read_d4rl_hdf5(
 def check_signature(path: Path) -> None:
     """Refuse a file that does not begin like HDF5, saying what it is instead. Raises DatasetError."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            what = "it is a folder" if path.is_dir() else "it is no regular file"
+            raise DatasetError(f"{path} cannot be opened: {what}; give the path of a D4RL-format HDF5 file.")
         with path.open("rb") as file:
             start = file.read(512)
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; give the path of a D4RL-format HDF5 file.") from None
     except OSError as error:
         raise DatasetError(f"{path} cannot be opened: {error.strerror}.") from None
+    except ValueError as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{str(path)!r} is no path: {error}.") from None
     if start.startswith(SIGNATURE):
         return
     text = start.lstrip().lower()
@@ -86,7 +98,7 @@ def check_signature(path: Path) -> None:
 def _read(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
     import h5py
 
-    refuse_outside_references(file, path)
+    refuse_outside_references(file, path, object_arrays=False)
     missing = [key for key in REQUIRED if key not in file]
     if missing:
         found = ", ".join(sorted(file)) or "nothing"
@@ -99,7 +111,11 @@ def _read(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
             continue
         node = file[key]
         if not isinstance(node, h5py.Dataset):
+            if key in INFOS:
+                continue
             raise DatasetError(f"{path} holds {key} as a group, but an array is expected.")
+        if node.shape is None:
+            raise DatasetError(f"{path} holds {key} without any data, but an array is expected.")
         if node.dtype.kind not in "fiub":
             if key in INFOS:
                 continue
@@ -115,10 +131,11 @@ def _read(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
     return rows
 
 
-def refuse_outside_references(group: h5py.Group, path: Path) -> None:
+def refuse_outside_references(group: h5py.Group, path: Path, object_arrays: bool = True) -> None:
     """Refuse a file that points at others: external links, external storage, virtual datasets.
 
-    Such a file could make the reader open any file of the machine. Raises DatasetError.
+    Such a file could make the reader open any file of the machine. With `object_arrays` false, arrays of
+    objects or of texts are refused, too; single texts (D4RL's metadata) are let be. Raises DatasetError.
     """
     import h5py
 
@@ -143,6 +160,15 @@ def refuse_outside_references(group: h5py.Group, path: Path) -> None:
                     f"{path} keeps {key} in other files (external storage), which is refused; "
                     "copy the data in."
                 )
+            elif isinstance(child, h5py.Dataset) and not object_arrays and _holds_objects(child):
+                raise DatasetError(
+                    f"{path} holds {key} as an array of objects, but only numbers are read; "
+                    "object arrays are refused."
+                )
+
+
+def _holds_objects(array: h5py.Dataset) -> bool:
+    return bool(array.shape) and array.dtype.hasobject
 
 
 def _check_rows(rows: dict[str, np.ndarray], path: Path) -> None:
@@ -150,17 +176,23 @@ def _check_rows(rows: dict[str, np.ndarray], path: Path) -> None:
     for key in ("rewards", "terminals", "timeouts"):
         if key in rows and rows[key].ndim == 2 and rows[key].shape[1] == 1:
             rows[key] = rows[key][:, 0]
-    num_rows = len(rows["rewards"]) if rows["rewards"].ndim else 0
-    if num_rows < 2:
-        raise DatasetError(f"{path} holds {num_rows} time steps; at least 2 are needed for one transition.")
     for key in (*REQUIRED, *OPTIONAL):
         if key not in rows:
             continue
         rank = 2 if key in ("observations", "actions", "next_observations") else 1
         shape = rows[key].shape
-        if len(shape) != rank or shape[0] != num_rows or 0 in shape:
-            wanted = f"[{num_rows}, width]" if rank == 2 else f"[{num_rows}]"
+        if len(shape) != rank or (rank == 2 and shape[1] == 0):
+            wanted = "[time steps, width]" if rank == 2 else "[time steps]"
             raise DatasetError(f"{path} holds {key} with the shape {list(shape)}, but {wanted} is expected.")
+    shapes = {key: list(rows[key].shape) for key in (*REQUIRED, *OPTIONAL) if key in rows}
+    num_rows = len(rows["observations"])
+    if len({shape[0] for shape in shapes.values()}) > 1:
+        listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
+        raise DatasetError(
+            f"{path} holds arrays of different lengths ({listed}), but each needs one row per time step."
+        )
+    if num_rows < 2:
+        raise DatasetError(f"{path} holds {num_rows} time steps; at least 2 are needed for one transition.")
     if "next_observations" in rows and rows["next_observations"].shape != rows["observations"].shape:
         raise DatasetError(f"{path} holds observations and next_observations of different widths.")
     for key in ("observations", "actions", "rewards", "next_observations"):

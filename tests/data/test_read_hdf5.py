@@ -1,5 +1,6 @@
 """Good files are read as promised; every kind of bad file is refused with one sentence."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,76 @@ def test_object_arrays_and_strings_are_refused(make_rows: Any, tmp_path: Path) -
                 file.create_dataset(key, data=array)
             file.create_dataset("observations", (30,), dtype=dtype)[:] = values
         refused(path, "observations", "object arrays")
+
+
+def test_object_arrays_are_refused_under_any_key_but_metadata_texts_are_let_be(
+    make_rows: Any, write_rows: Any
+) -> None:
+    path = write_rows(make_rows())
+    with h5py.File(path, "a") as file:
+        file["metadata/algorithm"] = "SAC"
+        file["metadata/note"] = np.bytes_("as D4RL's own files have it")
+    assert len(read_d4rl_hdf5(path)["rewards"]) == 30
+    with h5py.File(path, "a") as file:
+        file.create_dataset("infos/pickled", (30,), dtype=h5py.vlen_dtype(np.uint8))
+    refused(path, "infos/pickled", "object arrays")
+
+
+def test_arrays_that_are_none_are_refused(make_rows: Any, write_rows: Any) -> None:
+    """A null dataspace, a scalar, a group, a named type."""
+    rows = make_rows()
+    path = write_rows({key: values for key, values in rows.items() if key != "rewards"})
+    for make, words in (
+        (lambda file: file.create_dataset("rewards", data=h5py.Empty("f4")), ("without any data",)),
+        (lambda file: file.create_dataset("rewards", data=1.0), ("the shape []", "[time steps]")),
+        (lambda file: file.create_group("rewards"), ("as a group",)),
+        (lambda file: file.__setitem__("rewards", np.dtype("f4")), ("an array is expected",)),
+    ):
+        with h5py.File(path, "a") as file:
+            file.pop("rewards", None)
+            make(file)
+        refused(path, "rewards", *words)
+
+
+def test_more_than_the_memory_holds_is_refused(
+    make_rows: Any, write_rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_rows(make_rows())
+
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", full)
+    refused(path, "memory")
+
+
+def test_pipes_and_impossible_names_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "no regular file")
+    with pytest.raises(DatasetError, match="is no path"):
+        read_d4rl_hdf5("file\0.hdf5")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_flipped_bytes_are_read_or_refused_and_nothing_else(
+    make_rows: Any, write_rows: Any, tmp_path: Path, seed: int
+) -> None:
+    """Damage in the file's structure makes h5py raise many kinds of exceptions; users see one."""
+    content = write_rows(make_rows()).read_bytes()
+    rng = np.random.default_rng(seed)
+    path = tmp_path / "damaged.hdf5"
+    sentences = []
+    for _ in range(100):
+        damaged = bytearray(content)
+        for place in rng.integers(8, len(damaged), 8):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_d4rl_hdf5(path)
+        except DatasetError as error:
+            sentences.append(str(error))
+    assert 10 < len(sentences) < 100
+    assert all(sentence.endswith(".") and "\n" not in sentence for sentence in sentences)
 
 
 def test_links_out_of_the_file_are_refused(make_rows: Any, write_rows: Any, tmp_path: Path) -> None:
