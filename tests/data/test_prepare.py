@@ -274,6 +274,21 @@ def test_the_first_download_fixes_the_hash(
     assert load_transitions(results / "tiny-v0").manifest == manifest
 
 
+def test_a_damaged_record_is_not_made_anew(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    path = write_rows(make_rows(), "named.hdf5")
+    task = hopper_task(path, urls=("http://127.0.0.1:9/named.hdf5",))
+    results = tmp_path / "results"
+    prepare(task, results / "tiny-v0")
+    record = results / "hashes" / "tiny-v0.json"
+    for content in ("", "[]", "{}"):
+        record.write_text(content)
+        with pytest.raises(DatasetError, match="recorded hash"):
+            prepare(task, results / "tiny-v0")
+        assert record.read_text() == content
+
+
 def test_an_error_page_is_not_recorded(serve: str, hopper_task: Any, tmp_path: Path) -> None:
     (tmp_path / "served" / "file.hdf5").write_bytes(b"<html>down for maintenance</html>")
     results = tmp_path / "results" / "datasets"
@@ -365,15 +380,23 @@ def test_two_at_once_do_not_mix(make_rows: Any, write_rows: Any, hopper_task: An
         prepare(hopper_task(write_rows(make_rows())), output)
 
 
-@pytest.mark.parametrize("kilobytes", [1, 60, 200])
+@pytest.mark.parametrize(
+    ("kilobytes", "lengths"),
+    [(1, (1000, 1000)), (60, (1000, 1000)), (200, (1000, 1000)), (600, (40,) * 50), (1000, (40,) * 50)],
+)
 def test_a_full_disk_is_one_sentence_and_keeps_the_old_dataset(
-    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, kilobytes: int
+    make_rows: Any,
+    write_rows: Any,
+    hopper_task: Any,
+    tmp_path: Path,
+    kilobytes: int,
+    lengths: tuple[int, ...],
 ) -> None:
-    """The operating system refuses files beyond a size, at the first, second or third file written."""
+    """Files beyond a size are refused; fifty episodes fit as rows, but not in Minari's file."""
     output = tmp_path / "out" / "tiny-v0"
     prepare(hopper_task(write_rows(make_rows())), output)
     before = contents(output)
-    task = hopper_task(write_rows(make_rows((1000, 1000))))
+    task = hopper_task(write_rows(make_rows(lengths)))
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
     process = run_prepare(task, output, preexec_fn=limit)
     out, err = process.communicate()
@@ -384,6 +407,33 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_dataset(
     assert out == ""
     assert contents(output) == before
     assert [path.name for path in output.parent.iterdir()] == ["tiny-v0"]
+
+
+def test_the_space_that_is_asked_for_holds_the_files(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(datasets.os, "posix_fallocate", lambda _, start, size: asked.append(size))
+    for lengths in ((1,) * 60 + (5,), (40,) * 50, (1000, 700), (2001,)):
+        rows = make_rows(lengths)
+        rows["timeouts"][:] = False
+        rows["terminals"][np.cumsum(lengths) - 1] = True
+        rows["infos/qpos"] = rows["infos/qvel"] = rows["observations"][:, :6].astype(np.float64)
+        prepare(hopper_task(write_rows(rows)), tmp_path / "tiny-v0")
+        data = next((tmp_path / "tiny-v0" / "minari").rglob("*.hdf5")).stat().st_size
+        plain = (tmp_path / "tiny-v0" / "transitions.safetensors").stat().st_size
+        assert data <= asked[-1]
+        assert plain <= asked[-2] + 2000
+
+
+def test_hdf5_that_cannot_close_its_file_is_one_sentence(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("Can't decrement id ref count (error message = 'No space left on device')")
+
+    monkeypatch.setattr(minari_io, "export", fail)
+    refused(hopper_task(write_rows(make_rows())), tmp_path / "out" / "tiny-v0", "full", "nothing was changed")
 
 
 # --- Loading ---
