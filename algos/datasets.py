@@ -29,7 +29,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from algos.d4rl_hdf5 import check_signature, check_widths, read_d4rl_hdf5
-from algos.downloads import download, sha256_file
+from algos.downloads import download, host_of, sha256_file
 from algos.preparation import (
     Filtered,
     clip_to_bounds,
@@ -587,9 +587,50 @@ def _statistics_text(task: Task, manifest: Mapping[str, Any]) -> dict[str, str]:
         "transitions": f"{count:,}" if count else "-",
         "return mean +- std [min, max]": "-"
         if mean is None
-        else f"{mean:,.1f} +- {std:,.1f} [{smallest:,.1f}, {largest:,.1f}]",
+        else f"{_short(mean)} +- {_short(std)} [{_short(smallest)}, {_short(largest)}]",
         "statistics": origin or "-",
     }
+
+
+def _short(value: float) -> str:
+    """A return with three digits at least, so that a line of the table fits a terminal."""
+    return f"{value:,.{0 if abs(value) >= 100 else 2}f}"
+
+
+LEGEND = """\
+present: prepared, here as a file, or collected here with no download. needs a path: give it (docs/data.md).
+original, if it holds: the papers' data, once a file has the published SHA-256 or statistics.
+transitions and returns of complete episodes: measured where prepared, else as published; - not known.
+Files, ids and environments: python -m algos.datasets list --sources. More: docs/data.md."""
+
+
+def format_overview(tasks: Mapping[str, Task], rows: list[dict[str, str]]) -> str:
+    """The rows of `overview` as text, one table for each kind of source, at most 120 characters wide."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault(_heading(tasks[row["task"]]), []).append(row)
+    shown = ("task", "state", "comparability", "transitions", "return mean +- std [min, max]")
+    parts = []
+    for heading, members in groups.items():
+        table = format_table([{key: row[key] for key in shown} for row in members])
+        parts.append(f"source: {heading}\n{table}")
+    return "\n\n".join([*parts, LEGEND])
+
+
+def _heading(task: Task) -> str:
+    """What the tasks of one source have in common."""
+    if task.source_kind == "recollected":
+        return "collected here by small policies of workflow/behaviors or a planner, with no download"
+    if task.source_kind == "minari":
+        return "Minari's remote, by id"
+    if task.urls:
+        return f"{task.source or 'downloaded'} files, from {' or '.join(host_of(url) for url in task.urls)}"
+    return f"{task.source}s beside the repository" if task.source else "files by path"
+
+
+def format_sources(rows: list[dict[str, str]]) -> str:
+    """Where each task's data come from, by file name or id, and its environment."""
+    return format_table([{key: row[key] for key in ("task", "environment", "source")} for row in rows])
 
 
 def format_table(rows: list[dict[str, str]]) -> str:
@@ -617,7 +658,8 @@ def _parser() -> argparse.ArgumentParser:
     several.add_argument("--tasks", type=Path, default=TASKS_FILE, help="tasks.csv")
     several.add_argument("--datasets", type=Path, default=Path("results/datasets"))
     several.add_argument("--data-folder", type=Path)
-    several.add_argument("--json", action="store_true", help="as JSON")
+    several.add_argument("--sources", action="store_true", help="each task's file or id, and environment")
+    several.add_argument("--json", action="store_true", help="everything as JSON")
     check = commands.add_parser("check", help="read and check one D4RL-format file")
     check.add_argument("path", type=Path)
     return parser
@@ -639,8 +681,12 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{manifest['comparability']} ({manifest['comparability_reason']})"
             )
         elif options.command == "list":
-            rows = overview(load_tasks(options.tasks), options.datasets, options.data_folder)
-            print(json.dumps(rows, indent=1) if options.json else format_table(rows))
+            tasks = load_tasks(options.tasks)
+            rows = overview(tasks, options.datasets, options.data_folder)
+            if options.json:
+                print(json.dumps(rows, indent=1))
+            else:
+                print(format_sources(rows) if options.sources else format_overview(tasks, rows))
         else:
             for key, values in read_d4rl_hdf5(options.path).items():
                 print(f"{key}: {list(values.shape)} {values.dtype}")

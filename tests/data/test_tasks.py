@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from algos.datasets import DatasetError, main, overview, prepare, state_of
+from algos.datasets import DatasetError, format_overview, main, overview, prepare, state_of
 from algos.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
 ROOT = TASKS_FILE.parents[2]
@@ -219,7 +219,7 @@ def test_the_overview_shows_measured_statistics_where_prepared(
     assert rows[0]["state"] == "present, prepared"
     assert rows[0]["statistics"] == "measured"
     assert rows[0]["comparability"] == "unverified"
-    assert f"{manifest['return_statistics']['mean']:,.1f}" in rows[0]["return mean +- std [min, max]"]
+    assert f"{manifest['return_statistics']['mean']:,.2f} +-" in rows[0]["return mean +- std [min, max]"]
     assert rows[1]["state"] == "downloadable"
     assert rows[1]["statistics"] == "published"
     assert rows[1]["comparability"] == "original, if it holds"
@@ -232,8 +232,26 @@ def test_the_list_names_every_task(tmp_path: Path, capsys: pytest.CaptureFixture
     assert all(name in shown for name in TASKS)
     for word in ("source", "state", "comparability", "transitions", "downloadable"):
         assert word in shown
+    assert "1,422 +- 379 [316, 3,222]" in shown
+    assert "rail.eecs.berkeley.edu" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 120
+    assert main(["list", "--datasets", str(tmp_path), "--sources"]) == 0
+    sources = capsys.readouterr().out
+    for task in TASKS.values():
+        line = next(line for line in sources.splitlines() if line.startswith(f"{task.task} "))
+        assert (task.urls[0].rsplit("/", 1)[1] if task.urls else task.source) in line
+        assert task.environment_standing in line
     assert main(["list", "--datasets", str(tmp_path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(TASKS)
+
+
+def test_the_widest_line_of_the_list_fits_a_terminal() -> None:
+    """A prepared dataset with the longest name among the tasks and returns of thousands."""
+    row = {"comparability": "recollected", "transitions": "1,998,966", "state": "present, prepared"}
+    name = max(TASKS, key=len)
+    row |= {"task": name, "return mean +- std [min, max]": "11,506 +- 3,456 [-310, 12,135]"}
+    shown = format_overview(TASKS, [row])
+    assert max(len(line) for line in shown.splitlines()) <= 120
 
 
 # --- The user's page ---
