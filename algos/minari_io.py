@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from algos.d4rl_hdf5 import finite_float32, refuse_outside_references
+from algos.d4rl_hdf5 import as_flags, finite_float32, refuse_outside_references
 from algos.downloads import sha256_file
 from algos.tasks import Task
 from algos.transitions import DatasetError
@@ -27,6 +27,17 @@ from algos.transitions import DatasetError
 NAMESPACE = "recheck"
 VERSION = re.compile(r"-v[0-9]+$")
 AUTHOR = "Recheck"
+# What Minari, h5py and numpy raise for damaged or foreign content.
+READING_ERRORS = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    AssertionError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+)
 
 
 def dataset_id(task: str) -> str:
@@ -186,14 +197,16 @@ def read(folder: Path, minari_id: str, keys: tuple[str, ...] = ()) -> MinariRows
         total = int(metadata["total_episodes"])
         _check_ids(storage, total, folder)
         episodes = list(storage.get_episodes(range(total)))
+        if not episodes:
+            raise DatasetError(f"The Minari dataset {minari_id} holds no episodes.")
+        return _rows(episodes, minari_id, keys, _folder_sha256(folder))
     except DatasetError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, AssertionError, TypeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except MemoryError:
+        raise DatasetError(f"The Minari dataset {minari_id} in {folder} does not fit into memory.") from None
+    except READING_ERRORS as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DatasetError(f"The Minari dataset {minari_id} in {folder} cannot be read ({reason}).") from None
-    if not episodes:
-        raise DatasetError(f"The Minari dataset {minari_id} holds no episodes.")
-    return _rows(episodes, minari_id, keys, _folder_sha256(folder))
 
 
 def _metadata(folder: Path, minari_id: str) -> dict[str, Any]:
@@ -246,7 +259,7 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
             )
         observations = finite_float32(observations, "observations", where)
         rewards = finite_float32(rewards, "rewards", where)
-        terminals = np.asarray(episode["terminations"]).astype(np.uint8)
+        terminals = as_flags(np.asarray(episode["terminations"]), "terminations", where).astype(np.uint8)
         truncations = np.asarray(episode["truncations"])
         row = {
             "observations": observations[:-1],

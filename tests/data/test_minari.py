@@ -344,6 +344,45 @@ def test_a_truncated_data_file_is_refused(make_minari: Any, minari_root: Path, t
     refused(minari_root, "cannot be read", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"observation_space": []},
+        {"observation_space": "{}"},
+        {"action_space": json.dumps({"type": "Box"})},
+        {"action_space": json.dumps({"type": "System", "command": "true"})},
+        {"total_episodes": "many"},
+        {"total_episodes": 9},
+        {"total_episodes": [1]},
+        {"data_format": "pickle"},
+    ],
+)
+def test_damaged_metadata_is_refused(
+    make_minari: Any, minari_root: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    edit_metadata(make_minari(), **change)
+    refused(minari_root, "cannot be read", tmp_path)
+
+
+def test_arrays_of_other_kinds_are_refused(make_minari: Any, minari_root: Path, tmp_path: Path) -> None:
+    folder = make_minari()
+    for name, value in (
+        ("rewards", 1.0),
+        ("rewards", h5py.Empty("f4")),
+        ("actions", [b"x"] * 9),
+        ("terminations", [[False, True]] * 9),
+        ("observations", np.zeros(10)),
+    ):
+        with h5py.File(folder / "main_data.hdf5", "a") as file:
+            before = file[f"episode_1/{name}"][()]
+            del file[f"episode_1/{name}"]
+            file[f"episode_1/{name}"] = value
+        refused(minari_root, "Episode 1|cannot be read|different widths", tmp_path)
+        with h5py.File(folder / "main_data.hdf5", "a") as file:
+            del file[f"episode_1/{name}"]
+            file[f"episode_1/{name}"] = before
+
+
 def test_widths_and_bounds_are_checked(make_minari: Any, minari_root: Path, tmp_path: Path) -> None:
     make_minari()
     refused(minari_root, "width 11, .* has 17", tmp_path, environment_id="HalfCheetah-v5")
