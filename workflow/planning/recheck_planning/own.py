@@ -46,7 +46,7 @@ def widths(path: Path) -> tuple[int, int] | None:
         with h5py.File(path, "r") as file:
             observations, actions = file["observations"].shape, file["actions"].shape
             return int(observations[1]), int(actions[1])
-    except (OSError, KeyError, AttributeError, IndexError):
+    except (OSError, RuntimeError, KeyError, AttributeError, IndexError, TypeError, ValueError):
         return None
 
 
