@@ -168,7 +168,7 @@ def divergence(replay: Replay, environment: gymnasium.Env) -> dict[str, np.ndarr
     for index in range(count):
         goal = None if replay.goals is None else replay.goals[index]
         put(replay.qpos[index], replay.qvel[index], goal)
-        # Steps of the bare environment: a time limit that counts our steps must not end anything.
+        # A time limit may count these steps; whether it ends the episode does not matter here.
         observation, reward = _step(environment, replay.actions[index])
         stored = replay.next_observations[index].astype(np.float64)
         difference = np.nan_to_num(
@@ -206,11 +206,14 @@ def _state_setter(environment: gymnasium.Env) -> Callable[[np.ndarray, np.ndarra
 
 
 def _step(environment: gymnasium.Env, action: np.ndarray) -> tuple[np.ndarray, float]:
-    """Step without float32 rounding of the observation where the environment itself gives float64."""
+    """Step without float32 rounding of the observation where the environment itself gives float64.
+
+    The wrappers that belong to the environment's id stay: one of them may be what changes the reward.
+    """
     from algos.adapters import Flat
 
     if isinstance(environment, Flat) and not environment.keys:
-        observation, reward, *_ = environment.unwrapped.step(action)
+        observation, reward, *_ = environment.env.step(action)
     else:
         observation, reward, *_ = environment.step(action)
     return np.asarray(observation, dtype=np.float64), float(reward)

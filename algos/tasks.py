@@ -116,7 +116,7 @@ def _convert(name: str, value: Any, kind: str) -> Any:
         return float(value)
     if kind in _WORDS and not isinstance(value, str):
         raise TypeError
-    return value
+    return value.lower() if name == "sha256" else value
 
 
 def task_from_json(text: str) -> Task:

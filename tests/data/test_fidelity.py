@@ -76,6 +76,24 @@ def test_an_altered_environment_is_caught(
     assert (report["reward"]["rows_beyond_tolerance"] > 0) == reward
 
 
+def test_a_wrapper_of_the_environments_id_is_part_of_it(shared_file: Callable[[str], Path]) -> None:
+    """An id may stand for an environment with a changed reward."""
+    wrapper = gymnasium.envs.registration.WrapperSpec(
+        "more", "gymnasium.wrappers:TransformReward", {"func": lambda reward: float(reward) + 1e-5}
+    )
+    spec = gymnasium.spec("Hopper-v4")
+    gymnasium.register("HopperMore-v4", spec.entry_point, max_episode_steps=5, additional_wrappers=(wrapper,))
+    try:
+        steps = fidelity.replay_of(shared_file("hopper-mixed-v0.hdf5"))
+        assert isinstance(steps, fidelity.Replay)
+        report, _ = fidelity.check(steps.spread(30), "HopperMore-v4")
+    finally:
+        del gymnasium.registry["HopperMore-v4"]
+    assert report["verdict"] == fidelity.DIFFERS
+    assert report["reward"]["rows_beyond_tolerance"] == report["rows_checked"]
+    assert report["observation"]["rows_beyond_tolerance"] == 0
+
+
 def test_version_5_differs_in_the_reward_of_a_fall_and_nowhere_else(
     shared_file: Callable[[str], Path],
 ) -> None:

@@ -186,6 +186,11 @@ def test_short_names_are_understood() -> None:
     assert (task.urls, task.environment_id) == (("http://a/b",), "Hopper-v4")
 
 
+def test_a_hash_in_capitals_is_the_same_hash() -> None:
+    task = task_from_mapping({"task": "x-v0", "source_kind": "hdf5", "sha256": "AB" * 32})
+    assert task.sha256 == "ab" * 32
+
+
 def test_what_is_no_json_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("{", "[1]", '"x"'):
         assert main(["prepare", "--task-json", text, "--output", "nowhere"]) == 2
