@@ -9,7 +9,15 @@ import pandas as pd
 
 from paper_tables import provenance, scores, table_schema
 from paper_tables.rendering import Cell, Table
-from paper_tables.table_text import NOTHING, mark_notes, marks_of_run, number, our_text, with_spread
+from paper_tables.table_text import (
+    NOTHING,
+    in_order,
+    mark_notes,
+    marks_of_run,
+    number,
+    our_text,
+    with_spread,
+)
 
 INTERVAL_LEVEL = 0.95
 # More tasks than this stand below each other, fewer beside each other.
@@ -38,7 +46,7 @@ def score_tables(
     last = labelled[labelled["selection"] == "last"]
     for task, rows in last.groupby("task", sort=True):
         provenance.refuse_mixed(rows, f"Task {task} of {experiment}", allowed)
-    labels, tasks = sorted(set(last["label"])), sorted(set(last["task"]))
+    labels, tasks = in_order(last["label"]), sorted(set(last["task"]))
     place = {(c["label"], c["task"]): c for c in table_schema.records(cells[cells["selection"] == "last"])}
     across = len(tasks) <= MOST_TASKS_ABREAST
     table = Table(
@@ -87,7 +95,10 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
     run = [*scores.RUN_COLUMNS, "sampling"]
     known = {tuple(row[column] for column in run): row for row in table_schema.records(optimism)}
     previous = None
-    for (task, label), rows in labelled.groupby(["task", "label"], sort=True):
+    place = {label: position for position, label in enumerate(in_order(labelled["label"]))}
+    ordered = labelled.assign(_place=labelled["label"].map(place))
+    for (task, _), rows in ordered.groupby(["task", "_place"], sort=True):
+        label = rows["label"].iloc[0]
         if previous not in (None, task):
             table.rows.append(None)
         previous = task

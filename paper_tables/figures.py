@@ -24,7 +24,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ import pandas as pd
 from paper_tables import cost as costs
 from paper_tables import scores, statistics, table_schema, verdicts
 from paper_tables.errors import TablesError
+from paper_tables.table_text import in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,17 +163,6 @@ def wrapped(text: str, width: int = 20) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width, break_long_words=False)) or text
-
-
-def in_order(labels: Iterable[Any]) -> list[str]:
-    """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
-    import re
-
-    def key(label: str) -> list[tuple[int, int, str]]:
-        parts = re.split(r"(\d+)", label)
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-    return sorted({str(label) for label in labels}, key=key)
 
 
 def legend_columns(labels: Sequence[str]) -> int:
@@ -629,7 +619,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     axis.margins(x=0.15)
     axis.set_xlabel("action latency in ms")
     axis.set_ylabel("score in percent")
-    axis.set_title("grey: Pareto front; numbers: N", fontsize=6.5)
+    axis.set_title("grey: Pareto front; numbers: N", fontsize=6.5, loc="right")
     legend_below(figure, list(handles.values()), list(handles))
     return figure
 

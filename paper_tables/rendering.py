@@ -22,6 +22,7 @@ MARKS = {
     "uninformative": ("○", r"$\circ$"),
     "not comparable": ("×", r"$\times$"),
 }
+MOST_LATEX_ROWS = 45
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -66,6 +67,7 @@ class Table:
         rows: cells by row; None stands for a rule between groups.
         notes: sentences below the table.
         text_columns: leading columns that hold text, set to the left.
+        lead: sentences above the table.
     """
 
     title: str
@@ -73,6 +75,7 @@ class Table:
     rows: list[list[Cell] | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     text_columns: int = 1
+    lead: list[str] = field(default_factory=list)
 
 
 def markdown(table: Table) -> str:
@@ -86,6 +89,8 @@ def markdown(table: Table) -> str:
         return " ".join(part for part in (text, sign) if part) + marks
 
     lines = [f"### {table.title}", ""] if table.title else []
+    for sentence in table.lead:
+        lines += [sentence, ""]
     aligned = ["---" if position < table.text_columns else "---:" for position in range(len(table.header))]
     lines += ["| " + " | ".join(name.replace("|", "\\|") for name in table.header) + " |"]
     lines += ["| " + " | ".join(aligned) + " |"]
@@ -122,8 +127,23 @@ def escape(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+def pages(rows: list[list[Cell] | None], most: int = MOST_LATEX_ROWS) -> list[list[list[Cell] | None]]:
+    """Rows cut into parts of at most `most`, between groups where one ends in the second half of a part."""
+    parts: list[list[list[Cell] | None]] = []
+    rest = list(rows)
+    while len(rest) > most:
+        ends = [place for place in range(most // 2, most + 1) if rest[place] is None]
+        cut = ends[-1] if ends else most
+        parts.append(rest[:cut])
+        rest = rest[cut + 1 :] if ends else rest[cut:]
+    return [*parts, rest]
+
+
 def latex(table: Table) -> str:
-    """The table as a booktabs ``tabular``, notes below it in small type."""
+    """The table as booktabs ``tabular``, sentences above and below it in small type.
+
+    A ``tabular`` does not break over pages: a long table becomes several, each with the headings.
+    """
 
     def written(cell: Cell) -> str:
         text = escape(cell.text)
@@ -133,14 +153,26 @@ def latex(table: Table) -> str:
         return text + sign + marks
 
     columns = "l" * table.text_columns + "r" * (len(table.header) - table.text_columns)
-    lines = [f"% {table.title}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-    lines += [" & ".join(escape(name) for name in table.header) + r" \\", r"\midrule"]
-    lines += [r"\midrule" if row is None else " & ".join(map(written, row)) + r" \\" for row in table.rows]
-    lines += [r"\bottomrule", r"\end{tabular}"]
+
+    def sentences(found: list[str]) -> list[str]:
+        return [
+            r"\noindent\begin{minipage}{\linewidth}\footnotesize",
+            *[rf"{escape(sentence)}\par" for sentence in found],
+            r"\end{minipage}",
+        ]
+
+    lines = [f"% {table.title}"]
+    if table.lead:
+        lines += [*sentences(table.lead), "", r"\medskip", r"\noindent"]
+    for place, rows in enumerate(pages(table.rows)):
+        if place:
+            lines += ["", r"\medskip", r"\noindent"]
+        lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+        lines += [" & ".join(escape(name) for name in table.header) + r" \\", r"\midrule"]
+        lines += [r"\midrule" if row is None else " & ".join(map(written, row)) + r" \\" for row in rows]
+        lines += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
-        lines += ["", r"\medskip", r"\noindent\begin{minipage}{\linewidth}\footnotesize"]
-        lines += [rf"{escape(note)}\par" for note in table.notes]
-        lines += [r"\end{minipage}"]
+        lines += ["", r"\medskip", *sentences(table.notes)]
     return "\n".join(lines) + "\n"
 
 

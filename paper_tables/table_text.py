@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import re
+from collections.abc import Iterable, Sequence, Set
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,16 @@ COMPARABILITY_MARKS = {
     "recollected": ("r", "our dataset was collected anew"),
     "toy": ("t", "our dataset is a toy"),
 }
+
+
+def in_order(labels: Iterable[Any]) -> list[str]:
+    """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
+
+    def key(label: str) -> list[tuple[int, int, str]]:
+        parts = re.split(r"(\d+)", label)
+        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+    return sorted({str(label) for label in labels}, key=key)
 
 
 def number(value: float, decimals: int) -> str:

@@ -8,7 +8,8 @@
 the paper's side stands alone. ``--experiment`` gives ``scores.{md,csv,tex}`` and ``scores_cells.csv`` (mean
 and interval per method and task), ``selection.*`` (the selection rules side by side) and, where an
 experiment has twins of the reference runs, ``reference_runs.*`` and ``reference_curves.*``.
-``verdicts.csv`` gathers every judged cell of the call, for the figures.
+``verdicts.csv`` gathers every judged cell of the call, for the figures; ``verdict_summary.{md,csv,tex}`` is
+the same to read, and begins with how many cells are not settled and what would settle them.
 
 The same scores give the same bytes: outputs carry no clock, host or path, and numbers are rounded before
 they are written. Runs of one row must share their provenance (`paper_tables.provenance`) unless that is
@@ -24,7 +25,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from paper_tables import experiment_tables, paper_layouts, provenance, rendering, scores, table_schema
+from paper_tables import (
+    experiment_tables,
+    paper_layouts,
+    provenance,
+    rendering,
+    scores,
+    table_schema,
+    verdict_summary,
+)
 from paper_tables.errors import TablesError
 from paper_tables.table_text import cells_csv
 
@@ -114,20 +123,21 @@ def main(arguments: list[str] | None = None) -> int:
                     options.scores, options.experiment, options.output, options.allow_mixed_provenance
                 )
             )
-        table_schema.write_text(_gathered(judged), options.output / "verdicts.csv")
+        gathered = _gathered(judged)
+        table_schema.write_text(cells_csv(gathered), options.output / "verdicts.csv")
+        rendering.write(verdict_summary.verdict_summary(gathered), options.output, "verdict_summary")
     except TablesError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _gathered(judged: Sequence[pd.DataFrame]) -> str:
-    """All judged cells of a call as one CSV; header only where there are none."""
+def _gathered(judged: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All judged cells of a call; no row where there are none."""
     parts = [part.reindex(columns=list(VERDICT_FILE_COLUMNS)) for part in judged if len(part)]
-    empty = pd.DataFrame(columns=list(VERDICT_FILE_COLUMNS))
     if not parts:
-        return cells_csv(empty)
-    return cells_csv(pd.concat([part.astype("object") for part in parts], ignore_index=True).infer_objects())
+        return pd.DataFrame(columns=list(VERDICT_FILE_COLUMNS))
+    return pd.concat([part.astype("object") for part in parts], ignore_index=True).infer_objects()
 
 
 if __name__ == "__main__":

@@ -286,10 +286,15 @@ def test_command_line_writes_every_table_twice_the_same(made_up_experiment: Path
             "sample_efficiency",
             "task_sets",
             "variance",
+            "summary",
         )
-    }
+    } | {"summary.md", "summary.tex"}
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    # The table to read prints nominal beside simulated coverage of the design's own 4 seeds.
+    summary = (tmp_path / "a" / "summary.md").read_text(encoding="utf-8")
+    assert "Set A, 4 seeds: nominal 95%, simulated coverage of the small-sample interval" in summary
+    assert "| diffusion_ql N=20 | 2 (A) | 4 |" in summary
     coverage = pd.read_csv(tmp_path / "a" / "coverage.csv")
     # Nominal beside simulated, at 3, 5, 10 and the design's own 4 seeds.
     assert set(coverage["num_seeds"]) == {3, 4, 5, 10}
@@ -297,6 +302,13 @@ def test_command_line_writes_every_table_twice_the_same(made_up_experiment: Path
     assert set(coverage["nominal"]) == {0.95}
     variance = pd.read_csv(tmp_path / "a" / "variance.csv")
     assert variance["episode_sd_percent"].mean() == pytest.approx(8.0, rel=0.15)
+
+
+def test_a_summary_without_aggregates_says_so(made_up_tables: dict[str, pd.DataFrame]):
+    raw = made_up_tables["scores"].assign(score_unit="return")
+    table = statistics.summary_table(statistics.all_tables(raw, replicates=100, coverage_studies=0))
+    assert table.rows == []
+    assert "normalised scale" in table.lead[0]
 
 
 def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path):

@@ -20,6 +20,7 @@ from paper_tables import (
     scores,
     table_schema,
     tables,
+    verdict_summary,
 )
 from paper_tables.errors import TablesError
 from paper_tables.rendering import Cell, Table
@@ -464,8 +465,67 @@ def test_judged_cells_are_gathered_for_the_figures(tmp_path):
     gathered = pd.read_csv(tmp_path / "out" / "verdicts.csv")
     assert list(gathered["task"]) == ["halfcheetah-medium-v2", "hopper-medium-v2"]
     assert gathered["verdict"].notna().all()
+    summary = (tmp_path / "out" / "verdict_summary.md").read_text(encoding="utf-8")
+    assert "Of 2 cells with runs of ours: " in summary.split("| Table |")[0]
     both = pd.read_csv(tmp_path / "out" / "diffusion_ql_table_1_cells.csv")
     assert {"verdict", "adjusted_verdict", "holds_as_printed", "smallest_margin_percent"} <= set(both.columns)
+
+
+def _judged(**changes: object) -> dict[str, object]:
+    cell: dict[str, object] = {
+        "table": "iql_table_1",
+        "task": "hopper-medium-v2",
+        "column": "IQL",
+        "our_mean_percent": 60.0,
+        "our_sd_percent": 4.0,
+        "our_seeds": 5,
+        "reported_mean": 66.3,
+        "reported_spread": None,
+        "difference_percent": -6.3,
+        "interval_low": -12.0,
+        "interval_high": -0.6,
+        "verdict": "inconclusive",
+        "adjusted_verdict": "inconclusive",
+        "detectable": True,
+        "holds_as_printed": "open",
+        "smallest_margin_percent": 12.0,
+        "power": "17",
+        "note": "",
+    }
+    return cell | changes
+
+
+def test_the_verdicts_begin_with_what_is_open_and_what_would_settle_it():
+    cells = pd.DataFrame(
+        [
+            _judged(verdict="reproduced", adjusted_verdict="reproduced", task="first", power="3"),
+            _judged(),
+            _judged(power="never", task="second"),
+            _judged(power=">100", verdict="different (lower)"),
+            _judged(power="8"),
+            _judged(
+                power="", interval_low=None, interval_high=None, smallest_margin_percent=None, our_seeds=1
+            ),
+            _judged(verdict="", adjusted_verdict=""),
+        ]
+    )
+    table = verdict_summary.verdict_summary(cells)
+    assert table.lead == [
+        "Of 6 cells with runs of ours: 5 inconclusive, 1 reproduced.",
+        "What would settle the 5 inconclusive: 1 by at most 10 seeds of ours; 1 by 11 to 100 seeds of ours; "
+        "1 by more than 100 seeds of ours; 1 not: the paper's own error fills the margin, or nothing bounds "
+        "it; 1 not: one seed on a side.",
+        "1 of them would be settled if judged alone, without Holm's adjustment.",
+    ]
+    # Open cells first, then a line, then the rest; a cell without runs of ours is not among them.
+    assert [row is None for row in table.rows] == [False] * 5 + [True, False]
+    assert [cell.text for cell in table.rows[0]][3:] == [
+        "60.0 ± 4.0 (5)", "66.3", "-6.3", "[-12.0, -0.6]", "open", "12.0", "17"
+    ]  # fmt: skip
+    written = rendering.markdown(table)
+    assert written.index("What would settle") < written.index("| Table |")
+    nothing = verdict_summary.verdict_summary(cells.iloc[:0])
+    assert nothing.lead == ["No reported number has a run of ours beside it."]
 
 
 def test_nothing_heavy_is_imported_before_it_is_used():
@@ -505,6 +565,39 @@ def test_the_three_forms_of_a_small_table():
         "\\medskip\n\\noindent\\begin{minipage}{\\linewidth}\\footnotesize\n"
         "50\\% of \\#1.\\par\n\\end{minipage}\n"
     )
+
+
+def test_a_long_table_is_cut_between_groups_for_latex():
+    rows: list[list[Cell] | None] = []
+    for group in range(5):
+        rows += [None] if group else []
+        rows += [[Cell(f"{group} {number}")] for number in range(20)]
+    parts = rendering.pages(rows)
+    assert [len(part) for part in parts] == [41, 41, 20]
+    assert [row for part in parts for row in part if row] == [row for row in rows if row]
+    assert all(part[0] is not None and part[-1] is not None for part in parts)
+    assert [len(part) for part in rendering.pages([[Cell(str(number))] for number in range(100)])] == [
+        45,
+        45,
+        10,
+    ]
+    written = rendering.latex(Table("Long", ["Task"], rows))
+    assert written.count("\\toprule") == written.count("Task \\\\") == 3
+
+
+def test_methods_stand_in_the_order_of_their_numbers():
+    runs = pd.concat(
+        [
+            some_runs(
+                {"hopper-x-v0": [40.0, 50.0]}, method="diffusion_ql", train_steps=steps, digest=f"{steps:08x}"
+            )
+            for steps in (10, 2, 20, 5)
+        ]
+    )
+    names = [f"diffusion_ql N={steps}" for steps in (2, 5, 10, 20)]
+    table, _ = experiment_tables.score_tables(runs, "steps")
+    assert [row[0].text for row in table.rows if row] == names
+    assert [row[1].text for row in experiment_tables.selection_table(runs, "steps").rows if row] == names
 
 
 def test_every_verdict_has_a_sign():

@@ -6,7 +6,13 @@ rule statistics:
         scores=f"{SCORES}/scores.parquet",
         episodes=f"{SCORES}/episodes.parquet",
     output:
-        folder=directory(paths.stage("statistics", PLAN.name)),
+        folder=report(
+            directory(paths.stage("statistics", PLAN.name)),
+            patterns=["{table}.csv"],
+            caption="../report/statistics.rst",
+            category="Statistics",
+            labels={"table": "{table}"},
+        ),
     log:
         f"{paths.LOGS}/statistics/{PLAN.name}.log",
     params:
