@@ -236,7 +236,8 @@ def _locate(task: Task, places: Places) -> Path:
     if places.data_folder is not None and name:
         candidates.insert(0, places.data_folder / name)
     for path in candidates:
-        if path.is_file():
+        if path.exists():
+            check_signature(path)
             if task.sha256 is not None and (found := sha256_file(path)) != task.sha256:
                 raise DatasetError(
                     f"{path} has the SHA-256 {found}, but {task.task} needs {task.sha256}: "

@@ -160,6 +160,8 @@ def test_nan_truncation_and_error_pages_leave_nothing(
     refused(hopper_task(path), output, "truncated")
     path.write_bytes(b"<html>404</html>")
     refused(hopper_task(path), output, "web page")
+    refused(hopper_task(path, sha256="0" * 64), output, "web page")
+    refused(hopper_task(tmp_path), output, "it is a folder")
     refused(hopper_task(tmp_path / "none.hdf5"), output, "does not exist", "data_folder")
     refused(hopper_task(None), output, "neither a path nor an address")
 
