@@ -141,6 +141,7 @@ class IQL(Method):
     name = "iql"
     format_version = 1
     LOSSES = ("value_loss", "actor_loss", "critic_loss")
+    EXTRACTIONS = ("awr",)
     COMPILED = ("target_minimum", "advantage", "value_loss", "actor_loss", "next_value", "critic_loss")
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
