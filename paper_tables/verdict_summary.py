@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from paper_tables import table_schema, verdicts
-from paper_tables.rendering import Cell, Table
+from paper_tables.rendering import MARKS, Cell, Table
 from paper_tables.table_text import NOTHING, number, with_spread
 
 ORDER = (
@@ -58,7 +58,8 @@ def verdict_summary(cells: pd.DataFrame) -> Table:
         return table
     table.notes = [
         "Ours: mean ± sample standard deviation over seeds (number of seeds). Reported: as printed.",
-        "Interval of our mean minus the reported one, the widest over all readings of the paper.",
+        "Interval of our mean minus the reported one, the widest over all readings of the paper; d: "
+        "detectable, it does not hold 0, which is no verdict.",
         "Holds as printed: the printed number taken as exact. Settles at margin: the margin above which the "
         "cell would be reproduced. Seeds needed: ours, for an 80% chance of reproduced if nothing differs.",
     ]
@@ -74,7 +75,7 @@ def lead(judged: pd.DataFrame) -> list[str]:
     if judged.empty:
         return ["No reported number has a run of ours beside it."]
     counts = judged["adjusted_verdict"].value_counts()
-    counted = [f"{counts[name]} {name}" for name in ORDER if name in counts]
+    counted = [f"{counts[name]} {name} ({MARKS[name][0]})" for name in ORDER if name in counts]
     lines = [f"Of {len(judged)} cells with runs of ours: {', '.join(counted)}."]
     open_cells = judged[judged["adjusted_verdict"] == verdicts.INCONCLUSIVE]
     if not open_cells.empty:
@@ -92,7 +93,7 @@ WAYS = (
     f"at most {FEW_SEEDS} seeds of ours",
     f"{FEW_SEEDS + 1} to 100 seeds of ours",
     "more than 100 seeds of ours",
-    "the paper's own error fills the margin, or nothing bounds it",
+    "the paper's error, printed or assumed, fills the margin, or nothing bounds it",
     "one seed on a side",
 )
 """What settles a cell, if its true difference is 0; the last two do not."""

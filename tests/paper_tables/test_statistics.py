@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from paper_tables import intervals, statistics
+from paper_tables import intervals, rendering, statistics
 from paper_tables.errors import TablesError
 from paper_tables.reported_numbers import read_d3rlpy_runs
 
@@ -319,6 +319,16 @@ def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path
     assert (written["small_sample_low_percent"] < written["estimate_percent"]).all()
     assert set(written["num_seeds"]) == {10}
     assert len(pd.read_csv(tmp_path / "cells.csv")) == 5 * 12
+
+
+def test_the_table_in_the_documentation_is_what_the_fixture_gives():
+    runs = read_d3rlpy_runs()
+    table = statistics.summary_table(
+        statistics.all_tables(runs[runs["selection"] == "last"], coverage_studies=0)
+    )
+    page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    lines = [line for line in rendering.markdown(table).splitlines() if "(A)" in line]
+    assert len([line for line in lines if line.startswith("| ") and line in page]) == 9
 
 
 @pytest.mark.parametrize(

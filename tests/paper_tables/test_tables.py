@@ -511,10 +511,10 @@ def test_the_verdicts_begin_with_what_is_open_and_what_would_settle_it():
     )
     table = verdict_summary.verdict_summary(cells)
     assert table.lead == [
-        "Of 6 cells with runs of ours: 5 inconclusive, 1 reproduced.",
+        "Of 6 cells with runs of ours: 5 inconclusive (?), 1 reproduced (✓).",
         "What would settle the 5 inconclusive: 1 by at most 10 seeds of ours; 1 by 11 to 100 seeds of ours; "
-        "1 by more than 100 seeds of ours; 1 not: the paper's own error fills the margin, or nothing bounds "
-        "it; 1 not: one seed on a side.",
+        "1 by more than 100 seeds of ours; 1 not: the paper's error, printed or assumed, fills the "
+        "margin, or nothing bounds it; 1 not: one seed on a side.",
         "1 of them would be settled if judged alone, without Holm's adjustment.",
     ]
     # Open cells first, then a line, then the rest; a cell without runs of ours is not among them.

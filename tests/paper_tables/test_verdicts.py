@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from paper_tables import verdicts
+from paper_tables import reported_numbers, verdicts
 from paper_tables.config import load, load_margins
 from paper_tables.curves import judge_ratio
 from paper_tables.errors import TablesError
@@ -283,6 +283,28 @@ def test_reference_runs_are_judged_as_their_mean_and_deviation():
     expected = stats.ttest_ind(OURS, THEIRS, equal_var=False).confidence_interval(0.90)
     assert (found.interval_low, found.interval_high) == pytest.approx((expected.low, expected.high))
     assert judge_against_runs(OURS, [80.0], 5.0).verdict == INCONCLUSIVE
+
+
+def test_halves_of_the_same_real_runs_are_seldom_different():
+    """d3rlpy's ten seeds of every algorithm and task, five held against five: no true difference."""
+    runs = reported_numbers.read_d3rlpy_runs()
+    found = []
+    for _, cell in runs[runs["selection"] == "last"].groupby(["method", "task"]):
+        scores = cell.sort_values("seed")["score_percent"].to_numpy(dtype=float)
+        assert len(scores) == 10
+        verdict = judge_against_runs(scores[:5], scores[5:], 5.0, random_policy_percent=-1000.0)
+        expected = stats.ttest_ind(scores[:5], scores[5:], equal_var=False).confidence_interval(0.90)
+        assert (verdict.interval_low, verdict.interval_high) == pytest.approx((expected.low, expected.high))
+        inside = expected.low > -5 and expected.high < 5
+        outside = expected.low > 5 or expected.high < -5
+        assert (verdict.verdict == REPRODUCED) == inside
+        assert verdict.verdict.startswith("different") == outside
+        found.append(verdict.verdict)
+    assert len(found) == 141
+    assert sum(verdict.startswith("different") for verdict in found) <= 0.05 * len(found)
+    # Most cells cannot be settled with five seeds a side, and some can.
+    assert found.count(INCONCLUSIVE) > len(found) / 3
+    assert found.count(REPRODUCED) > len(found) / 5
 
 
 @pytest.mark.parametrize(
