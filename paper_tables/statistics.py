@@ -818,7 +818,7 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
         "In round brackets the set of tasks (task_sets.csv); only methods of one set are ranked.",
     ]
     coverage = tables.get("coverage")
-    if coverage is not None:
+    if coverage is not None and not coverage.empty:  # empty for one seed, which has no interval
         actual = coverage[coverage["actual_design"]]
         for (letter, seeds), rows in actual.groupby(["task_set", "num_seeds"], sort=True):
             simulated = rows.set_index(["metric", "interval"])["simulated"]

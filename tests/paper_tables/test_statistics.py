@@ -311,6 +311,14 @@ def test_a_summary_without_aggregates_says_so(made_up_tables: dict[str, pd.DataF
     assert "normalised scale" in table.lead[0]
 
 
+def test_one_seed_has_a_summary_without_intervals(made_up_tables: dict[str, pd.DataFrame]):
+    scores = made_up_tables["scores"]
+    one = scores[scores["seed"] == scores["seed"].min()]
+    table = statistics.summary_table(statistics.all_tables(one, replicates=100, coverage_studies=10))
+    assert table.rows
+    assert not any("simulated coverage" in note for note in table.notes)
+
+
 def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path):
     tables = statistics.all_tables(d3rlpy, replicates=1000, coverage_studies=0)
     statistics.write_tables(tables, tmp_path)
