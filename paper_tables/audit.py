@@ -942,11 +942,13 @@ def main(arguments: list[str] | None = None) -> int:
         reported = reported_numbers.read_all(options.reported)
         findings = table_schema.check(audit(reported), "findings", "the audit")
         text = report(reported, findings, read_known_errors())
+        table_schema.write_text(
+            findings.to_csv(index=False, lineterminator="\n"), options.output / "audit.csv"
+        )
+        table_schema.write_text(text, options.output / "audit.md")
     except TablesError as error:
         print(error, file=sys.stderr)
         return 2
-    table_schema.write_text(findings.to_csv(index=False, lineterminator="\n"), options.output / "audit.csv")
-    table_schema.write_text(text, options.output / "audit.md")
     counts = ", ".join(
         f"{int((findings['grade'] == grade).sum())} {grade.replace('_', ' ')}" for grade in GRADES
     )

@@ -22,7 +22,6 @@ so bytes repeat under the pinned versions.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -114,15 +113,12 @@ class Figures:
 
     def save(self, figure: Figure, name: str, caption: str) -> None:
         """Write `<name>.pdf` and `<name>.png`, without a date, and note the caption."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         for ending, metadata in (
             ("pdf", {"CreationDate": None, "ModDate": None}),
             ("png", {"Software": None}),
         ):
-            path = self.folder / f"{name}.{ending}"
-            aside = path.with_name(f"{path.name}.part")
-            figure.savefig(aside, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
-            os.replace(aside, path)
+            with table_schema.writing(self.folder / f"{name}.{ending}") as aside:
+                figure.savefig(aside, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
         self.captions[name] = caption
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,22 +190,40 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     return check(table, name, str(path))
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Make a file's folder, give a temporary name beside it, and move it to its place when all went well.
+
+    Raises:
+        TablesError: the folder cannot be made or the file not be written; nothing is left behind.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        os.replace(aside, path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise TablesError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
 def write_parquet(table: pd.DataFrame, path: Path, name: str) -> None:
     """Check a table and write it as parquet, under a temporary name first.
 
     Raises:
-        TablesError: the table breaks its schema; nothing is written.
+        TablesError: the table breaks its schema or the path cannot be written; nothing is written.
     """
     checked = check(table, name, str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    checked.to_parquet(aside, index=False)
-    os.replace(aside, path)
+    with writing(path) as aside:
+        checked.to_parquet(aside, index=False)
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text file under a temporary name, then move it to its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(aside, path)
+    """Write a text file under a temporary name, then move it to its place.
+
+    Raises:
+        TablesError: the path cannot be written.
+    """
+    with writing(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")

@@ -119,3 +119,18 @@ def test_schemas_are_written_in_one_style():
         text = path.read_text(encoding="utf-8")
         assert json.loads(text)["title"]
         assert text.endswith("}\n")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, capsys):
+    """A file stands where the folder should be; every command that writes says so and leaves nothing."""
+    from paper_tables import audit, fixture
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TablesError, match=r"out\.csv cannot be written: "):
+        table_schema.write_text("text", tmp_path / "file" / "out.csv")
+    for command in (audit, fixture):
+        assert command.main(["--output", str(tmp_path / "file" / "folder")]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "cannot be written" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
