@@ -169,6 +169,32 @@ def test_every_policy_has_its_record_and_serves_a_recollection(path: Path) -> No
     assert (path.stem, record["environment_id"]) in used
 
 
+@pytest.mark.parametrize("name", [name for name in WITH_POLICIES if name.endswith("medium-expert")])
+def test_a_medium_policy_is_medium_by_its_mode_too(name: str) -> None:
+    # Else cloning it and playing the clone's mode would already give the expert's return.
+    medium, expert = (
+        json.loads((BEHAVIORS / f"{part.behavior}.json").read_text(encoding="utf-8"))
+        for part in load_recollection(name).parts
+    )
+    for key in ("return_stochastic", "return_mode"):
+        assert medium[key]["mean"] < 0.8 * expert[key]["mean"], key
+
+
+def test_the_readme_shows_what_the_records_say() -> None:
+    text = (BEHAVIORS / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `") and "-v4 |" in line]
+    expected = set()
+    for path in BEHAVIORS.glob("*.safetensors"):
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        drawn, mode = (
+            f"{record[key]['mean']:,.0f} ({record[key]['std']:,.0f})"
+            for key in ("return_stochastic", "return_mode")
+        )
+        steps = f"{record['training_steps']:,}"
+        expected.add(f"| `{path.stem}` | {record['environment_id']} | {steps} | {drawn} | {mode} |")
+    assert {row.rsplit("|", 2)[0] + "|" for row in rows} == expected
+
+
 def test_the_policies_are_small() -> None:
     assert sum(path.stat().st_size for path in BEHAVIORS.glob("*.safetensors")) < 1_000_000
 
