@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snakemake_executor_plugin_submitit import CLUSTERS, ExecutorSettings, parse_boolean
+from snakemake_executor_plugin_submitit.settings import CLUSTERS, ExecutorSettings, parse_boolean
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 

@@ -48,7 +48,7 @@ from .wrapper import Interruption, Task, describe_progress, read_progress, reaso
 if TYPE_CHECKING:
     from .backends import Backend
 
-_TICK_SECONDS = 0.5  # between two looks at the result files: one directory listing, no SLURM command
+_TICK_SECONDS = 0.25  # between two looks at the result files: one directory listing, no SLURM command
 _GATHER_SECONDS = 0.15  # jobs that become ready together share an array
 _HOPELESS_SECONDS = 60.0
 _REASON_SECONDS = 20.0  # how long sacct may lag behind the end of a job

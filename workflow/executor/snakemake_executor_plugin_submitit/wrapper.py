@@ -258,7 +258,7 @@ def _wait(child: int, signals: _Signals, longest_seconds: float) -> tuple[int, b
                 deadline = time.monotonic() + limit
             if time.monotonic() > deadline:
                 return code, saved
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def _own_job_id(environment: Mapping[str, str]) -> str:
