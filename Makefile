@@ -1,7 +1,7 @@
 # Every target does its own set-up: `make setup` makes .venv from constraints.txt.
 #
-#   TORCH_INDEX   where torch comes from, e.g. https://download.pytorch.org/whl/cpu (small, no GPU)
-#                 or https://download.pytorch.org/whl/cu128; empty: the plain index
+#   TORCH_INDEX   package index that torch comes from, e.g. that of its CPU build (small) or of a CUDA build;
+#                 empty: the plain index
 #   PYTHON        interpreter, 3.11 or 3.12
 #   CORES         CPU cores for `make run`
 #   ARGS          more words for snakemake or pytest
