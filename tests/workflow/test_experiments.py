@@ -422,6 +422,17 @@ def test_an_experiment_without_any_of_its_files_is_refused(mine):
         mine({"grid": [entry(tasks=["hopper-mixed-v0"])]})
 
 
+def test_a_collected_dataset_depends_on_the_policies_that_play_it(repository, load_plan):
+    found = load_plan(experiment="ci")
+    files = found.behavior_files(HOPPER)
+    assert files
+    assert all((repository / file).is_file() for file in files)
+    # Every collected task is written of.
+    for name, row in found.rows.items():
+        if row["source_kind"] == "recollected":
+            assert found.recollection(name)["environment_id"] == row["environment_id"]
+
+
 # --- A file of the user's ---
 
 

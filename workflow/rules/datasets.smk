@@ -14,6 +14,8 @@ PREPARE = (
 
 # Small trained policies, or a planner, play here.
 rule recollected_dataset:
+    input:
+        behaviors=lambda wildcards: PLAN.behavior_files(wildcards.task),
     output:
         **DATASET_OUTPUTS,
     log:
@@ -26,6 +28,7 @@ rule recollected_dataset:
         runtime=60,
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
+        recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),
         folder=subpath(output.manifest, parent=True),
     shell:
         PREPARE

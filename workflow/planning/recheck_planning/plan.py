@@ -15,6 +15,8 @@ OWN = "own"
 # What only experiment `own` reads.
 OWN_KEYS = ("dataset", "env", "sha256", "methods", "seeds", "num_updates", "hyperparameters_like")
 
+BEHAVIORS = Path("workflow/behaviors")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -114,6 +116,22 @@ class Plan:
         """A regular expression for the tasks of one kind of source."""
         names = [re.escape(name) for name, row in self.rows.items() if row["source_kind"] == source_kind]
         return "|".join(names) or "(?!)"
+
+    def recollection(self, task: str) -> dict[str, Any]:
+        """What a dataset that is collected here consists of; ConfigError where nothing is written of it."""
+        source = str(self.rows[task]["source"])
+        known = json.loads((self.root / BEHAVIORS / "recollections.json").read_text(encoding="utf-8"))
+        if source not in known["recollections"]:
+            raise ConfigError(
+                f"Task '{task}' is collected from '{source}', unknown to {BEHAVIORS}/recollections.json; "
+                f"known are {schema.listed(known['recollections'])}."
+            )
+        return dict(known["recollections"][source])
+
+    def behavior_files(self, task: str) -> list[str]:
+        """The policies that play a dataset that is collected here."""
+        parts = self.recollection(task).get("parts", [])
+        return [f"{BEHAVIORS}/{part['behavior']}.safetensors" for part in parts]
 
     def unhashed_file(self, task: str) -> list[str]:
         """A file that the user brought without its hash: a changed one is another dataset.
