@@ -64,7 +64,8 @@ def implicit_weights(advantage: Tensor, value_loss: str, parameter: float, form:
         value_loss: name in `VALUE_LOSSES`.
         parameter: expectile, quantile or alpha.
         form: ``paper``; ``released``: the quantile's divided by u with its sign, the exponential's a
-            constant (ddpm_iql_learner.py:391-403; it is drawn from unnormalised, which is uniform).
+            constant (ddpm_iql_learner.py:391-403; it is drawn from unnormalised, which is uniform), and
+            u = 0 weighs as a negative one.
 
     Returns:
         Weights along the last axis, finite at u = 0, largest 1 for ``paper``.
@@ -78,7 +79,8 @@ def implicit_weights(advantage: Tensor, value_loss: str, parameter: float, form:
         size = scaled.abs().clamp(min=tiny)
         log_weights = scaled.clamp(min=0.0) + torch.log(-torch.expm1(-size)) - torch.log(size)
         return torch.exp(log_weights - log_weights.amax(dim=-1, keepdim=True))
-    weights = torch.where(advantage > 0, parameter, 1.0 - parameter)
+    above = advantage > 0 if form == "released" else advantage >= 0
+    weights = torch.where(above, parameter, 1.0 - parameter)
     if value_loss == "quantile":
         if form == "released":
             sign = torch.where(advantage < 0, -1.0, 1.0)
@@ -404,7 +406,7 @@ def check_value_parameters(hyperparameters: Mapping[str, Any]) -> None:
             raise MethodError(
                 f"hyperparameter {name} is {hyperparameters[name]}; allowed are values in [0.5, 1)"
             )
-    if hyperparameters["exponential_alpha"] <= 0:
+    if not hyperparameters["exponential_alpha"] > 0:
         raise MethodError(
             f"hyperparameter exponential_alpha is {hyperparameters['exponential_alpha']}; allowed are "
             "values above 0"

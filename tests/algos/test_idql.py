@@ -119,6 +119,14 @@ def test_implicit_weights_are_finite_at_zero_and_far_out(value_loss, form):
     assert torch.isfinite(implicit_weights(u, value_loss, 0.6, form)).all()
 
 
+def test_no_advantage_weighs_as_a_positive_one_in_the_paper_and_as_a_negative_one_in_the_release():
+    """|tau - 1(u < 0)| against the release's `where(adv > 0, tau, 1 - tau)`."""
+    u = torch.tensor([0.0, 1.0, -1.0])
+    assert shares(implicit_weights(u, "expectile", 0.7)) == pytest.approx([0.7 / 1.7, 0.7 / 1.7, 0.3 / 1.7])
+    released = implicit_weights(u, "expectile", 0.7, "released")
+    assert shares(released) == pytest.approx([0.3 / 1.3, 0.7 / 1.3, 0.3 / 1.3])
+
+
 def test_exponential_weight_at_zero_is_the_limit():
     weights = implicit_weights(torch.tensor([0.0, 1e-3, -1e-3]), "exponential", 2.0)
     np.testing.assert_allclose((weights / weights[0]).numpy(), [1.0, 1.001, 0.999], atol=1e-5)
