@@ -70,6 +70,17 @@ def test_one_training_run_serves_all_its_sampling_settings(mine):
     assert len(found.cells) == 4
 
 
+@pytest.mark.parametrize(("method", "sampler"), [("diffusion_ql", None), ("idql", "ddpm"), ("edp", "ddim")])
+def test_any_number_of_sampling_steps_up_to_the_training_steps_is_planned(mine, method, sampler):
+    settings = {f"s{steps}": {"sampler": sampler, "steps": steps} for steps in (1, 17, 50)}
+    content = {
+        "samplings": settings,
+        "grid": [entry(methods=[method], train_steps=[50], seeds=1, sampling=[*settings])],
+    }
+    (run,) = mine(content).experiment.runs.values()
+    assert [sampling.setting["steps"] for sampling, _ in run.samplings.values()] == [1, 17, 50]
+
+
 def test_exclusions_leave_out_what_they_match(mine):
     content = {
         "grid": [entry(methods=["iql", "bc"], tasks=[HOPPER, "hopper-medium-recollected-v0"], seeds=3)],
@@ -272,10 +283,14 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
         ),
         (
             {
-                "samplings": {"few": {"steps": 2}},
-                "grid": [entry(methods=["diffusion_ql"], sampling=["few"])],
+                "samplings": {"many": {"steps": 6}},
+                "grid": [entry(methods=["idql"], train_steps=[5], sampling=["many"])],
             },
-            "sampler 'ddpm', which takes all of them; allowed are ddim and dpm_solver",
+            "takes 6 steps, but idql on hopper-medium-expert-recollected-v0 is trained with 5",
+        ),
+        (
+            {"samplings": {"none": {"steps": 0}}, "grid": [entry()]},
+            "samplings.none.steps is 0; it has to be at least 1",
         ),
         (
             {"samplings": {"none": {"candidates": 0}}, "grid": [entry()]},
@@ -300,6 +315,47 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
             {"variants": {"v": {"hyperparameters": {"expectile": 0.3}}}, "grid": [entry(variants=["v"])]},
             "expectile is 0.3; it has to be at least 0.5",
         ),
+        (
+            {"variants": {"v": {"hyperparameters": {"expectile": 1}}}, "grid": [entry(variants=["v"])]},
+            "expectile is 1; it has to be less than 1 and at least 0.5",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"expectile": float("nan")}}},
+                "grid": [entry(variants=["v"])],
+            },
+            "expectile is nan; it has to be a finite number",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"gradient_clip": float("inf")}}},
+                "grid": [entry(methods=["diffusion_ql"], variants=["v"])],
+            },
+            "gradient_clip is inf; it has to be a finite number",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"quantile": 0.4, "value_loss": "quantile"}}},
+                "grid": [entry(methods=["idql"], variants=["v"])],
+            },
+            "quantile is 0.4; it has to be at least 0.5 and less than 1",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"schedule": "sigmoid"}}},
+                "grid": [entry(methods=["idql"], variants=["v"])],
+            },
+            "schedule is 'sigmoid'; allowed are linear, linear_scaled, cosine, vp",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"candidates": 8.0}}},
+                "grid": [entry(methods=["idql"], variants=["v"])],
+            },
+            "candidates is 8.0; it has to be a whole number",
+        ),
+        ({"grid": [entry(num_updates=1000.0)]}, "num_updates is 1000.0"),
+        ({"grid": [entry(seeds=2.0)]}, "seeds is 2.0"),
         (
             {"variants": {"v": {"hyperparameters": {"eta": 1.0}}}, "grid": [entry(variants=["v"])]},
             "sets eta, which method 'iql' does not have; known are actor_decay",

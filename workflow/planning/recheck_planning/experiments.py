@@ -407,12 +407,6 @@ def _check_sampling(
             f"{config['task']} is trained "
             f"with {config['train_steps']}; allowed are 1 to {config['train_steps']}."
         )
-    sampler = setting["sampler"] or config["hyperparameters"].get("sampler", "ddpm")
-    if steps is not None and steps < config["train_steps"] and str(sampler).startswith("ddpm"):
-        raise ConfigError(
-            f"{where}: sampling setting '{name}' takes {steps} of {config['train_steps']} steps with sampler "
-            f"'{sampler}', which takes all of them; allowed are ddim and dpm_solver."
-        )
     # awr, the advantage-weighted actor, extracts in training: there is nothing to choose among afterwards.
     if not set(method.extraction) - {"awr"}:
         for key in ("candidates", "candidate_temperature"):

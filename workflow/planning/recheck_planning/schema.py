@@ -1,7 +1,8 @@
 """JSON schemas, and refusals in one sentence."""
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,11 @@ def _validator(root: Path, name: str, part: str) -> Any:
     schema = load(root, name)
     if part:
         schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
-    return jsonschema.Draft202012Validator(schema)
+    # JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not.
+    strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda checker, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)(schema)
 
 
 def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> None:
@@ -70,11 +75,41 @@ def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> N
 
     Raises ConfigError with one sentence: where, what is wrong, what is allowed.
     """
+    for place, value in _not_finite(instance):
+        raise ConfigError(
+            f"{where}: {'.'.join(place) or 'the value'} is {value}; it has to be a finite number."
+        )
     errors = sorted(
         _validator(root, name, part).iter_errors(instance), key=lambda e: (list(map(str, e.path)), e.message)
     )
     if errors:
         raise ConfigError(sentence(errors[0], where))
+
+
+def _not_finite(instance: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Every NaN and infinity in it, which no bound of a schema refuses (a NaN is not below any minimum)."""
+    if isinstance(instance, float) and not math.isfinite(instance):
+        yield place, instance
+    elif isinstance(instance, dict):
+        for key, value in instance.items():
+            yield from _not_finite(value, (*place, str(key)))
+    elif isinstance(instance, list):
+        for index, value in enumerate(instance):
+            yield from _not_finite(value, (*place, str(index)))
+
+
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "greater than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _interval(rule: Any, broken: str) -> str:
+    """All bounds of a number, the one that is broken first."""
+    given = [name for name in BOUNDS if name in rule and name != broken]
+    return " and ".join(f"{BOUNDS[name]} {rule[name]}" for name in [broken, *given])
 
 
 def sentence(error: Any, where: str) -> str:
@@ -95,14 +130,10 @@ def sentence(error: Any, where: str) -> str:
             return f"{subject} is {value!r}; allowed are {listed(rule)}."
         case "const":
             return f"{subject} is {value!r}; it has to be {rule!r}."
-        case "minimum":
-            return f"{subject} is {value}; it has to be at least {rule}."
-        case "maximum":
+        case "maximum" if not set(BOUNDS) & set(error.schema) - {"maximum"}:
             return f"{subject} is {value}; it can be at most {rule}."
-        case "exclusiveMinimum":
-            return f"{subject} is {value}; it has to be greater than {rule}."
-        case "exclusiveMaximum":
-            return f"{subject} is {value}; it has to be less than {rule}."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            return f"{subject} is {value}; it has to be {_interval(error.schema, error.validator)}."
         case "type":
             return f"{subject} is {value!r}; it has to be {_kinds(rule)}."
         case "required":
