@@ -57,6 +57,8 @@ REPORTED_NUMBERS = sorted(
 LAYOUTS = sorted(map(str, Path("paper_tables/layouts").glob("*.yaml")))
 PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
+# Snakemake hands `--config compile=true` on as a text.
+COMPILE = "--compile" if str(PLAN.settings.get("compile")).lower() == "true" else ""
 EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
 
 
