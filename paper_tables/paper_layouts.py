@@ -27,7 +27,12 @@ RULE_OF = {
     "last": ("last",),
     "average_last_k": ("average_last_k",),
     "best_online": ("best_online",),
-    "offline": ("offline_described", "offline_released", "offline_released_early_stop"),
+    "offline": (
+        "offline_described",
+        "offline_described_early_stop",
+        "offline_released",
+        "offline_released_early_stop",
+    ),
 }
 
 

@@ -40,10 +40,10 @@ The selection rules, all from one run:
     what the release does (main.py: ``np.argsort(bc_loss) == top_k``): the inverse permutation, so that it
     takes the checkpoint whose *position in the sorted order* holds the number k, another one on most
     noisy losses.
-``offline_released_early_stop``
-    the same on the checkpoints up to and with the first whose noise loss exceeds the one before
-    (``--early_stop``: tolerance 1, minimal difference 0); for a run that was trained to the end this says
-    what the flag would have picked.
+``offline_described_early_stop``, ``offline_released_early_stop``
+    the same two on the checkpoints up to and with the first whose noise loss exceeds the one before
+    (``--early_stop``: tolerance 1, minimal difference 0); for a run that was trained to the end they say
+    what would have been picked with the flag.
 
 The offline rules exist for runs that log ``noise_loss``; ``offline_top_k`` is read from the run's
 hyperparameters (``offline_top_k``, else 0).
@@ -342,6 +342,7 @@ def select(
         stopped = curve[: early_stop(curve)]
         for rule, choice in (
             ("offline_described", offline_described(curve, offline_top_k)),
+            ("offline_described_early_stop", offline_described(stopped, offline_top_k)),
             ("offline_released", offline_released(curve, offline_top_k)),
             ("offline_released_early_stop", offline_released(stopped, offline_top_k)),
         ):
