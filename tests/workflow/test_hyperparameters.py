@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck_planning import deviations, hyperparameters, tasks
+from recheck_planning import deviations, experiments, hyperparameters, tasks
 from recheck_planning.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,15 +54,15 @@ def test_iql_common(official):
     assert expected["action_clip"].startswith(str(clip["limit"]))
 
 
-@pytest.mark.parametrize(
-    ("domain", "task", "reward"),
-    [
-        ("gym-locomotion", "walker2d-medium-replay-v2", "return_range"),
-        ("antmaze", "antmaze-large-play-v0", "minus_one"),
-        ("kitchen_and_adroit", "kitchen-mixed-v0", None),
-        ("kitchen_and_adroit", "pen-human-v0", None),
-    ],
-)
+IQL_DOMAINS = [
+    ("gym-locomotion", "walker2d-medium-replay-v2", "return_range"),
+    ("antmaze", "antmaze-large-play-v0", "minus_one"),
+    ("kitchen_and_adroit", "kitchen-mixed-v0", None),
+    ("kitchen_and_adroit", "pen-human-v0", None),
+]
+
+
+@pytest.mark.parametrize(("domain", "task", "reward"), IQL_DOMAINS)
 def test_iql_per_domain(official, domain, task, reward):
     expected = official["IQL"]["per_domain"][domain]
     found = resolve("iql", task)
@@ -278,6 +278,243 @@ def test_edp(official):
             reward,
         ]
     assert resolve("edp", "antmaze-umaze-v0", "paper_iql").values["head"] == "iql"
+
+
+def deviation(name, switch):
+    """The row of the deviations table for a switch, as one text."""
+    (row,) = [row for row in hyperparameters.read(ROOT, name).deviations if row["switch"] == switch]
+    return " | ".join(str(value) for value in row.values())
+
+
+def evaluated(name, variant=None):
+    """task -> (checkpoints, episodes at each) of a method in the experiment d4rl."""
+    content = experiments.read_file(ROOT, "d4rl")
+    found = {}
+    for run in experiments.expand(ROOT, "d4rl", content, tasks.read(ROOT)).runs.values():
+        if run.config["method"] == name and variant in (None, run.config["variant"]):
+            ((sampling, seeds),) = run.samplings.values()
+            episodes = {sampling.evaluation[key] for key in ("episodes", "episodes_last", "episodes_honest")}
+            found[run.config["task"]] = (run.config["checkpoints"], episodes, seeds)
+    return found
+
+
+def test_corl_elsewhere(official):
+    """CORL's task files: what the variant has, and in the table of deviations what it has not."""
+    expected = official["CORL-IQL"]
+    found = resolve("iql", "antmaze-large-play-v0", "corl_paper_settings").values
+    antmaze, pen, gym = expected["antmaze"], expected["pen"], expected["gym"]
+    assert (found["expectile"], found["beta"]) == (antmaze["iql_tau"], antmaze["beta"])
+    assert found["target_rate"] == antmaze["tau"]
+    assert evaluated("iql")["antmaze-large-play-v0"][1] == {antmaze["n_episodes"]}
+    assert evaluated("iql")["hopper-medium-v2"][1] == {gym["n_episodes"]}
+    assert f"every {gym['eval_freq']} (CORL)" in deviation("iql", "evaluation interval")
+    assert f"{pen['iql_tau']} for pen" in deviation("iql", "expectile")
+    assert f"{pen['beta']:g} for pen" in deviation("iql", "beta")
+    assert resolve("iql", "pen-human-v0", "corl_paper_settings").values["dropout"] == pen["actor_dropout"]
+    # Scaling of rewards and the deterministic actor: two tasks only.
+    assert gym["scope"] == "medium, medium-replay, medium-expert"
+    assert not any([gym["normalize_reward"], pen["normalize_reward"]])
+    assert not any([gym["iql_deterministic"], antmaze["iql_deterministic"]])
+    scaled = {task for task, row in gym["exceptions"].items() if row.get("normalize_reward")}
+    deterministic = {task for task, row in gym["exceptions"].items() if row.get("iql_deterministic")}
+    assert scaled == deterministic == {"hopper-medium-v2", "hopper-medium-replay-v2"}
+    assert "hopper-medium and hopper-medium-replay alone (CORL)" in deviation(
+        "iql", "reward scaling (transform return_range)"
+    )
+    assert "deterministic (CORL)" in deviation("iql", "actor on hopper-medium and hopper-medium-replay")
+    for task in scaled:
+        assert f"CORL {gym['exceptions'][task]['tau']} for hopper-medium" in deviation("iql", "target_rate")
+    expert = gym["exceptions"]["hopper-medium-expert-v2"]
+    assert f"CORL {expert['iql_tau']} for hopper-medium-expert" in deviation("iql", "expectile")
+    assert f"CORL {expert['beta']:g} for hopper-medium-expert" in deviation("iql", "beta")
+
+
+def test_idql_at_the_papers_commit(official):
+    expected = official["IDQL"]["code_at_paper_6b071e7"]
+    found, antmaze = resolve("idql", "hopper-medium-v2"), resolve("idql", "antmaze-umaze-v0")
+    for ours, theirs in {
+        "dropout": "actor_dropout",
+        "actor_blocks": "actor_blocks",
+        "actor_target_rate": "actor_tau",
+        "schedule": "beta_schedule",
+        "value_loss": "critic_objective",
+    }.items():
+        assert found.values[ours] == expected[theirs], ours
+    assert found.train_steps == expected["T"]
+    assert found.num_updates == expected["max_steps"] - 1
+    assert expected["batch_size"].startswith(
+        str(found.values["actor_batch_size"] * found.values["actor_updates"])
+    )
+    assert f"so really {found.values['actor_batch_size']}" in expected["batch_size"]
+    assert found.values["actor_layer_norm"] is (expected["actor_architecture"] == "ln_resnet")
+    assert found.num_updates * found.values["actor_updates"] == expected["decay_steps"]
+    assert expected["critic_hyperparam"] == "0.9 antmaze, 0.7 else"
+    assert (found.values["expectile"], antmaze.values["expectile"]) == (0.7, 0.9)
+    assert resolve("idql", "hopper-medium-v2", "paper_one").values["candidates"] == expected["N_train"]
+    assert {32, 64, 128} <= set(expected["N_eval"])  # the paper's three are among them
+    assert expected["datasets"] == "*-v2 gym, antmaze-*-v0"
+    assert expected["actor_objective"] == "bc"
+    assert "1 (the plain noise loss)" in deviation("idql_weighted", "weight of the noise loss")
+    assert expected["train_split"].startswith("0.95")
+    assert "0.95" in deviation("idql", "train_fraction")
+    for variant in ("paper", "paper_one"):
+        for checkpoints, episodes, seeds in evaluated("idql", variant).values():
+            assert set(range(expected["eval_interval"], checkpoints[-1] + 1, expected["eval_interval"])) == {
+                *checkpoints
+            }
+            assert episodes == {expected["eval_episodes"]}
+            assert len(seeds) == expected["seeds"]
+
+
+def test_evaluation_of_the_papers(official):
+    """Episodes at each checkpoint of the experiment d4rl, and where its checkpoints lie."""
+    iql, tables = official["IQL"], official["Diffusion-QL"]
+    for task, (_, episodes, seeds) in evaluated("iql").items():
+        domain = iql["per_domain"]["antmaze"] if "antmaze" in task else iql["common"]
+        assert episodes == {domain["eval_episodes"]}, task
+        assert len(seeds) == 10
+    for checkpoints, _, _ in (evaluated("iql")[task] for task in evaluated("iql") if "antmaze" in task):
+        assert checkpoints[0] == iql["per_domain"]["antmaze"]["eval_interval"]
+    assert f"every {iql['common']['eval_interval']} updates" in deviation("iql", "evaluation interval")
+    assert tables["common"]["eval_episodes"].startswith('10 if "v2" in env name else 100')
+    for task, (checkpoints, episodes, _) in evaluated("diffusion_ql").items():
+        assert episodes == ({10} if "v2" in task else {100}), task
+        row = tables["per_task"][task]
+        assert checkpoints == [*range(row["eval_freq"] * 1000, row["num_epochs"] * 1000 + 1, 50_000)], task
+    head = official["IDQL"]["code_at_HEAD_7582571"]
+    assert f"{head['eval_episodes']} episodes every {head['eval_interval']} updates" in deviation(
+        "idql", "evaluation"
+    )
+    assert set(map(str, head["N_eval"])) <= {
+        word.strip(",;") for word in deviation("idql", "candidates").split()
+    }
+    assert "v2 in the current head" in deviation("idql", "antmaze datasets")
+    assert head["datasets"].endswith("antmaze-*-v2")
+    assert "KeyError on variant['T']" in deviation("idql", "launcher")
+    assert all(
+        'variant["T"]' in " ".join(official["IDQL"][at]["bugs"]) for at in official["IDQL"] if "code" in at
+    )
+
+
+class Recorded(dict):
+    """A mapping that notes the paths of the values that were looked at."""
+
+    def __init__(self, content, seen, path=()):
+        super().__init__(content)
+        self.seen, self.path = seen, path
+
+    def __getitem__(self, key):
+        value = super().__getitem__(key)
+        if isinstance(value, dict):
+            return Recorded(value, self.seen, (*self.path, key))
+        self.seen.add((*self.path, key))
+        return value
+
+    def get(self, key, default=None):
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def items(self):
+        return [(key, self[key]) for key in self]
+
+    def values(self):
+        return [self[key] for key in self]
+
+
+def leaves(content, path=()):
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield *path, key
+
+
+# Official values that no line of a hyperparameter file holds, and what does. A name ending in * is a prefix.
+HELD_ELSEWHERE = {
+    "IQL.common.activation": "tests/algos/test_iql_reference.py: the plain module's",
+    "IQL.common.layer_norm": "tests/algos/test_iql_reference.py: the plain module has none",
+    "IQL.common.eval": "tests/algos/test_iql_reference.py, the mode",
+    "IQL.common.eval_clip": "tests/algos/test_iql_reference.py",
+    "IQL.common.advantage_uses": "tests/algos/test_iql_reference.py, three bugs that are found",
+    "IQL.common.log_std_init": "tests/algos/test_iql_reference.py",
+    "IQL.common.adam_eps": "tests/algos/test_networks.py: torch's default",
+    "IQL.common.dropout_position": "tests/algos/test_iql_reference.py",
+    "IQL.per_domain.antmaze.dataset": "the names of the tasks, above",
+    "IQL.per_domain.kitchen_and_adroit.dataset": "the names of the tasks, above",
+    "IQL.per_domain.gym-locomotion.reward": "tests/data/test_transforms.py; its name, above",
+    "IQL.per_domain.antmaze.reward": "tests/data/test_transforms.py; its name, above",
+    "IQL.per_domain.kitchen_and_adroit.reward": "its absence, above",
+    "IQL.per_domain.antmaze_finetune.*": "online fine-tuning is out of scope",
+    "Diffusion-QL.toy.*": "tests/algos/test_bandit.py",
+    "Diffusion-QL.common.q_loss": "tests/algos/test_diffusion_ql.py",
+    "Diffusion-QL.common.optimizer": "tests/algos/test_networks.py, test_diffusion_ql.py",
+    "Diffusion-QL.common.grad_clip": "tests/algos/test_diffusion_ql.py, critics clipped apart",
+    "Diffusion-QL.common.ema_use": "tests/algos/test_diffusion_ql.py, two bugs that are found",
+    "Diffusion-QL.common.model_selection.*": "tests/paper_tables/test_scores.py",
+    "Diffusion-QL.common.early_stop": "tests/paper_tables/test_scores.py",
+    "Diffusion-QL.common.eval_seed": "tests/algos/test_evaluator.py; ours differs: a deviation",
+    "Diffusion-QL.common.reward_tune.*": "tests/data/test_transforms.py; their names per task, above",
+    "Diffusion-QL.common.normalize": "tests/data/test_transforms.py",
+    "IDQL.code_at_paper_6b071e7.M": "repeats of the last step: 0 is none",
+    "IDQL.code_at_HEAD_7582571.M": "repeats of the last step: 0 is none",
+    "IDQL.code_at_HEAD_7582571.seeds": "as at the paper's commit, above",
+    "IDQL.code_at_HEAD_7582571.learner": "the file that the sources of variant release name",
+    "IDQL.code_at_HEAD_7582571.author_note": "quoted in the deviations",
+    "IDQL.code_at_HEAD_7582571.update_order": "tests/algos/test_idql.py",
+    "IDQL.code_at_HEAD_7582571.value_layer_norm_place": "tests/algos/test_idql.py",
+    "IDQL.code_at_HEAD_7582571.block": "tests/algos/test_idql.py",
+    "IDQL.code_at_HEAD_7582571.ddpm_temperature": "noise_scale, 1 where no sampling setting says otherwise",
+    "IDQL.actor_loss": "tests/algos/test_idql.py",
+    "IDQL.extraction": "tests/algos/test_idql.py",
+    "IDQL.finetune.*": "online fine-tuning is out of scope",
+    "IDQL.iql_one_param.*": "a baseline of the paper that is not rerun",
+    "EDP.code_defaults.schedule": "linear_scaled, with schedule_scale",
+    "EDP.code_defaults.use_pred_astart": "tests/algos/test_edp.py: the clipped start guides",
+    "EDP.code_defaults.diff_coef": "tests/algos/test_edp.py: the noise loss has weight 1",
+    "EDP.code_defaults.dpm_t_end": "a deviation: 1/N",
+    "EDP.code_defaults.crr_beta": "CRR is not built",
+    "EDP.code_defaults.eval_period": "epochs between evaluations: the experiment's checkpoints",
+    "EDP.code_defaults.eval_n_trajs": "the experiment's episodes",
+    "EDP.code_defaults.reward": "tests/data/test_transforms.py; their names per task, above",
+    "EDP.code_defaults.q_normaliser": "tests/algos/test_edp.py",
+    "EDP.code_defaults.EAS_critic": "tests/algos/test_edp.py",
+    "EDP.code_defaults.dpm_order": "tests/algos/test_diffusion.py",
+    "EDP.note": "the deviations of gradient_clip and candidates",
+}
+ABOUT_THE_FACTS = ("repo", "source", "source_constants")
+
+
+def test_no_official_value_is_left_out(official):
+    """Every value of the methods' blocks is looked at by a test above or named with what holds it."""
+    seen = set()
+    recorded = Recorded(official, seen)
+    comparisons = [
+        test_iql_common,
+        test_corl_settings,
+        test_corl_elsewhere,
+        test_diffusion_ql_common,
+        test_diffusion_ql_per_task,
+        test_idql_paper,
+        test_idql_release,
+        test_idql_at_the_papers_commit,
+        test_edp,
+        test_evaluation_of_the_papers,
+    ]
+    for comparison in comparisons:
+        comparison(recorded)
+    for domain, task, reward in IQL_DOMAINS:
+        test_iql_per_domain(recorded, domain, task, reward)
+    blocks = {name: official[name] for name in ("IQL", "Diffusion-QL", "IDQL", "EDP", "CORL-IQL")}
+    wanted = {path for path in leaves(blocks) if path[-1] not in ABOUT_THE_FACTS}
+    left = {".".join(path) for path in wanted - seen}
+    matched = {
+        name: {path for path in left if path == name or (name[-1] == "*" and path.startswith(name[:-1]))}
+        for name in HELD_ELSEWHERE
+    }
+    assert left - set().union(*matched.values()) == set()
+    assert [name for name, paths in matched.items() if not paths] == [], "compared, and still listed"
 
 
 # --- Layers ---
