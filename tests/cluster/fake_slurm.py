@@ -6,7 +6,7 @@ file for each job, and switches, files by which a test makes commands fail:
 - ``squeue_fails``, ``sacct_fails``, ``scontrol_fails``: the command writes the file's text and exits with 1.
 - ``submit_limit``: most jobs held at one time; more are refused as SLURM refuses them.
 - ``sbatch_refuses``: sbatch writes the text and exits with 1. ``sbatch_is_lost``: it submits, and then
-  does not tell.
+  does not tell. ``sbatch_is_slow``: it tells after so many seconds.
 - ``requeue_forbidden``: scontrol requeue is refused.
 - ``hold``: jobs stay pending for the reason in the file.
 - ``state_of_<rule>``: what sacct tells of the next job of a rule that ends, as ``STATE|exit code``.
@@ -109,6 +109,7 @@ def sbatch(arguments: list[str]) -> None:
             }
         )
         start(job_id)
+    time.sleep(float(switch("sbatch_is_slow") or 0))
     if switch("sbatch_is_lost") is not None:
         (ROOT / "sbatch_is_lost").unlink()
         fail("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation")

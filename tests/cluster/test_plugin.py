@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -271,6 +273,12 @@ def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None
     process.wait()
     (folder / "finish").touch()
     assert len(workflow.records) == 3
+    # As after a kill between sbatch and its answer: the job is found again by its comment.
+    for path in workflow.records:
+        record = json.loads(path.read_text())
+        if record["jobs"][0]["rule"] == "slow":
+            record["jobs"][0].update(job_id="", log="")
+            path.write_text(json.dumps(record))
     while not (folder / "quick").exists() or "COMPLETED" not in {
         job["state"] for job in fake_slurm.jobs().values()
     }:
@@ -371,14 +379,17 @@ def test_a_cancelled_job_stays_cancelled(workflow: Any, fake_slurm: Any) -> None
 
 
 def test_ctrl_c_cancels_and_sigterm_lets_jobs_go_on(workflow: Any, fake_slurm: Any) -> None:
+    """Ctrl-C while sbatch has taken the job and not yet told: it is cancelled all the same."""
     workflow.write(SLOW)
+    fake_slurm.switch("sbatch_is_slow", "2")
     process = workflow.start()
     deadline = time.monotonic() + 60
-    while len(workflow.updates()) < 3:
+    while not fake_slurm.jobs():
         assert time.monotonic() < deadline, workflow.told()
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
     assert process.wait(60) != 0
+    fake_slurm.clear("sbatch_is_slow")
     (job_id,) = fake_slurm.jobs()
     assert f"Cancelled 1 job: {job_id}" in workflow.told()
     assert fake_slurm.jobs()[job_id]["state"] == "CANCELLED"
@@ -418,3 +429,42 @@ def test_on_this_machine_and_in_this_process(workflow: Any, fake_slurm: Any) -> 
     assert code == 0, told
     assert (workflow.folder / "a").exists()
     assert not fake_slurm.jobs()
+
+
+def test_jobs_that_wait_in_vain_are_named_after_a_minute() -> None:
+    from snakemake_executor_plugin_submitit.executor import Executor, _Tracked
+    from snakemake_executor_plugin_submitit.slurm import QueuedJob
+
+    told: list[str] = []
+    executor = Executor.__new__(Executor)
+    executor.logger = SimpleNamespace(error=told.append)
+    executor._hopeless_told = set()
+    executor._tracked = {}
+    for index in range(2):
+        record = SimpleNamespace(job_id=f"7_{index}", rule="train")
+        executor._tracked[index] = _Tracked(
+            job=None,
+            info=None,
+            record=record,
+            request=None,
+            command="",
+            title="",
+            is_group=False,
+            forced=False,
+        )
+
+    def squeue(reason: str, now: float) -> list[str]:
+        executor._queue = {f"7_{index}": QueuedJob(f"7_{index}", "PENDING", reason, "") for index in range(2)}
+        executor._name_hopeless(now)
+        return told
+
+    assert squeue("Resources", 0.0) == []
+    assert squeue("Resources", 500.0) == []
+    assert squeue("InvalidAccount", 501.0) == []
+    assert squeue("InvalidAccount", 540.0) == []
+    assert len(squeue("InvalidAccount", 562.0)) == 1
+    assert "SLURM job 7 (rule train, 2 pending)" in told[0]
+    assert "InvalidAccount, which does not pass by waiting: check slurm_account" in told[0]
+    assert len(squeue("InvalidAccount", 700.0)) == 1
+    assert len(squeue("(ReqNodeNotAvail, UnavailableNodes:n1)", 701.0)) == 1
+    assert len(squeue("(ReqNodeNotAvail, UnavailableNodes:n1)", 800.0)) == 2

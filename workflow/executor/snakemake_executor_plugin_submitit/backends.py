@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import uuid
@@ -70,6 +71,11 @@ class _SlurmSubmitter(SlurmExecutor):
         super().__init__(folder=folder, max_num_timeout=0)
         self.slurm = slurm
         self.warns_before_limit = True
+
+    @property
+    def _submitit_command_str(self) -> str:
+        package = __name__.rpartition(".")[0]
+        return f"{self.python} -u -m {package}.job {shlex.quote(str(self.folder))}"
 
     def _make_submission_file_text(self, command: str, uid: str) -> str:
         text: str = super()._make_submission_file_text(command, uid)

@@ -317,10 +317,15 @@ class Executor(RemoteExecutor):
 
     def _needs_queue(self, now: float) -> bool:
         since = now - self._queue_asked
-        if not self._swept or any(tracked.phase == "clearing" for tracked in self._tracked.values()):
+        tracked_jobs = self._tracked.values()
+        if any(tracked.phase == "clearing" or self._is_left(tracked) for tracked in tracked_jobs):
             return since >= 2.0
-        running = any(tracked.phase in ("running", "explaining") for tracked in self._tracked.values())
-        return running and since >= float(self.workflow.executor_settings.poll_interval)
+        watched = any(tracked.phase in ("running", "explaining") for tracked in tracked_jobs)
+        return (watched or not self._swept) and since >= float(self.workflow.executor_settings.poll_interval)
+
+    def _is_left(self, tracked: _Tracked) -> bool:
+        """Whether an earlier run has left a record of a job that is about to be submitted."""
+        return tracked.phase == "waiting" and tracked.record.target in self._left
 
     def _ask_queue(self, now: float) -> None:
         self._queue_asked = now
@@ -367,15 +372,15 @@ class Executor(RemoteExecutor):
         """Decide for new jobs whether a record of them is adopted, cancelled or dropped."""
         if self._swept:
             return
-        if self._silent_since is not None or self._queue_answered == float("-inf"):
+        if self._queue_answered < self._queue_asked or time.monotonic() - self._queue_answered > 5.0:
             # Unknown whether they live: submit nothing that might run twice.
             for tracked in self._tracked.values():
-                if tracked.phase == "waiting" and tracked.record.target in self._left:
-                    tracked.ready_at = time.monotonic() + 2.0
+                if self._is_left(tracked):
+                    tracked.ready_at = time.monotonic() + 1.0
             return
         self._complete_submissions()
         for tracked in list(self._tracked.values()):
-            if tracked.phase == "waiting" and tracked.record.target in self._left:
+            if self._is_left(tracked):
                 self._decide(tracked, self._left.pop(tracked.record.target))
         self._sweep()
         self._swept = not self._left
