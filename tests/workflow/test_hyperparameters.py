@@ -542,6 +542,21 @@ def test_a_task_without_values_takes_those_it_is_like_and_says_so():
     assert resolve("iql", "pen-human-v1").like == "pen-human-v0"
 
 
+def test_made_tasks_take_the_values_of_the_nearest_task_of_the_papers():
+    """Mixed, re-collected: their environment's medium-expert-v2; antmaze v2: v0; pointmaze: antmaze-umaze."""
+    expected = {}
+    for name, row in tasks.read(ROOT).items():
+        if row["suite"] == "locomotion" and row["comparability"] == "recollected":
+            if row["source_kind"] != "minari":
+                expected[name] = f"{row['environment_id'].split('-')[0].lower()}-medium-expert-v2"
+        elif row["source_kind"] == "hdf5" and name.startswith("antmaze") and name.endswith("-v2"):
+            expected[name] = name.removesuffix("v2") + "v0"
+        elif name.startswith("pointmaze"):
+            expected[name] = "antmaze-umaze-v0"
+    assert len(expected) == 3 + 9 + 6 + 1
+    assert {name: tasks.likes(tasks.read(ROOT))[name] for name in expected} == expected
+
+
 def test_later_layers_override_earlier_ones(copy):
     path = copy / "workflow/config/hyperparameters/iql.yaml"
     content = yaml.safe_load(path.read_text())
