@@ -33,7 +33,7 @@ def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(copy, snakemake, loa
     expected = experiments.job_count(loaded.experiment, loaded.machine["seeds_per_block"])
     # The closed form by hand: runs x blocks, and for each as many evaluations as sampling settings.
     by_hand = {
-        "steps": {"dataset": 1, "train": 4 * 3, "evaluate": (4 + 3) * 3},
+        "steps": {"dataset": 1, "train": 2 * 4 * 3, "evaluate": 2 * (4 + 3) * 3},
         "ablations": {"dataset": 1, "train": 14, "evaluate": 14 + 2 + 4},
     }
     assert expected == by_hand[name]
