@@ -97,6 +97,16 @@ def test_exclusions_leave_out_what_they_match(mine):
     }
 
 
+def test_exclusions_know_the_values_that_an_entry_leaves_out(mine):
+    """The default variant has a name, and the method's own N is a number."""
+    grid = [entry(methods=["iql", "bc"]), entry(methods=["diffusion_ql", "edp", "idql"])]
+    content = {
+        "grid": grid,
+        "exclude": [{"variant": "paper", "method": ["bc", "idql"]}, {"train_steps": [5, 0]}],
+    }
+    assert [run.config["method"] for run in mine(content).experiment.runs.values()] == ["edp"]
+
+
 def test_variants_of_an_experiment_change_the_values_they_name(mine):
     found = mine(
         {
@@ -416,7 +426,7 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
     [
         ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, ci, d4rl"),
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
-        ({"expriment": "ci"}, "does not know expriment; known are data_folder, dataset"),
+        ({"expriment": "ci"}, "does not know expriment; known are compile, data_folder"),
         ({"seeds": 3}, "gives seeds, which only experiment=own reads"),
         ({"scores": "mine"}, "scores is 'mine'; allowed are published, d3rlpy, None"),
     ],

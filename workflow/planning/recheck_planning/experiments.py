@@ -6,10 +6,11 @@ result, so two experiments share a run exactly when it is the same run. All that
 here, before any job.
 """
 
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -218,14 +219,26 @@ def expand(
         seeds = _seeds(entry["seeds"])
         for point in _points(entry):
             method_name, task, variant, steps, sampling_name = point
+            method = hyperparameters.read(root, method_name)
+            names: dict[str, Any] = {
+                "method": method_name,
+                "task": task,
+                "variant": variant or method.default_variant,
+                "sampling": sampling_name,
+            }
+            if steps is not None:
+                names["train_steps"] = steps
             remaining = []
             for seed in seeds:
-                rule = _excluded(content.get("exclude", []), point, seed)
+                rule = _excluded(
+                    content.get("exclude", []),
+                    {**names, "seed": seed},
+                    functools.partial(_default_steps, root, method, task, variant, variants, rows),
+                )
                 if rule is None:
                     remaining.append(seed)
                 else:
                     used.add(rule)
-            method = hyperparameters.read(root, method_name)
             _check_task(where, task, rows)
             if sampling_name not in samplings:
                 raise ConfigError(
@@ -275,14 +288,43 @@ def _points(entry: Mapping[str, Any]) -> Iterator[Point]:
     )
 
 
-def _excluded(rules: list[dict[str, Any]], point: Point, seed: int) -> int | None:
-    """The index of the first exclusion that matches, or None."""
-    names = ("method", "task", "variant", "train_steps", "sampling")
-    full = {**dict(zip(names, point)), "seed": seed}
+def _excluded(
+    rules: list[dict[str, Any]], point: Mapping[str, Any], default_steps: Callable[[], int]
+) -> int | None:
+    """The index of the first exclusion that matches, or None.
+
+    default_steps: N of a point that names none; asked only where everything else of a rule matches.
+    """
     for index, rule in enumerate(rules):
-        if all(full[key] in (value if isinstance(value, list) else [value]) for key, value in rule.items()):
+        wanted = {key: value if isinstance(value, list) else [value] for key, value in rule.items()}
+        if all(point[key] in values for key, values in wanted.items() if key in point) and (
+            set(wanted) <= set(point) or default_steps() in wanted["train_steps"]
+        ):
             return index
     return None
+
+
+def _default_steps(
+    root: Path,
+    method: hyperparameters.Method,
+    task: str,
+    variant: str | None,
+    variants: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+) -> int:
+    """N where a grid entry names none; 0 for a method without diffusion."""
+    if not method.diffusion:
+        return 0
+    base = _base(method, variant, variants)
+    return hyperparameters.resolve(root, method, base, task, tasks.likes(rows)).train_steps
+
+
+def _base(method: hyperparameters.Method, variant: str | None, variants: Mapping[str, Any]) -> str:
+    """The variant of the method's file that a variant of the experiment changes, or is."""
+    own = variants.get(variant, {}) if variant is not None else {}
+    if own or variant is None:
+        return str(own.get("base", method.default_variant))
+    return variant
 
 
 def _check_exclusions(where: str, content: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
@@ -331,7 +373,7 @@ def _resolve(
             "put it into a grid entry of its own."
         )
     own = variants.get(variant, {}) if variant is not None else {}
-    base = own.get("base", method.default_variant) if own or variant is None else variant
+    base = _base(method, variant, variants)
     resolved = hyperparameters.resolve(root, method, base, task, tasks.likes(rows), train_steps)
     changes = {**own.get("hyperparameters", {})}
     values = {**resolved.values, **changes}
