@@ -4,7 +4,8 @@
     python tests/cluster/measure.py dry-run [--jobs 20000] [--repeats 3]
 
 ``jobs``: 20 one-second jobs through the plugin, as one submitit array of the very same job commands, and
-through the official plugin, whose environment is that of PYTHON. ``dry-run``: a dry-run of many jobs with
+through the official plugin, whose environment is that of PYTHON (it drops SLURM_CONF in its jobs, so let
+/etc/slurm/slurm.conf be a link to the cluster's meanwhile). ``dry-run``: a dry-run of many jobs with
 this plugin and with Snakemake's own executor. The ways take turns, so that other work on the machine weighs
 on all alike.
 """
