@@ -59,6 +59,14 @@ def test_cosine_schedule_by_hand():
     np.testing.assert_allclose(noise_schedule("cosine", 5), expected)
 
 
+def test_a_schedule_warns_where_more_than_a_twentieth_of_the_signal_is_left():
+    with pytest.warns(ScheduleWarning, match=r"keeps 5\.1%"):
+        assert Diffusion("linear", 295).alpha_bars[-1] == pytest.approx(0.0506, abs=5e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Diffusion("linear", 300).alpha_bars[-1] == pytest.approx(0.0481, abs=5e-5)
+
+
 @pytest.mark.parametrize(("name", "steps"), [("vp", 5), ("cosine", 5), ("linear_scaled", 100)])
 def test_schedules_that_reach_noise_do_not_warn(name, steps):
     with warnings.catch_warnings():

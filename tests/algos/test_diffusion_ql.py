@@ -357,6 +357,13 @@ def test_evaluation_draws_from_the_online_actor_by_softmax(trained, plain_networ
     check_evaluation(trained, plain_network)
 
 
+def test_the_target_critic_alone_chooses_among_the_candidates(trained, plain_network):
+    """The target's values are spread, the online critic's all alike: they choose differently."""
+    trained.critic.target_group.frozen["layer3.weight"].mul_(50.0)
+    trained.critic.group.flat.zero_()
+    check_evaluation(trained, plain_network)
+
+
 def test_average_actor_swapped_at_evaluation_is_found(trained, plain_network):
     trained.actor_group, trained.average_group = trained.average_group, trained.actor_group
     swapped = trained.average_group  # what a swap would sample from while the plain actor is the online one

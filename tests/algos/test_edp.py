@@ -350,6 +350,11 @@ def test_evaluation_draws_by_softmax_of_the_online_critic(small_data, replay, pl
         index = (cumulative < 1 - uniform[row]).sum(dim=1)
         expected = candidates.view(9, 4, 2)[torch.arange(9), index].detach()
         np.testing.assert_allclose(actions[row].numpy(), expected.numpy(), atol=1e-5)
+    # Neither target has a say.
+    method.critic.target_group.flat.zero_()
+    method.target_actor_group.flat.zero_()
+    again = method.act(observations, Sampling(), SeedStreams((0, 1), "evaluate"))
+    assert torch.equal(actions, again)
 
 
 def test_checkpoint_acts_alike_after_loading(small_data, replay):

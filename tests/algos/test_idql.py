@@ -308,9 +308,10 @@ def plain_batch(data, index):
 @pytest.fixture
 def compare(small_data, replay, plain_network, assert_same_network):
     def run(values, **changes):
-        # The quantile's gradients are sums of a few equal numbers: where they cancel, Adam enlarges
-        # the rounding.
-        tolerance = 1e-3 if changes.get("value_loss") == "quantile" else TOLERANCE
+        # The quantile's gradients are sums of two numbers, tau and 1 - tau: of the paper's 0.6 two and
+        # three cancel, and Adam enlarges the rounding. Of 0.65 no sum of eight does.
+        if changes.get("value_loss") == "quantile":
+            changes = {**changes, "quantile": 0.65}
         method = make(small_data, values, **changes)
         plains = [PlainIDQL(method, row, plain_network) for row in range(2)]
         for k, (draw, _, losses) in enumerate(replay(method, small_data, UPDATES)):
@@ -329,12 +330,12 @@ def compare(small_data, replay, plain_network, assert_same_network):
                 held = PlainScore(method, row, plain_network, group)
                 for (name, ours), theirs in zip(held.named_parameters(), score.parameters()):
                     np.testing.assert_allclose(
-                        ours.detach().numpy(), theirs.detach().numpy(), rtol=0, atol=tolerance, err_msg=name
+                        ours.detach().numpy(), theirs.detach().numpy(), rtol=0, atol=TOLERANCE, err_msg=name
                     )
-            assert_same_network(plain.value.net, critic.value_group, row, NAMES, tolerance)
+            assert_same_network(plain.value.net, critic.value_group, row, NAMES, TOLERANCE)
             for j in range(2):
-                assert_same_network(plain.critics[j], critic.critic_group, 2 * row + j, NAMES, tolerance)
-                assert_same_network(plain.targets[j], critic.target_group, 2 * row + j, NAMES, tolerance)
+                assert_same_network(plain.critics[j], critic.critic_group, 2 * row + j, NAMES, TOLERANCE)
+                assert_same_network(plain.targets[j], critic.target_group, 2 * row + j, NAMES, TOLERANCE)
         return method, plains
 
     return run
@@ -359,6 +360,24 @@ def test_update_equals_plain_implementation(compare, values, changes):
 def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
     with kernels.using("onednn"):
         compare(RELEASE)
+
+
+def test_the_score_network_starts_as_released(small_data):
+    """Frequencies N(0, 0.2^2); flax's normal inside the blocks, xavier-uniform around them, scales 1."""
+    method = make(small_data, actor_width=64, time_features=2000, time_hidden_sizes=[64, 64])
+    group = method.actor_group.frozen
+    assert group["time.frequencies"].shape == (2, 1000)
+    assert group["time.frequencies"].std(dim=1).numpy() == pytest.approx([0.2, 0.2], rel=0.08)
+    assert group["block0.expand.weight"].std().item() == pytest.approx(1 / math.sqrt(64), rel=0.03)
+    assert group["block1.contract.weight"].std().item() == pytest.approx(1 / math.sqrt(256), rel=0.03)
+    for name, widths in (("first", (4 + 2 + 64) + 64), ("last", 64 + 2), ("time.layer1", 64 + 64)):
+        largest = group[f"{name}.weight"].abs().max().item()
+        assert 0.95 * math.sqrt(6 / widths) < largest <= math.sqrt(6 / widths), name
+    for name, tensor in group.items():
+        if name.endswith("norm.scale"):
+            assert (tensor == 1.0).all()
+        elif name.endswith(("bias", "norm.shift")):
+            assert (tensor == 0.0).all()
 
 
 # --- Each of these bugs must be found ---
@@ -494,8 +513,9 @@ def test_evaluation_takes_the_best_of_the_target_score_network(trained, plain_ne
         expected = candidates[torch.arange(9), values.argmax(dim=1)]
         np.testing.assert_allclose(actions[row].numpy(), expected.numpy(), atol=1e-5)
     assert not torch.equal(trained.actor_group.flat, trained.target_actor_group.flat)
-    # The online score network has no say.
+    # Neither the online score network nor the online critic has a say.
     trained.actor_group.flat.zero_()
+    trained.critic.critic_group.flat.zero_()
     again = trained.act(observations, Sampling(), SeedStreams((0, 1), "evaluate"))
     assert torch.equal(actions, again)
 

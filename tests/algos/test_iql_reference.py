@@ -209,6 +209,32 @@ def test_update_equals_plain_implementation(compare, values):
         np.testing.assert_allclose(actions[row].numpy(), expected.numpy(), atol=1e-5)
 
 
+def test_log_deviation_starts_at_zero_and_is_clipped_where_it_is_used(small_data):
+    """A vector of its own, not a function of the state; beyond the clip the density stays and so does it."""
+    method = IQL(PAPER, small_data.problem, UPDATES, 0, (0, 1))
+    actor = method.actor
+    batch = small_data.batch(torch.zeros(2, 8, dtype=torch.long))
+    draw = {f"dropout{i}": torch.ones(2, 8, 16) for i in range(2)}
+    assert actor.group.frozen["log_std"].abs().max() == 0.0
+
+    def density_and_gradient(log_std):
+        actor.group.frozen["log_std"].fill_(log_std)
+        density = actor.log_density(batch.observations, batch.actions, draw)
+        actor.group.backward(density.sum())
+        start = actor.group.offsets["log_std"]
+        return density.detach(), actor.group.gradient[:, start : start + 2].abs().min()
+
+    at_clip, _ = density_and_gradient(-5.0)
+    beyond, gradient = density_and_gradient(-9.0)
+    assert torch.equal(at_clip, beyond)
+    assert gradient == 0.0
+    at_clip, _ = density_and_gradient(2.0)
+    beyond, gradient = density_and_gradient(3.0)
+    assert torch.equal(at_clip, beyond)
+    assert gradient == 0.0
+    assert density_and_gradient(1.0)[1] > 0.0
+
+
 # --- Each of these bugs must be found ---
 
 

@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from algos.networks import MLP, Adam, ParameterGroup, init_torch_default, initialise, linear, repeat_copies
+from algos.networks import (
+    MLP,
+    Adam,
+    ParameterGroup,
+    init_lecun_normal,
+    init_torch_default,
+    init_xavier_uniform,
+    initialise,
+    linear,
+    repeat_copies,
+)
 from algos.seeding import SeedStreams
 
 
@@ -132,6 +142,24 @@ def test_torch_default_bounds_use_the_fan_in():
     init_torch_default(weight, bias, torch.Generator().manual_seed(0))
     assert 0.9 * 0.1 < float(weight.abs().max()) <= 1 / math.sqrt(100)
     assert float(bias.abs().max()) <= 1 / math.sqrt(100)
+
+
+def test_xavier_uniform_bounds_use_both_widths():
+    weight, bias = torch.empty(100, 50), torch.ones(50)
+    init_xavier_uniform(weight, bias, torch.Generator().manual_seed(0))
+    bound = math.sqrt(6.0 / 150)
+    assert 0.99 * bound < float(weight.abs().max()) <= bound
+    assert float(weight.std()) == pytest.approx(bound / math.sqrt(3.0), rel=0.02)
+    assert float(bias.abs().max()) == 0.0
+
+
+def test_lecun_normal_has_the_variance_of_the_fan_in_and_no_tails():
+    """flax: a normal cut at two of its deviations, whose deviation after the cut is 1 / sqrt(fan_in)."""
+    weight, bias = torch.empty(100, 400), torch.ones(400)
+    init_lecun_normal(weight, bias, torch.Generator().manual_seed(0))
+    assert float(weight.std()) == pytest.approx(0.1, rel=0.01)
+    assert 0.99 * 0.2274 < float(weight.abs().max()) <= 0.2274  # 2 * 0.1 / 0.8796
+    assert float(bias.abs().max()) == 0.0
 
 
 def test_load_refuses_another_shape():
