@@ -719,3 +719,41 @@ def test_the_default_shown_is_the_one_that_runs():
         for row in read.deviations:
             if "default" not in row:
                 assert deviations.default_values(read, row["switch"])
+
+
+# Errors in released code (facts/PUBLISHED_ERRORS.md) -> the rows that name them.
+ERRORS_IN_CODE = {
+    17: {"diffusion_ql": ["offline selection", "saved spread"]},
+    18: {"idql": ["launcher", "seeds", "train_fraction", "critic_batch_size", "actor_updates"]},
+    19: {"edp": ["candidates", "gradient_clip"]},
+    20: {"diffusion_ql": ["lr_decay"]},
+    21: {"diffusion_ql": ["evaluation_actor"]},
+    22: {
+        "iql": [
+            "actor on hopper-medium and hopper-medium-replay",
+            "target_rate",
+            "beta",
+            "expectile",
+            "reward scaling (transform return_range)",
+            "boundaries of return_range",
+        ]
+    },
+    23: {"idql": ["optimiser", "value_layer_norm", "implicit_weights"]},
+    24: {"diffusion_ql": ["schedule"], "idql": ["schedule"], "edp": ["schedule"]},
+}
+
+
+def test_every_error_in_released_code_has_its_rows(facts):
+    text = (facts / "PUBLISHED_ERRORS.md").read_text(encoding="utf-8").split("## In the released code")[1]
+    numbers = {int(line.split(".")[0]) for line in text.splitlines() if line[:1].isdigit()}
+    assert numbers == set(ERRORS_IN_CODE)
+    for rows in ERRORS_IN_CODE.values():
+        for name, switches in rows.items():
+            for switch in switches:
+                assert deviation(name, switch)
+    assert "argsort(loss) == k" in deviation("diffusion_ql", "offline selection")
+    assert "99.9%" in deviation("diffusion_ql", "lr_decay")
+    assert "every 1000 filtered rows (CORL)" in deviation("iql", "boundaries of return_range")
+    assert "AdamW with optax's default decay 1e-4" in deviation("idql", "optimiser")
+    assert "signed u" in deviation("idql", "implicit_weights")
+    assert "times 1000/N" in deviation("edp", "schedule")
