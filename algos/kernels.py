@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, library
 
 FORMS = ("plain", "onednn")
 _form = "plain"
@@ -95,11 +95,11 @@ def _products_now(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Te
 
 # The compiler takes the products as they are: it has a lowering of its own for the operator inside
 # that does not fit strided weights.
-torch.library.define("recheck::products", "(Tensor left, Tensor right, Tensor? bias) -> Tensor")
-torch.library.impl("recheck::products", "CPU", _products_now)
+library.define("recheck::products", "(Tensor left, Tensor right, Tensor? bias) -> Tensor")
+library.impl("recheck::products", "CPU", _products_now)
 
 
-@torch.library.register_fake("recheck::products")
+@library.register_fake("recheck::products")
 def _products_fake(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return left.new_empty(left.shape[0], left.shape[1], right.shape[2])
 

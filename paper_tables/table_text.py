@@ -12,7 +12,7 @@ import pandas as pd
 NOTHING = "–"
 DIGITS = 6
 COMPARABILITY_MARKS = {
-    "unverified": ("u", "our dataset claims to be the original file, nothing to hold it against"),
+    "unverified": ("u", "our dataset is a file of unknown origin, or one that nothing published can be held against"),
     "recollected": ("r", "our dataset was collected anew"),
     "toy": ("t", "our dataset is a toy"),
 }
