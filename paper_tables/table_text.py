@@ -12,7 +12,7 @@ import pandas as pd
 NOTHING = "–"
 DIGITS = 6
 COMPARABILITY_MARKS = {
-    "unverified": ("u", "our dataset is a file of unknown origin, or one that nothing published can be held against"),
+    "unverified": ("u", "our dataset is of unknown origin, or nothing published could be held against it"),
     "recollected": ("r", "our dataset was collected anew"),
     "toy": ("t", "our dataset is a toy"),
 }
