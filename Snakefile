@@ -44,7 +44,12 @@ if workflow.is_main_process:
         logger.warning(sentence)
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
-shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
+COMPILED = str(PLAN.settings.get("compile")).lower() == "true"
+shell.prefix(
+    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
+    f"COMPILE={'--compile' if COMPILED else ''}; "
+)
 
 # Rules of the papers' side read these; scores=published or scores=d3rlpy puts scores at hand in their place.
 SCORES = paths.scores(PLAN.name)
@@ -57,8 +62,6 @@ REPORTED_NUMBERS = sorted(
 LAYOUTS = sorted(map(str, Path("paper_tables/layouts").glob("*.yaml")))
 PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
-# Snakemake hands `--config compile=true` on as a text.
-COMPILE = "--compile" if str(PLAN.settings.get("compile")).lower() == "true" else ""
 EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
 
 

@@ -76,17 +76,24 @@ def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), inputs, weight)
 
 
-def _products(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+def affine_relu(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """max(0, `affine`); the fast form cuts inside the product and needs no pass of its own."""
+    if _fast(inputs):
+        return _AffineRelu.apply(inputs, weight, bias)
+    return torch.relu(affine(inputs, weight, bias))
+
+
+def _products(left: Tensor, right: Tensor, bias: Tensor | None = None, then: str = "none") -> Tensor:
     if torch.compiler.is_compiling():
-        return torch.ops.recheck.products(left, right, bias)
-    return _products_now(left, right, bias)
+        return torch.ops.recheck.products(left, right, bias, then)
+    return _products_now(left, right, bias, then)
 
 
-def _products_now(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+def _products_now(left: Tensor, right: Tensor, bias: Tensor | None, then: str) -> Tensor:
     """``[M, B, in] x [M, in, out]`` through oneDNN's linear, one after the other: each alike for any M."""
     rows = [
         torch.ops.mkldnn._linear_pointwise(
-            left[m], right[m].t(), None if bias is None else bias[m], "none", [], ""
+            left[m], right[m].t(), None if bias is None else bias[m], then, [], ""
         )
         for m in range(left.shape[0])
     ]
@@ -95,13 +102,24 @@ def _products_now(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Te
 
 # The compiler takes the products as they are: it has a lowering of its own for the operator inside
 # that does not fit strided weights.
-library.define("recheck::products", "(Tensor left, Tensor right, Tensor? bias) -> Tensor")
+library.define("recheck::products", "(Tensor left, Tensor right, Tensor? bias, str then) -> Tensor")
 library.impl("recheck::products", "CPU", _products_now)
 
 
 @library.register_fake("recheck::products")
-def _products_fake(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+def _products_fake(left: Tensor, right: Tensor, bias: Tensor | None, then: str) -> Tensor:
     return left.new_empty(left.shape[0], left.shape[1], right.shape[2])
+
+
+def _affine_gradients(
+    wanted: tuple[bool, ...], inputs: Tensor, weight: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Of inputs, weight and bias, where they are wanted."""
+    return (
+        _products(gradient, weight.transpose(1, 2)) if wanted[0] else None,
+        _products(inputs.transpose(1, 2), gradient) if wanted[1] else None,
+        gradient.sum(dim=1) if wanted[2] else None,
+    )
 
 
 class _Affine(torch.autograd.Function):
@@ -113,13 +131,21 @@ class _Affine(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
-        gradient = gradient.contiguous()
-        wanted = ctx.needs_input_grad
-        return (
-            _products(gradient, weight.transpose(1, 2)) if wanted[0] else None,
-            _products(inputs.transpose(1, 2), gradient) if wanted[1] else None,
-            gradient.sum(dim=1) if wanted[2] else None,
-        )
+        return _affine_gradients(ctx.needs_input_grad, inputs, weight, gradient.contiguous())
+
+
+class _AffineRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        outputs = _products(inputs, weight, bias, "relu")
+        ctx.save_for_backward(inputs, weight, outputs)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weight, outputs = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, outputs, 0.0)
+        return _affine_gradients(ctx.needs_input_grad, inputs, weight, gradient)
 
 
 # --- Mish ---

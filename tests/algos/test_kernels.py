@@ -18,16 +18,17 @@ def gradients(function, *inputs):
     return outputs.detach(), torch.autograd.grad((outputs * weights).sum(), leaves)
 
 
+@pytest.mark.parametrize("function", [linear, kernels.affine_relu])
 @pytest.mark.parametrize("shape", [(1, 7, 5, 3), (3, 64, 14, 256), (2, 33, 256, 6)])
-def test_affine_maps_agree(shape):
+def test_affine_maps_agree(shape, function):
     members, batch, fan_in, fan_out = shape
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(members, batch, fan_in, generator=generator)
     weight = torch.randn(members, fan_in, fan_out, generator=generator) / fan_in**0.5
     bias = torch.randn(members, fan_out, generator=generator)
-    expected, expected_gradients = gradients(linear, inputs, weight, bias)
+    expected, expected_gradients = gradients(function, inputs, weight, bias)
     with kernels.using("onednn"):
-        outputs, got = gradients(linear, inputs, weight, bias)
+        outputs, got = gradients(function, inputs, weight, bias)
     torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
     for one, other in zip(got, expected_gradients):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)

@@ -28,4 +28,4 @@ rule train:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.trainer --config {params.config:q} --dataset {params.dataset:q} "
         "--output {params.folder:q} --state {params.state:q} "
-        "--device $device --threads {threads} {COMPILE} &> {log:q}"
+        "--device $device --threads {threads} $COMPILE &> {log:q}"
