@@ -219,7 +219,9 @@ def test_a_blocks_configuration_holds_what_the_trainer_needs(load_plan):
 # --- The experiments of the repository ---
 
 
-@pytest.mark.parametrize("name", ["smoke", "lite", "steps", "ablations", "ci", "d4rl", "reference"])
+@pytest.mark.parametrize(
+    "name", ["smoke", "lite", "steps", "ablations", "ci", "d4rl", "reference", "learning", "steps_reduced"]
+)
 def test_every_experiment_expands(repository, load_plan, name):
     content = experiments.read_file(repository, name)
     found = experiments.expand(repository, name, content, tasks.read(repository))
