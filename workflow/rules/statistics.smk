@@ -10,7 +10,7 @@ rule statistics:
             directory(paths.stage("statistics", PLAN.name)),
             patterns=["{table}.csv"],
             caption="../report/statistics.rst",
-            category="Statistics",
+            category="Aggregates",
             labels={"table": "{table}"},
         ),
     log:
