@@ -94,14 +94,14 @@ def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
     )
 
 
-def build(config: Mapping[str, Any], num_seeds: int, device: torch.device) -> Method:
-    """A method of a benchmark configuration, for seeds 0 to `num_seeds` - 1."""
+def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device) -> Method:
+    """A method of a benchmark configuration, freshly initialised."""
     return method_class(config["method"])(
         config["hyperparameters"],
         HOPPER,
         config["num_updates"],
         config["train_steps"],
-        list(range(num_seeds)),
+        seeds,
         device,
     )
 
@@ -172,7 +172,7 @@ class OperatorCount(TorchDispatchMode):
 def count_operators(config: Mapping[str, Any], num_seeds: int, data: TrainingData) -> OperatorCount:
     """Count one steady update, in the plain form, whose products are visible one by one."""
     with kernels.using("plain"):
-        method = build(config, num_seeds, data.packed.device)
+        method = build(config, range(num_seeds), data.packed.device)
         program = build_program(method, data, capture=False)
         run_updates(program, 0, 1)
         with OperatorCount() as count:
@@ -228,7 +228,7 @@ def _train_windows(
     kernels.use(options["kernels"])
     data = synthetic_data(device)
     start = time.perf_counter()
-    method = build(config, num_seeds, device)
+    method = build(config, range(num_seeds), device)
     if options["compile"]:
         method.compile_functions()
     program = build_program(method, data, capture=options["capture"] and device.type == "cuda")
@@ -302,7 +302,7 @@ def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_
 
 def measure_latency(config: Mapping[str, Any], device: torch.device, calls: int = 20) -> dict[str, float]:
     """Median milliseconds of one policy call for 1 and 10 states, one seed, the method's own candidates."""
-    method = build(config, 1, device)
+    method = build(config, [0], device)
     streams = SeedStreams([0], "latency", device)
     latency = {}
     for num_states in LATENCY_STATES:
@@ -332,7 +332,7 @@ def measure_evaluation(
         episodes = LocalEpisodes(task, num_episodes)
     except ImportError:
         return None
-    method = build(config, 1, device)
+    method = build(config, [0], device)
     streams = SeedStreams([0], "evaluate", device)
     seeds = [list(range(num_episodes))]
     start = time.perf_counter()
@@ -374,7 +374,7 @@ def benchmark(
     for config in configs:
         for steps in train_steps if config["train_steps"] else (0,):
             try:
-                build({**config, "train_steps": steps}, 1, device)
+                build({**config, "train_steps": steps}, [0], device)
             except MethodError as error:  # EDP's schedule has no small N
                 left_out.append(f"{config['method']} with N = {steps}: {error}")
                 continue

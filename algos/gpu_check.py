@@ -47,16 +47,7 @@ def trained(
 ) -> Method:
     """A method after some updates on the synthetic data."""
     data = benchmark.synthetic_data(device)
-    method = benchmark.build(config, len(seeds), device)
-    if tuple(seeds) != method.seeds:
-        method = type(method)(
-            config["hyperparameters"],
-            benchmark.HOPPER,
-            config["num_updates"],
-            config["train_steps"],
-            seeds,
-            device,
-        )
+    method = benchmark.build(config, seeds, device)
     streams = SeedStreams(seeds, "train", device)
     program = Program(method, data, ChunkedDraws(method.draws(), streams, data.num_rows), capture=capture)
     program.load_chunk(0)
@@ -88,12 +79,12 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
     undisturbed = trained(config, [0, 1], device, capture, CHECKED_UPDATES).state()
     stop = CHUNK_UPDATES + 13
     data = benchmark.synthetic_data(device)
-    first = benchmark.build(config, 2, device)
+    first = benchmark.build(config, [0, 1], device)
     draws = ChunkedDraws(first.draws(), SeedStreams([0, 1], "train", device), data.num_rows)
     program = Program(first, data, draws, capture=capture)
     benchmark.run_updates(program, 0, stop)
     state, streams = first.state(), draws.chunk_state
-    second = benchmark.build(config, 2, device)
+    second = benchmark.build(config, [0, 1], device)
     second.load_state(state)
     resumed = ChunkedDraws(second.draws(), SeedStreams([0, 1], "train", device), data.num_rows)
     assert streams is not None
@@ -126,7 +117,7 @@ def check_against_cpu(config: Mapping[str, Any], device: torch.device) -> dict[s
     cpu_draws: ChunkedDraws | None = None
     for target in (torch.device("cpu"), device):
         data = benchmark.synthetic_data(target)
-        method = benchmark.build(config, 1, target)
+        method = benchmark.build(config, [0], target)
         draws = ChunkedDraws(method.draws(), SeedStreams([0], "train", target), data.num_rows)
         program = Program(method, data, draws)
         program.load_chunk(0)

@@ -155,7 +155,7 @@ def main() -> int:
     programs: dict[str, Program] = {}
     updates = dict.fromkeys(STEPS, 0)
     for name, apply in STEPS.items():
-        method = benchmark.build(config, 1, torch.device("cpu"))
+        method = benchmark.build(config, [0], torch.device("cpu"))
         apply(method)
         programs[name] = benchmark.build_program(method, gathered if "gathers" in name else data, False)
         _, updates[name] = window(name, programs[name], 0, 0.5)
