@@ -39,6 +39,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from algos import kernels
 from algos.methods import Method, MethodError, ProblemSpec, Sampling, TrainingData, method_class
+from algos.process import set_up_process
 from algos.programs import STRETCH_UPDATES, Program
 from algos.progress import Progress
 from algos.provenance import cpu_model, device_model, git_state, package_versions
@@ -224,8 +225,7 @@ def _train_windows(
 ) -> dict[str, Any]:
     """One process's share: seed-updates per second in each window, and the seconds to the first update."""
     device = choose_device(options["device"])
-    torch.set_num_threads(options["threads"])
-    kernels.use(options["kernels"])
+    set_up_process(options["threads"], options["kernels"])
     data = synthetic_data(device)
     start = time.perf_counter()
     method = build(config, range(num_seeds), device)
@@ -280,8 +280,7 @@ def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_
             worker.join()
     windows = [sum(rates) for rates in zip(*(result["rates"] for result in results))]
     device = choose_device(options["device"])
-    kernels.use(options["kernels"])
-    torch.set_num_threads(options["threads"])
+    set_up_process(options["threads"], options["kernels"])
     count = count_operators(config, num_seeds, synthetic_data(device))
     products = sum(n * product_seconds(shape, device) for shape, n in count.products.items())
     rate = statistics.median(windows)
@@ -368,8 +367,7 @@ def benchmark(
         options: device, threads, processes, kernels, compile, capture, windows, window_seconds.
     """
     device = choose_device(options["device"])
-    form = kernels.use(options["kernels"])
-    torch.set_num_threads(options["threads"])
+    form = set_up_process(options["threads"], options["kernels"])
     cells, left_out = [], []
     for config in configs:
         for steps in train_steps if config["train_steps"] else (0,):

@@ -32,8 +32,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from algos import envs, kernels
+from algos import envs
 from algos.methods import Method, MethodError, ProblemSpec, Sampling
+from algos.process import set_up_process
 from algos.progress import Progress
 from algos.provenance import package_versions
 from algos.seeding import SeedStreams
@@ -390,9 +391,7 @@ def evaluate_block(
     Raises:
         EvaluationError, MethodError, DatasetError, TrainingError: one sentence each.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
-    kernels.use("auto")
+    set_up_process(threads)
     manifest = read_manifest(dataset)
     device = choose_device(device_name)
     setting = Sampling.from_mapping(sampling)

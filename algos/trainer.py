@@ -39,6 +39,7 @@ from torch import Tensor
 
 from algos import kernels, transforms
 from algos.methods import Method, MethodError, ProblemSpec, TrainingData, method_class
+from algos.process import set_up_process
 from algos.programs import STRETCH_UPDATES, Program
 from algos.progress import Progress
 from algos.provenance import device_model, git_state, package_versions
@@ -487,10 +488,8 @@ def train_block(
     """
     config = RunConfig.from_document(document)
     device = choose_device(device_name)
-    if threads is not None:
-        torch.set_num_threads(threads)
     try:
-        kernels.use(kernel_form)
+        set_up_process(threads, kernel_form)
     except ValueError as error:
         raise TrainingError(str(error)) from error
     transitions = load_transitions(dataset)

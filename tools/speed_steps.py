@@ -26,6 +26,7 @@ from algos import benchmark, kernels, networks
 from algos.diffusion_ql import DiffusionQL
 from algos.methods import Batch, TrainingData
 from algos.noise_networks import NoiseNetwork
+from algos.process import set_up_process
 from algos.programs import STRETCH_UPDATES, Program
 
 
@@ -144,7 +145,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--window-seconds", type=float, default=2.0)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    set_up_process(threads=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "configs.json"
         benchmark_configs.main(["--output", str(path)])
