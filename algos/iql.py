@@ -142,7 +142,7 @@ class IQL(Method):
     format_version = 1
     LOSSES = ("value_loss", "actor_loss", "critic_loss")
     EXTRACTIONS = ("awr",)
-    COMPILED = ("target_minimum", "advantage", "value_loss", "actor_loss", "next_value", "critic_loss")
+    COMPILED = ("target_minimum", "values_now", "value_loss", "actor_loss", "critic_loss")
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "discount": "gamma",
@@ -201,14 +201,11 @@ class IQL(Method):
         return self.critic.target_minimum(batch.state_actions)
 
     @torch.no_grad()
-    def advantage(self, batch: Batch, target_q: Tensor) -> Tensor:
-        """u = min target Q - V with V as it is now, ``[K, B]``."""
-        return target_q - self.critic.value(self.critic.value_group.frozen, batch.observations)
-
-    @torch.no_grad()
-    def next_value(self, batch: Batch) -> Tensor:
-        """V(s') as it is now, ``[K, B]``."""
-        return self.critic.value(self.critic.value_group.frozen, batch.next_observations)
+    def values_now(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """V(s) and V(s') as V is now, each ``[K, B]``, in one pass."""
+        observations = torch.cat([batch.observations, batch.next_observations], dim=1)
+        value, next_value = self.critic.value(self.critic.value_group.frozen, observations).chunk(2, dim=1)
+        return value, next_value
 
     def value_loss(self, batch: Batch, target_q: Tensor) -> Tensor:
         """Expectile regression of V on the target critic (eq. 5)."""
@@ -251,16 +248,17 @@ class IQL(Method):
     def _update_paper(self, batch: Batch, target_q: Tensor, draw: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Released learner.py:32-39: each step sees what the steps before it changed."""
         value_loss = self._step_value(batch, target_q)
-        actor_loss = self._step_actor(batch, self.advantage(batch, target_q), draw)
-        critic_loss = self._step_critic(batch, self.next_value(batch))
+        value, next_value = self.values_now(batch)  # the actor's step leaves V as it is
+        actor_loss = self._step_actor(batch, target_q - value, draw)
+        critic_loss = self._step_critic(batch, next_value)
         return value_loss, actor_loss, critic_loss
 
     def _update_corl(self, batch: Batch, target_q: Tensor, draw: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """CORL iql.py:428-511: y and u use V as it was before its update."""
-        advantage, next_value = self.advantage(batch, target_q), self.next_value(batch)
+        value, next_value = self.values_now(batch)
         value_loss = self._step_value(batch, target_q)
         critic_loss = self._step_critic(batch, next_value)
-        actor_loss = self._step_actor(batch, advantage, draw)
+        actor_loss = self._step_actor(batch, target_q - value, draw)
         return value_loss, actor_loss, critic_loss
 
     def _step_value(self, batch: Batch, target_q: Tensor) -> Tensor:

@@ -68,84 +68,101 @@ def _fast(tensor: Tensor) -> bool:
 
 # --- Affine maps ---
 
-
-def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``[M, B, in] x [M, in, out] + [M, out] -> [M, B, out]``."""
-    if _fast(inputs):
-        return _Affine.apply(inputs, weight, bias)
-    return torch.baddbmm(bias.unsqueeze(1), inputs, weight)
+# What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take whole; in the
+# fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and joining what the next
+# layer takes apart again costs a copy each time.
+Members = tuple[Tensor, ...]
 
 
-def affine_relu(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """max(0, `affine`); the fast form cuts inside the product and needs no pass of its own."""
-    if _fast(inputs):
-        return _AffineRelu.apply(inputs, weight, bias)
-    return torch.relu(affine(inputs, weight, bias))
+def split(inputs: Tensor) -> Members:
+    """``[M, B, d]`` as the form in use has it flow through a network."""
+    return inputs.unbind(0) if _fast(inputs) else (inputs,)
 
 
-def _products(left: Tensor, right: Tensor, bias: Tensor | None = None, then: str = "none") -> Tensor:
+def join(members: Members) -> Tensor:
+    """The reverse of `split`: ``[M, B, d]``."""
+    if members[0].dim() == 3:
+        return members[0]
+    return members[0].unsqueeze(0) if len(members) == 1 else torch.stack(members)
+
+
+def affine_each(members: Members, weight: Tensor, bias: Tensor, relu: bool = False) -> Members:
+    """x W + b for every member, on request cut at 0: weight ``[M, in, out]``, bias ``[M, out]``.
+
+    The fast form cuts inside the product and needs no pass of its own.
+    """
+    if members[0].dim() == 2:
+        if torch.is_grad_enabled():
+            return _Affine.apply(weight, bias, relu, *members)
+        return _affine_now(weight, bias, relu, members)
+    outputs = torch.baddbmm(bias.unsqueeze(1), members[0], weight)
+    return (torch.relu(outputs) if relu else outputs,)
+
+
+def head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
+    """`affine_each` of width 1, ``[M, in, 1]``: as a batched product it takes one kernel for M = 1 and
+    another for more, 3e-5 apart, and a seed must not depend on its block.
+    """
+    if members[0].dim() == 2:
+        columns, shifts = weight.squeeze(2).unbind(0), bias.unbind(0)
+        return tuple(torch.mv(x, w).unsqueeze(1) + b for x, w, b in zip(members, columns, shifts))
+    return ((members[0] * weight.transpose(1, 2)).sum(dim=-1, keepdim=True) + bias.unsqueeze(1),)
+
+
+def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     if torch.compiler.is_compiling():
-        return torch.ops.recheck.products(left, right, bias, then)
-    return _products_now(left, right, bias, then)
+        return torch.ops.recheck.product(left, right, bias, relu)
+    return _product_now(left, right, bias, relu)
 
 
-def _products_now(left: Tensor, right: Tensor, bias: Tensor | None, then: str) -> Tensor:
-    """``[M, B, in] x [M, in, out]`` through oneDNN's linear, one after the other: each alike for any M."""
-    rows = [
-        torch.ops.mkldnn._linear_pointwise(
-            left[m], right[m].t(), None if bias is None else bias[m], then, [], ""
-        )
-        for m in range(left.shape[0])
-    ]
-    return rows[0].unsqueeze(0) if len(rows) == 1 else torch.stack(rows)
+def _product_now(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
+    """``[B, in] x [in, out]`` through oneDNN's linear."""
+    return torch.ops.mkldnn._linear_pointwise(left, right.t(), bias, "relu" if relu else "none", [], "")
 
 
-# The compiler takes the products as they are: it has a lowering of its own for the operator inside
+# The compiler takes the product as it is: it has a lowering of its own for the operator inside
 # that does not fit strided weights.
-library.define("recheck::products", "(Tensor left, Tensor right, Tensor? bias, str then) -> Tensor")
-library.impl("recheck::products", "CPU", _products_now)
+library.define("recheck::product", "(Tensor left, Tensor right, Tensor? bias, bool relu) -> Tensor")
+library.impl("recheck::product", "CPU", _product_now)
 
 
-@library.register_fake("recheck::products")
-def _products_fake(left: Tensor, right: Tensor, bias: Tensor | None, then: str) -> Tensor:
-    return left.new_empty(left.shape[0], left.shape[1], right.shape[2])
+@library.register_fake("recheck::product")
+def _product_fake(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
+    return left.new_empty(left.shape[0], right.shape[1])
 
 
-def _affine_gradients(
-    wanted: tuple[bool, ...], inputs: Tensor, weight: Tensor, gradient: Tensor
-) -> tuple[Tensor | None, ...]:
-    """Of inputs, weight and bias, where they are wanted."""
-    return (
-        _products(gradient, weight.transpose(1, 2)) if wanted[0] else None,
-        _products(inputs.transpose(1, 2), gradient) if wanted[1] else None,
-        gradient.sum(dim=1) if wanted[2] else None,
-    )
+def _affine_now(weight: Tensor, bias: Tensor, relu: bool, members: Members) -> Members:
+    return tuple(_product(x, weight[m], bias[m], relu) for m, x in enumerate(members))
 
 
 class _Affine(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(inputs, weight)
-        return _products(inputs, weight, bias)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weight = ctx.saved_tensors
-        return _affine_gradients(ctx.needs_input_grad, inputs, weight, gradient.contiguous())
-
-
-class _AffineRelu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        outputs = _products(inputs, weight, bias, "relu")
-        ctx.save_for_backward(inputs, weight, outputs)
+    def forward(ctx: Any, weight: Tensor, bias: Tensor, relu: bool, *members: Tensor) -> Members:
+        outputs = _affine_now(weight, bias, relu, members)
+        ctx.save_for_backward(weight, *members, *(outputs if relu else ()))
+        ctx.relu = relu
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weight, outputs = ctx.saved_tensors
-        gradient = torch.ops.aten.threshold_backward(gradient, outputs, 0.0)
-        return _affine_gradients(ctx.needs_input_grad, inputs, weight, gradient)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        weight, *saved = ctx.saved_tensors
+        inputs, outputs = saved[: len(gradients)], saved[len(gradients) :]
+        if ctx.relu:
+            gradients = tuple(
+                torch.ops.aten.threshold_backward(g, y, 0.0) for g, y in zip(gradients, outputs)
+            )
+        else:
+            gradients = tuple(g.contiguous() for g in gradients)
+        of_weight, of_bias, _, *of_members = ctx.needs_input_grad
+        return (
+            join(tuple(_product(x.t(), g) for x, g in zip(inputs, gradients))) if of_weight else None,
+            torch.stack([g.sum(dim=0) for g in gradients]) if of_bias else None,
+            None,
+            *(
+                _product(g, weight[m].t()) if wanted else None
+                for m, (g, wanted) in enumerate(zip(gradients, of_members))
+            ),
+        )
 
 
 # --- Mish ---
@@ -154,7 +171,7 @@ class _AffineRelu(torch.autograd.Function):
 def mish(inputs: Tensor) -> Tensor:
     """Mish, x tanh(softplus(x)) (Misra 2019), elementwise.
 
-    With s = sigmoid(-x) and q = s^2, tanh(softplus(x)) = (1 - q) / (1 + q).
+    With s = sigmoid(-x) and q = s^2, t = tanh(softplus(x)) = (1 - q) / (1 + q) = 2 / (1 + q) - 1.
     """
     if _fast(inputs):
         return _Mish.apply(inputs)
@@ -164,16 +181,14 @@ def mish(inputs: Tensor) -> Tensor:
 class _Mish(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor) -> Tensor:
-        s = 1.0 - torch.sigmoid(inputs)
-        ctx.save_for_backward(inputs, s)
-        q = s * s
-        return (1.0 - q) / (1.0 + q) * inputs
+        s = torch.neg(inputs).sigmoid_()
+        scale = (s * s).add_(1.0).reciprocal_()
+        ctx.save_for_backward(inputs, s, scale)
+        return torch.addcmul(-inputs, inputs, scale, value=2.0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """d/dx = t + x 4 q (1 - s) / (1 + q)^2 with t = (1 - q) / (1 + q)."""
-        inputs, s = ctx.saved_tensors
-        q = s * s
-        scale = 1.0 / (1.0 + q)
-        slope = 4.0 * inputs * (1.0 - s) * q * scale
-        return gradient * scale * (1.0 - q + slope)
+        """d/dx = t + x 4 q (1 - s) / (1 + q)^2."""
+        inputs, s, scale = ctx.saved_tensors
+        slope = (s * scale).square_().mul_(1.0 - s).mul_(inputs)
+        return slope.mul_(2.0).add_(scale).mul_(2.0).sub_(1.0).mul_(gradient)

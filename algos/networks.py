@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.adam import adam as functional_adam
 
 from algos import kernels
 from algos.kernels import mish
@@ -191,21 +190,22 @@ class Adam:
         """One step along `group.gradient`; `learning_rate` (0-dimensional) replaces the kept one."""
         if learning_rate is not None:
             self.learning_rate.copy_(learning_rate)
-        functional_adam(
+        self.count.add_(1.0)
+        # The kernel of torch.optim.Adam(fused=True), without what the optimiser does around it for its lists.
+        kernel = torch._fused_adamw_ if self.weight_decay > 0 else torch._fused_adam_
+        kernel(
             [self.group.flat],
             [self.group.gradient],
             [self.mean],
             [self.square],
             [],
             [self.count],
-            fused=True,
-            decoupled_weight_decay=self.weight_decay > 0,
-            amsgrad=False,
+            lr=self.learning_rate,
             beta1=0.9,
             beta2=0.999,
-            lr=self.learning_rate,
             weight_decay=self.weight_decay,
             eps=self.eps,
+            amsgrad=False,
             maximize=False,
         )
 
@@ -219,21 +219,11 @@ class Adam:
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Affine map of every seed's batch: ``[K, B, in] x [K, in, out] + [K, out] -> [K, B, out]``.
-
-    A head of width 1 is a product and a sum: as a matrix product it takes one kernel for K = 1 and
-    another for more, 3e-5 apart, and a seed must not depend on its block.
-    """
+    """Affine map of every seed's batch: ``[K, B, in] x [K, in, out] + [K, out] -> [K, B, out]``."""
+    members = kernels.split(inputs)
     if weight.shape[-1] == 1:
-        return (inputs * weight.transpose(1, 2)).sum(dim=-1, keepdim=True) + bias.unsqueeze(1)
-    return kernels.affine(inputs, weight, bias)
-
-
-def activated(inputs: Tensor, weight: Tensor, bias: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    """`linear`, then an activation; a relu is part of the product where that is faster."""
-    if activation is torch.relu and weight.shape[-1] > 1:
-        return kernels.affine_relu(inputs, weight, bias)
-    return activation(linear(inputs, weight, bias))
+        return kernels.join(kernels.head_each(members, weight, bias))
+    return kernels.join(kernels.affine_each(members, weight, bias))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -280,16 +270,30 @@ class MLP:
             dropout_masks: one ``[K, B, width]`` of zeros and ones per hidden layer, applied after
                 its activation, the rest scaled by 1 / `keep_probability`; None for no dropout.
         """
-        hidden = inputs
-        for i, name in enumerate(self.names):
-            weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-            if i == len(self.names) - 1:
-                hidden = linear(hidden, weight, bias)
-            else:
-                hidden = activated(hidden, weight, bias, self.activation)
-                if dropout_masks is not None:
-                    hidden = hidden * dropout_masks[i] / keep_probability
-        return hidden
+        members = kernels.split(inputs)
+        for i, name in enumerate(self.names[:-1]):
+            members = self._hidden(members, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+            if dropout_masks is not None:
+                masks = kernels.split(dropout_masks[i])
+                members = tuple(x * mask / keep_probability for x, mask in zip(members, masks))
+        return kernels.join(self._last(parameters, members))
+
+    def after_first(self, parameters: Mapping[str, Tensor], sums: Tensor) -> Tensor:
+        """Outputs ``[K, B, out]`` from the first layer's sums ``[K, B, width]``, its activation still to come."""
+        members = tuple(self.activation(x) for x in kernels.split(sums))
+        for name in self.names[1:-1]:
+            members = self._hidden(members, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+        return kernels.join(self._last(parameters, members))
+
+    def _hidden(self, members: kernels.Members, weight: Tensor, bias: Tensor) -> kernels.Members:
+        if self.activation is torch.relu:
+            return kernels.affine_each(members, weight, bias, relu=True)
+        return tuple(self.activation(x) for x in kernels.affine_each(members, weight, bias))
+
+    def _last(self, parameters: Mapping[str, Tensor], members: kernels.Members) -> kernels.Members:
+        weight, bias = parameters[f"{self.names[-1]}.weight"], parameters[f"{self.names[-1]}.bias"]
+        layer = kernels.head_each if self.sizes[-1] == 1 else kernels.affine_each
+        return layer(members, weight, bias)
 
 
 def repeat_copies(inputs: Tensor, copies: int) -> Tensor:

@@ -212,10 +212,7 @@ class NoiseMLP(NoiseNetwork):
         return self.time_layers(parameters, inputs)
 
     def _after_first(self, parameters: Parameters, hidden: Tensor, draw: Parameters | None) -> Tensor:
-        for name in self.layers.names[1:]:
-            hidden = self.layers.activation(hidden)
-            hidden = linear(hidden, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
-        return hidden
+        return self.layers.after_first(parameters, hidden)
 
 
 # --- IDQL ---

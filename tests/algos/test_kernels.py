@@ -18,8 +18,12 @@ def gradients(function, *inputs):
     return outputs.detach(), torch.autograd.grad((outputs * weights).sum(), leaves)
 
 
-@pytest.mark.parametrize("function", [linear, kernels.affine_relu])
-@pytest.mark.parametrize("shape", [(1, 7, 5, 3), (3, 64, 14, 256), (2, 33, 256, 6)])
+def affine_relu(inputs, weight, bias):
+    return kernels.join(kernels.affine_each(kernels.split(inputs), weight, bias, relu=True))
+
+
+@pytest.mark.parametrize("function", [linear, affine_relu])
+@pytest.mark.parametrize("shape", [(1, 7, 5, 3), (3, 64, 14, 256), (2, 33, 256, 6), (2, 33, 256, 1)])
 def test_affine_maps_agree(shape, function):
     members, batch, fan_in, fan_out = shape
     generator = torch.Generator().manual_seed(0)
