@@ -68,9 +68,9 @@ def _fast(tensor: Tensor) -> bool:
 
 # --- Affine maps ---
 
-# What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take whole; in the
-# fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and joining what the next
-# layer takes apart again costs a copy each time.
+# What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take
+# whole; in the fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and
+# joining what the next layer takes apart again costs a copy each time.
 Members = tuple[Tensor, ...]
 
 

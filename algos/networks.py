@@ -279,7 +279,7 @@ class MLP:
         return kernels.join(self._last(parameters, members))
 
     def after_first(self, parameters: Mapping[str, Tensor], sums: Tensor) -> Tensor:
-        """Outputs ``[K, B, out]`` from the first layer's sums ``[K, B, width]``, its activation still to come."""
+        """Outputs ``[K, B, out]`` from the first layer's sums ``[K, B, width]``, not yet activated."""
         members = tuple(self.activation(x) for x in kernels.split(sums))
         for name in self.names[1:-1]:
             members = self._hidden(members, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
