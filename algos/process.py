@@ -8,13 +8,12 @@ import torch
 
 from algos import kernels
 
-# Parameters of glibc's mallopt (malloc.h) and what they are set to. Blocks above the first size, and what is
-# free above the second, go back to the system when they are freed and come again page by page, each page
-# zeroed: some 3,000 faults in an update of IDQL, a seventh of its time.
+# Parameters of glibc's mallopt (malloc.h). By its own settings blocks above the first size, and what is
+# free above the second, go back to the system when freed and come again page by page, each page zeroed: some
+# 3,000 faults in an update of IDQL, a seventh of its time. glibc refuses a larger first size than ours.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-LARGEST_MMAP_THRESHOLD_BYTES = 32 << 20  # glibc refuses more
-KEPT_BYTES = 1 << 30
-TOP_PAD_BYTES = 64 << 20
+KEPT = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30, M_TOP_PAD: 64 << 20}
+GIVEN_BACK = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_TOP_PAD: 0}
 
 
 def set_up_process(threads: int | None = None, kernel_form: str = "auto") -> str:
@@ -36,15 +35,14 @@ def set_up_process(threads: int | None = None, kernel_form: str = "auto") -> str
     return kernels.use(kernel_form)
 
 
-def keep_freed_memory() -> bool:
-    """Let the allocator keep what is freed, up to `KEPT_BYTES`; whether it did (glibc alone can)."""
+def keep_freed_memory(keep: bool = True) -> bool:
+    """Let the allocator keep what is freed, or (False) give it back as it does by itself.
+
+    Returns:
+        Whether it took the settings; glibc's alone can.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return False
-    settings = {
-        M_MMAP_THRESHOLD: LARGEST_MMAP_THRESHOLD_BYTES,
-        M_TRIM_THRESHOLD: KEPT_BYTES,
-        M_TOP_PAD: TOP_PAD_BYTES,
-    }
-    return all(mallopt(name, value) == 1 for name, value in settings.items())
+    return all(mallopt(name, size_bytes) == 1 for name, size_bytes in (KEPT if keep else GIVEN_BACK).items())

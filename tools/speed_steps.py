@@ -26,7 +26,7 @@ from algos import benchmark, kernels, networks
 from algos.diffusion_ql import DiffusionQL
 from algos.methods import Batch, TrainingData
 from algos.noise_networks import NoiseNetwork
-from algos.process import set_up_process
+from algos.process import keep_freed_memory, set_up_process
 from algos.programs import STRETCH_UPDATES, Program
 
 
@@ -97,6 +97,7 @@ STEPS: dict[str, Callable[[DiffusionQL], None]] = {
     "optimiser parameter by parameter": unfused_optimiser,
     "five gathers a batch": separate_gathers,
     "draws and .item() in every update": numbers_each_update,
+    "freed memory given back to the system": full,
     "compiled": compiled,
 }
 
@@ -116,6 +117,7 @@ class GatheredData(TrainingData):
 
 def window(name: str, program: Program, update: int, seconds: float) -> tuple[float, int]:
     """Updates per second in one window, and the next update."""
+    keep_freed_memory(not name.startswith("freed"))
     with kernels.using("plain" if name.startswith("MKL") else "onednn"):
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
