@@ -82,6 +82,8 @@ localrules:
     bandit,
     bandit_figures,
     benchmark_configs,
+    publish,
+    readme,
 
 
 wildcard_constraints:
@@ -116,12 +118,18 @@ if PLAN.name == "d3rlpy":
     include: "workflow/rules/fixture.smk"
 
 
+if PLAN.name == "published":
+
+    include: "workflow/rules/readme.smk"
+
+
 if PLAN.experiment:
 
     include: "workflow/rules/datasets.smk"
     include: "workflow/rules/train.smk"
     include: "workflow/rules/evaluate.smk"
     include: "workflow/rules/scores.smk"
+    include: "workflow/rules/publish.smk"
     include: "workflow/rules/fidelity.smk"
     include: "workflow/rules/bandit.smk"
     include: "workflow/rules/benchmark.smk"

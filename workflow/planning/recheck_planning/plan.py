@@ -193,6 +193,8 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     schema.check(settings, root, "config", "The configuration")
     name = settings["experiment"]
     if settings.get("scores"):
+        if settings["scores"] == "published":
+            _require_published(root)
         return Plan(root, settings, None)
     given = [key for key in OWN_KEYS if key in settings]
     if name != OWN and given:
@@ -206,6 +208,17 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
         content, rows = experiments.read_file(root, name), dict(tasks.read(root))
     experiment = experiments.expand(root, name, content, rows)
     return Plan(root, settings, _without_missing(experiment, settings, root))
+
+
+def _require_published(root: Path) -> None:
+    """Refuse scores=published where nothing, or not all, has been published."""
+    names = [f"{name}.parquet" for name in paths.SCORE_TABLES]
+    absent = [name for name in names if not (root / paths.PUBLISHED / name).is_file()]
+    if absent:
+        raise ConfigError(
+            f"scores=published: {paths.PUBLISHED} lacks {schema.listed(absent)}; "
+            "`snakemake publish --config experiment=NAME` writes an experiment's scores there."
+        )
 
 
 def _without_missing(
