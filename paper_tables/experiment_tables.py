@@ -49,8 +49,12 @@ def score_tables(
     labels, tasks = in_order(last["label"]), sorted(set(last["task"]))
     place = {(c["label"], c["task"]): c for c in table_schema.records(cells[cells["selection"] == "last"])}
     across = len(tasks) <= MOST_TASKS_ABREAST
+    trained = {key: int(rows["num_updates"].iloc[0]) for key, rows in last.groupby(["label", "task"])}
+    lengths = sorted(set(trained.values()))
+    # Methods are ranked only at equal updates: where these differ, they stand beside the method.
+    beside = ["Updates"] if across and len(lengths) > 1 else []
     table = Table(
-        f"Scores of {experiment}", ["Method", *tasks] if across else ["Task", *labels], text_columns=1
+        f"{experiment}: scores", ["Method", *beside, *tasks] if across else ["Task", *labels], text_columns=1
     )
     first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
     marks_of = {
@@ -67,15 +71,24 @@ def score_tables(
         marks = tuple(mark for mark in marks_of[(label, task)] if mark not in everywhere)
         return Cell(_interval_text(place[(label, task)]), False, "", marks)
 
+    def updates(label: str) -> Cell:
+        found = [trained[(label, task)] for task in tasks if (label, task) in trained]
+        return Cell(" / ".join(f"{value:,}" for value in (found if len(set(found)) > 1 else found[:1])))
+
     if across:
-        table.rows = [[Cell(label), *[cell(label, task) for task in tasks]] for label in labels]
+        table.rows = [
+            [Cell(label), *[updates(label) for _ in beside], *[cell(label, task) for task in tasks]]
+            for label in labels
+        ]
     else:
         table.rows = [[Cell(task), *[cell(label, task) for label in labels]] for task in tasks]
-    updates = sorted({int(value) for value in cells.loc[cells["selection"] == "last", "num_updates"]})
     table.notes = [
         f"Mean over training seeds with its {INTERVAL_LEVEL:.0%} interval (Student's t over seeds); in round "
         "brackets the number of seeds. Last checkpoint.",
-        f"Updates of training: {', '.join(f'{value:,}' for value in updates)}.",
+        "Updates of training: in the order of the tasks where they differ. Only methods of equal updates are "
+        "ranked against each other."
+        if beside
+        else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
     ]
     table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
     table.notes += provenance.footnote(last)
@@ -87,7 +100,7 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
     labelled = _labelled(runs)
     rules = [rule for rule in _rules() if rule in set(labelled["selection"])]
     table = Table(
-        f"Selection rules of {experiment}",
+        f"{experiment}: selection rules",
         ["Task", "Method", *[rule.replace("_", " ") for rule in rules], "optimism of best"],
         text_columns=2,
     )

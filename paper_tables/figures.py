@@ -46,6 +46,9 @@ LARGEST_HEIGHT_INCHES = 8.5
 PNG_DOTS_PER_INCH = 220
 FOREST_ROWS = 36
 """Cells in one forest plot; more go to a second one."""
+MOST_CURVES = 7
+"""Curves in one panel; where there are more, runs of another length stand in another panel."""
+MOST_PANELS = 8
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's palette without yellow, which is too pale on white."""
@@ -147,6 +150,11 @@ def line_style(place: int) -> dict[str, Any]:
         "color": COLOURS[place % len(COLOURS)],
         "linestyle": LINES[place // len(COLOURS) % len(LINES)],
     }
+
+
+def marker_of(place: int) -> str:
+    """Marker of the n-th method; methods of one colour differ in it as well."""
+    return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -312,7 +320,11 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
         for column in ("probability", "low", "high")
     )
     count = len(order)
-    figure = new_figure(min(3.3, 1.1 + 0.24 * count) + 0.35)
+    across, down = [wrapped(label, 24) for label in order], [wrapped(label) for label in order]
+    # Labels of the columns stand upright where there are many; those of the rows may take two lines.
+    upright = max(len(line) for label in across for line in label.split("\n")) if count > 3 else 3
+    lines = max(label.count("\n") + 1 for label in down)
+    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * upright + 0.75)
     axis = figure.subplots()
     image = axis.imshow(100 * values, cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
     for row in range(count):
@@ -331,8 +343,8 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
                 fontweight="bold" if settled else "normal",
                 color=_ink_on(image.cmap(image.norm(100 * value))),
             )
-    axis.set_xticks(range(count), [wrapped(label, 24) for label in order], rotation=90 if count > 3 else 0)
-    axis.set_yticks(range(count), [wrapped(label) for label in order])
+    axis.set_xticks(range(count), across, rotation=90 if count > 3 else 0)
+    axis.set_yticks(range(count), down)
     axis.tick_params(length=0)
     axis.grid(visible=False)
     for side in ("left", "bottom"):
@@ -364,7 +376,7 @@ def draw_sample_efficiency(curve: pd.DataFrame) -> Figure:
     for place, label in enumerate(labels):
         rows = curve[curve["label"] == label]
         style = line_style(place)
-        marker = MARKERS[place % len(MARKERS)]
+        marker = marker_of(place)
         handles += axis.plot(rows["update"], rows["iqm_percent"], marker=marker, **style)
         low = rows["small_low_percent"].where(rows["small_low_percent"].notna(), rows["low_percent"])
         high = rows["small_high_percent"].where(rows["small_high_percent"].notna(), rows["high_percent"])
@@ -390,29 +402,41 @@ def _updates_axis(axis: Axes) -> None:
     axis.set_xlim(left=0)
 
 
-def draw_learning_curves(curves: pd.DataFrame) -> Figure:
-    """Mean score over the course of training with the 95% t interval over seeds, one panel per task.
+def with_panels(curves: pd.DataFrame) -> pd.DataFrame:
+    """Add `panel`: the task, and the updates of training where one panel would hold too many curves.
 
     Args:
-        curves: rows of `learning_curves.csv` of at most twelve tasks.
+        curves: rows of `learning_curves.csv`.
     """
-    tasks = sorted(set(curves["task"]))
+    crowded = curves.groupby("task")["label"].transform("nunique") > MOST_CURVES
+    apart = crowded & (curves.groupby("task")["num_updates"].transform("nunique") > 1)
+    lengths = [f", {statistics.updates_text(int(updates))} updates" for updates in curves["num_updates"]]
+    return curves.assign(
+        panel=curves["task"].where(~apart, curves["task"] + pd.Series(lengths, curves.index))
+    )
+
+
+def draw_learning_curves(curves: pd.DataFrame) -> Figure:
+    """Mean score over the course of training with the 95% t interval over seeds, one panel per `panel`.
+
+    Args:
+        curves: rows of `learning_curves.csv` with the column of `with_panels`, of at most `MOST_PANELS`.
+    """
+    panels = in_order(curves["panel"])
     labels = in_order(curves["label"])
-    columns = 1 if len(tasks) == 1 else 2
-    lines = -(-len(tasks) // columns)
+    columns = 1 if len(panels) == 1 else 2
+    lines = -(-len(panels) // columns)
     figure = new_figure(1.35 * lines + 0.35 + legend_inches(labels) + (0.5 if lines == 1 else 0))
     axes = figure.subplots(lines, columns, squeeze=False)
     handles: dict[str, Any] = {}
-    for axis, task in zip(axes.flat, tasks):
-        rows = curves[curves["task"] == task]
+    for axis, panel in zip(axes.flat, panels):
+        rows = curves[curves["panel"] == panel]
         for place, label in enumerate(labels):
             own = rows[rows["label"] == label]
             if own.empty:
                 continue
             style = line_style(place)
-            (line,) = axis.plot(
-                own["update"], own["mean_percent"], marker=MARKERS[place % len(MARKERS)], **style
-            )
+            (line,) = axis.plot(own["update"], own["mean_percent"], marker=marker_of(place), **style)
             handles.setdefault(label, line)
             if own["low_percent"].notna().all():
                 axis.fill_between(
@@ -430,18 +454,18 @@ def draw_learning_curves(curves: pd.DataFrame) -> Figure:
             max(low - room, rows["low_percent"].min()) if rows["low_percent"].notna().any() else None
         )
         axis.set_ylim(top=high + room)
-        axis.set_title(wrapped(task, 26), fontsize=6.5)
+        axis.set_title(wrapped(panel, 26), fontsize=6.5)
         _updates_axis(axis)
         raw = (rows["score_unit"] != "percent").any()
         if columns == 1 or axis in axes[:, 0]:
             axis.set_ylabel("return" if raw else "score in percent")
         elif raw:
             axis.set_ylabel("return")
-    for axis in list(axes.flat)[len(tasks) :]:
+    for axis in list(axes.flat)[len(panels) :]:
         axis.set_visible(False)
     for axis in axes[:-1].flat:
         axis.set_xlabel("")
-    legend_below(figure, list(handles.values()), list(handles))
+    legend_below(figure, [handles[label] for label in labels], labels)
     return figure
 
 
@@ -529,7 +553,8 @@ def draw_steps(points: pd.DataFrame) -> Figure:
 
     Args:
         points: one row per configuration: `label`, `method`, `family` (what a line joins), `train_steps`,
-            `score_percent`, `low_percent`, `high_percent`, `hours_per_run`, `action_latency_ms`.
+            `num_updates`, `score_percent`, `low_percent`, `high_percent`, `hours_per_run`,
+            `action_latency_ms`. The Pareto front is one for each number of updates.
     """
     families = in_order(points["family"])
     figure = new_figure(3.1 + legend_inches(families))
@@ -550,7 +575,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             if rows.empty:
                 continue
             style = line_style(place)
-            marker = MARKERS[place % len(MARKERS)]
+            marker = marker_of(place)
             if column == "score_percent" and rows["low_percent"].notna().all():
                 errors = np.stack(
                     [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
@@ -586,7 +611,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
         (line,) = axis.plot(
             rows["action_latency_ms"],
             rows["score_percent"],
-            MARKERS[place % len(MARKERS)],
+            marker_of(place),
             color=style["color"],
         )
         handles.setdefault(family, line)
@@ -600,15 +625,16 @@ def draw_steps(points: pd.DataFrame) -> Figure:
                     fontsize=6,
                     color=INK,
                 )
-    front = costs.pareto_front(list(timed["action_latency_ms"]), list(timed["score_percent"]))
-    axis.plot(
-        timed["action_latency_ms"].iloc[front],
-        timed["score_percent"].iloc[front],
-        color=PALE,
-        linewidth=2.5,
-        zorder=0,
-        drawstyle="steps-post",
-    )
+    for _, rivals in timed.groupby("num_updates"):
+        front = costs.pareto_front(list(rivals["action_latency_ms"]), list(rivals["score_percent"]))
+        axis.plot(
+            rivals["action_latency_ms"].iloc[front],
+            rivals["score_percent"].iloc[front],
+            color=PALE,
+            linewidth=2.5,
+            zorder=0,
+            drawstyle="steps-post",
+        )
     _keep_scale(axis, timed["score_percent"])
     if len(timed) and timed["action_latency_ms"].max() > 8 * timed["action_latency_ms"].min():
         readable_log(axis)
@@ -702,21 +728,22 @@ def steps_points(
     """
     rows = cells[(cells["selection"] == selection) & (cells["score_unit"] == "percent")]
     diffusion = rows[rows["train_steps"] > 0]
-    if diffusion["train_steps"].nunique() < 2:
-        return pd.DataFrame(), [], None
-    varied = diffusion.groupby("method")["train_steps"].nunique()
-    methods = set(varied[varied > 1].index)
-    # The tasks on which the numbers of steps were compared.
-    subjects = diffusion[diffusion["method"].isin(methods)]
-    tasks = sorted(set.intersection(*(set(group["task"]) for _, group in subjects.groupby("label"))))
+    # The tasks on which numbers of steps were compared, at equal numbers of updates.
+    setting = ["method", "variant", "num_updates", "task"]
+    varied = diffusion.groupby(setting)["train_steps"].nunique().rename("numbers").reset_index()
+    subjects = diffusion.merge(varied.loc[varied["numbers"] > 1, setting], on=setting)
+    shared = [set(group["task"]) for _, group in subjects.groupby("label")]
+    tasks = sorted(set.intersection(*shared)) if shared else []
     if not tasks:
         return pd.DataFrame(), [], None
-    rows = rows[rows["task"].isin(tasks)]
+    # A method of another length of training is no rival of theirs.
+    rows = rows[rows["task"].isin(tasks) & rows["num_updates"].isin(set(subjects["num_updates"]))]
     complete = rows.groupby("label")["task"].nunique()
     rows = rows[rows["label"].isin(set(complete[complete == len(tasks)].index))]
     # One state a call, as when a robot acts; training times of one kind of machine, the most common one.
     single = cost[(cost["num_states"].isna()) | (cost["num_states"] == 1)]
     device = _most_common(single.loc[single["label"].isin(rows["label"]), "device"])
+    families = _families(rows)
     points = []
     for label, group in rows.groupby("label", sort=True):
         own = single[(single["label"] == label) & single["task"].isin(tasks)]
@@ -728,8 +755,9 @@ def steps_points(
             {
                 "label": label,
                 "method": first["method"],
-                "family": _family(str(label)),
+                "family": families[str(label)],
                 "train_steps": int(first["train_steps"]),
+                "num_updates": int(group["num_updates"].max()),
                 "score_percent": float(group["mean_percent"].mean()),
                 "low_percent": low,
                 "high_percent": high,
@@ -760,9 +788,26 @@ def _mean_interval(
     )
 
 
-def _family(label: str) -> str:
-    """A label without its number of steps: what a line of the steps figure joins."""
-    return " ".join(part for part in label.split(" ") if not part.startswith("N="))
+def _families(cells: pd.DataFrame) -> dict[str, str]:
+    """Label -> what a line of the steps figure joins: all but the number of steps.
+
+    Args:
+        cells: rows of `cells.csv` that are shown.
+    """
+    names = {}
+    several = cells["num_updates"].nunique() > 1
+    variants = cells.groupby("method")["variant"].nunique()
+    short = cells["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True)
+    for row, sampling in zip(records(cells), short):
+        parts = [row["method"]]
+        if variants[row["method"]] > 1:
+            parts.append(row["variant"])
+        if sampling != "default":
+            parts.append(sampling)
+        if several:
+            parts.append(f"{statistics.updates_text(int(row['num_updates']))} updates")
+        names[str(row["label"])] = " ".join(parts)
+    return names
 
 
 def _mean_or_nan(values: pd.Series) -> float:
@@ -851,7 +896,7 @@ def draw_all(
     done = Figures(output)
     with house_style():
         _aggregate_figures(done, tables, selection)
-        _curve_figures(done, tables)
+        _curve_figures(done, tables, selection)
         _forest_figures(done, judged)
         _cost_figures(done, tables, score_folder, score_rows, prices, selection)
     index = pd.DataFrame(sorted(done.captions.items()), columns=["figure", "caption"])
@@ -912,7 +957,7 @@ def _compared_groups(improvement: pd.DataFrame) -> list[set[str]]:
     return sorted(groups, key=lambda group: (-len(group), sorted(group)))
 
 
-def _curve_figures(done: Figures, tables: dict[str, pd.DataFrame]) -> None:
+def _curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str) -> None:
     curves = tables.get("learning_curves")
     if curves is None or curves.empty:
         done.left_out.add("learning_curves, sample_efficiency", "There are no evaluation episodes.")
@@ -922,11 +967,12 @@ def _curve_figures(done: Figures, tables: dict[str, pd.DataFrame]) -> None:
             "learning_curves, sample_efficiency", "Every run was evaluated at one checkpoint only."
         )
         return
-    tasks = sorted(set(curves["task"]))
-    for place, start in enumerate(range(0, len(tasks), 8)):
-        page = tasks[start : start + 8]
+    curves = with_panels(curves)
+    panels = in_order(curves["panel"])
+    for place, start in enumerate(range(0, len(panels), MOST_PANELS)):
+        page = panels[start : start + MOST_PANELS]
         done.save(
-            draw_learning_curves(curves[curves["task"].isin(page)]),
+            draw_learning_curves(curves[curves["panel"].isin(page)]),
             "learning_curves" if place == 0 else f"learning_curves_{place + 1}",
             "Mean score over training seeds in the course of training; bands are 95% t intervals over seeds, "
             "cut where they leave the panel.",
@@ -934,12 +980,19 @@ def _curve_figures(done: Figures, tables: dict[str, pd.DataFrame]) -> None:
     curve = tables["sample_efficiency"]
     if curve.empty:
         done.left_out.add("sample_efficiency", "No method has checkpoints that all its tasks share.")
-    else:
+        return
+    # As the aggregates: methods of other tasks or other lengths of training are drawn apart.
+    aggregates = tables["aggregates"][tables["aggregates"]["selection"] == selection]
+    letters = curve["label"].map(aggregates.drop_duplicates("label").set_index("label")["task_set"])
+    if letters.isna().any():
+        alone = ", ".join(in_order(curve.loc[letters.isna(), "label"]))
+        done.left_out.add(f"sample_efficiency: {alone}", "There is no aggregate to stand beside.")
+    for letter, rows in curve.groupby(letters, sort=True):
         done.save(
-            draw_sample_efficiency(curve),
-            "sample_efficiency",
-            "Interquartile mean over seeds and tasks in the course of training; bands are 95% small-sample "
-            "intervals over seeds.",
+            draw_sample_efficiency(rows),
+            "sample_efficiency" if letter == letters.min() else f"sample_efficiency_{letter}",
+            f"Interquartile mean over seeds and {int(rows['num_tasks'].iloc[0])} task(s) in the course of "
+            "training; bands are 95% small-sample intervals over seeds.",
         )
 
 
@@ -983,7 +1036,11 @@ def _cost_figures(
     cost = scores.read(score_folder, "cost").merge(
         labelled[[*key, "label"]].drop_duplicates(), on=key, how="inner"
     )
-    table, missing = costs.cost_table(cost, prices)
+    # A block that was evaluated under several sampling settings was trained once: its own setting names it.
+    by_setting = cost.sort_values(
+        "sampling", key=lambda names: ~names.str.startswith("default-"), kind="stable"
+    )
+    table, missing = costs.cost_table(by_setting, prices)
     for sentence in missing:
         done.left_out.add("cost: part of it", sentence)
     if table.empty:
@@ -1006,12 +1063,14 @@ def _cost_figures(
     if points["hours_per_run"].isna().all():
         done.left_out.add("steps: training cost", "No block has a training time.")
     where = f" ({device})" if device else ""
+    lengths = [f"{updates:,}" for updates in sorted(set(points["num_updates"]))]
     done.save(
         draw_steps(points),
         "steps",
         f"Number of diffusion steps N against score, training time{where} and median action latency of one "
-        f"state, on {', '.join(tasks)}; bars are 95% t intervals over seeds. Lower right: the front of those "
-        "that no other configuration beats in both score and latency.",
+        f"state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are 95% t intervals over "
+        "seeds. Lower right: the front of those that no other configuration of equal updates beats in both "
+        "score and latency.",
     )
 
 

@@ -199,7 +199,7 @@ def compare_curves(
 def score_table(cells: pd.DataFrame, experiment: str) -> Table:
     """The score comparison, ready to be written."""
     table = Table(
-        f"{experiment} against runs of released code: scores",
+        f"{experiment}: scores against runs of released code",
         [
             "Task",
             "Method",
@@ -244,6 +244,7 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
         "Mean over seeds, in brackets the score of every seed; last checkpoint, normalised percent.",
         f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.",
         "Settles at: the smallest margin at which the cell would be reproduced.",
+        *_second_question(cells),
         *notes,
         f"Released code: {', '.join(sorted(set(cells['code'])))}.",
     ]
@@ -253,7 +254,7 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
 def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
     """The comparison of training curves, ready to be written."""
     table = Table(
-        f"{experiment} against runs of released code: training curves",
+        f"{experiment}: training curves against runs of released code",
         ["Task", "Method", "Loss", "Update", "Released code", "Ours", "Ratio", "90% interval"],
         text_columns=3,
     )
@@ -280,7 +281,7 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
     named = [
         f"{rendering.MARKS[name][0]} {name} ({counts[name]})" for name in rendering.MARKS if name in counts
     ]
-    notes = sorted({str(note) for note in curves["note"] if note})
+    notes = [f"No interval: {note}" for note in sorted({str(note) for note in curves["note"] if note})]
     table.notes = [
         "Mean over seeds (number of seeds) of the loss at the checkpoint; ours over the last log interval.",
         f"Ratio of means, margin {curves['margin_ratio'].iloc[0]:.0%}: {', '.join(named)}.",
@@ -288,9 +289,19 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
             f"{code}: its losses are {recorded}."
             for code, recorded in sorted(set(zip(curves["code"], curves["recorded_losses"])))
         ],
+        *_second_question(curves),
         *notes,
     ]
     return table
+
+
+def _second_question(rows: pd.DataFrame) -> list[str]:
+    """What the words in brackets mean, where they are used."""
+    if set(rows["question"]) == {"twin"}:
+        return []
+    return [
+        "Second question: a variant of ours with other settings than the released code had, by the same rule."
+    ]
 
 
 def _per_seed(found: tuple[float, ...]) -> str:

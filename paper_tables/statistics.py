@@ -282,7 +282,7 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
             if rows["sampling"].nunique() > 1 and sampling.iloc[place] != "default":
                 parts.append(str(sampling.iloc[place]))
             if rows["_updates"].nunique() > 1 and row["_updates"]:
-                parts.append(f"{_updates_text(int(row['_updates']))} updates")
+                parts.append(f"{updates_text(int(row['_updates']))} updates")
             names[(*row[CONFIGURATION], row["_updates"])] = " ".join(parts)
     result["label"] = [
         names[tuple(key)] for key in result[[*CONFIGURATION, "_updates"]].itertuples(index=False, name=None)
@@ -290,7 +290,8 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
     return result.drop(columns="_updates")
 
 
-def _updates_text(updates: int) -> str:
+def updates_text(updates: int) -> str:
+    """A number of updates in few letters: 50k, 1M."""
     for size, letter in ((1_000_000, "M"), (1000, "k")):
         if updates >= size and updates % (size // 10) == 0:
             return f"{updates / size:g}{letter}"
@@ -638,7 +639,7 @@ def checkpoint_scores(labelled_episodes: pd.DataFrame) -> pd.DataFrame:
 def learning_curve_table(checkpoints: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds with a t interval at every checkpoint of every configuration and task."""
     rows = []
-    key = ["label", "task", "score_unit", "update"]
+    key = ["label", "task", "score_unit", "num_updates", "update"]
     for values, group in checkpoints.groupby(key, sort=True):
         found = group["score_percent"].to_numpy(dtype=float)
         row: dict[str, object] = dict(zip(key, values))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_tables import cost, figures, statistics, table_schema
+from paper_tables import cost, figures, scores, statistics, table_schema
 from paper_tables.errors import TablesError
 from paper_tables.reported_numbers import read_d3rlpy_runs
 
@@ -73,13 +73,18 @@ def test_text_is_legible_and_inside_the_figure(
 ):
     """No text under 6 points, none over the edge, no tick label over another."""
     tables = figures.read_statistics(statistics_folder)
+    improvement = tables["improvement"]
+    long_names = improvement.assign(
+        **{column: improvement[column] + " for 100k updates" for column in ("label", "other")}
+    )
     with figures.house_style():
         for figure in (
             figures.draw_intervals(tables["aggregates"], tables["coverage"]),
             figures.draw_profiles(tables["profiles"]),
             figures.draw_improvement(tables["improvement"]),
+            figures.draw_improvement(long_names),
             figures.draw_sample_efficiency(tables["sample_efficiency"]),
-            figures.draw_learning_curves(tables["learning_curves"]),
+            figures.draw_learning_curves(figures.with_panels(tables["learning_curves"])),
             figures.draw_forest(figures.forest_rows(judged_cells)),
         ):
             from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -326,3 +331,110 @@ def test_missing_costs_do_not_stop_the_rest(
     assert "cost" not in done.captions
     assert "steps" in done.captions
     assert ("steps: action latency", "No policy call was timed.") in done.left_out.rows
+
+
+# A study: some runs of a method are longer, and its numbers of steps are compared on one task only.
+
+
+@pytest.fixture(scope="module")
+def study(
+    made_up_tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, pd.DataFrame], figures.Figures]:
+    """N = 5 on both tasks, on the hard one for twice the updates as well; every other N on the easy one."""
+    folder = tmp_path_factory.mktemp("study")
+    tables = {}
+    for name, table in made_up_tables.items():
+        hard = (table["task"] == "walker-hard-v0") & (table["method"] == "diffusion_ql")
+        longer = table[hard & (table["train_steps"] == 5)].assign(digest="ffffffff")
+        for column in {"update", "num_updates"} & set(longer.columns):
+            longer[column] *= 2
+        tables[name] = pd.concat([table[~hard | (table["train_steps"] == 5)], longer])
+        table_schema.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
+    found = statistics.all_tables(tables["scores"], tables["episodes"], replicates=300, coverage_studies=0)
+    statistics.write_tables(found, folder / "statistics")
+    done = figures.draw_all(folder / "scores", folder / "figures", folder / "statistics")
+    return folder, found, done
+
+
+def test_numbers_of_steps_are_compared_where_updates_are_equal(
+    study: tuple[Path, dict[str, pd.DataFrame], figures.Figures],
+):
+    folder, found, done = study
+    assert "on walker-easy-v0, after 50,000 updates" in done.captions["steps"]
+    labelled = statistics.with_labels(scores.read(folder / "scores", "scores"))
+    key = [*statistics.CONFIGURATION, "task", "digest"]
+    own_cost = scores.read(folder / "scores", "cost").merge(
+        labelled[[*key, "label"]].drop_duplicates(), on=key
+    )
+    points, tasks, _ = figures.steps_points(found["cells"], found["aggregates"], own_cost, "last")
+    assert tasks == ["walker-easy-v0"]
+    # One line through all numbers of steps, though only N = 5 was trained longer elsewhere.
+    own = points[points["family"] == "diffusion_ql"]
+    assert sorted(own["train_steps"]) == [2, 5, 10, 20]
+    assert set(points["num_updates"]) == {50_000}
+    assert "diffusion_ql N=5 50k updates" in set(points["label"])
+
+
+def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
+    """IQL of twice the updates does not stand in the front of the others."""
+    rows = made_up_tables["scores"]
+    iql = rows["method"] == "iql"
+    longer = rows.assign(update=rows["update"].where(~iql, 2 * rows["update"]))
+    found = statistics.all_tables(longer, replicates=300, coverage_studies=0)
+    labelled = statistics.with_labels(longer)
+    key = [*statistics.CONFIGURATION, "task", "digest"]
+    own = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
+    points, _, _ = figures.steps_points(found["cells"], found["aggregates"], own, "last")
+    assert "bc" in set(points["method"])
+    assert "iql" not in set(points["method"])
+
+
+def test_crowded_panels_are_split_by_length(study: tuple[Path, dict[str, pd.DataFrame], figures.Figures]):
+    _, found, _ = study
+    curves = found["learning_curves"]
+    assert set(figures.with_panels(curves)["panel"]) == {"walker-easy-v0", "walker-hard-v0"}
+    crowded = pd.concat(
+        [curves, *[curves[curves["label"] == "iql"].assign(label=f"iql {place}") for place in range(6)]]
+    )
+    panels = figures.with_panels(crowded)
+    # The easy task has one length of training, so that its panel stays whole.
+    assert set(panels["panel"]) == {
+        "walker-easy-v0",
+        "walker-hard-v0, 50k updates",
+        "walker-hard-v0, 100k updates",
+    }
+    longer = panels[panels["panel"] == "walker-hard-v0, 100k updates"]
+    assert set(longer["label"]) == {"diffusion_ql N=5 100k updates"}
+
+
+def test_curves_of_other_tasks_or_lengths_are_drawn_apart(
+    study: tuple[Path, dict[str, pd.DataFrame], figures.Figures],
+):
+    """One figure for each set of tasks and updates, as the aggregates."""
+    _, found, done = study
+    aggregates = found["aggregates"]
+    letters = set(aggregates.loc[aggregates["selection"] == "last", "task_set"])
+    drawn = {name for name in done.captions if name.startswith("sample_efficiency")}
+    assert len(letters) == 3
+    assert drawn == {"sample_efficiency", "sample_efficiency_B", "sample_efficiency_C"}
+
+
+def test_a_training_stands_under_its_own_sampling_setting(
+    made_up_experiment: Path, tmp_path: Path, monkeypatch
+):
+    """The policies of N = 20 were sampled with DDIM as well: that was no training of its own."""
+    shown = {}
+    monkeypatch.setattr(figures, "draw_cost", lambda table, currency: shown.setdefault("table", table))
+    monkeypatch.setattr(figures.Figures, "save", lambda *_: None)
+    rows = scores.read(made_up_experiment, "scores")
+    found = statistics.all_tables(rows, replicates=300, coverage_studies=0)
+    done = figures.Figures(tmp_path)
+    figures._cost_figures(done, found, made_up_experiment, rows, cost.load_prices(), "last")
+    labels = set(shown["table"]["label"])
+    assert "diffusion_ql N=20" in labels
+    assert "diffusion_ql N=20 ddim_5" not in labels
+
+
+def test_markers_differ_where_colours_repeat():
+    styles = {(figures.line_style(place)["color"], figures.marker_of(place)) for place in range(28)}
+    assert len(styles) == 28
