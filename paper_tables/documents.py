@@ -151,8 +151,8 @@ def differences(document: Path, folders: Sequence[Path], figures: Path) -> list[
         if block.body != table_text(block.name, block.rows_only, folders)
     ]
     for path, figure in pictures(text).items():
-        shown = document.parent / path
-        if not shown.is_file() or shown.read_bytes() != _figure(figures, figure).read_bytes():
+        shown, drawn = document.parent / path, _figure(figures, figure).read_bytes()
+        if not shown.is_file() or shown.read_bytes() != drawn:
             found.append(f"the figure {path}")
     return found
 

@@ -121,6 +121,32 @@ def made_up_experiment(
 
 
 @pytest.fixture(scope="session")
+def gathered_experiment(
+    tmp_path_factory: pytest.TempPathFactory, made_up_tables: dict[str, pd.DataFrame]
+) -> Path:
+    """All four tables, as `paper_tables.scores` leaves them: with provenance and losses."""
+    runs = made_up_tables["scores"].assign(
+        environment_id="Walker2d-v4",
+        environment_standing="same",
+        content_sha256="ab" * 32,
+        git_commit="0123456789" * 4,
+        git_dirty=False,
+        device="AMD EPYC",
+        torch_version="2.13.0",
+        gymnasium_version="1",
+        mujoco_version="3",
+    )
+    columns = ["method", "task", "variant", "digest", "train_steps", "seed"]
+    losses = [
+        {**run, "update": update, "loss": "actor_loss", "value": 1 / update, "value_since_checkpoint": None}
+        for run in table_schema.records(runs[columns].drop_duplicates())
+        for update in UPDATES
+    ]
+    tables = made_up_tables | {"scores": runs, "losses": pd.DataFrame(losses)}
+    return write_experiment(tmp_path_factory.mktemp("gathered") / "made-up", tables)
+
+
+@pytest.fixture(scope="session")
 def judged_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Judged cells as CSV, every verdict among them."""
     from paper_tables.verdicts import judge_table

@@ -74,6 +74,39 @@ def test_published_scores_need_neither_data_nor_training(copy, snakemake):
     process = snakemake("-n", "tables", "figures", "--config", "scores=published")
     assert process.returncode == 0, said(process)
     assert job_counts(said(process)) == {"statistics": 1, "tables": 1, "figures": 1}
+    process = snakemake("-n", "readme", "--config", "scores=published")
+    assert process.returncode == 0, said(process)
+    assert job_counts(said(process)) == {"statistics": 1, "tables": 1, "figures": 1, "readme": 1}
+
+
+def test_nothing_published_is_said_in_one_sentence(copy, snakemake):
+    """Nothing at all, and a table that is missing."""
+    process = snakemake("tables", "figures", "--config", "scores=published")
+    assert process.returncode != 0
+    assert (
+        "scores=published: results/published lacks scores.parquet, episodes.parquet, cost.parquet, "
+        in said(process)
+    )
+    assert "Traceback" not in said(process)
+    folder = copy / paths.PUBLISHED
+    folder.mkdir(parents=True)
+    for name in ("scores", "episodes", "losses"):
+        (folder / f"{name}.parquet").write_bytes(b"")
+    process = snakemake("tables", "figures", "--config", "scores=published")
+    assert process.returncode != 0
+    assert "results/published lacks cost.parquet; `snakemake publish --config experiment=NAME`" in said(
+        process
+    )
+
+
+def test_publishing_gathers_first_and_what_is_published_is_no_output(copy, snakemake):
+    """Snakemake deletes outputs of a rule that fails: what is kept in the repository must stay then."""
+    process = snakemake("-n", "publish", "--config", "experiment=ci")
+    assert process.returncode == 0, said(process)
+    counts = job_counts(said(process))
+    assert (counts["scores"], counts["publish"]) == (1, 1)
+    assert "tables" not in counts
+    assert "output: results/published" not in said(process)
 
 
 def test_tables_of_others_runs_need_no_training(copy, snakemake):
