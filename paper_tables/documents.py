@@ -29,7 +29,7 @@ from paper_tables.errors import TablesError
 START = re.compile(r"<!-- table: (?P<name>\w+\.md)(?P<rows_only>, rows only)? -->")
 END = "<!-- end of table -->"
 PICTURE = re.compile(r"\]\((?P<path>[^()\s]*images/published_(?P<figure>\w+)\.png)\)")
-REFRESH = "`snakemake readme --cores 1 --config scores=published`"
+REFRESH = "`snakemake readme --cores 1 -F --config scores=published`"
 
 
 @dataclass(frozen=True)
