@@ -4,11 +4,12 @@
 # The published files are no rule's output: Snakemake would delete the old ones before the new ones are known to be right.
 rule publish:
     input:
+        index=rules.scores.output.index,
         tables=rules.scores.output.tables,
     log:
         f"{paths.LOGS}/publish/{PLAN.name}.log",
     params:
-        scores=subpath(rules.scores.output.index, parent=True),
+        scores=subpath(input.index, parent=True),
         experiment=PLAN.name,
         folder=paths.PUBLISHED,
     shell:
