@@ -380,6 +380,8 @@ def test_a_cancelled_job_stays_cancelled(workflow: Any, fake_slurm: Any) -> None
 
 def test_ctrl_c_cancels_and_sigterm_lets_jobs_go_on(workflow: Any, fake_slurm: Any) -> None:
     """Ctrl-C while sbatch has taken the job and not yet told: it is cancelled all the same."""
+    # A shell starts what runs in the background deaf to Ctrl-C, and children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     workflow.write(SLOW)
     fake_slurm.switch("sbatch_is_slow", "2")
     process = workflow.start()
