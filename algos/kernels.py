@@ -91,17 +91,20 @@ def affine_each(members: Members, weight: Tensor, bias: Tensor, relu: bool = Fal
 
     The fast form cuts inside the product and needs no pass of its own.
     """
+    if weight.shape[-1] == 1:
+        outputs = _head_each(members, weight, bias)
+        return tuple(torch.relu(x) for x in outputs) if relu else outputs
     if members[0].dim() == 2:
         if torch.is_grad_enabled():
             return _Affine.apply(weight, bias, relu, *members)
         return _affine_now(weight, bias, relu, members)
-    outputs = torch.baddbmm(bias.unsqueeze(1), members[0], weight)
-    return (torch.relu(outputs) if relu else outputs,)
+    stacked = torch.baddbmm(bias.unsqueeze(1), members[0], weight)
+    return (torch.relu(stacked) if relu else stacked,)
 
 
-def head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
-    """`affine_each` of width 1, ``[M, in, 1]``: as a batched product it takes one kernel for M = 1 and
-    another for more, 3e-5 apart, and a seed must not depend on its block.
+def _head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
+    """Width 1: as a batched product it takes one kernel for M = 1 and another for more, 3e-5 apart, and a
+    seed must not depend on its block.
     """
     if members[0].dim() == 2:
         columns, shifts = weight.squeeze(2).unbind(0), bias.unbind(0)

@@ -220,10 +220,7 @@ class Adam:
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Affine map of every seed's batch: ``[K, B, in] x [K, in, out] + [K, out] -> [K, B, out]``."""
-    members = kernels.split(inputs)
-    if weight.shape[-1] == 1:
-        return kernels.join(kernels.head_each(members, weight, bias))
-    return kernels.join(kernels.affine_each(members, weight, bias))
+    return kernels.join(kernels.affine_each(kernels.split(inputs), weight, bias))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -272,28 +269,31 @@ class MLP:
         """
         members = kernels.split(inputs)
         for i, name in enumerate(self.names[:-1]):
-            members = self._hidden(members, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+            members = self._hidden(members, parameters, name)
             if dropout_masks is not None:
                 masks = kernels.split(dropout_masks[i])
                 members = tuple(x * mask / keep_probability for x, mask in zip(members, masks))
-        return kernels.join(self._last(parameters, members))
+        return self._last(members, parameters)
 
     def after_first(self, parameters: Mapping[str, Tensor], sums: Tensor) -> Tensor:
         """Outputs ``[K, B, out]`` from the first layer's sums ``[K, B, width]``, not yet activated."""
         members = tuple(self.activation(x) for x in kernels.split(sums))
         for name in self.names[1:-1]:
-            members = self._hidden(members, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
-        return kernels.join(self._last(parameters, members))
+            members = self._hidden(members, parameters, name)
+        return self._last(members, parameters)
 
-    def _hidden(self, members: kernels.Members, weight: Tensor, bias: Tensor) -> kernels.Members:
+    def _hidden(
+        self, members: kernels.Members, parameters: Mapping[str, Tensor], name: str
+    ) -> kernels.Members:
+        weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
         if self.activation is torch.relu:
             return kernels.affine_each(members, weight, bias, relu=True)
         return tuple(self.activation(x) for x in kernels.affine_each(members, weight, bias))
 
-    def _last(self, parameters: Mapping[str, Tensor], members: kernels.Members) -> kernels.Members:
-        weight, bias = parameters[f"{self.names[-1]}.weight"], parameters[f"{self.names[-1]}.bias"]
-        layer = kernels.head_each if self.sizes[-1] == 1 else kernels.affine_each
-        return layer(members, weight, bias)
+    def _last(self, members: kernels.Members, parameters: Mapping[str, Tensor]) -> Tensor:
+        name = self.names[-1]
+        weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+        return kernels.join(kernels.affine_each(members, weight, bias))
 
 
 def repeat_copies(inputs: Tensor, copies: int) -> Tensor:
