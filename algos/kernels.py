@@ -10,6 +10,7 @@ last bits, so provenance names it. `plain` is torch's own and the only form on a
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,9 @@ def _fast(tensor: Tensor) -> bool:
 
 # --- Affine maps ---
 
+# Multiplications in a product up to which torch's own call, which costs less, is faster than oneDNN's.
+SMALL_PRODUCT = 2**17
+
 # What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take
 # whole; in the fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and
 # joining what the next layer takes apart again costs a copy each time.
@@ -113,9 +117,20 @@ def _head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
 
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
+    if left.shape[0] * left.shape[1] * right.shape[1] <= SMALL_PRODUCT:
+        product = torch.mm(left, right) if bias is None else torch.addmm(bias, left, right)
+        return torch.relu(product) if relu else product
     if torch.compiler.is_compiling():
         return torch.ops.recheck.product(left, right, bias, relu)
     return _product_now(left, right, bias, relu)
+
+
+def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
+    """left^T right, ``[B, n]`` and ``[B, m]`` to ``[n, m]``; the narrower one is transposed."""
+    if right.shape[1] < left.shape[1]:
+        return _product(right.t(), left).t()
+    # oneDNN copies a strided left side; the compiler makes that copy while it writes the tensor.
+    return _product(left.t().contiguous() if torch.compiler.is_compiling() else left.t(), right)
 
 
 def _product_now(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
@@ -132,6 +147,28 @@ library.impl("recheck::product", "CPU", _product_now)
 @library.register_fake("recheck::product")
 def _product_fake(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     return left.new_empty(left.shape[0], right.shape[1])
+
+
+@functools.cache
+def prepare_compiler() -> None:
+    """Let compiled programs call oneDNN's operator itself instead of the Python function around it.
+
+    This is no public part of torch: where it is missing, programs go on calling the function.
+    """
+    try:
+        from torch._inductor import lowering
+
+        permute = lowering.lowerings[torch.ops.aten.permute.default]
+        linear = lowering.fallback_handler(
+            torch.ops.mkldnn._linear_pointwise.default, add_to_fallback_set=False
+        )
+        register = lowering.register_lowering(torch.ops.recheck.product.default, type_promotion_kind=None)
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return
+
+    @register
+    def lower(left: Any, right: Any, bias: Any, relu: bool) -> Any:
+        return linear(left, permute(right, [1, 0]), bias, "relu" if relu else "none", [], "")
 
 
 def _affine_now(weight: Tensor, bias: Tensor, relu: bool, members: Members) -> Members:
@@ -158,7 +195,7 @@ class _Affine(torch.autograd.Function):
             gradients = tuple(g.contiguous() for g in gradients)
         of_weight, of_bias, _, *of_members = ctx.needs_input_grad
         return (
-            join(tuple(_product(x.t(), g) for x, g in zip(inputs, gradients))) if of_weight else None,
+            join(tuple(_product_of_rows(x, g) for x, g in zip(inputs, gradients))) if of_weight else None,
             torch.stack([g.sum(dim=0) for g in gradients]) if of_bias else None,
             None,
             *(
@@ -174,24 +211,36 @@ class _Affine(torch.autograd.Function):
 def mish(inputs: Tensor) -> Tensor:
     """Mish, x tanh(softplus(x)) (Misra 2019), elementwise.
 
-    With s = sigmoid(-x) and q = s^2, t = tanh(softplus(x)) = (1 - q) / (1 + q) = 2 / (1 + q) - 1.
+    With s = sigmoid(-x) and d = 1 + s^2, t = tanh(softplus(x)) = 2 / d - 1.
     """
-    if _fast(inputs):
+    if not _fast(inputs):
+        return F.mish(inputs)
+    if torch.is_grad_enabled():
         return _Mish.apply(inputs)
-    return F.mish(inputs)
+    negative, _, d = _mish_parts(inputs, keep=False)
+    return negative.addcdiv_(inputs, d, value=2.0)
+
+
+def _mish_parts(inputs: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """-x, s and d; with `keep` false s is lost to d, which then needs no memory of its own."""
+    negative = torch.neg(inputs)
+    s = torch.sigmoid(negative)
+    d = torch.addcmul(inputs.new_ones(()), s, s, out=None if keep else s)
+    return negative, s, d
 
 
 class _Mish(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor) -> Tensor:
-        s = torch.neg(inputs).sigmoid_()
-        scale = (s * s).add_(1.0).reciprocal_()
-        ctx.save_for_backward(inputs, s, scale)
-        return torch.addcmul(-inputs, inputs, scale, value=2.0)
+        negative, s, d = _mish_parts(inputs, keep=True)
+        ctx.save_for_backward(inputs, s, d)
+        return negative.addcdiv_(inputs, d, value=2.0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """d/dx = t + x 4 q (1 - s) / (1 + q)^2."""
-        inputs, s, scale = ctx.saved_tensors
-        slope = (s * scale).square_().mul_(1.0 - s).mul_(inputs)
-        return slope.mul_(2.0).add_(scale).mul_(2.0).sub_(1.0).mul_(gradient)
+        """d/dx = t + 4 x s^2 (1 - s) / d^2."""
+        inputs, s, d = ctx.saved_tensors
+        p = (s / d).square_()
+        slope = torch.addcmul(p, p, s, value=-1.0).mul_(inputs)
+        slope.addcdiv_(inputs.new_full((), 0.5), d)
+        return torch.addcmul(-gradient, gradient, slope, value=4.0)

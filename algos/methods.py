@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import importlib
+import types
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from algos import kernels
 from algos.seeding import Draw, SeedStreams
 
 # Name, as in workflow/config/hyperparameters/<name>.yaml, to module and class. The module is
@@ -166,6 +168,10 @@ class Sampling:
         return cls(**values)
 
 
+def _keep_guards_of_arguments(guards: Sequence[Any]) -> list[bool]:
+    return [guard.guard_type == "TENSOR_MATCH" and "self" not in guard.name for guard in guards]
+
+
 class Method(abc.ABC):
     """K seeds of one method: parameters, update and policy.
 
@@ -232,9 +238,25 @@ class Method(abc.ABC):
         """
 
     def compile_functions(self) -> None:
-        """Let torch compile the losses: the same numbers up to rounding, in fewer and larger kernels."""
+        """Let torch compile the losses: the same numbers up to rounding, in fewer and larger kernels.
+
+        A compiled loss is this object's own and takes what it found in it for fixed: of all that torch would
+        check in every call (hundreds of attributes) only the shapes of the arguments are left. So call this
+        last, and do not change the method's settings afterwards.
+        """
+        kernels.prepare_compiler()
+        options: dict[str, Any] = {"guard_filter_fn": _keep_guards_of_arguments, "size_asserts": False}
         for name in self.COMPILED:
-            setattr(self, name, torch.compile(getattr(self, name), dynamic=False))
+            function = getattr(type(self), name)
+            # torch keeps compiled programs by the code they were made of, which objects share.
+            own = types.FunctionType(
+                function.__code__.replace(),
+                function.__globals__,
+                name,
+                function.__defaults__,
+                function.__closure__,
+            )
+            setattr(self, name, torch.compile(types.MethodType(own, self), dynamic=False, options=options))
 
     @abc.abstractmethod
     def groups(self) -> dict[str, Any]:
