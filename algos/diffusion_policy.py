@@ -82,6 +82,15 @@ class MishCritic:
         values = self.network(parameters, repeat_copies(state_actions, 2)).squeeze(-1)
         return values.view(state_actions.shape[0], 2, -1)
 
+    def of_one(self, coin: Tensor, state_actions: Tensor) -> Tensor:
+        """Q(s, a) of one critic per seed, ``[K, B]``: the first where `coin` ``[K]`` is 1, else the second.
+
+        No gradient for its weights. What a coin leaves out is not computed, above all not backwards.
+        """
+        pairs = 2 * torch.arange(len(coin), device=coin.device)
+        picked = self.group.rows(torch.where(coin > 0.5, pairs, pairs + 1))
+        return self.network(picked, state_actions).squeeze(-1)
+
 
 class DiffusionMethod(Method):
     """A method whose policy is a diffusion model: settings of sampling, resolved and checked.

@@ -33,22 +33,17 @@ from algos.seeding import Draw, SeedStreams
 # --- Losses ---
 
 
-def normalised_q_terms(values: Tensor) -> Tensor:
-    """-mean Q1 / mean |Q2| and the reverse, no gradient through the normaliser (ql_diffusion.py:143-147).
+def normalised_q_term(values: Tensor, others: Tensor) -> Tensor:
+    """-mean Q / mean |Q'|, no gradient through the normaliser (ql_diffusion.py:143-147).
 
     Args:
-        values: both critics at the policy's actions, ``[K, 2, B]``.
+        values: of the critic that the coin names, at the policy's actions, ``[K, B]``.
+        others: of the other critic.
 
     Returns:
-        ``[K, 2]``.
+        ``[K]``.
     """
-    normaliser = values.abs().mean(dim=2).detach().flip(1)
-    return -values.mean(dim=2) / normaliser
-
-
-def take_by_coin(terms: Tensor, coin: Tensor) -> Tensor:
-    """The first of ``[K, 2]`` where a seed's coin ``[K]`` is 1, the second where it is 0."""
-    return torch.where(coin > 0.5, terms[:, 0], terms[:, 1])
+    return -values.mean(dim=1) / others.abs().mean(dim=1).detach()
 
 
 # --- Diffusion BC ---
@@ -139,7 +134,7 @@ class DiffusionQL(DiffusionMethod):
     name = "diffusion_ql"
     format_version = 1
     LOSSES = ("critic_loss", "actor_loss", "noise_loss", "q_term")
-    COMPILED = ("critic_target", "critic_loss", "noise_loss", "q_term")
+    COMPILED = ("critic_loss_of_batch", "actor_terms")
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "discount": "gamma",
@@ -251,8 +246,20 @@ class DiffusionQL(DiffusionMethod):
         """
         actions = self.sample(self.actor_group.parameters, batch.observations, draw["chain_noise"])
         inputs = torch.cat([batch.observations, actions], dim=-1)
-        values = self.critic(self.critic.group.frozen, inputs)
-        return take_by_coin(normalised_q_terms(values), draw["coin"])
+        values = self.critic.of_one(draw["coin"], inputs)
+        with torch.no_grad():
+            others = self.critic.of_one(1.0 - draw["coin"], inputs)
+        return normalised_q_term(values, others)
+
+    # Each is one backward pass, and compiled as one program: every program costs a call of its own.
+
+    def critic_loss_of_batch(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
+        """`critic_loss` against `critic_target`."""
+        return self.critic_loss(batch, self.critic_target(batch, draw))
+
+    def actor_terms(self, batch: Batch, draw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """`noise_loss` and `q_term`."""
+        return self.noise_loss(batch, draw), self.q_term(batch, draw)
 
     # --- Update ---
 
@@ -290,15 +297,14 @@ class DiffusionQL(DiffusionMethod):
         batch = data.batch(draw["index"])
 
         # --- Critic ---
-        critic_loss = self.critic_loss(batch, self.critic_target(batch, draw))
+        critic_loss = self.critic_loss_of_batch(batch, draw)
         self.critic.group.backward(critic_loss.sum())
         if h["gradient_clip"]:
             self.critic.group.clip_gradient(h["gradient_clip"])
         self.critic_optimiser.step(draw["critic_learning_rate"])
 
         # --- Actor ---
-        noise_loss = self.noise_loss(batch, draw)
-        q_term = self.q_term(batch, draw)
+        noise_loss, q_term = self.actor_terms(batch, draw)
         actor_loss = noise_loss + h["eta"] * q_term
         self.actor_group.backward(actor_loss.sum())
         if h["gradient_clip"]:

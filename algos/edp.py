@@ -25,7 +25,6 @@ from algos.diffusion_policy import (
     join_candidates,
     noise_loss_draws,
 )
-from algos.diffusion_ql import take_by_coin
 from algos.iql import advantage_weights, check_choice, check_expectile, expectile_loss
 from algos.methods import Batch, MethodError, ProblemSpec, Sampling, TrainingData
 from algos.networks import MLP, Adam, ParameterGroup, initialise
@@ -35,16 +34,16 @@ from algos.seeding import Draw, SeedStreams
 # --- Losses ---
 
 
-def self_normalised_q_terms(values: Tensor, alpha: float) -> Tensor:
-    """-alpha mean Q / |mean |Q||, each critic by itself, no gradient through the normaliser (dql.py:322-333).
+def self_normalised_q_term(values: Tensor, alpha: float) -> Tensor:
+    """-alpha mean Q / |mean |Q||, the critic by itself, no gradient through the normaliser (dql.py:322-333).
 
     Args:
-        values: both critics at the guiding actions, ``[K, 2, B]``.
+        values: of the critic that the coin names, at the guiding actions, ``[K, B]``.
 
     Returns:
-        ``[K, 2]``.
+        ``[K]``.
     """
-    return -alpha * values.mean(dim=2) / values.abs().mean(dim=2).detach()
+    return -alpha * values.mean(dim=1) / values.abs().mean(dim=1).detach()
 
 
 def unit_gaussian_log_density(actions: Tensor, mean: Tensor) -> Tensor:
@@ -165,8 +164,8 @@ class EDP(DiffusionMethod):
 
     def q_term(self, batch: Batch, start: Tensor, draw: Mapping[str, Tensor]) -> Tensor:
         """TD3 head: the Q of the predicted clean action, of the critic that the coin names."""
-        values = self.critic(self.critic.group.frozen, torch.cat([batch.observations, start], dim=-1))
-        return take_by_coin(self_normalised_q_terms(values, self.hyperparameters["alpha"]), draw["coin"])
+        values = self.critic.of_one(draw["coin"], torch.cat([batch.observations, start], dim=-1))
+        return self_normalised_q_term(values, self.hyperparameters["alpha"])
 
     def weighted_likelihood(self, batch: Batch, start: Tensor, advantage: Tensor) -> Tensor:
         """IQL head: -mean[min(exp(beta u), clip) log N(a; clip(a0), I)] (dql.py:575-599)."""

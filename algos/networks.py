@@ -108,6 +108,10 @@ class ParameterGroup:
     def __getitem__(self, name: str) -> Tensor:
         return self.parameters[name]
 
+    def rows(self, index: Tensor) -> dict[str, Tensor]:
+        """A copy, without gradient, of the networks at `index` ``[R]`` along the leading axis, by name."""
+        return self._views(self.flat.index_select(0, index))
+
     def twin(self) -> ParameterGroup:
         """A group of the same shapes holding a copy of the values (a target network)."""
         other = ParameterGroup(self.shapes, self.num_seeds, self.flat.device, self.copies)

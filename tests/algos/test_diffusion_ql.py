@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from algos import diffusion_ql, kernels
-from algos.diffusion_policy import choose_by_softmax
-from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_terms
+from algos.diffusion_policy import MishCritic, choose_by_softmax
+from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_term
 from algos.methods import MethodError, ProblemSpec, Sampling, method_class
 from algos.networks import ParameterGroup
 from algos.seeding import SeedStreams
@@ -226,15 +227,41 @@ def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
         compare()
 
 
+@pytest.mark.skipif(
+    shutil.which("g++") is None or not kernels.onednn_available(),
+    reason="torch compiles for a CPU with g++, and oneDNN is not in every build of it",
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's compiler, about itself
+def test_compiled_losses_train_alike_and_each_object_by_its_own_settings(small_data, replay, monkeypatch):
+    """A compiled loss takes its object's settings for fixed, so that two objects must not share one."""
+    monkeypatch.setattr(kernels, "SMALL_PRODUCT", 0)  # every product takes the way of the large ones
+
+    def trained(compiled, reduction):
+        values = {**BC_HYPERPARAMETERS, "hidden_sizes": [16], "noise_loss_reduction": reduction}
+        method = DiffusionBC(values, small_data.problem, UPDATES, STEPS, (0, 1))
+        if compiled:
+            method.compile_functions()
+        record = replay(method, small_data, 6)
+        return method.actor_group.flat, torch.stack([losses["noise_loss"] for _, _, losses in record])
+
+    with kernels.using("onednn"):
+        for reduction in ("mean", "sum"):
+            torch.testing.assert_close(
+                trained(True, reduction), trained(False, reduction), rtol=1e-4, atol=1e-5
+            )
+
+
 # --- Each of these bugs must be found ---
 
 
 def normaliser_with_gradient(patch):
-    patch.setattr(
-        diffusion_ql,
-        "normalised_q_terms",
-        lambda values: -values.mean(dim=2) / values.abs().mean(dim=2).flip(1),
-    )
+    def q_term(self, batch, draw):
+        actions = self.sample(self.actor_group.parameters, batch.observations, draw["chain_noise"])
+        values = self.critic(self.critic.group.frozen, torch.cat([batch.observations, actions], dim=-1))
+        terms = -values.mean(dim=2) / values.abs().mean(dim=2).flip(1)
+        return torch.where(draw["coin"] > 0.5, terms[:, 0], terms[:, 1])
+
+    patch.setattr(DiffusionQL, "q_term", q_term)
 
 
 def chain_gradient_cut(patch):
@@ -268,8 +295,10 @@ def noise_loss_summed(patch):
 
 
 def coin_shared(patch):
-    original = diffusion_ql.take_by_coin
-    patch.setattr(diffusion_ql, "take_by_coin", lambda terms, coin: original(terms, coin[:1].expand_as(coin)))
+    original = MishCritic.of_one
+    patch.setattr(
+        MishCritic, "of_one", lambda self, coin, inputs: original(self, coin[:1].expand_as(coin), inputs)
+    )
 
 
 def critics_clipped_apart(patch):
@@ -403,13 +432,28 @@ def test_softmax_choice_has_the_stated_shares():
 # --- Losses, schedules, seeds ---
 
 
-def test_q_terms_by_hand():
-    values = torch.tensor([[[1.0, -3.0], [2.0, 6.0]]], requires_grad=True)
-    terms = normalised_q_terms(values)
+def test_q_term_by_hand():
+    values = torch.tensor([[1.0, -3.0], [2.0, 6.0]], requires_grad=True)
+    terms = normalised_q_term(values, values.flip(0))
     # means -1 and 4, mean absolute values 2 and 4
-    torch.testing.assert_close(terms, torch.tensor([[1.0 / 4.0, -4.0 / 2.0]]))
-    (gradient,) = torch.autograd.grad(terms[0, 0], values)
-    torch.testing.assert_close(gradient, torch.tensor([[[-0.125, -0.125], [0.0, 0.0]]]))
+    torch.testing.assert_close(terms, torch.tensor([1.0 / 4.0, -4.0 / 2.0]))
+    (gradient,) = torch.autograd.grad(terms[0], values)
+    torch.testing.assert_close(gradient, torch.tensor([[-0.125, -0.125], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_one_critic_is_the_row_of_both(small_data, form):
+    if form == "onednn" and not kernels.onednn_available():
+        pytest.skip("this build of torch has no oneDNN")
+    critic = make(small_data, seeds=(0, 1, 2)).critic
+    inputs = torch.randn(3, 7, critic.network.sizes[0], requires_grad=True)
+    with kernels.using(form):
+        both = critic(critic.group.frozen, inputs)
+        picked = critic.of_one(torch.tensor([1.0, 0.0, 1.0]), inputs)
+        expected = torch.stack([both[0, 0], both[1, 1], both[2, 0]])
+        torch.testing.assert_close(picked, expected)
+        gradients = [torch.autograd.grad(x.square().sum(), inputs)[0] for x in (picked, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_coin_is_fair_and_each_seeds_own(small_data):

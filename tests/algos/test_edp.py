@@ -10,7 +10,7 @@ from torch import nn
 
 from algos import edp, kernels
 from algos.diffusion import noise_schedule
-from algos.edp import EDP, self_normalised_q_terms, unit_gaussian_log_density
+from algos.edp import EDP, self_normalised_q_term, unit_gaussian_log_density
 from algos.methods import MethodError, Sampling
 from algos.networks import ParameterGroup
 from algos.seeding import SeedStreams
@@ -60,12 +60,12 @@ def make(data, values=TD3, seeds=(0, 1), **changes):
 # --- Losses by hand ---
 
 
-def test_q_terms_are_normalised_by_themselves():
-    values = torch.tensor([[[1.0, -3.0], [2.0, 6.0]]], requires_grad=True)
-    terms = self_normalised_q_terms(values, 2.0)
-    torch.testing.assert_close(terms, torch.tensor([[1.0, -2.0]]))
+def test_q_term_is_normalised_by_itself():
+    values = torch.tensor([[1.0, -3.0], [2.0, 6.0]], requires_grad=True)
+    terms = self_normalised_q_term(values, 2.0)
+    torch.testing.assert_close(terms, torch.tensor([1.0, -2.0]))
     (gradient,) = torch.autograd.grad(terms.sum(), values)
-    torch.testing.assert_close(gradient, torch.tensor([[[-0.5, -0.5], [-0.25, -0.25]]]))
+    torch.testing.assert_close(gradient, torch.tensor([[-0.5, -0.5], [-0.25, -0.25]]))
 
 
 def test_unit_gaussian_density_against_torch():
@@ -251,11 +251,12 @@ def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
 
 
 def normalised_by_the_other_critic(patch):
-    patch.setattr(
-        edp,
-        "self_normalised_q_terms",
-        lambda values, alpha: -alpha * values.mean(dim=2) / values.abs().mean(dim=2).detach().flip(1),
-    )
+    def q_term(self, batch, start, draw):
+        inputs = torch.cat([batch.observations, start], dim=-1)
+        values, others = (self.critic.of_one(coin, inputs) for coin in (draw["coin"], 1.0 - draw["coin"]))
+        return -self.hyperparameters["alpha"] * values.mean(dim=1) / others.abs().mean(dim=1).detach()
+
+    patch.setattr(EDP, "q_term", q_term)
 
 
 def critics_clipped_jointly(patch):
