@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import abc
 import importlib
-import types
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
@@ -172,6 +171,20 @@ def _keep_guards_of_arguments(guards: Sequence[Any]) -> list[bool]:
     return [guard.guard_type == "TENSOR_MATCH" and "self" not in guard.name for guard in guards]
 
 
+def _own_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` behind code of its own.
+
+    torch keeps compiled programs by the code that they begin with, which objects of a class share, and
+    all functions under one decorator; without its checks of settings it would take one's for another's.
+    """
+
+    def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    call.__code__ = call.__code__.replace()
+    return call
+
+
 class Method(abc.ABC):
     """K seeds of one method: parameters, update and policy.
 
@@ -237,26 +250,24 @@ class Method(abc.ABC):
             The losses in the order of `LOSSES`, each ``[K]``, detached.
         """
 
-    def compile_functions(self) -> None:
+    def compile_functions(self, backend: str = "inductor") -> None:
         """Let torch compile the losses: the same numbers up to rounding, in fewer and larger kernels.
 
         A compiled loss is this object's own and takes what it found in it for fixed: of all that torch would
         check in every call (hundreds of attributes) only the shapes of the arguments are left. So call this
         last, and do not change the method's settings afterwards.
+
+        Args:
+            backend: of `torch.compile`.
         """
         kernels.prepare_compiler()
-        options: dict[str, Any] = {"guard_filter_fn": _keep_guards_of_arguments, "size_asserts": False}
         for name in self.COMPILED:
-            function = getattr(type(self), name)
-            # torch keeps compiled programs by the code they were made of, which objects share.
-            own = types.FunctionType(
-                function.__code__.replace(),
-                function.__globals__,
-                name,
-                function.__defaults__,
-                function.__closure__,
-            )
-            setattr(self, name, torch.compile(types.MethodType(own, self), dynamic=False, options=options))
+            # A dictionary each: torch.compile takes the filter out of the one it is given.
+            options: dict[str, Any] = {"guard_filter_fn": _keep_guards_of_arguments}
+            if backend == "inductor":
+                options["size_asserts"] = False
+            call = _own_call(getattr(self, name))
+            setattr(self, name, torch.compile(call, dynamic=False, backend=backend, options=options))
 
     @abc.abstractmethod
     def groups(self) -> dict[str, Any]:

@@ -38,13 +38,35 @@ def compiled(method: DiffusionQL) -> None:
     method.compile_functions()
 
 
+def compiled_with_checks(method: DiffusionQL) -> None:
+    """As torch does it by itself: every setting that a loss reads is compared in every call."""
+    for name in method.COMPILED:
+        setattr(method, name, torch.compile(getattr(method, name), dynamic=False))
+
+
 def plain_mish(method: DiffusionQL) -> None:
     for network in (method.network.layers, method.network.time_layers, method.critic.network):
         network.activation = F.mish
 
 
+def both_critics_guide(method: DiffusionQL) -> None:
+    """The coin chooses after both critics went forwards and backwards."""
+    _guide_by(method, method.critic.group.frozen)
+
+
 def critic_weights_in_actor(method: DiffusionQL) -> None:
-    method.critic.group.frozen = method.critic.group.parameters
+    """The same, with gradients of the critics' weights that nobody reads."""
+    _guide_by(method, method.critic.group.parameters)
+
+
+def _guide_by(method: DiffusionQL, parameters: Any) -> None:
+    def q_term(batch: Batch, draw: Any) -> torch.Tensor:
+        actions = method.sample(method.actor_group.parameters, batch.observations, draw["chain_noise"])
+        values = method.critic(parameters, torch.cat([batch.observations, actions], dim=-1))
+        terms = -values.mean(dim=2) / values.abs().mean(dim=2).detach().flip(1)
+        return torch.where(draw["coin"] > 0.5, terms[:, 0], terms[:, 1])
+
+    method.q_term = q_term
 
 
 def first_layer_anew(method: DiffusionQL) -> None:
@@ -92,13 +114,15 @@ STEPS: dict[str, Callable[[DiffusionQL], None]] = {
     "full": full,
     "MKL instead of oneDNN": full,
     "F.mish": plain_mish,
-    "critic's weights in the actor's backward pass": critic_weights_in_actor,
+    "both critics in the guided term": both_critics_guide,
+    "both, with their weights, in the actor's backward pass": critic_weights_in_actor,
     "first layer's state and time parts computed in every call": first_layer_anew,
     "optimiser parameter by parameter": unfused_optimiser,
     "five gathers a batch": separate_gathers,
     "draws and .item() in every update": numbers_each_update,
     "freed memory given back to the system": full,
     "compiled": compiled,
+    "compiled, torch's own checks kept": compiled_with_checks,
 }
 
 

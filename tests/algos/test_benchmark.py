@@ -78,6 +78,28 @@ def test_operator_calls_of_an_update(tmp_path):
     assert {key: n for key, n in counted.items() if n > MOST_OPERATOR_CALLS[key]} == {}
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # the compiler looks at every argument
+def test_compiled_losses_are_those_of_the_same_method(tmp_path):
+    """All methods in one process, since torch's checks of settings are dropped: none may serve another's.
+
+    By the compiler's front end alone; what it leaves out would be missing behind every backend.
+    """
+    assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
+    configs = json.loads((tmp_path / "configs.json").read_text())
+    edp = next(config for config in configs if config["method"] == "edp")
+    configs.append({**edp, "hyperparameters": {**edp["hyperparameters"], "head": "iql"}})
+    data = benchmark.synthetic_data(DEVICE)
+    for config in configs:
+        plain, compiled = (benchmark.build(config, [0, 1], DEVICE) for _ in range(2))
+        compiled.compile_functions(backend="eager")
+        histories = []
+        for method in (plain, compiled):
+            program = benchmark.build_program(method, data, False)
+            benchmark.run_updates(program, 0, 3)
+            histories.append(program.history[:3])
+        assert torch.equal(*histories), (config["method"], config["hyperparameters"].get("head"))
+
+
 def test_a_benchmark_writes_its_json_and_table(configs, tmp_path, capsys):
     path = tmp_path / "configs.json"
     path.write_text(json.dumps(configs))

@@ -242,7 +242,9 @@ def test_update_equals_plain_implementation(compare, values, changes):
 
 
 @pytest.mark.skipif(not kernels.onednn_available(), reason="this build of torch has no oneDNN")
-def test_update_with_the_fast_kernels_equals_plain_implementation(compare):
+@pytest.mark.parametrize("small_product", [0, kernels.SMALL_PRODUCT])
+def test_update_with_the_fast_kernels_equals_plain_implementation(compare, monkeypatch, small_product):
+    monkeypatch.setattr(kernels, "SMALL_PRODUCT", small_product)  # these widths are small ones by themselves
     with kernels.using("onednn"):
         compare(IQL_HEAD)
 

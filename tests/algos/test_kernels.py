@@ -24,7 +24,9 @@ def affine_relu(inputs, weight, bias):
 
 @pytest.mark.parametrize("function", [linear, affine_relu])
 @pytest.mark.parametrize("shape", [(1, 7, 5, 3), (3, 64, 14, 256), (2, 33, 256, 6), (2, 33, 256, 1)])
-def test_affine_maps_agree(shape, function):
+@pytest.mark.parametrize("small_product", [0, kernels.SMALL_PRODUCT])
+def test_affine_maps_agree(shape, function, monkeypatch, small_product):
+    monkeypatch.setattr(kernels, "SMALL_PRODUCT", small_product)
     members, batch, fan_in, fan_out = shape
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(members, batch, fan_in, generator=generator)
