@@ -36,6 +36,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from algos import kernels
 from algos.methods import Method, MethodError, ProblemSpec, Sampling, TrainingData, method_class
@@ -51,6 +52,7 @@ HOPPER = ProblemSpec(observation_dim=11, action_dim=3)
 NUM_ROWS = 100_000
 LATENCY_STATES = (1, 10)
 # Views and bookkeeping that move no data.
+GATHERS = frozenset({"index_select", "index", "gather"})
 FREE_OPERATORS = frozenset(
     "aten::" + name
     for name in (
@@ -148,11 +150,12 @@ class OperatorCount(TorchDispatchMode):
         if name in FREE_OPERATORS:
             return result
         self.calls[name] += 1
-        tensors = [a for a in (*args, *(kwargs or {}).values()) if isinstance(a, Tensor)]
-        outputs = result if isinstance(result, tuple | list) else [result]
-        tensors += [r for r in outputs if isinstance(r, Tensor)]
-        self.num_bytes += sum(t.numel() * t.element_size() for t in tensors)
         short = name.removeprefix("aten::")
+        inputs = [a for a in tree_leaves((args, kwargs)) if isinstance(a, Tensor)]
+        outputs = [r for r in tree_leaves(result) if isinstance(r, Tensor)]
+        if short in GATHERS:  # reads what it writes, not the whole table
+            inputs = [*outputs, *inputs[1:]]
+        self.num_bytes += sum(t.numel() * t.element_size() for t in (*inputs, *outputs))
         if short in ("mm", "bmm", "addmm", "baddbmm"):
             left, right = args[-2:] if short in ("mm", "bmm") else args[1:3]
             members = left.shape[0] if left.dim() == 3 else 1
@@ -223,32 +226,41 @@ def count_launches(program: Program, first: int) -> int | None:
 def _train_windows(
     config: Mapping[str, Any], options: Mapping[str, Any], num_seeds: int, barrier: Any = None
 ) -> dict[str, Any]:
-    """One process's share: seed-updates per second in each window, and the seconds to the first update."""
+    """One process's share: seed-updates per second in each window.
+
+    The seconds of compiling (and of capturing, and of whatever else warms up) are those of the first
+    stretch of updates over the second.
+    """
     device = choose_device(options["device"])
     set_up_process(options["threads"], options["kernels"])
     data = synthetic_data(device)
-    start = time.perf_counter()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     method = build(config, range(num_seeds), device)
     if options["compile"]:
         method.compile_functions()
     program = build_program(method, data, capture=options["capture"] and device.type == "cuda")
-    update = run_updates(program, 0, STRETCH_UPDATES)
-    wait_for(device)
-    first_seconds = time.perf_counter() - start
-    update = run_updates(program, update, STRETCH_UPDATES)
+    update, seconds = 0, []
+    for _ in range(2):
+        start = time.perf_counter()
+        update = run_updates(program, update, STRETCH_UPDATES)
+        wait_for(device)
+        seconds.append(time.perf_counter() - start)
+    # A GPU is waited for as seldom as in training: once a chunk of randomness.
+    stretch = CHUNK_UPDATES if device.type == "cuda" else STRETCH_UPDATES
     rates = []
     for _ in range(options["windows"]):
         if barrier is not None:
             barrier.wait()
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < options["window_seconds"]:
-            update = run_updates(program, update, STRETCH_UPDATES)
+            update = run_updates(program, update, stretch)
             wait_for(device)
-            done += STRETCH_UPDATES
+            done += stretch
         rates.append(num_seeds * done / (time.perf_counter() - start))
     return {
         "rates": rates,
-        "first_update_seconds": first_seconds,
+        "compile_seconds": max(0.0, seconds[0] - seconds[1]),
         "peak_memory_bytes": peak_memory_bytes(device),
         "launches": count_launches(build_program(method, data, capture=False), 0),
     }
@@ -263,19 +275,27 @@ def _train_worker(
 def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_seeds: int) -> dict[str, Any]:
     """Seed-updates per second of all processes together, median of windows, and what one update is."""
     processes = options["processes"]
-    if processes == 1:
-        results = [_train_windows(config, options, num_seeds)]
-    else:
-        context = multiprocessing.get_context("spawn")
-        barrier = context.Barrier(processes)
-        pipes, workers = [], []
-        for _ in range(processes):
-            ours, theirs = context.Pipe()
-            worker = context.Process(target=_train_worker, args=(theirs, barrier, config, options, num_seeds))
-            worker.start()
-            pipes.append(ours)
-            workers.append(worker)
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(processes)
+    pipes, workers = [], []
+    for _ in range(processes):  # processes of their own also where there is one: peak memory is a process's
+        ours, theirs = context.Pipe()
+        worker = context.Process(
+            target=_train_worker, args=(theirs, barrier, config, options, num_seeds), daemon=True
+        )
+        worker.start()
+        theirs.close()
+        pipes.append(ours)
+        workers.append(worker)
+    try:
         results = [pipe.recv() for pipe in pipes]
+    except EOFError as error:
+        raise TrainingError(
+            f"a process of the benchmark ended early at {config['method']}, K = {num_seeds}; its own message "
+            f"stands above"
+        ) from error
+    finally:
+        barrier.abort()
         for worker in workers:
             worker.join()
     windows = [sum(rates) for rates in zip(*(result["rates"] for result in results))]
@@ -294,7 +314,7 @@ def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_
         "bytes_per_update": count.num_bytes,
         "operator_calls_per_update": count.num_calls,
         "kernel_launches_per_update": results[0]["launches"],
-        "first_update_seconds": max(result["first_update_seconds"] for result in results),
+        "compile_seconds": max(result["compile_seconds"] for result in results),
         "peak_memory_bytes": max(result["peak_memory_bytes"] for result in results),
     }
 
@@ -369,23 +389,26 @@ def benchmark(
     device = choose_device(options["device"])
     form = set_up_process(options["threads"], options["kernels"])
     cells, left_out = [], []
-    for config in configs:
+    for config_index, config in enumerate(configs):
         for steps in train_steps if config["train_steps"] else (0,):
             try:
                 build({**config, "train_steps": steps}, [0], device)
             except MethodError as error:  # EDP's schedule has no small N
                 left_out.append(f"{config['method']} with N = {steps}: {error}")
                 continue
-            cells += [(config, steps, k) for k in blocks]
+            cells += [(config_index, steps, k) for k in blocks]
     progress = Progress(len(cells), "benchmark")
-    rows = []
-    for done, (config, steps, k) in enumerate(cells, start=1):
+    rows: list[dict[str, Any]] = []
+    evaluated: set[int] = set()
+    for done, (config_index, steps, k) in enumerate(cells, start=1):
+        config = configs[config_index]
         at = {**config, "train_steps": steps}
         row = {"method": config["method"], "variant": config["variant"], "train_steps": steps, "block": k}
         row.update(measure_training(at, options, k))
         if k == blocks[0]:
             row["action_latency_ms"] = measure_latency(at, device)
-            if steps in (0, train_steps[0]):
+            if config_index not in evaluated:  # at the first N that the method serves
+                evaluated.add(config_index)
                 row["evaluation"] = measure_evaluation(at, device)
         rows.append(row)
         progress.update(done, f"{row['method']} N={steps} K={k}: {row['seed_updates_per_second']:.1f}/s")
@@ -418,10 +441,9 @@ def as_table(result: Mapping[str, Any]) -> str:
         f"torch {machine['versions']['torch']}",
         "",
         "| method | variant | N | K | seed-updates/s | GFLOP/update | GFLOP/s | share of time in "
-        "products at their measured speed | operator calls | launches | MB moved | first update, s | "
-        "latency 1 / 10 states, ms "
-        "| env steps/s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "products at their measured speed | operator calls | launches | MB moved | MB at peak | "
+        "compiling, s | latency 1 / 10 states, ms | env steps/s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         latency = row.get("action_latency_ms")
@@ -439,7 +461,8 @@ def as_table(result: Mapping[str, Any]) -> str:
             row["operator_calls_per_update"],
             "-" if launches is None else launches,
             f"{row['bytes_per_update'] / 1e6:,.0f}",
-            f"{row['first_update_seconds']:.1f}",
+            f"{row['peak_memory_bytes'] / 1e6:,.0f}",
+            f"{row['compile_seconds']:.1f}",
             f"{latency['1']:.2f} / {latency['10']:.2f}" if latency else "",
             f"{evaluation['steps_per_second']:,.0f}" if evaluation else "",
         )

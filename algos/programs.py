@@ -9,6 +9,7 @@ phases that occurs (Diffusion-QL's moving average acts every fifth update).
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,7 +51,9 @@ class Program:
         self.schedule_names = tuple(method.schedules(0))
         self.schedule = torch.zeros((CHUNK_UPDATES, len(self.schedule_names)), device=device)
         self.counter = torch.zeros(1, dtype=torch.int64, device=device)
+        self.places = torch.arange(CHUNK_UPDATES, device=device)[:, None, None]
         self.graphs: dict[tuple[Hashable, ...], torch.cuda.CUDAGraph] = {}
+        self.pool: Any = None
 
     def load_chunk(self, chunk_start: int) -> None:
         """Draw the randomness and compute the schedules of the chunk that begins at `chunk_start`."""
@@ -90,7 +93,8 @@ class Program:
             }
             draw.update(zip(self.schedule_names, self.schedule.index_select(0, self.counter)[0].unbind()))
             losses = self.method.update(self.data, draw, phase)
-            self.history.index_copy_(0, self.counter, torch.stack(losses).unsqueeze(0))
+            # Not index_copy_, which sorts its one index where algorithms have to be deterministic.
+            self.history.copy_(torch.where(self.places == self.counter, torch.stack(losses), self.history))
             self.counter.add_(1)
 
     def _graph(self, phases: tuple[Hashable, ...]) -> torch.cuda.CUDAGraph:
@@ -104,7 +108,10 @@ class Program:
                     self._restore(saved)
             torch.cuda.current_stream().wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # One pool of memory for all graphs: nothing in it outlives a replay, and replays take turns.
+            if self.pool is None:
+                self.pool = torch.cuda.graph_pool_handle()
+            with torch.cuda.graph(graph, pool=self.pool):
                 self._stretch(phases)
             self._restore(saved)
             self.graphs[phases] = graph

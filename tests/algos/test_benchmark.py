@@ -7,6 +7,7 @@ import torch
 from recheck_planning import benchmark as benchmark_configs
 
 from algos import benchmark, gpu_check, kernels
+from algos.trainer import choose_device
 
 DEVICE = torch.device("cpu")
 # Operator calls of one update as of this version, a few to spare: a change that raises one has to say why.
@@ -141,8 +142,49 @@ def test_the_gpu_check_runs_on_a_cpu_without_capture(configs):
         assert entry["speed"]["ten_against_one"] > 0
 
 
+def test_the_gpu_check_writes_a_failure_down_and_goes_on(configs, monkeypatch, tmp_path, capsys):
+    def broken(config, device):
+        if config["method"] == "bc":
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+        return {"largest_relative_difference": 0.2}
+
+    monkeypatch.setattr(gpu_check, "check_against_cpu", broken)
+    monkeypatch.setattr(gpu_check, "MEASURED_BLOCKS", (1, 10))
+    path, output = tmp_path / "configs.json", tmp_path / "gpu_check.json"
+    path.write_text(json.dumps(configs))
+    arguments = [
+        "--configs",
+        str(path),
+        "--output",
+        str(output),
+        "--device",
+        "cpu",
+        "--window-seconds",
+        "0.01",
+    ]
+    assert gpu_check.main(arguments) == 1
+    result = json.loads(output.read_text())
+    assert result["failed"] == [
+        "bc/paper: against_cpu ended in RuntimeError: operation not permitted when stream is capturing",
+        "iql/paper: losses differ from the CPU's by more than 0.05",
+    ]
+    assert all(entry["speed"]["ten_against_one"] > 0 for entry in result["methods"].values())
+    assert "FAILED: bc/paper" in capsys.readouterr().err
+
+
+def test_the_checked_updates_hold_those_in_which_averages_move(tmp_path):
+    assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
+    for config in json.loads((tmp_path / "configs.json").read_text()):
+        method = benchmark.build(config, [0], DEVICE)
+        first = gpu_check.FIRST_CHECKED_UPDATE
+        seen = {method.phase(update) for update in range(first, first + gpu_check.CHECKED_UPDATES)}
+        assert seen == {method.phase(update) for update in range(3000)}
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_captured_programs_give_the_same_bits(configs):
-    for config in configs:
-        assert gpu_check.check_capture(config, torch.device("cuda"))["equal"]
+def test_captured_programs_give_the_same_bits(tmp_path):
+    assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
+    device = choose_device("cuda")
+    for config in json.loads((tmp_path / "configs.json").read_text()):
+        assert gpu_check.check_capture(config, device)["equal"], config["method"]
