@@ -7,7 +7,7 @@ sampler's coefficients are Python numbers, so that a chain is a fixed program of
 Three settings that papers and code all call temperature have three names here: `noise_scale`
 (factor on the noise that a reverse step adds; IDQL 1.0), `initial_noise_scale` (factor on the noise
 that the chain starts from; CleanDiffuser 0.5), and `candidate_temperature` (of the softmax over Q;
-`algos.candidates`).
+`algos.diffusion_policy`).
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ class Block:
     episodes: Path
     timing: Path | None
     seeds: tuple[int, ...]
+    hyperparameters_like: str | None
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def read_index(path: Path) -> Index:
             episodes=Path(block["episodes"]),
             timing=Path(block["timing"]) if block.get("timing") else None,
             seeds=tuple(block["seeds"]),
+            hyperparameters_like=block["hyperparameters_like"],
         )
         for block in document["blocks"]
     )
@@ -275,7 +277,7 @@ def _provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFrame) 
     return {
         "environment_id": _text(episodes["environment_id"].iloc[0]) if "environment_id" in episodes else None,
         "environment_standing": manifest.get("environment_standing"),
-        "hyperparameters_like": _text(manifest.get("hyperparameters_like")),
+        "hyperparameters_like": block.hyperparameters_like,
         "content_sha256": _text(manifest.get("content_sha256")),
         "git_commit": _text(git.get("commit")),
         "git_dirty": git.get("dirty"),

@@ -24,7 +24,7 @@ def manifest(**other: object) -> dict[str, object]:
         "content_sha256": "ab" * 32,
         "reference_min_score": LOW,
         "reference_max_score": HIGH,
-        "hyperparameters_like": "hopper-medium-expert-v2",
+        "hyperparameters_like": "a task that another method's values come from",
         **other,
     }
 
@@ -105,6 +105,7 @@ def write_block(
         "episodes": str(episodes),
         "timing": str(folder / "timing.parquet"),
         "seeds": seeds,
+        "hyperparameters_like": "hopper-medium-expert-v2",
     }
 
 

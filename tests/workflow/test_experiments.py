@@ -247,6 +247,27 @@ def test_d4rl_holds_the_pairs_that_the_papers_report(load_plan):
     assert not any(run.like for run in found.runs.values())
 
 
+def test_the_index_says_whose_hyperparameters_a_method_took(mine):
+    """pen-human-v0 is one of IQL's own tasks; Diffusion-QL has v1."""
+    grid = [entry(methods=["iql", "diffusion_ql"], tasks=["pen-human-v0"], seeds=1)]
+    blocks = index.content(mine({"grid": grid}))["blocks"]
+    likes = {block["run_dir"].split("/")[2]: block["hyperparameters_like"] for block in blocks}
+    assert likes == {"iql": None, "diffusion_ql": "pen-human-v1"}
+
+
+def test_what_an_experiment_changes_is_checked_after_the_change(mine):
+    """EDP's own schedule and sampler need many steps; a variant that changes both brings it to few."""
+    few = {"hyperparameters": {"schedule": "vp", "sampler": "ddim", "sampling_steps": None}}
+    grid = [entry(methods=["edp"], variants=["few"], train_steps=[5])]
+    (run,) = mine({"variants": {"few": few}, "grid": grid}).experiment.runs.values()
+    assert (run.config["train_steps"], run.config["hyperparameters"]["schedule"]) == (5, "vp")
+
+
+def test_the_extraction_that_a_method_has_may_be_named(mine):
+    grid = [entry(methods=["iql"], sampling=["plain"])]
+    assert mine({"samplings": {"plain": {"extraction": "awr"}}, "grid": grid}).experiment.runs
+
+
 def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
     import csv
 
@@ -322,6 +343,49 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
                 "grid": [entry(methods=["diffusion_ql"], sampling=["x"])],
             },
             "extracts by 'implicit'; method 'diffusion_ql' allows softmax, argmax",
+        ),
+        (
+            {"samplings": {"x": {"extraction": "argmax"}}, "grid": [entry(sampling=["x"])]},
+            "gives extraction, which method 'iql' does not have",
+        ),
+        (
+            {
+                "variants": {"v": {"hyperparameters": {"extraction": "implicit"}}},
+                "grid": [entry(methods=["diffusion_ql"], variants=["v"])],
+            },
+            "extraction is 'implicit'; method 'diffusion_ql' allows softmax, argmax",
+        ),
+        (
+            {
+                "variants": {"paper": {"hyperparameters": {"eta": 0}}},
+                "grid": [entry(methods=["diffusion_ql"], variants=["paper"])],
+            },
+            "method 'diffusion_ql' has a variant of that name",
+        ),
+        (
+            {"variants": {"v": {"transforms": [{"name": "clip_actions"}]}}, "grid": [entry(variants=["v"])]},
+            "limit is missing",
+        ),
+        (
+            {
+                "variants": {"v": {"transforms": [{"name": "minus_one", "fraction": 0.1}]}},
+                "grid": [entry(variants=["v"])],
+            },
+            "'minus_one'; allowed are top_fraction",
+        ),
+        (
+            {
+                "variants": {
+                    "v": {
+                        "transforms": [
+                            {"name": "minus_one"},
+                            {"name": "return_range", "boundaries": "unfiltered"},
+                        ]
+                    }
+                },
+                "grid": [entry(variants=["v"])],
+            },
+            "return_range with boundaries unfiltered follows minus_one",
         ),
         (
             {"variants": {"v": {"hyperparameters": {"expectile": 0.3}}}, "grid": [entry(variants=["v"])]},

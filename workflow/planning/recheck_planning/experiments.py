@@ -373,8 +373,16 @@ def _resolve(
             "put it into a grid entry of its own."
         )
     own = variants.get(variant, {}) if variant is not None else {}
+    if variant in variants and variant in method.variants:
+        raise ConfigError(
+            f"{where}: variant '{variant}' is defined here, but method '{method.name}' has a variant of that "
+            f"name, and its results would be taken for that one's; give it another name than "
+            f"{schema.listed(method.variants)}."
+        )
     base = _base(method, variant, variants)
-    resolved = hyperparameters.resolve(root, method, base, task, tasks.likes(rows), train_steps)
+    resolved = hyperparameters.resolve(
+        root, method, base, task, tasks.likes(rows), train_steps, checked=False
+    )
     changes = {**own.get("hyperparameters", {})}
     values = {**resolved.values, **changes}
     unknown = sorted(set(changes) - set(resolved.values))
@@ -388,9 +396,7 @@ def _resolve(
         root, method, values, resolved.train_steps, f"{where}: {method.name}/{variant or base} on {task}"
     )
     transforms = own.get("transforms", resolved.transforms)
-    schema.check(
-        transforms, root, "hyperparameters", f"{where}: transforms of '{variant or base}'", "transforms"
-    )
+    hyperparameters.check_transforms(root, transforms, f"{where}: transforms of '{variant or base}'")
     num_updates = _updates(where, entry, method.name, resolved.num_updates)
     config = {
         "format": 1,
@@ -435,7 +441,12 @@ def _check_sampling(
 ) -> None:
     name, steps = setting["name"], setting["steps"]
     if not method.diffusion:
-        given = [key for key in SAMPLING_FIELDS if setting[key] != SAMPLING_DEFAULTS[key]]
+        given = [
+            key
+            for key in SAMPLING_FIELDS
+            if setting[key] != SAMPLING_DEFAULTS[key]
+            and not (key == "extraction" and setting[key] in method.extraction)
+        ]
         if given:
             raise ConfigError(
                 f"{where}: sampling setting '{name}' gives {schema.listed(given)}, which method "

@@ -20,6 +20,8 @@ FOLDER = Path("workflow/config/hyperparameters")
 
 # Fields of a layer that hold one sourced value; `hyperparameters` holds many.
 SINGLE_FIELDS = ("num_updates", "train_steps", "transforms", "train_fraction")
+# Transforms that change the rewards.
+REWARD_TRANSFORMS = ("minus_one", "shift_scale", "return_range", "normalize", "min_max")
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,13 @@ def resolve(
     task: str,
     likes: Mapping[str, str | None],
     train_steps: int | None = None,
+    checked: bool = True,
 ) -> Resolved:
     """The flat values of ``variant`` on ``task``, through common, suite and task layers.
 
     likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
     train_steps: N of a diffusion method; None takes the variant's own.
+    checked: False where the caller changes the values first and holds them against the rules then.
 
     Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or
     a value outside its allowed range.
@@ -188,7 +192,8 @@ def resolve(
         like=None if source_task == task else source_task,
         sources=sources,
     )
-    check_values(root, method, resolved.values, steps, f"{method.name}/{variant} on {task}")
+    if checked:
+        check_values(root, method, resolved.values, steps, f"{method.name}/{variant} on {task}")
     return resolved
 
 
@@ -227,6 +232,12 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
     Raises ConfigError with the allowed values.
     """
     schema.check(dict(values), root, "hyperparameters", where, part="values")
+    extraction = values.get("extraction")
+    if extraction is not None and extraction not in method.extraction:
+        raise ConfigError(
+            f"{where}: extraction is '{extraction}'; method '{method.name}' allows "
+            f"{schema.listed(method.extraction)}."
+        )
     if values.get("shared_batch") and (
         values["actor_updates"] != 1 or values["actor_batch_size"] != values["critic_batch_size"]
     ):
@@ -249,4 +260,19 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
             raise ConfigError(
                 f"{where}: schedule is 'linear_scaled' with train_steps {train_steps}; it needs more than 20 "
                 "(its last noise variance would exceed 1), or one of linear, cosine, vp."
+            )
+
+
+def check_transforms(root: Path, transforms: list[dict[str, Any]], where: str) -> None:
+    """Hold a list of transforms against the known ones, their options and their order.
+
+    Raises ConfigError with the allowed ones.
+    """
+    schema.check(transforms, root, "hyperparameters", where, part="transforms")
+    for index, transform in enumerate(transforms):
+        before = [earlier["name"] for earlier in transforms[:index] if earlier["name"] in REWARD_TRANSFORMS]
+        if transform.get("boundaries") == "unfiltered" and before:
+            raise ConfigError(
+                f"{where}: return_range with boundaries unfiltered follows {before[0]}; it takes the range "
+                "of the stored rewards and has to come before every other change of them."
             )

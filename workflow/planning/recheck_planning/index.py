@@ -32,6 +32,7 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
                 "episodes": cell.episodes,
                 "timing": cell.episodes.removesuffix(".parquet") + ".timing.parquet",
                 "seeds": cell.seeds,
+                "hyperparameters_like": cell.run.like,
             }
         )
     return {
