@@ -133,6 +133,68 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
     return table
 
 
+def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table:
+    """What an update and an action cost, per configuration and device: N-steps-against-cost as numbers.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        cost: rows of the schema ``cost``.
+        experiment: its name, for the title.
+    """
+    from paper_tables import statistics
+    from paper_tables.cost import training_blocks
+
+    key = [*statistics.CONFIGURATION, "task", "digest"]
+    rows = cost.merge(_labelled(runs)[[*key, "label"]].drop_duplicates(), on=key)
+    rows["device"] = rows["device"].fillna("unknown device")
+    table = Table(
+        f"{experiment}: cost",
+        [
+            "Method",
+            "Device",
+            "N",
+            "Updates",
+            "Runs",
+            "Training, ms per update",
+            "Hours per run",
+            "Action of 1 state, ms",
+            "of 10 states, ms",
+        ],
+        text_columns=2,
+    )
+    for label in in_order(rows["label"]):
+        for device, own in rows[rows["label"] == label].groupby("device", sort=True):
+            blocks = training_blocks(own)
+            milliseconds = 1000 * blocks["seconds_per_update"] / blocks["num_seeds"]
+            latency = {n: own.loc[own["num_states"] == n, "action_latency_ms"] for n in (1, 10)}
+            steps = int(own["train_steps"].iloc[0])
+            table.rows.append(
+                [
+                    Cell(label),
+                    Cell(str(device)),
+                    Cell(str(steps) if steps else NOTHING),
+                    Cell(" / ".join(f"{updates:,}" for updates in sorted(set(own["num_updates"])))),
+                    Cell(str(int(blocks["num_seeds"].sum()))),
+                    _median_cell(milliseconds, 2),
+                    _median_cell(blocks["per_seed_hours"], 3),
+                    _median_cell(latency[1], 2),
+                    _median_cell(latency[10], 2),
+                ]
+            )
+    table.notes = [
+        "Medians over runs and tasks. An update is one seed's; seeds that were trained as one program share "
+        "its time. Hours are wall time, whatever else the machine did beside the run.",
+        "An action is the whole policy call of one seed with its candidates. Training happens once for all "
+        "sampling settings of a method.",
+    ]
+    return table
+
+
+def _median_cell(values: pd.Series, decimals: int) -> Cell:
+    known = values.dropna()
+    return Cell(number(float(known.median()), decimals) if len(known) else NOTHING)
+
+
 def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs with a `label` that no two runs of a task share."""
     from paper_tables import statistics

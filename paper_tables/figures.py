@@ -553,7 +553,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
 
     Args:
         points: one row per configuration: `label`, `method`, `family` (what a line joins), `train_steps`,
-            `num_updates`, `score_percent`, `low_percent`, `high_percent`, `hours_per_run`,
+            `num_updates`, `score_percent`, `low_percent`, `high_percent`, `ms_per_update`,
             `action_latency_ms`. The Pareto front is one for each number of updates.
     """
     families = in_order(points["family"])
@@ -561,7 +561,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     axes = figure.subplots(2, 2)
     panels = (
         (axes[0, 0], "score_percent", "score in percent"),
-        (axes[0, 1], "hours_per_run", "training hours"),
+        (axes[0, 1], "ms_per_update", "training, ms per update"),
         (axes[1, 0], "action_latency_ms", "action latency in ms"),
     )
     handles: dict[str, Any] = {}
@@ -761,7 +761,7 @@ def steps_points(
                 "score_percent": float(group["mean_percent"].mean()),
                 "low_percent": low,
                 "high_percent": high,
-                "hours_per_run": _mean_or_nan(blocks["per_seed_hours"]),
+                "ms_per_update": _mean_or_nan(3.6e6 * blocks["per_seed_hours"] / blocks["num_updates"]),
                 "action_latency_ms": float(timed.median()) if len(timed) else np.nan,
             }
         )
@@ -1060,16 +1060,16 @@ def _cost_figures(
         return
     if points["action_latency_ms"].isna().all():
         done.left_out.add("steps: action latency", "No policy call was timed.")
-    if points["hours_per_run"].isna().all():
+    if points["ms_per_update"].isna().all():
         done.left_out.add("steps: training cost", "No block has a training time.")
     where = f" ({device})" if device else ""
     lengths = [f"{updates:,}" for updates in sorted(set(points["num_updates"]))]
     done.save(
         draw_steps(points),
         "steps",
-        f"Number of diffusion steps N against score, training time{where} and median action latency of one "
-        f"state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are 95% t intervals over "
-        "seeds. Lower right: the front of those that no other configuration of equal updates beats in both "
+        f"Number of diffusion steps N against score, training time of one seed's update{where} and median "
+        f"action latency of one state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are "
+        "95% t intervals over seeds. Lower right: the front of those that no other configuration of equal updates beats in both "
         "score and latency.",
     )
 

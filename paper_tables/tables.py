@@ -6,8 +6,9 @@
 ``--layout`` names a file of ``layouts/`` (``all`` for every one) or a path; each gives
 ``<name>.{md,csv,tex}`` and ``<name>_cells.csv``, one row per cell with both verdicts. Without ``--scores``
 the paper's side stands alone. ``--experiment`` gives ``scores.{md,csv,tex}`` and ``scores_cells.csv`` (mean
-and interval per method and task), ``selection.*`` (the selection rules side by side) and, where an
-experiment has twins of the reference runs, ``reference_runs.*`` and ``reference_curves.*``.
+and interval per method and task), ``selection.*`` (the selection rules side by side), ``cost.*`` (time of an
+update and of an action) and, where an experiment has twins of the reference runs, ``reference_runs.*`` and
+``reference_curves.*``.
 ``verdicts.csv`` gathers every judged cell of the call, for the figures; ``verdict_summary.{md,csv,tex}`` is
 the same to read, and begins with how many cells are not settled and what would settle them.
 
@@ -85,6 +86,9 @@ def write_experiment(
     rendering.write(table, folder, "scores")
     table_schema.write_text(cells_csv(cells), folder / "scores_cells.csv")
     rendering.write(experiment_tables.selection_table(runs, experiment), folder, "selection")
+    if (score_folder / "cost.parquet").is_file():
+        cost = scores.read(score_folder, "cost")
+        rendering.write(experiment_tables.cost_table(runs, cost, experiment), folder, "cost")
     losses_path = score_folder / "losses.parquet"
     losses = scores.read(score_folder, "losses") if losses_path.is_file() else None
     return reference_runs.write(runs, losses, experiment, folder)

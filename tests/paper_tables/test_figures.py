@@ -306,7 +306,7 @@ def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFra
     scores = made_up_tables["scores"].query("method == 'diffusion_ql' and train_steps == 5")["score_percent"]
     assert point["score_percent"] == pytest.approx(scores.mean(), abs=1e-3)
     assert point["low_percent"] < point["score_percent"] < point["high_percent"]
-    assert point["hours_per_run"] == pytest.approx(50_000 * 0.03 / 3600 / 4)
+    assert point["ms_per_update"] == pytest.approx(1000 * 0.03 / 4)
     assert point["family"] == "diffusion_ql"
     # Latency of one state, not of ten.
     assert point["action_latency_ms"] == pytest.approx(0.2 + 0.3 * 5 + 0.02)

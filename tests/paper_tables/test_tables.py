@@ -646,3 +646,23 @@ def test_two_runs_with_one_name_are_told_apart_by_their_digest():
     table, _ = experiment_tables.score_tables(runs, "ablation")
     assert [row[0].text for row in table.rows if row] == ["iql 0123abcd", "iql ffffffff"]
     assert [row[1].text.split(" ")[0] for row in table.rows if row] == ["45.0", "85.0"]
+
+
+def test_the_cost_table_gives_an_update_and_an_action_of_each_number_of_steps(made_up_tables):
+    table = experiment_tables.cost_table(made_up_tables["scores"], made_up_tables["cost"], "made-up")
+    rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
+    steps = rows["diffusion_ql N=5"]
+    # Four seeds on each of two tasks, trained as one program: each has a quarter of its time.
+    assert steps[1:7] == ["AMD EPYC", "5", "50,000", "8", "7.50", f"{50_000 * 0.03 / 4 / 3600:.3f}"]
+    assert [float(text) for text in steps[7:]] == pytest.approx(
+        [0.2 + 0.3 * 5 + 0.02, (0.2 + 0.3 * 5) * 10**0.5 + 0.02], abs=0.011
+    )
+    assert float(rows["diffusion_ql N=20"][5]) > float(steps[5])
+
+
+def test_missing_times_are_dashes(made_up_tables):
+    cost = made_up_tables["cost"].assign(
+        seconds_per_update=float("nan"), train_wall_seconds=float("nan"), action_latency_ms=float("nan")
+    )
+    table = experiment_tables.cost_table(made_up_tables["scores"], cost, "made-up")
+    assert {cell.text for row in table.rows for cell in row[5:]} == {"–"}
