@@ -1069,8 +1069,8 @@ def _cost_figures(
         "steps",
         f"Number of diffusion steps N against score, training time of one seed's update{where} and median "
         f"action latency of one state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are "
-        "95% t intervals over seeds. Lower right: the front of those that no other configuration of equal updates beats in both "
-        "score and latency.",
+        "95% t intervals over seeds. Lower right: the front of those that no other configuration of equal "
+        "updates beats in both score and latency.",
     )
 
 
