@@ -71,6 +71,10 @@ def _fast(tensor: Tensor) -> bool:
 
 # Multiplications in a product up to which torch's own call, which costs less, is faster than oneDNN's.
 SMALL_PRODUCT = 2**17
+# Columns up to which a matrix costs less to transpose than the wider one beside it; numbers in a tensor up to
+# which the compiler's transposed copy costs less than oneDNN's. Both measured, see docs/performance.md.
+NARROW = 32
+SMALL_COPY = 2**16
 
 # What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take
 # whole; in the fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and
@@ -126,11 +130,12 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool
 
 
 def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
-    """left^T right, ``[B, n]`` and ``[B, m]`` to ``[n, m]``; the narrower one is transposed."""
-    if right.shape[1] < left.shape[1]:
+    """left^T right, ``[B, n]`` and ``[B, m]`` to ``[n, m]``."""
+    if right.shape[1] <= NARROW < left.shape[1]:  # then transpose the right side, and the result
         return _product(right.t(), left).t()
-    # oneDNN copies a strided left side; the compiler makes that copy while it writes the tensor.
-    return _product(left.t().contiguous() if torch.compiler.is_compiling() else left.t(), right)
+    # oneDNN copies a transposed left side. The compiler makes a small copy while it writes the tensor.
+    small = left.numel() <= SMALL_COPY and torch.compiler.is_compiling()
+    return _product(left.t().contiguous() if small else left.t(), right)
 
 
 def _product_now(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
