@@ -10,8 +10,7 @@ from algos.process import keep_freed_memory, set_up_process
 FAULTS = """
 import resource, sys, torch
 from algos.process import keep_freed_memory
-if sys.argv[1] == "kept":
-    assert keep_freed_memory()
+assert keep_freed_memory(sys.argv[1] == "kept")
 def use():
     held = [torch.ones(1 << 20) for _ in range(4)]
 for _ in range(3):
@@ -30,7 +29,8 @@ def faults(how):
 
 @pytest.mark.skipif(not keep_freed_memory(), reason="only glibc's allocator can be told to keep memory")
 def test_freed_memory_does_not_come_back_page_by_page():
-    assert faults("kept") < 0.1 * faults("as it comes")
+    # Against glibc's own sizes fixed: left to itself it raises them while it runs, and may or may not fault.
+    assert faults("kept") < 0.1 * faults("given back")
 
 
 def test_a_process_is_set_up_as_asked():
