@@ -51,8 +51,9 @@ from algos.trainer import TrainingError, choose_device, peak_memory_bytes
 HOPPER = ProblemSpec(observation_dim=11, action_dim=3)
 NUM_ROWS = 100_000
 LATENCY_STATES = (1, 10)
-# Views and bookkeeping that move no data.
+# Operators that read as much of their first input as they write.
 GATHERS = frozenset({"index_select", "index", "gather"})
+# Views and bookkeeping that move no data.
 FREE_OPERATORS = frozenset(
     "aten::" + name
     for name in (
