@@ -51,8 +51,8 @@ format: setup
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 gpu-check: setup
-	$(BIN)/python -m recheck_planning.benchmark --output results/benchmark/configs.json
-	$(BIN)/python -m algos.gpu_check --configs results/benchmark/configs.json --output results/benchmark/gpu_check.json
+	$(BIN)/python -m recheck.benchmark_configs --output results/benchmark/configs.json
+	$(BIN)/python -m algos.benchmark.gpu_check --configs results/benchmark/configs.json --output results/benchmark/gpu_check.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info .snakemake

@@ -7,7 +7,7 @@
 #   results/runs/<method>/<task>/<variant>-<digest>/N<steps>/seeds<first>-<last>/
 #
 # where <digest> covers everything that changes the result: a changed value is a new path, and two experiments share
-# a run exactly when it is the same run. All paths: workflow/planning/recheck_planning/paths.py.
+# a run exactly when it is the same run. All paths: workflow/src/recheck/paths.py.
 #
 # What is run is decided by one switch, `--config experiment=NAME`: workflow/config/experiments/NAME.yaml.
 
@@ -17,10 +17,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from recheck_planning import cost as predicted_cost
-from recheck_planning import paths
-from recheck_planning import plan as planning
-from recheck_planning.errors import ConfigError
+from recheck import cost as predicted_cost
+from recheck import paths
+from recheck import plan as planning
+from recheck.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from algos.iql import GaussianActor, check_choice
-from algos.methods import Batch, Method, ProblemSpec, Sampling, TrainingData, cosine_decay
-from algos.networks import Adam
-from algos.seeding import Draw, SeedStreams
+from algos.base import Method, Sampling, check_choice, cosine_decay
+from algos.seed_parallel.actors import GaussianActor
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 
 class BC(Method):

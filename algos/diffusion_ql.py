@@ -11,10 +11,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
+from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.diffusion import noise_loss
-from algos.diffusion_policy import (
+from algos.base import Sampling, check_choice
+from algos.diffusion.noise_networks import NoiseMLP, Parameters
+from algos.diffusion.policy import (
     DiffusionMethod,
     MishCritic,
     choose_best,
@@ -24,11 +26,10 @@ from algos.diffusion_policy import (
     join_candidates,
     noise_loss_draws,
 )
-from algos.iql import check_choice
-from algos.methods import Batch, MethodError, ProblemSpec, Sampling, TrainingData
-from algos.networks import Adam
-from algos.noise_networks import NoiseMLP, Parameters
-from algos.seeding import Draw, SeedStreams
+from algos.diffusion.samplers import noise_loss
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 # --- Losses ---
 

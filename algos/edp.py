@@ -13,10 +13,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
+from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.diffusion import SAMPLERS, noise_loss
-from algos.diffusion_policy import (
+from algos.base import Sampling, check_choice
+from algos.diffusion.noise_networks import NoiseMLP
+from algos.diffusion.policy import (
     DiffusionMethod,
     MishCritic,
     choose_best,
@@ -25,11 +27,14 @@ from algos.diffusion_policy import (
     join_candidates,
     noise_loss_draws,
 )
-from algos.iql import advantage_weights, check_choice, check_expectile, expectile_loss
-from algos.methods import Batch, MethodError, ProblemSpec, Sampling, TrainingData
-from algos.networks import MLP, Adam, ParameterGroup, initialise
-from algos.noise_networks import NoiseMLP
-from algos.seeding import Draw, SeedStreams
+from algos.diffusion.samplers import noise_loss
+from algos.diffusion.schedule import SAMPLERS
+from algos.iql import advantage_weights, check_expectile, expectile_loss
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.networks import MLP
+from algos.seed_parallel.parameters import ParameterGroup, initialise
+from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 # --- Losses ---
 

@@ -11,10 +11,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
+from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.diffusion import noise_loss
-from algos.diffusion_policy import (
+from algos.base import Sampling, check_choice, cosine_decay
+from algos.diffusion.noise_networks import NoiseResNet, layer_norm
+from algos.diffusion.policy import (
     DiffusionMethod,
     choose_best,
     choose_by_softmax,
@@ -22,11 +24,12 @@ from algos.diffusion_policy import (
     join_candidates,
     noise_loss_draws,
 )
-from algos.iql import ImplicitCritic, advantage_weights, check_choice, expectile_loss
-from algos.methods import Batch, MethodError, ProblemSpec, Sampling, TrainingData, cosine_decay
-from algos.networks import Adam, ParameterGroup
-from algos.noise_networks import NoiseResNet, layer_norm
-from algos.seeding import Draw, SeedStreams
+from algos.diffusion.samplers import noise_loss
+from algos.iql import ImplicitCritic, advantage_weights, expectile_loss
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.parameters import ParameterGroup
+from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 VALUE_LOSSES = ("expectile", "quantile", "exponential")
 

@@ -8,19 +8,21 @@ corl-team/CORL@eeeeef2, which `update_order: corl` follows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.methods import Batch, Method, MethodError, ProblemSpec, Sampling, TrainingData, cosine_decay
-from algos.networks import MLP, Adam, ParameterGroup, initialise, repeat_copies
-from algos.seeding import Draw, SeedStreams
-
-# --- Losses ---
+from algos.base import Method, Sampling, check_choice, cosine_decay
+from algos.seed_parallel.actors import GaussianActor
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.networks import MLP
+from algos.seed_parallel.parameters import ParameterGroup, initialise, repeat_copies
+from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 
 def expectile_loss(difference: Tensor, expectile: float) -> Tensor:
@@ -37,63 +39,6 @@ def expectile_loss(difference: Tensor, expectile: float) -> Tensor:
 def advantage_weights(advantage: Tensor, beta: float, clip: float) -> Tensor:
     """min(exp(beta A), clip), elementwise (eq. 7; the clip is the released code's, actor.py:14-15)."""
     return torch.exp(beta * advantage).clamp(max=clip)
-
-
-def gaussian_log_density(actions: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    """log N(actions; mean, diag(exp(log_std))^2), summed over the last axis."""
-    standardised = (actions - mean) * torch.exp(-log_std)
-    return (-0.5 * standardised.square() - log_std - 0.5 * math.log(2.0 * math.pi)).sum(dim=-1)
-
-
-# --- Parts shared with BC and IDQL ---
-
-
-class GaussianActor:
-    """tanh mean, one free log-std vector, no squashing (released policy.py:29-63, learner.py:77-83).
-
-    Args:
-        dropout: probability of a zero after each hidden relu; None for no dropout.
-        log_std_range: the log-std is clipped to it where it is used.
-    """
-
-    def __init__(
-        self,
-        problem: ProblemSpec,
-        hidden_sizes: Sequence[int],
-        dropout: float | None,
-        log_std_range: tuple[float, float],
-        initialiser: str,
-        streams: SeedStreams,
-        device: torch.device,
-    ) -> None:
-        self.network = MLP((problem.observation_dim, *hidden_sizes, problem.action_dim), "relu")
-        shapes = {**self.network.shapes(), "log_std": (problem.action_dim,)}
-        self.group = ParameterGroup(shapes, len(streams), device)
-        initialise(self.group, streams, initialiser)
-        self.hidden_sizes = tuple(hidden_sizes)
-        self.dropout = dropout or 0.0
-        self.log_std_range = log_std_range
-
-    def draws(self, batch_size: int) -> list[Draw]:
-        """Dropout masks of one update."""
-        if not self.dropout:
-            return []
-        return [
-            Draw(f"dropout{i}", "bernoulli", (batch_size, width), probability=1.0 - self.dropout)
-            for i, width in enumerate(self.hidden_sizes)
-        ]
-
-    def log_density(self, observations: Tensor, actions: Tensor, draw: Mapping[str, Tensor]) -> Tensor:
-        """log pi(a | s), ``[K, B]``, with dropout as in training."""
-        masks = [draw[f"dropout{i}"] for i in range(len(self.hidden_sizes))] if self.dropout else None
-        outputs = self.network(self.group.parameters, observations, masks, 1.0 - self.dropout)
-        log_std = self.group["log_std"].clamp(*self.log_std_range).unsqueeze(1)
-        return gaussian_log_density(actions, torch.tanh(outputs), log_std)
-
-    @torch.no_grad()
-    def mode(self, observations: Tensor) -> Tensor:
-        """The mean action, which is evaluated (released evaluation.py:16, learner.py:124)."""
-        return torch.tanh(self.network(self.group.frozen, observations)).clamp(-1.0, 1.0)
 
 
 class ImplicitCritic:
@@ -130,9 +75,6 @@ class ImplicitCritic:
     def target_minimum(self, state_actions: Tensor) -> Tensor:
         """min over the target pair of Q(s, a), ``[K, B]``."""
         return self.critics(self.target_group.frozen, state_actions).amin(dim=1)
-
-
-# --- The method ---
 
 
 class IQL(Method):
@@ -313,13 +255,3 @@ def check_expectile(expectile: float) -> None:
     """
     if not 0.5 <= expectile < 1.0:
         raise MethodError(f"hyperparameter expectile is {expectile}; allowed are values in [0.5, 1)")
-
-
-def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Refuse a switch's unknown value.
-
-    Raises:
-        MethodError: with the allowed values.
-    """
-    if value not in allowed:
-        raise MethodError(f"hyperparameter {name} is {value!r}; allowed are {', '.join(allowed)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from algos.transitions import DatasetError
+from recheck.errors import DatasetError
 
 TASKS_FILE = Path(__file__).resolve().parents[1] / "workflow" / "config" / "tasks.csv"
 SOURCE_KINDS = ("hdf5", "minari", "recollected")

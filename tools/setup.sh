@@ -39,7 +39,7 @@ whole() {
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-modules = ("torch", "snakemake", "pytest", "recheck_planning", "algos", "paper_tables")
+modules = ("torch", "snakemake", "pytest", "recheck", "algos", "paper_tables")
 sys.exit(not (Path(sys.prefix).samefile(".venv") and all(map(find_spec, modules))))' >/dev/null 2>&1 &&
         .venv/bin/snakefmt --version >/dev/null 2>&1
 }

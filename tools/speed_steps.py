@@ -20,14 +20,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from recheck_planning import benchmark as benchmark_configs
+from recheck import benchmark_configs
 
-from algos import benchmark, kernels, networks
+from algos.benchmark import programs as programs_module
+from algos.diffusion.noise_networks import NoiseNetwork
 from algos.diffusion_ql import DiffusionQL
-from algos.methods import Batch, TrainingData
-from algos.noise_networks import NoiseNetwork
-from algos.process import keep_freed_memory, set_up_process
-from algos.programs import STRETCH_UPDATES, Program
+from algos.seed_parallel import adam, kernels
+from algos.seed_parallel.batches import Batch, TrainingData
+from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+from algos.training.process_setup import keep_freed_memory, set_up_process
 
 
 def full(method: DiffusionQL) -> None:
@@ -87,7 +88,7 @@ def unfused_optimiser(method: DiffusionQL) -> None:
         optimiser.step = _looped(optimiser)
 
 
-def _looped(optimiser: networks.Adam) -> Callable[..., None]:
+def _looped(optimiser: adam.Adam) -> Callable[..., None]:
     """torch.optim.Adam over the parameters one by one, as the peers call it."""
     parameters = [p.detach() for p in optimiser.group.frozen.values()]
     plain = torch.optim.Adam(parameters, lr=float(optimiser.learning_rate), foreach=False, fused=False)
@@ -156,11 +157,11 @@ def window(name: str, program: Program, update: int, seconds: float) -> tuple[fl
                             buffer.bernoulli_(draw.probability, generator=generator)
                         else:
                             buffer.random_(0, draw.high or program.data.num_rows, generator=generator)
-                    update = benchmark.run_updates(program, update, 1)
+                    update = programs_module.run_updates(program, update, 1)
                     for loss in program.history[(update - 1) % len(program.history)].flatten():
                         loss.item()
             else:
-                update = benchmark.run_updates(program, update, STRETCH_UPDATES)
+                update = programs_module.run_updates(program, update, STRETCH_UPDATES)
             done += STRETCH_UPDATES
         return done / (time.perf_counter() - start), update
 
@@ -176,15 +177,15 @@ def main() -> int:
         path = Path(folder) / "configs.json"
         benchmark_configs.main(["--output", str(path)])
         config = next(c for c in json.loads(path.read_text()) if c["method"] == "diffusion_ql")
-    data = benchmark.synthetic_data(torch.device("cpu"))
-    gathered = benchmark.synthetic_data(torch.device("cpu"))
+    data = programs_module.synthetic_data(torch.device("cpu"))
+    gathered = programs_module.synthetic_data(torch.device("cpu"))
     gathered.__class__ = GatheredData
     programs: dict[str, Program] = {}
     updates = dict.fromkeys(STEPS, 0)
     for name, apply in STEPS.items():
-        method = benchmark.build(config, [0], torch.device("cpu"))
+        method = programs_module.build(config, [0], torch.device("cpu"))
         apply(method)
-        programs[name] = benchmark.build_program(method, gathered if "gathers" in name else data, False)
+        programs[name] = programs_module.build_program(method, gathered if "gathers" in name else data, False)
         _, updates[name] = window(name, programs[name], 0, 0.5)
     ratios: dict[str, list[float]] = {name: [] for name in STEPS}
     rates: dict[str, list[float]] = {name: [] for name in STEPS}

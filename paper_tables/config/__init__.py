@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paper_tables.errors import TablesError
+from recheck.errors import TablesError
 
 FOLDER = Path(__file__).parent
 

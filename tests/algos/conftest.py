@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from algos import kernels
-from algos.transitions import content_sha256
+from algos.datasets.transitions import content_sha256
+from algos.seed_parallel import kernels
 
 NUM_ROWS = 300
 OBSERVATION_DIM = 11  # Hopper's widths, so that policies can be evaluated in the real environment
@@ -121,7 +121,7 @@ def run_config():
 @pytest.fixture
 def small_data():
     """Fifty transitions of a task with 4 observations and 2 actions."""
-    from algos.methods import TrainingData
+    from algos.seed_parallel.batches import TrainingData
 
     generator = np.random.default_rng(3)
     return TrainingData(
@@ -139,7 +139,7 @@ def replay():
 
     The list holds, per update, the draws ``[K, ...]``, the schedules as floats and the losses.
     """
-    from algos.seeding import ChunkedDraws, SeedStreams
+    from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
 
     def run(method, data, num_updates):
         draws = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)

@@ -13,23 +13,26 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from algos import bandit
-from algos.seeding import SeedStreams
+from algos.bandit import __main__ as bandit_command
+from algos.bandit import data as data_module
+from algos.bandit import networks, policies, results
+from algos.bandit import settings as settings_module
+from algos.seed_parallel.random_streams import SeedStreams
 
 FACTS = Path(__file__).resolve().parents[3] / "shared" / "facts" / "hyperparameters.json"
-SMALL = bandit.Settings(num_data=400, batch_size=16, policy_batch=8, num_samples=50, updates=3)
+SMALL = settings_module.Settings(num_data=400, batch_size=16, policy_batch=8, num_samples=50, updates=3)
 
 
-def shared_of(settings: bandit.Settings, actions: torch.Tensor | None = None) -> bandit.Shared:
+def shared_of(settings: settings_module.Settings, actions: torch.Tensor | None = None) -> networks.Shared:
     """A batch of data with an untrained critic and CVAE."""
     if actions is None:
-        actions = bandit.make_data(settings).actions[: settings.batch_size].unsqueeze(0)
-    return bandit.Shared(actions, bandit.Critic(settings), bandit.CVAE(settings))
+        actions = data_module.make_data(settings).actions[: settings.batch_size].unsqueeze(0)
+    return networks.Shared(actions, networks.Critic(settings), networks.CVAE(settings))
 
 
-def drawn(policy: bandit.Policy) -> dict[str, torch.Tensor]:
+def drawn(policy: policies.Policy) -> dict[str, torch.Tensor]:
     """The randomness of one update."""
-    chunk = bandit.ChunkedDraws(policy.draws(), policy.streams("train"), policy.settings.num_data)
+    chunk = bandit_command.ChunkedDraws(policy.draws(), policy.streams("train"), policy.settings.num_data)
     chunk.fill(0)
     return chunk.at(0)
 
@@ -40,7 +43,7 @@ def drawn(policy: bandit.Policy) -> dict[str, torch.Tensor]:
 @pytest.mark.skipif(not FACTS.is_file(), reason="the facts lie beside the repository, not in it")
 def test_constants_are_the_released_ones() -> None:
     facts = json.loads(FACTS.read_text(encoding="utf-8"))["Diffusion-QL"]["toy"]
-    settings = bandit.Settings()
+    settings = settings_module.Settings()
     assert settings.updates == facts["updates"] == facts["epochs"] * 100
     assert settings.batch_size == settings.policy_batch == facts["batch_size"]
     assert settings.num_data == facts["num_data"]
@@ -51,13 +54,13 @@ def test_constants_are_the_released_ones() -> None:
     assert settings.schedule == facts["beta_schedule"]
     assert settings.num_samples == facts["num_eval"]["bc"]
     assert settings.train_steps[-1] == facts["T"]
-    assert facts["reward_means"] == {mode.name: mode.reward_mean for mode in bandit.MODES}
-    assert {abs(x) for mode in bandit.MODES for x in mode.centre} == {facts["centres"]}
-    assert (facts["action_sd"], facts["reward_sd"]) == (bandit.ACTION_SD, bandit.REWARD_SD)
+    assert facts["reward_means"] == {mode.name: mode.reward_mean for mode in settings_module.MODES}
+    assert {abs(x) for mode in settings_module.MODES for x in mode.centre} == {facts["centres"]}
+    assert (facts["action_sd"], facts["reward_sd"]) == (settings_module.ACTION_SD, settings_module.REWARD_SD)
 
 
 def test_data_lie_where_the_paper_puts_them() -> None:
-    data = bandit.make_data(bandit.Settings())
+    data = data_module.make_data(settings_module.Settings())
     assert data.actions.shape == (10_000, 2)
     assert data.actions.abs().max() <= 1.0
     expected = [((-0.8, 0.8), 3.0), ((-0.8, -0.8), 0.0), ((0.8, 0.8), 1.5), ((0.8, -0.8), 5.0)]
@@ -71,14 +74,14 @@ def test_data_lie_where_the_paper_puts_them() -> None:
 
 
 def test_actions_are_clipped_to_the_unit_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bandit, "ACTION_SD", 0.5)
-    actions = bandit.make_data(bandit.Settings()).actions
+    monkeypatch.setattr(settings_module, "ACTION_SD", 0.5)
+    actions = data_module.make_data(settings_module.Settings()).actions
     assert actions.max() == 1.0
     assert actions.min() == -1.0
 
 
 def test_data_belong_to_their_seed() -> None:
-    first, again, other = (bandit.make_data(replace(SMALL, seed=seed)).actions for seed in (0, 0, 1))
+    first, again, other = (data_module.make_data(replace(SMALL, seed=seed)).actions for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -101,8 +104,8 @@ def test_shares_and_reward_of_known_samples() -> None:
             [0.8, -0.61],  # pays 5
         ]
     )
-    assert bandit.nearest_modes(actions).tolist() == [0, 0, -1, 1, 2, 3, -1, -1, -1, 3]
-    assert bandit.sample_numbers(actions) == {
+    assert results.nearest_modes(actions).tolist() == [0, 0, -1, 1, 2, 3, -1, -1, -1, 3]
+    assert results.sample_numbers(actions) == {
         "share_left_up": 0.2,
         "share_left_bottom": 0.1,
         "share_right_up": 0.1,
@@ -113,7 +116,7 @@ def test_shares_and_reward_of_known_samples() -> None:
 
 
 def test_the_data_are_on_the_modes() -> None:
-    numbers = bandit.sample_numbers(bandit.make_data(bandit.Settings()).actions.numpy())
+    numbers = results.sample_numbers(data_module.make_data(settings_module.Settings()).actions.numpy())
     assert numbers["share_off_modes"] < 0.002  # exp(-8) = 0.0003 of a Gaussian is beyond 4 sd in 2-D
     assert numbers["mean_true_reward"] == pytest.approx(2.375, abs=0.005)
 
@@ -128,7 +131,7 @@ def test_vae_loss_by_hand() -> None:
     log_std = torch.tensor([[[0.0, math.log(2.0)]]])
     squared = (0.25 + 1.0) / 2
     divergence = (0.5 * 1.0 + 0.5 * (4.0 - 1.0 - 2.0 * math.log(2.0))) / 2
-    loss = bandit.vae_loss(reconstruction, actions, mean, log_std, 0.5)
+    loss = networks.vae_loss(reconstruction, actions, mean, log_std, 0.5)
     assert loss.tolist() == pytest.approx([squared + 0.5 * divergence])
 
 
@@ -145,15 +148,15 @@ def test_mmd_against_loops() -> None:
         within_b = np.mean([kernel(x, y) for x in b for y in b])
         between = np.mean([kernel(x, y) for x in a for y in b])
         expected.append(math.sqrt(within_a + within_b - 2 * between + 1e-6))
-    mmd = bandit.laplacian_mmd(torch.tensor(first), torch.tensor(second), 1.5)
+    mmd = networks.laplacian_mmd(torch.tensor(first), torch.tensor(second), 1.5)
     assert mmd.tolist() == pytest.approx(expected)
-    same = bandit.laplacian_mmd(torch.tensor(first), torch.tensor(first), 1.5)
+    same = networks.laplacian_mmd(torch.tensor(first), torch.tensor(first), 1.5)
     assert same.tolist() == pytest.approx([1e-3, 1e-3])
 
 
 def test_q_loss_is_normalised_by_the_other_critic_without_gradient() -> None:
     values = torch.tensor([[[1.0, -3.0], [2.0, 6.0]], [[1.0, -3.0], [2.0, 6.0]]], requires_grad=True)
-    loss = bandit.normalised_q_loss(values, torch.tensor([1.0, 0.0]), eta=2.5)
+    loss = networks.normalised_q_loss(values, torch.tensor([1.0, 0.0]), eta=2.5)
     assert loss.tolist() == pytest.approx([-2.5 * -1.0 / 4.0, -2.5 * 4.0 / 2.0])
     (gradient,) = torch.autograd.grad(loss.sum(), values)
     expected = [[[-2.5 / 4 / 2] * 2, [0.0] * 2], [[0.0] * 2, [-2.5 / 2 / 2] * 2]]
@@ -164,7 +167,7 @@ def test_q_loss_is_normalised_by_the_other_critic_without_gradient() -> None:
 
 
 def test_sinusoidal_embedding_by_hand() -> None:
-    rows = bandit.sinusoidal_embedding(3, 4).tolist()
+    rows = networks.sinusoidal_embedding(3, 4).tolist()
     for step, row in enumerate(rows):
         expected = [math.sin(step), math.sin(1e-4 * step), math.cos(step), math.cos(1e-4 * step)]
         assert row == pytest.approx(expected, abs=1e-7)
@@ -173,7 +176,7 @@ def test_sinusoidal_embedding_by_hand() -> None:
 class PlainDiffusion:
     """The released network and chain, written out: one row at a time knows its step and the state."""
 
-    def __init__(self, policy: bandit.DiffusionPolicy) -> None:
+    def __init__(self, policy: policies.DiffusionPolicy) -> None:
         self.weights = {
             name: tensor[0].clone().requires_grad_() for name, tensor in policy.group.frozen.items()
         }
@@ -214,8 +217,8 @@ class PlainDiffusion:
 def test_diffusion_ql_gradient_against_plain_code() -> None:
     """Value and gradient of noise loss plus Q term, through all steps of the chain."""
     settings = replace(SMALL, train_steps=(4,))
-    policy = bandit.build_policy(settings, ("diffusion_ql", 4))
-    assert isinstance(policy, bandit.DiffusionPolicy)
+    policy = policies.build_policy(settings, ("diffusion_ql", 4))
+    assert isinstance(policy, policies.DiffusionPolicy)
     shared, draw = shared_of(settings), drawn(policy)
     plain = PlainDiffusion(policy)
 
@@ -241,10 +244,10 @@ def test_q_term_comes_every_interval_and_is_weighted_by_it() -> None:
     gradients = []
     for name, interval in (("bc_diffusion", 1), ("diffusion_ql", 1), ("diffusion_ql", 3)):
         settings = replace(SMALL, train_steps=(2,), q_interval=interval)
-        policy = bandit.build_policy(settings, (name, 2))
-        assert isinstance(policy, bandit.DiffusionPolicy)
-        reference = bandit.build_policy(settings, ("diffusion_ql", 2))
-        assert isinstance(reference, bandit.DiffusionPolicy)
+        policy = policies.build_policy(settings, (name, 2))
+        assert isinstance(policy, policies.DiffusionPolicy)
+        reference = policies.build_policy(settings, ("diffusion_ql", 2))
+        assert isinstance(reference, policies.DiffusionPolicy)
         policy.group.flat.copy_(reference.group.flat)
         draw = drawn(reference)
         policy.update(shared_of(settings), draw)
@@ -262,8 +265,8 @@ def test_q_term_comes_every_interval_and_is_weighted_by_it() -> None:
 def test_policies_do_not_train_the_critic() -> None:
     shared = shared_of(SMALL)
     before = shared.critic.group.flat.clone(), shared.cvae.group.flat.clone()
-    for key in bandit.policy_keys(SMALL):
-        policy = bandit.build_policy(SMALL, key)
+    for key in policies.policy_keys(SMALL):
+        policy = policies.build_policy(SMALL, key)
         policy.update(shared, drawn(policy))
     assert torch.equal(before[0], shared.critic.group.flat)
     assert torch.equal(before[1], shared.cvae.group.flat)
@@ -271,8 +274,8 @@ def test_policies_do_not_train_the_critic() -> None:
 
 def test_bear_multiplier_rises_while_the_constraint_is_broken() -> None:
     for threshold, sign in ((0.0, 1.0), (10.0, -1.0)):
-        policy = bandit.build_policy(replace(SMALL, bear_threshold=threshold), ("bear_mmd", 0))
-        assert isinstance(policy, bandit.MMDPolicy)
+        policy = policies.build_policy(replace(SMALL, bear_threshold=threshold), ("bear_mmd", 0))
+        assert isinstance(policy, policies.MMDPolicy)
         before = policy.multiplier_group["log_multiplier"].item()
         policy.update(shared_of(SMALL), drawn(policy))
         step = policy.multiplier_group["log_multiplier"].item() - before
@@ -284,8 +287,8 @@ def test_bear_multiplier_rises_while_the_constraint_is_broken() -> None:
 
 def test_bcq_perturbs_little_and_takes_the_best_candidate() -> None:
     settings = replace(SMALL, bcq_candidates=4)
-    policy = bandit.build_policy(settings, ("bcq_described", 0))
-    assert isinstance(policy, bandit.BCQ)
+    policy = policies.build_policy(settings, ("bcq_described", 0))
+    assert isinstance(policy, policies.BCQ)
     policy.group.flat.mul_(30.0)  # saturates the tanh
     shared = shared_of(settings)
     actions = shared.actions
@@ -301,7 +304,7 @@ def test_bcq_perturbs_little_and_takes_the_best_candidate() -> None:
 
 
 def test_latents_are_clipped_when_sampled() -> None:
-    cvae = bandit.CVAE(SMALL)
+    cvae = networks.CVAE(SMALL)
     far, edge = torch.full((1, 1, 4), 9.0), torch.full((1, 1, 4), 0.5)
     assert torch.equal(cvae.sample(far), cvae.sample(edge))
 
@@ -310,8 +313,8 @@ def test_latents_are_clipped_when_sampled() -> None:
 
 
 def test_maximum_likelihood_finds_the_moments() -> None:
-    settings = bandit.Settings(updates=400, gaussian_learning_rate=3e-3, num_samples=4_000)
-    samples = bandit.train(settings, [("bc_mle", 0)])["bc_mle", 0]
+    settings = settings_module.Settings(updates=400, gaussian_learning_rate=3e-3, num_samples=4_000)
+    samples = bandit_command.train(settings, [("bc_mle", 0)])["bc_mle", 0]
     # The data's moments: mean 0, variance 0.8^2 + 0.05^2.
     assert np.abs(samples.mean(axis=0)).max() < 0.15
     assert np.abs(samples.std(axis=0) - 0.8016).max() < 0.1
@@ -319,13 +322,13 @@ def test_maximum_likelihood_finds_the_moments() -> None:
 
 def test_diffusion_ql_prefers_the_best_mode() -> None:
     """Among samples on a mode; after few updates Q still pulls many past the best one, into the corner."""
-    settings = replace(bandit.resolve_settings("reduced"), updates=900)
+    settings = replace(settings_module.resolve_settings("reduced"), updates=900)
     keys = [("bc_diffusion", 5), ("diffusion_ql", 5)]
-    samples = bandit.train(settings, keys)
+    samples = bandit_command.train(settings, keys)
     quadrant = {key: float(np.mean((a[:, 0] > 0.4) & (a[:, 1] < -0.4))) for key, a in samples.items()}
     assert 0.03 < quadrant["bc_diffusion", 5] < 0.4  # one mode of four, and some off all modes
     assert quadrant["diffusion_ql", 5] > 0.7
-    on_mode = {key: bandit.nearest_modes(a) for key, a in samples.items()}
+    on_mode = {key: results.nearest_modes(a) for key, a in samples.items()}
     best = {key: float(np.mean(modes[modes >= 0] == 3)) for key, modes in on_mode.items()}
     assert best["bc_diffusion", 5] < 0.5
     assert best["diffusion_ql", 5] > 0.9
@@ -336,17 +339,17 @@ def test_diffusion_ql_prefers_the_best_mode() -> None:
 
 def test_samples_do_not_depend_on_the_company() -> None:
     settings = replace(SMALL, train_steps=(2, 3))
-    keys = bandit.policy_keys(settings)
-    together = bandit.train(settings, keys)
+    keys = policies.policy_keys(settings)
+    together = bandit_command.train(settings, keys)
     for key in keys:
-        assert np.array_equal(bandit.train(settings, [key])[key], together[key]), key
+        assert np.array_equal(bandit_command.train(settings, [key])[key], together[key]), key
 
 
 def test_work_is_shared_out_once() -> None:
-    keys = bandit.policy_keys(bandit.Settings())
+    keys = policies.policy_keys(settings_module.Settings())
     assert len(keys) == len(set(keys)) == 17
     for workers in (1, 2, 3, 40):
-        groups = bandit.share_work(keys, workers)
+        groups = bandit_command.share_work(keys, workers)
         assert sorted(key for group in groups for key in group) == sorted(keys)
         assert ("diffusion_ql", 50) in groups[0]
 
@@ -354,7 +357,7 @@ def test_work_is_shared_out_once() -> None:
 def test_same_seed_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
     arguments = ["--size", "reduced", "--updates", "2", "--policy-batch", "5"]
     for name, more in (("one", ["--workers", "1"]), ("two", ["--workers", "2"]), ("other", ["--seed", "1"])):
-        assert bandit.main([*arguments, *more, "--output", str(tmp_path / name)]) == 0
+        assert bandit_command.main([*arguments, *more, "--output", str(tmp_path / name)]) == 0
     names = ("config.json", "numbers.csv", "samples.parquet")
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(names)
     for name in names:
@@ -373,8 +376,8 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
 
 
 def test_only_the_released_setting_is_not_called_reduced() -> None:
-    assert bandit.reduction(bandit.resolve_settings("full")) is None
-    assert bandit.reduction(bandit.resolve_settings("full", seed=3)) is None
+    assert settings_module.reduction(settings_module.resolve_settings("full")) is None
+    assert settings_module.reduction(settings_module.resolve_settings("full", seed=3)) is None
     for cut in (
         {"updates": 99_999},
         {"policy_batch": 99},
@@ -382,8 +385,8 @@ def test_only_the_released_setting_is_not_called_reduced() -> None:
         {"learning_rate": 1e-3},
         {"gaussian_learning_rate": 1e-3},
     ):
-        assert bandit.reduction(replace(bandit.Settings(), **cut)) is not None
-    reduced = bandit.reduction(bandit.resolve_settings("reduced"))
+        assert settings_module.reduction(replace(settings_module.Settings(), **cut)) is not None
+    reduced = settings_module.reduction(settings_module.resolve_settings("reduced"))
     assert reduced is not None
     assert "learning rate 0.003 for 0.0003; of the Gaussians 0.001" in reduced
 
@@ -401,7 +404,7 @@ def test_only_the_released_setting_is_not_called_reduced() -> None:
 def test_bad_input_is_one_sentence(
     arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bandit.main([*arguments, "--output", str(tmp_path / "out")]) == 2
+    assert bandit_command.main([*arguments, "--output", str(tmp_path / "out")]) == 2
     message = capsys.readouterr().err
     assert words in message
     assert message.count("\n") == 1
@@ -411,6 +414,6 @@ def test_bad_input_is_one_sentence(
 def test_output_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "file"
     path.write_text("kept", encoding="utf-8")
-    assert bandit.main(["--updates", "1", "--output", str(path)]) == 2
+    assert bandit_command.main(["--updates", "1", "--output", str(path)]) == 2
     assert "it has to be a folder" in capsys.readouterr().err
     assert path.read_text(encoding="utf-8") == "kept"

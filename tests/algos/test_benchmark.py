@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
-from recheck_planning import benchmark as benchmark_configs
+from recheck import benchmark_configs
 
-from algos import benchmark, gpu_check, kernels
-from algos.trainer import choose_device
+from algos.benchmark import __main__ as benchmark_command
+from algos.benchmark import gpu_check, operators, programs
+from algos.seed_parallel import kernels
+from algos.training.trainer import choose_device
 
 DEVICE = torch.device("cpu")
 # Operator calls of one update as of this version, a few to spare: a change that raises one has to say why.
@@ -49,20 +51,20 @@ def configs(run_config):
 
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch):
-    monkeypatch.setattr(benchmark, "NUM_ROWS", 2000)
+    monkeypatch.setattr(programs, "NUM_ROWS", 2000)
 
 
 def test_flops_are_those_of_the_products(configs):
     """BC, by hand: forward, weights' gradients, and the inputs' gradients of all layers but the first."""
-    count = benchmark.count_operators(configs[0], 1, benchmark.synthetic_data(DEVICE))
+    count = operators.count_operators(configs[0], 1, programs.synthetic_data(DEVICE))
     batch, d, h, a = 16, 11, 32, 3
     forward = 2 * batch * (d * h + h * h + h * a)
     assert count.flops == 2 * forward + 2 * batch * (h * h + h * a)
 
 
 def test_flops_grow_with_the_seeds_and_calls_do_not(configs):
-    data = benchmark.synthetic_data(DEVICE)
-    one, five = (benchmark.count_operators(configs[1], k, data) for k in (1, 5))
+    data = programs.synthetic_data(DEVICE)
+    one, five = (operators.count_operators(configs[1], k, data) for k in (1, 5))
     assert five.flops == 5 * one.flops
     assert five.num_calls <= one.num_calls + 10  # rows of several seeds are copied together here and there
 
@@ -70,10 +72,10 @@ def test_flops_grow_with_the_seeds_and_calls_do_not(configs):
 def test_operator_calls_of_an_update(tmp_path):
     """A count, not a time: on a GPU each is a launch, and launches are what small networks cost."""
     assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
-    data = benchmark.synthetic_data(DEVICE)
+    data = programs.synthetic_data(DEVICE)
     counted = {}
     for config in json.loads((tmp_path / "configs.json").read_text()):
-        count = benchmark.count_operators(config, 3, data)
+        count = operators.count_operators(config, 3, data)
         counted[config["method"], config["variant"]] = count.num_calls
     assert counted.keys() == MOST_OPERATOR_CALLS.keys()
     assert {key: n for key, n in counted.items() if n > MOST_OPERATOR_CALLS[key]} == {}
@@ -89,14 +91,14 @@ def test_compiled_losses_are_those_of_the_same_method(tmp_path):
     configs = json.loads((tmp_path / "configs.json").read_text())
     edp = next(config for config in configs if config["method"] == "edp")
     configs.append({**edp, "hyperparameters": {**edp["hyperparameters"], "head": "iql"}})
-    data = benchmark.synthetic_data(DEVICE)
+    data = programs.synthetic_data(DEVICE)
     for config in configs:
-        plain, compiled = (benchmark.build(config, [0, 1], DEVICE) for _ in range(2))
+        plain, compiled = (programs.build(config, [0, 1], DEVICE) for _ in range(2))
         compiled.compile_functions(backend="eager")
         histories = []
         for method in (plain, compiled):
-            program = benchmark.build_program(method, data, False)
-            benchmark.run_updates(program, 0, 3)
+            program = programs.build_program(method, data, False)
+            programs.run_updates(program, 0, 3)
             histories.append(program.history[:3])
         assert torch.equal(*histories), (config["method"], config["hyperparameters"].get("head"))
 
@@ -106,7 +108,7 @@ def test_a_benchmark_writes_its_json_and_table(configs, tmp_path, capsys):
     path.write_text(json.dumps(configs))
     arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--device", "cpu"]
     arguments += ["--blocks", "1,2", "--train-steps", "5", "--windows", "2", "--window-seconds", "0.02"]
-    assert benchmark.main(arguments) == 0
+    assert benchmark_command.main(arguments) == 0
     result = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert [(row["method"], row["block"]) for row in result["rows"]] == [
         ("bc", 1),
@@ -127,7 +129,7 @@ def test_an_unknown_method_is_refused_with_the_list(configs, tmp_path, capsys):
     path = tmp_path / "configs.json"
     path.write_text(json.dumps(configs))
     arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--methods", "sarsa"]
-    assert benchmark.main(arguments) == 2
+    assert benchmark_command.main(arguments) == 2
     assert "has no method 'sarsa'; it has bc, iql" in capsys.readouterr().err
 
 
@@ -175,7 +177,7 @@ def test_the_gpu_check_writes_a_failure_down_and_goes_on(configs, monkeypatch, t
 def test_the_checked_updates_hold_those_in_which_averages_move(tmp_path):
     assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
     for config in json.loads((tmp_path / "configs.json").read_text()):
-        method = benchmark.build(config, [0], DEVICE)
+        method = programs.build(config, [0], DEVICE)
         first = gpu_check.FIRST_CHECKED_UPDATE
         seen = {method.phase(update) for update in range(first, first + gpu_check.CHECKED_UPDATES)}
         assert seen == {method.phase(update) for update in range(3000)}

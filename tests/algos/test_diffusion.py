@@ -6,17 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 
-from algos import diffusion as module
-from algos.diffusion import (
-    Diffusion,
-    ScheduleWarning,
-    dpm_solver_orders,
-    noise_loss,
-    noise_schedule,
-    spaced_steps,
-)
-from algos.methods import MethodError
+from algos.diffusion import samplers
+from algos.diffusion.samplers import dpm_solver_orders, noise_loss, spaced_steps
+from algos.diffusion.schedule import Diffusion, ScheduleWarning, noise_schedule
 
 MEAN, DEVIATION = 0.5, 0.3
 
@@ -351,11 +345,11 @@ def test_dpm_solver_approaches_the_exact_flow():
 def test_one_step_has_its_order(order):
     """The error of one step shrinks with the size to the power order + 1."""
     diffusion = Diffusion("vp", 1000)
-    marginal = module._Marginal(diffusion.alpha_bars)
+    marginal = samplers._Marginal(diffusion.alpha_bars)
     errors = []
     for size in (0.12, 0.06):
         times = [float(t) for t in np.linspace(0.7, 0.7 - size, order + 1)]
-        stages, call_times = module._dpm_solver_step(marginal, times)
+        stages, call_times = samplers._dpm_solver_step(marginal, times)
         bars = [math.exp(2 * marginal.log_signal(t)) for t in (*call_times, times[-1])]
         start = 1.3
         iterate, predictions = start, []

@@ -7,15 +7,19 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from algos import diffusion_ql, kernels
-from algos.diffusion_policy import MishCritic, choose_by_softmax
+from algos import diffusion_ql
+from algos.base import Sampling
+from algos.diffusion.policy import MishCritic, choose_by_softmax
 from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_term
-from algos.methods import MethodError, ProblemSpec, Sampling, method_class
-from algos.networks import ParameterGroup
-from algos.seeding import SeedStreams
+from algos.methods import method_class
+from algos.seed_parallel import kernels
+from algos.seed_parallel.batches import ProblemSpec
+from algos.seed_parallel.parameters import ParameterGroup
+from algos.seed_parallel.random_streams import SeedStreams
 
 STEPS = 5
 UPDATES = 50
@@ -459,7 +463,7 @@ def test_one_critic_is_the_row_of_both(small_data, form):
 
 
 def test_coin_is_fair_and_each_seeds_own(small_data):
-    from algos.seeding import ChunkedDraws
+    from algos.seed_parallel.random_streams import ChunkedDraws
 
     draws = ChunkedDraws(make(small_data).draws(), SeedStreams((0, 1), "train"), 50)
     coins = []

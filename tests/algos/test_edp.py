@@ -6,14 +6,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 from torch import nn
 
-from algos import edp, kernels
-from algos.diffusion import noise_schedule
+from algos import edp
+from algos.base import Sampling
+from algos.diffusion.schedule import noise_schedule
 from algos.edp import EDP, self_normalised_q_term, unit_gaussian_log_density
-from algos.methods import MethodError, Sampling
-from algos.networks import ParameterGroup
-from algos.seeding import SeedStreams
+from algos.seed_parallel import kernels
+from algos.seed_parallel.parameters import ParameterGroup
+from algos.seed_parallel.random_streams import SeedStreams
 
 STEPS = 30
 UPDATES = 50

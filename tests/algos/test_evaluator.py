@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from recheck.errors import EvaluationError, MethodError
 
-from algos import envs
-from algos import evaluator as evaluator_module
-from algos.evaluator import Evaluation, EvaluationError, evaluate_block
-from algos.methods import MethodError
-from algos.trainer import train_block
+from algos import evaluate, rollouts
+from algos.envs import make as make_module
+from algos.evaluate import Evaluation, evaluate_block
+from algos.train import train_block
 
 SAMPLING = {"name": "default"}
 EVALUATION = {"episodes": 2, "episodes_last": 3, "episodes_honest": 2}
@@ -94,12 +94,12 @@ def test_standardised_observations_are_standardised_in_evaluation(trained, datas
     act = IQL.act
     monkeypatch.setattr(IQL, "act", lambda self, s, *rest: seen.append(s) or act(self, s, *rest))
     first = []
-    reset = envs.EpisodeBatch.reset
+    reset = make_module.EpisodeBatch.reset
     monkeypatch.setattr(
-        envs.EpisodeBatch, "reset", lambda self, *seeds: first.append(reset(self, *seeds)) or first[-1]
+        make_module.EpisodeBatch, "reset", lambda self, *seeds: first.append(reset(self, *seeds)) or first[-1]
     )
     evaluate_block(run, dataset, SAMPLING, EVALUATION, tmp_path / "rows.parquet")
-    from algos.transitions import load_transitions
+    from algos.datasets.transitions import load_transitions
 
     observations = load_transitions(dataset).observations.astype(np.float64)
     expected = (first[0] - observations.mean(0)) / (observations.std(0) + 1e-3)
@@ -154,10 +154,10 @@ def test_settings_that_the_method_does_not_have_are_refused(trained, dataset, tm
 
 def test_the_command_line_says_what_is_wrong(dataset, tmp_path, capsys):
     arguments = ["--run", str(tmp_path / "none"), "--dataset", str(dataset)]
-    assert evaluator_module.main([*arguments, "--output", str(tmp_path / "rows.parquet")]) == 2
+    assert evaluate.main([*arguments, "--output", str(tmp_path / "rows.parquet")]) == 2
     assert "train the run again" in capsys.readouterr().err
     bad = [*arguments, "--output", str(tmp_path / "rows.parquet"), "--sampling", "{"]
-    assert evaluator_module.main(bad) == 2
+    assert evaluate.main(bad) == 2
     assert "have to be JSON" in capsys.readouterr().err
     assert not list(tmp_path.glob("rows*"))
 
@@ -173,10 +173,10 @@ def test_an_environment_of_another_width_is_refused(trained, dataset, tmp_path):
 def test_antmaze_v0_draws_one_goal_for_each_run(monkeypatch):
     """All episodes of a training seed share a goal, and training seeds do not."""
     given = []
-    monkeypatch.setattr(envs, "make_vector", lambda *_, **__: FakeBatch(given))
+    monkeypatch.setattr(make_module, "make_vector", lambda *_, **__: FakeBatch(given))
     task = {"environment_id": "AntMaze_UMaze-v4", "observation_dim": 29, "action_dim": 8}
     for adapter in ("antmaze:goal_cell=3,1;goal_per=run", "antmaze:goal_cell=3,1;goal_per=episode", None):
-        episodes = evaluator_module.LocalEpisodes({**task, "adapter": adapter}, 4)
+        episodes = rollouts.LocalEpisodes({**task, "adapter": adapter}, 4)
         episodes.reset([10, 11, 12, 13], [0, 0, 1, 1])
     assert given == [[0, 0, 1, 1], None, None]
 

@@ -6,14 +6,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 from torch import nn
 
-from algos import idql, kernels
-from algos.diffusion_policy import choose_by_weight
+from algos import idql
+from algos.base import Sampling
+from algos.diffusion.policy import choose_by_weight
 from algos.idql import IDQL, IDQLWeighted, exponential_loss, implicit_weights, quantile_loss
-from algos.methods import MethodError, Sampling
-from algos.networks import Adam
-from algos.seeding import SeedStreams
+from algos.seed_parallel import kernels
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.random_streams import SeedStreams
 
 STEPS = 5
 UPDATES = 50

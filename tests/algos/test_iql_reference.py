@@ -6,11 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 from torch import nn
 
 from algos.bc import BC
-from algos.iql import IQL, advantage_weights, expectile_loss, gaussian_log_density
-from algos.methods import MethodError
+from algos.iql import IQL, advantage_weights, expectile_loss
+from algos.seed_parallel.actors import gaussian_log_density
 
 UPDATES = 50
 TOLERANCE = 5e-6
@@ -200,8 +201,8 @@ def compare(small_data, replay, plain_network, assert_same_network):
 def test_update_equals_plain_implementation(compare, values):
     method, plains = compare(values)
     observations = torch.randn(2, 3, 4)
-    from algos.methods import Sampling
-    from algos.seeding import SeedStreams
+    from algos.base import Sampling
+    from algos.seed_parallel.random_streams import SeedStreams
 
     actions = method.act(observations, Sampling(), SeedStreams((0, 1), "e"))
     for row, plain in enumerate(plains):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from algos import kernels
-from algos.networks import linear
+from algos.seed_parallel import kernels
+from algos.seed_parallel.networks import linear
 
 pytestmark = pytest.mark.skipif(
     not kernels.onednn_available(), reason="this build of torch has no oneDNN linear operator"

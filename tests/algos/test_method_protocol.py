@@ -5,21 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recheck.errors import MethodError
 
-from algos.methods import (
-    METHODS,
-    Method,
-    MethodError,
-    ProblemSpec,
-    Sampling,
-    check_hyperparameters,
-    method_class,
-)
-from algos.networks import ParameterGroup
-from algos.programs import Program
-from algos.seeding import ChunkedDraws, SeedStreams
+from algos.base import Method, Sampling, check_hyperparameters
+from algos.methods import METHODS, method_class
+from algos.seed_parallel.batches import ProblemSpec
+from algos.seed_parallel.parameters import ParameterGroup
+from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+from algos.training.cuda_graphs import Program
 
-planning = pytest.importorskip("recheck_planning.hyperparameters")
+planning = pytest.importorskip("recheck.hyperparameters")
 ROOT = Path(__file__).parents[2]
 UPDATES = 30
 # Widths that make a test of a paper's configuration small; nothing else of it is changed.

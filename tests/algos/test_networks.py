@@ -5,18 +5,17 @@ import math
 import pytest
 import torch
 
-from algos.networks import (
-    MLP,
-    Adam,
+from algos.seed_parallel.adam import Adam
+from algos.seed_parallel.networks import MLP, linear
+from algos.seed_parallel.parameters import (
     ParameterGroup,
     init_lecun_normal,
     init_torch_default,
     init_xavier_uniform,
     initialise,
-    linear,
     repeat_copies,
 )
-from algos.seeding import SeedStreams
+from algos.seed_parallel.random_streams import SeedStreams
 
 
 def stacked_group(seeds, copies=1, sizes=(5, 8, 8, 2), initialiser="torch_default"):

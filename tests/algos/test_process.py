@@ -4,8 +4,8 @@ import sys
 import pytest
 import torch
 
-from algos import kernels
-from algos.process import keep_freed_memory, set_up_process
+from algos.seed_parallel import kernels
+from algos.training.process_setup import keep_freed_memory, set_up_process
 
 FAULTS = """
 import resource, sys, torch

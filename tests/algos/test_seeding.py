@@ -2,7 +2,7 @@
 
 import torch
 
-from algos.seeding import CHUNK_UPDATES, ChunkedDraws, Draw, SeedStreams, derive_seed
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, Draw, SeedStreams, derive_seed
 
 DRAWS = [
     Draw("index", "index", (7,)),

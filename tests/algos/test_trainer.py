@@ -11,14 +11,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from recheck.errors import Preempted, StateError, TrainingError
 from safetensors.torch import load_file
 
-from algos import trainer as trainer_module
-from algos.runstate import RunState, StateError
-from algos.trainer import Preempted, RunConfig, Trainer, TrainingError, train_block
-from algos.transitions import load_transitions
+from algos import train
+from algos.datasets.transitions import load_transitions
+from algos.train import train_block
+from algos.training import trainer as trainer_module2
+from algos.training.checkpoints import RunState
+from algos.training.config import RunConfig
+from algos.training.trainer import Trainer
 
-COMMAND = [sys.executable, "-m", "algos.trainer"]
+COMMAND = [sys.executable, "-m", "algos.train"]
 
 
 def run(config, dataset, folder, name="run"):
@@ -72,7 +76,7 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     stopped.stop_requested = lambda: stopped.update >= stop_at
     with pytest.raises(Preempted):
         stopped.train()
-    assert stop_at <= stopped.update < stop_at + trainer_module.STRETCH_UPDATES
+    assert stop_at <= stopped.update < stop_at + train.STRETCH_UPDATES
     resumed = Trainer(RunConfig.from_document(config), transitions, state, device)
     resumed.train()
     resumed.write_results(tmp_path / "run", transitions.manifest)
@@ -203,7 +207,7 @@ def test_losses_that_are_not_finite_stop_the_run_by_name(dataset, run_config, tm
 
 
 def test_a_nan_in_one_seed_does_not_reach_another(dataset, run_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_module, "EXPLODED_LOSS", float("inf"))
+    monkeypatch.setattr(trainer_module2, "EXPLODED_LOSS", float("inf"))
     transitions = load_transitions(dataset)
     policies = []
     for poisoned in (False, True):
@@ -241,7 +245,7 @@ def test_bad_configurations_are_refused_in_a_sentence(dataset, run_config, tmp_p
     config = {**run_config([0], hyperparameters=change.pop("hyperparameters", {})), **change}
     arguments = ["--config", json.dumps(config), "--dataset", str(dataset)]
     arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")]
-    assert trainer_module.main(arguments) == 2
+    assert train.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -251,11 +255,11 @@ def test_bad_configurations_are_refused_in_a_sentence(dataset, run_config, tmp_p
 
 def test_a_fraction_of_the_rows_differs_by_seed(dataset, run_config):
     config = RunConfig.from_document(run_config([0, 1], train_fraction=0.95))
-    data, _ = trainer_module.training_data(load_transitions(dataset), config, torch.device("cpu"))
+    data, _ = trainer_module2.training_data(load_transitions(dataset), config, torch.device("cpu"))
     assert data.num_rows == 285
     assert not torch.equal(data.rows[0], data.rows[1])
     alone = RunConfig.from_document(run_config([1], train_fraction=0.95))
-    data_alone, _ = trainer_module.training_data(load_transitions(dataset), alone, torch.device("cpu"))
+    data_alone, _ = trainer_module2.training_data(load_transitions(dataset), alone, torch.device("cpu"))
     assert torch.equal(data.rows[1], data_alone.rows[0])
     index = torch.tensor([[0, 284], [0, 284]])
     expected = data.packed[data.rows.gather(1, index)][..., :11]
@@ -281,7 +285,7 @@ def test_training_needs_neither_gymnasium_nor_h5py_nor_minari(dataset, run_confi
     blocked = ("gymnasium", "gymnasium_robotics", "mujoco", "minari", "h5py", "snakemake")
     program = (
         f"import sys\nfor name in {blocked}: sys.modules[name] = None\n"
-        "from algos.trainer import main\nsys.exit(main(sys.argv[1:]))"
+        "from algos.train import main\nsys.exit(main(sys.argv[1:]))"
     )
     config = run_config([0], num_updates=20, checkpoints=[20])
     arguments = ["--config", json.dumps(config), "--dataset", str(dataset), "--device", "cpu"]

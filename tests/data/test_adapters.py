@@ -7,10 +7,13 @@ import gymnasium
 import mujoco
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 
-from algos import adapters, envs
-from algos.datasets import DatasetError, load_transitions, prepare
-from algos.stored_rewards import check_rewards
+from algos.datasets.prepare import prepare
+from algos.datasets.stored_rewards import check_rewards
+from algos.datasets.transitions import load_transitions
+from algos.envs import antmaze, kitchen, maze2d
+from algos.envs import make as make_module
 from algos.tasks import Task, load_tasks
 
 TASKS = load_tasks()
@@ -23,7 +26,7 @@ ENVIRONMENTS = sorted(
 def make(name: str, **options: Any) -> gymnasium.Env:
     task = TASKS[name]
     assert task.environment_id is not None
-    return envs.make(task.environment_id, task.adapter, task.horizon, **options)
+    return make_module.make(task.environment_id, task.adapter, task.horizon, **options)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ def make(name: str, **options: Any) -> gymnasium.Env:
 def test_every_environment_of_tasks_csv_starts_steps_and_scores(
     environment_id: str, adapter: str, horizon: int, observation_dim: int, action_dim: int
 ) -> None:
-    with envs.make_vector(
+    with make_module.make_vector(
         environment_id, adapter, horizon, 2, observation_dim=observation_dim, action_dim=action_dim
     ) as batch:
         observations = batch.reset([3, 4])
@@ -80,7 +83,7 @@ def test_horizons(name: str, horizon: int) -> None:
 
 def refused(match: str, *arguments: Any, **options: Any) -> None:
     with pytest.raises(DatasetError, match=match) as caught:
-        envs.make(*arguments, **options)
+        make_module.make(*arguments, **options)
     assert "\n" not in str(caught.value)
 
 
@@ -128,9 +131,9 @@ def test_unknown_names_are_refused_with_what_is_known() -> None:
 # --- Antmaze ---
 
 
-def ant(name: str, **options: Any) -> adapters.AntMaze:
+def ant(name: str, **options: Any) -> antmaze.AntMaze:
     environment = make(name, **options)
-    assert isinstance(environment, adapters.AntMaze)
+    assert isinstance(environment, antmaze.AntMaze)
     return environment
 
 
@@ -198,7 +201,7 @@ def test_each_run_of_antmaze_v0_has_its_own_goal() -> None:
     """Episodes of several runs side by side: the goal follows the run's seed, not the episode's."""
     task = TASKS["antmaze-umaze-v0"]
     assert task.environment_id is not None
-    with envs.make_vector(task.environment_id, task.adapter, task.horizon, 4) as batch:
+    with make_module.make_vector(task.environment_id, task.adapter, task.horizon, 4) as batch:
         batch.reset([10, 11, 12, 13], goal_seeds=[0, 0, 1, 1])
         goals = [tuple(np.round(adapter.goal, 9)) for adapter in batch.environments]  # type: ignore[attr-defined]
     assert goals[0] == goals[1] != goals[2] == goals[3]
@@ -240,12 +243,12 @@ def test_antmaze_has_d4rls_physics() -> None:
 
 def test_kitchen_observes_positions_and_the_goal() -> None:
     environment = make("kitchen-complete-v0")
-    assert isinstance(environment, adapters.Kitchen)
+    assert isinstance(environment, kitchen.Kitchen)
     observation, _ = environment.reset(seed=0)
     qpos = environment.kitchen.data.qpos
     noise = np.abs(observation[:30] - qpos)
     assert (noise[:9] <= 0.1 * 0.1 + 1e-6).all()
-    assert (noise[9:] <= 0.1 * adapters.Kitchen.OBJECT_NOISE + 1e-6).all()
+    assert (noise[9:] <= 0.1 * kitchen.Kitchen.OBJECT_NOISE + 1e-6).all()
     goal = observation[30:]
     # microwave 22, kettle 23-29, light switch 17 and 18, slide cabinet 19; nothing else is asked for.
     assert goal[22] == np.float32(-0.75)
@@ -258,7 +261,7 @@ def test_kitchen_observes_positions_and_the_goal() -> None:
 
 def test_kitchen_pays_each_task_once_and_ends_when_none_is_left() -> None:
     environment = make("kitchen-mixed-v0")
-    assert isinstance(environment, adapters.Kitchen)
+    assert isinstance(environment, kitchen.Kitchen)
     environment.reset(seed=0)
     robot = environment.kitchen.robot_env
     qpos = robot.data.qpos.copy()
@@ -308,7 +311,7 @@ def test_adroit_rewards_have_d4rls_sign(name: str) -> None:
     """D4RL takes 0.1 times the palm's distance off; Gymnasium-Robotics' version 1 adds it."""
     task = TASKS[name]
     assert task.environment_id is not None
-    adapted, bare = make(name), envs.make(task.environment_id, "none", 200)
+    adapted, bare = make(name), make_module.make(task.environment_id, "none", 200)
     adapted.reset(seed=0)
     bare.reset(seed=0)
     rng = np.random.default_rng(0)
@@ -335,7 +338,7 @@ def test_random_actions_return_d4rls_reference_minimum(name: str, margin: float)
     assert task.environment_id is not None
     assert task.reference_min_score is not None
     rng = np.random.default_rng(0)
-    with envs.make_vector(task.environment_id, task.adapter, task.horizon, 20) as batch:
+    with make_module.make_vector(task.environment_id, task.adapter, task.horizon, 20) as batch:
         batch.reset(range(20))
         returns = np.zeros(20)
         while batch.active.any():
@@ -345,7 +348,7 @@ def test_random_actions_return_d4rls_reference_minimum(name: str, margin: float)
 
 def test_human_demonstrations_were_paid_with_d4rls_sign(shared_file: Any) -> None:
     """The door's reward from the stored observations, but for the small velocity term."""
-    from algos.datasets import read_d4rl_hdf5
+    from algos.datasets.hdf5 import read_d4rl_hdf5
 
     rows = read_d4rl_hdf5(shared_file("door-human-demos-v0.hdf5"))
     inside = ~(rows["terminals"] | rows["timeouts"])[:-1]
@@ -364,7 +367,7 @@ def test_human_demonstrations_were_paid_with_d4rls_sign(shared_file: Any) -> Non
 def test_maze2d_turns_positions_velocities_and_forces() -> None:
     """D4RL's x runs along the rows: a force along D4RL's x changes x and nothing else."""
     environment = make("maze2d-large-v1")
-    assert isinstance(environment, adapters.Maze2d)
+    assert isinstance(environment, maze2d.Maze2d)
     environment.reset(seed=0)
     for cell in environment.start_cells:
         place = environment.from_d4rl(cell)
@@ -384,7 +387,7 @@ def test_maze2d_turns_positions_velocities_and_forces() -> None:
 
 def test_maze2d_pays_at_the_goal_and_goes_on() -> None:
     environment = make("maze2d-umaze-v1")
-    assert isinstance(environment, adapters.Maze2d)
+    assert isinstance(environment, maze2d.Maze2d)
     environment.reset(seed=0)
     for offset, reward in ((0.47, 1.0), (0.55, 0.0)):
         environment.set_stored_state(np.array([1.0, 1.0 + offset]), np.zeros(2), None)
@@ -399,7 +402,7 @@ def test_maze2d_pays_at_the_goal_and_goes_on() -> None:
 
 def test_pointmaze_has_the_recollections_goal_and_reward() -> None:
     environment = make("pointmaze-umaze-recollected-v0")
-    assert isinstance(environment, adapters.PointMaze)
+    assert isinstance(environment, maze2d.PointMaze)
     observation, info = environment.reset(seed=0)
     np.testing.assert_array_equal(info["goal"], environment.maze_env.maze.cell_rowcol_to_xy(np.array([1, 1])))
     assert observation.shape == (4,)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
-from recheck_planning import hyperparameters
-from recheck_planning import tasks as planned_tasks
+from recheck import hyperparameters
+from recheck import tasks as planned_tasks
 
-from algos.datasets import prepare
-from algos.evaluator import evaluate_block
+from algos.datasets.prepare import prepare
+from algos.evaluate import evaluate_block
 from algos.tasks import load_tasks
-from algos.trainer import train_block
+from algos.train import train_block
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "door-human-demos-v0"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recheck.errors import DatasetError
 
-from algos import downloads
-from algos.downloads import download
-from algos.transitions import DatasetError
+from algos.datasets import downloads
+from algos.datasets.downloads import download
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -185,7 +185,7 @@ def test_a_wrong_file_is_not_kept(server: Server, tmp_path: Path, change: str) -
 
 
 def test_an_error_page_is_recognised(server: Server, tmp_path: Path) -> None:
-    from algos.d4rl_hdf5 import check_signature
+    from algos.datasets.hdf5 import check_signature
 
     server.content = b"<!DOCTYPE html><title>Moved</title>"
     with pytest.raises(DatasetError, match="web page"):

@@ -13,9 +13,13 @@ import mujoco
 import numpy as np
 import pyarrow.parquet
 import pytest
+from recheck.errors import DatasetError
 
-from algos import fidelity, recollect
-from algos.datasets import DatasetError, prepare, read_d4rl_hdf5
+from algos.datasets.hdf5 import read_d4rl_hdf5
+from algos.datasets.prepare import prepare
+from algos.fidelity import __main__ as fidelity_command
+from algos.fidelity import replay as replay_module
+from algos.recollect import catalogue, collect
 from algos.tasks import load_tasks
 
 FILES = [
@@ -25,9 +29,9 @@ FILES = [
 ]
 
 
-def replay(path: Path, count: int | None = 400) -> fidelity.Replay:
-    found = fidelity.replay_of(path)
-    assert isinstance(found, fidelity.Replay)
+def replay(path: Path, count: int | None = 400) -> replay_module.Replay:
+    found = replay_module.replay_of(path)
+    assert isinstance(found, replay_module.Replay)
     return found.spread(count)
 
 
@@ -36,8 +40,8 @@ def test_the_shared_files_agree_to_float32_rounding(
     shared_file: Callable[[str], Path], name: str, environment_id: str
 ) -> None:
     steps = replay(shared_file(f"{name}.hdf5"), 1000)
-    report, rows = fidelity.check(steps, environment_id)
-    assert report["verdict"] == fidelity.AGREES
+    report, rows = replay_module.check(steps, environment_id)
+    assert report["verdict"] == replay_module.AGREES
     assert report["mujoco_version"] == mujoco.__version__
     # Half of float32's spacing, the measured bound behind the tolerance.
     assert report["observation"]["largest_relative"] <= 2.0**-24 * (1 + 1e-3)
@@ -70,8 +74,8 @@ def test_an_altered_environment_is_caught(
     shared_file: Callable[[str], Path], alter: Any, observation: bool, reward: bool
 ) -> None:
     steps = replay(shared_file("hopper-mixed-v0.hdf5"), 100)
-    report, _ = fidelity.check(steps, "Hopper-v4", alter=alter)
-    assert report["verdict"] == fidelity.DIFFERS
+    report, _ = replay_module.check(steps, "Hopper-v4", alter=alter)
+    assert report["verdict"] == replay_module.DIFFERS
     assert (report["observation"]["rows_beyond_tolerance"] > 0) == observation
     assert (report["reward"]["rows_beyond_tolerance"] > 0) == reward
 
@@ -84,12 +88,12 @@ def test_a_wrapper_of_the_environments_id_is_part_of_it(shared_file: Callable[[s
     spec = gymnasium.spec("Hopper-v4")
     gymnasium.register("HopperMore-v4", spec.entry_point, max_episode_steps=5, additional_wrappers=(wrapper,))
     try:
-        steps = fidelity.replay_of(shared_file("hopper-mixed-v0.hdf5"))
-        assert isinstance(steps, fidelity.Replay)
-        report, _ = fidelity.check(steps.spread(30), "HopperMore-v4")
+        steps = replay_module.replay_of(shared_file("hopper-mixed-v0.hdf5"))
+        assert isinstance(steps, replay_module.Replay)
+        report, _ = replay_module.check(steps.spread(30), "HopperMore-v4")
     finally:
         del gymnasium.registry["HopperMore-v4"]
-    assert report["verdict"] == fidelity.DIFFERS
+    assert report["verdict"] == replay_module.DIFFERS
     assert report["reward"]["rows_beyond_tolerance"] == report["rows_checked"]
     assert report["observation"]["rows_beyond_tolerance"] == 0
 
@@ -99,19 +103,19 @@ def test_version_5_differs_in_the_reward_of_a_fall_and_nowhere_else(
 ) -> None:
     steps = replay(shared_file("hopper-mixed-v0.hdf5"), 600)
     assert steps.terminals.sum() > 40
-    report, rows = fidelity.check(steps, "Hopper-v5")
+    report, rows = replay_module.check(steps, "Hopper-v5")
     assert report["observation"]["rows_beyond_tolerance"] == 0
-    beyond = rows["reward_relative"] > fidelity.TOLERANCE
+    beyond = rows["reward_relative"] > replay_module.TOLERANCE
     np.testing.assert_array_equal(beyond, steps.terminals)
     np.testing.assert_allclose(rows["reward_difference"][beyond], 1.0, atol=1e-5)
 
 
 def test_the_report_holds_the_other_versions(shared_file: Callable[[str], Path], tmp_path: Path) -> None:
-    report, _ = fidelity.report_on(shared_file("hopper-mixed-v0.hdf5"), "Hopper-v4", "none", "x", 100)
-    assert report["verdict"] == fidelity.AGREES
+    report, _ = fidelity_command.report_on(shared_file("hopper-mixed-v0.hdf5"), "Hopper-v4", "none", "x", 100)
+    assert report["verdict"] == replay_module.AGREES
     assert [entry["environment_id"] for entry in report["other_versions"]] == ["Hopper-v5"]
     assert report["other_versions"][0]["reward"]["largest_difference"] == pytest.approx(1, abs=1e-4)
-    table = fidelity.format_summary([report])
+    table = fidelity_command.format_summary([report])
     assert "| x | Hopper-v4 |" in table
     assert "| x | Hopper-v5 |" in table
 
@@ -119,18 +123,18 @@ def test_the_report_holds_the_other_versions(shared_file: Callable[[str], Path],
 def test_a_file_without_states_cannot_be_checked(shared_file: Callable[[str], Path], tmp_path: Path) -> None:
     """The door demonstrations hold initial states only."""
     path = shared_file("door-human-demos-v0.hdf5")
-    report, steps = fidelity.report_on(path, "AdroitHandDoor-v1", "adroit", "door", None)
+    report, steps = fidelity_command.report_on(path, "AdroitHandDoor-v1", "adroit", "door", None)
     assert report["verdict"] == "cannot be checked"
     assert "no state for every row" in report["reason"]
     assert steps == {}
-    assert "cannot be checked" in fidelity.format_summary([report])
-    fidelity.write(report, steps, tmp_path / "door.json")
+    assert "cannot be checked" in fidelity_command.format_summary([report])
+    fidelity_command.write(report, steps, tmp_path / "door.json")
     assert pyarrow.parquet.read_table(tmp_path / "door.steps.parquet").num_rows == 0
 
 
 def test_another_environment_is_refused(shared_file: Callable[[str], Path]) -> None:
     with pytest.raises(DatasetError, match="width 11, but the task's environment has 17"):
-        fidelity.check(replay(shared_file("hopper-mixed-v0.hdf5"), 10), "HalfCheetah-v4")
+        replay_module.check(replay(shared_file("hopper-mixed-v0.hdf5"), 10), "HalfCheetah-v4")
 
 
 def test_without_stored_next_observations_the_following_row_serves(
@@ -139,52 +143,52 @@ def test_without_stored_next_observations_the_following_row_serves(
     """The last row of each episode, whose following row is another episode's, is left out."""
     rows = read_d4rl_hdf5(shared_file("hopper-mixed-v0.hdf5"))
     del rows["next_observations"]
-    found = fidelity.from_rows(rows)
-    assert isinstance(found, fidelity.Replay)
+    found = replay_module.from_rows(rows)
+    assert isinstance(found, replay_module.Replay)
     assert len(found.rows) == 100_000 - int((rows["terminals"] | rows["timeouts"]).sum())
-    assert fidelity.check(found.spread(100), "Hopper-v4")[0]["verdict"] == fidelity.AGREES
+    assert replay_module.check(found.spread(100), "Hopper-v4")[0]["verdict"] == replay_module.AGREES
 
 
 def test_float32_states_have_their_own_tolerance(shared_file: Callable[[str], Path]) -> None:
     rows = read_d4rl_hdf5(shared_file("halfcheetah-mixed-v0.hdf5"))
     for key in ("infos/qpos", "infos/qvel"):
         rows[key] = rows[key].astype(np.float32)
-    found = fidelity.from_rows(rows)
-    assert isinstance(found, fidelity.Replay)
-    report, _ = fidelity.check(found.spread(500), "HalfCheetah-v4")
-    assert report["tolerance"] == fidelity.TOLERANCE_FLOAT32_STATES
-    assert report["verdict"] == fidelity.AGREES
-    assert report["observation"]["largest_relative"] > fidelity.TOLERANCE
-    changed, _ = fidelity.check(found.spread(500), "HalfCheetah-v4", alter=with_gear)
-    assert changed["verdict"] == fidelity.DIFFERS
+    found = replay_module.from_rows(rows)
+    assert isinstance(found, replay_module.Replay)
+    report, _ = replay_module.check(found.spread(500), "HalfCheetah-v4")
+    assert report["tolerance"] == replay_module.TOLERANCE_FLOAT32_STATES
+    assert report["verdict"] == replay_module.AGREES
+    assert report["observation"]["largest_relative"] > replay_module.TOLERANCE
+    changed, _ = replay_module.check(found.spread(500), "HalfCheetah-v4", alter=with_gear)
+    assert changed["verdict"] == replay_module.DIFFERS
 
 
 def test_states_stored_after_the_step_are_put_before_the_next(tmp_path: Path, write_rows: Any) -> None:
     """D4RL's antmaze generator stores qpos after the step; a point maze with whole states shows it."""
-    spec = recollect.load_recollection("pointmaze-umaze")
-    before = recollect.recollect(spec, 700, 0)
+    spec = catalogue.load_recollection("pointmaze-umaze")
+    before = collect.recollect(spec, 700, 0)
     del before["next_observations"], before["infos/goal"]
     after = {**before, **{key: np.roll(before[key], -1, axis=0) for key in ("infos/qpos", "infos/qvel")}}
     task = load_tasks()["pointmaze-umaze-recollected-v0"]
     adapter = task.adapter
     own = replace(task, source_kind="hdf5", path=str(write_rows(after)))
     prepare(own, tmp_path / own.task)
-    report, _ = fidelity.report_on(tmp_path / own.task, "PointMaze_UMaze-v3", adapter, "x", None)
-    assert report["verdict"] == fidelity.AGREES
+    report, _ = fidelity_command.report_on(tmp_path / own.task, "PointMaze_UMaze-v3", adapter, "x", None)
+    assert report["verdict"] == replay_module.AGREES
     assert report["rows_checked"] > 600
     for rows in (before, after):
-        found = fidelity.from_rows(rows)
-        assert isinstance(found, fidelity.Replay)
-        report, _ = fidelity.check(found, "PointMaze_UMaze-v3", adapter)
-        assert report["verdict"] == fidelity.AGREES
+        found = replay_module.from_rows(rows)
+        assert isinstance(found, replay_module.Replay)
+        report, _ = replay_module.check(found, "PointMaze_UMaze-v3", adapter)
+        assert report["verdict"] == replay_module.AGREES
         assert report["rows_checked"] > 600
 
 
 def test_states_of_another_size_cannot_be_checked(shared_file: Callable[[str], Path]) -> None:
     steps = replay(shared_file("hopper-mixed-v0.hdf5"), 10)
     wide = replace(steps, qpos=np.zeros((len(steps.rows), 9)))
-    report, _ = fidelity.check(wide, "Hopper-v4")
-    assert report["verdict"] == fidelity.CANNOT
+    report, _ = replay_module.check(wide, "Hopper-v4")
+    assert report["verdict"] == replay_module.CANNOT
 
 
 @pytest.mark.parametrize("name", ["pointmaze-umaze-recollected-v0", "hopper-medium-recollected-v0"])
@@ -192,19 +196,19 @@ def test_recollected_datasets_agree_with_their_environment(tmp_path: Path, name:
     task = replace(load_tasks()[name], recollect_transitions=1500)
     assert task.environment_id is not None
     prepare(task, tmp_path / name)
-    report, _ = fidelity.report_on(tmp_path / name, task.environment_id, task.adapter, name, 500)
-    assert report["verdict"] == fidelity.AGREES
+    report, _ = fidelity_command.report_on(tmp_path / name, task.environment_id, task.adapter, name, 500)
+    assert report["verdict"] == replay_module.AGREES
     assert report["rows_checked"] > 300
 
 
 def test_adapted_mazes_take_d4rls_states() -> None:
     """States in D4RL's coordinates are put in and come out in the next observation."""
-    from algos import envs
+    from algos.envs import make
 
     for name, position in (("antmaze-umaze-v2", [4.0, 0.5]), ("maze2d-umaze-v1", [1.0, 2.0])):
         task = load_tasks()[name]
         assert task.environment_id is not None
-        environment = envs.make(task.environment_id, task.adapter, task.horizon)
+        environment = make.make(task.environment_id, task.adapter, task.horizon)
         environment.reset(seed=0)
         bare: Any = environment.unwrapped
         inner = getattr(bare, "ant_env", None) or bare.point_env
@@ -228,7 +232,7 @@ def test_the_command_line_writes_report_and_steps(shared_file: Callable[[str], P
     assert len(steps["row"]) == report["rows_checked"] == 50
     assert max(steps["reward_difference"]) == pytest.approx(report["reward"]["largest_difference"], rel=1e-3)
     table = tmp_path / "fidelity" / "summary.md"
-    assert fidelity.main(["--summarise", str(output), "--output", str(table)]) == 0
+    assert fidelity_command.main(["--summarise", str(output), "--output", str(table)]) == 0
     assert "Hopper-v5" in table.read_text()
 
 
@@ -243,7 +247,7 @@ def test_the_command_line_writes_report_and_steps(shared_file: Callable[[str], P
 def test_a_users_mistake_is_one_sentence(
     arguments: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fidelity.main([*arguments, "--output", str(tmp_path / "report.json")]) == 2
+    assert fidelity_command.main([*arguments, "--output", str(tmp_path / "report.json")]) == 2
     error = capsys.readouterr().err
     assert word in error
     assert error.count("\n") == 1

@@ -14,9 +14,11 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
+from recheck.errors import DatasetError
 
-from algos import minari_io
-from algos.datasets import DatasetError, load_transitions, prepare
+from algos.datasets import minari_format
+from algos.datasets.prepare import prepare
+from algos.datasets.transitions import load_transitions
 from algos.tasks import Task, load_tasks
 
 ID = "D4RL/hopper/tiny-v2"
@@ -135,7 +137,7 @@ def test_without_reference_scores_none_are_invented(
     ],
 )
 def test_every_task_name_makes_a_minari_id(name: str, identity: str) -> None:
-    assert minari_io.dataset_id(name) == identity
+    assert minari_format.dataset_id(name) == identity
     minari.dataset.minari_dataset.parse_dataset_id(identity)
 
 
@@ -193,9 +195,9 @@ def test_dictionary_observations_are_joined_as_the_adapter_says(
     expected = np.concatenate([parts["observation"], parts["desired_goal"]], axis=1)[:-1]
     np.testing.assert_allclose(load_transitions(tmp_path / "out").observations, expected, rtol=1e-6)
     with pytest.raises(DatasetError, match="no flat observations"):
-        minari_io.read(minari_root / ID / "data", ID)
+        minari_format.read(minari_root / ID / "data", ID)
     with pytest.raises(DatasetError, match="does not observe achieved_goal"):
-        minari_io.read(minari_root / ID / "data", ID, ("achieved_goal",))
+        minari_format.read(minari_root / ID / "data", ID, ("achieved_goal",))
 
 
 def test_every_minari_task_is_marked_as_recollected() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 
-from algos.datasets import DatasetError, read_d4rl_hdf5
-from algos.preparation import (
+from algos.datasets.d4rl_rows import (
     clip_to_bounds,
     maze_jumps,
     qlearning_rows,
@@ -16,7 +16,8 @@ from algos.preparation import (
     return_statistics,
     with_fixed_timeouts,
 )
-from algos.trajectories import corl_ends, official_ends, returns_at
+from algos.datasets.hdf5 import read_d4rl_hdf5
+from algos.datasets.trajectories import corl_ends, official_ends, returns_at
 
 Rows = dict[str, np.ndarray]
 

@@ -18,13 +18,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 
-from algos import datasets, minari_io
-from algos.datasets import DatasetError, load_transitions, prepare, read_d4rl_hdf5, read_manifest
-from algos.downloads import sha256_file
-from algos.preparation import qlearning_rows
+from algos.datasets import __main__ as datasets_command
+from algos.datasets import minari_format
+from algos.datasets import prepare as prepare_module
+from algos.datasets.d4rl_rows import qlearning_rows
+from algos.datasets.downloads import sha256_file
+from algos.datasets.hdf5 import read_d4rl_hdf5
+from algos.datasets.prepare import prepare
+from algos.datasets.transitions import content_sha256, load_transitions, read_manifest
 from algos.tasks import Task, load_tasks
-from algos.transitions import content_sha256
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,8 +77,8 @@ def test_minari_and_safetensors_are_equal_row_for_row(
     rows["timeouts"][[11, 19]] = False
     prepare(hopper_task(write_rows(rows)), tmp_path / "tiny-v0")
     transitions = load_transitions(tmp_path / "tiny-v0")
-    identity = minari_io.dataset_id("tiny-v0")
-    stored = minari_io.read(minari_io.find(tmp_path / "tiny-v0" / "minari", identity), identity)
+    identity = minari_format.dataset_id("tiny-v0")
+    stored = minari_format.read(minari_format.find(tmp_path / "tiny-v0" / "minari", identity), identity)
     for name in ("observations", "actions", "rewards", "next_observations", "terminals"):
         np.testing.assert_array_equal(stored.arrays[name], getattr(transitions, name))
     assert transitions.terminals.sum() == 2
@@ -308,7 +312,7 @@ def test_a_data_folder_saves_the_download(
 
 
 def test_no_run_writes_into_tasks_csv() -> None:
-    source = Path(datasets.__file__).parent
+    source = Path(datasets_command.__file__).parent
     writers = [path.name for path in source.glob("*.py") if "TASKS_FILE.write" in path.read_text()]
     assert writers == []
 
@@ -365,7 +369,7 @@ def test_a_kill_between_the_moves_leaves_no_dataset(
             raise KeyboardInterrupt
         real(source, destination)
 
-    monkeypatch.setattr(datasets.os, "replace", stop_at_minari)
+    monkeypatch.setattr(datasets_command.os, "replace", stop_at_minari)
     with pytest.raises(KeyboardInterrupt):
         prepare(hopper_task(write_rows(make_rows(seed=1))), output)
     monkeypatch.undo()
@@ -378,7 +382,7 @@ def test_a_kill_between_the_moves_leaves_no_dataset(
 
 def test_two_at_once_do_not_mix(make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path) -> None:
     output = tmp_path / "tiny-v0"
-    with datasets._workspace(output), pytest.raises(DatasetError, match="another process"):
+    with prepare_module._workspace(output), pytest.raises(DatasetError, match="another process"):
         prepare(hopper_task(write_rows(make_rows())), output)
 
 
@@ -415,7 +419,7 @@ def test_the_space_that_is_asked_for_holds_the_files(
     make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(datasets.os, "posix_fallocate", lambda _, start, size: asked.append(size))
+    monkeypatch.setattr(datasets_command.os, "posix_fallocate", lambda _, start, size: asked.append(size))
     for lengths in ((1,) * 60 + (5,), (40,) * 50, (1000, 700), (2001,)):
         rows = make_rows(lengths)
         rows["timeouts"][:] = False
@@ -434,7 +438,7 @@ def test_hdf5_that_cannot_close_its_file_is_one_sentence(
     def fail(*_: Any) -> None:
         raise RuntimeError("Can't decrement id ref count (error message = 'No space left on device')")
 
-    monkeypatch.setattr(minari_io, "export", fail)
+    monkeypatch.setattr(minari_format, "export", fail)
     refused(hopper_task(write_rows(make_rows())), tmp_path / "out" / "tiny-v0", "full", "nothing was changed")
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 
-from algos.datasets import DatasetError, main, read_d4rl_hdf5
+from algos.datasets.__main__ import main
+from algos.datasets.hdf5 import read_d4rl_hdf5
 
 
 def refused(path: Path, *words: str) -> None:

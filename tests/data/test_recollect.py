@@ -8,24 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 from safetensors.numpy import load_file, save_file
 
-from algos import recollect as module
-from algos.recollect import (
-    BEHAVIORS,
-    MazeWalker,
+from algos.recollect import __main__ as recollect_command
+from algos.recollect import catalogue, collect
+from algos.recollect.behaviour_policies import BEHAVIORS, Policy, load_policy
+from algos.recollect.catalogue import (
     Planner,
-    Policy,
     describe,
-    load_policy,
     load_recollection,
     load_recollections,
-    recollect,
     return_statistics,
-    shortest_path,
-    split_sizes,
 )
-from algos.transitions import DatasetError
+from algos.recollect.collect import recollect, split_sizes
+from algos.recollect.mazes import MazeWalker, shortest_path
 
 RECOLLECTIONS = sorted(load_recollections())
 WITH_POLICIES = [name for name in RECOLLECTIONS if load_recollection(name).planner is None]
@@ -74,7 +71,7 @@ def test_the_same_seed_gives_the_same_bytes(name: str) -> None:
 def test_the_rows_do_not_depend_on_the_number_of_environments(
     hopper: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_ENVIRONMENTS", 1)
+    monkeypatch.setattr(collect, "MAX_ENVIRONMENTS", 1)
     alone = recollect("hopper-medium", 6_000, seed=3)
     assert all(np.array_equal(hopper[key], alone[key]) for key in hopper)
 
@@ -123,7 +120,7 @@ def test_every_part_ends_with_a_timeout_or_a_fall() -> None:
     last_rows = np.cumsum(sizes) - 1
     assert (rows["timeouts"] | rows["terminals"])[last_rows].all()
     # A part's rows are those of its own policy alone: the first part equals a set of that part only.
-    only = module.Recollection(
+    only = catalogue.Recollection(
         "one", spec.environment_id, spec.horizon, spec.parts[:1], None, spec.imitates, (), spec.folder
     )
     first = recollect(only, sizes[0], seed=2)
@@ -233,7 +230,7 @@ def test_the_shortest_path_is_found_by_hand() -> None:
 def test_the_planner_reaches_the_goal_from_every_cell(name: str) -> None:
     spec = load_recollection(name)
     assert spec.planner is not None
-    environment = module._make(spec.environment_id, spec.horizon, continuing_task=True)
+    environment = collect._make(spec.environment_id, spec.horizon, continuing_task=True)
     core = environment.unwrapped
     random = np.random.default_rng(0)
     walker = MazeWalker(core.maze, spec.planner, random)
@@ -255,7 +252,7 @@ def test_the_maze_pays_at_its_fixed_goal_and_ends_nothing(name: str) -> None:
     spec = load_recollection(name)
     assert isinstance(spec.planner, Planner)
     rows = recollect(spec, 3_000, seed=0)
-    environment = module._make(spec.environment_id, spec.horizon)
+    environment = collect._make(spec.environment_id, spec.horizon)
     goal = environment.unwrapped.maze.cell_rowcol_to_xy(np.asarray(spec.planner.goal_cell))
     environment.close()
     near = np.linalg.norm(rows["next_observations"][:, :2] - goal, axis=1)
@@ -292,15 +289,15 @@ def test_an_unknown_behaviour_is_refused_with_the_known_ones(tmp_path: Path) -> 
     for path in BEHAVIORS.glob("hopper-*"):
         shutil.copy(path, tmp_path)
     spec = load_recollection("hopper-medium")
-    broken = module.Recollection(
-        "broken", spec.environment_id, 1000, (module.Part("hopper-best", 1, True),), None, "", (), tmp_path
+    broken = catalogue.Recollection(
+        "broken", spec.environment_id, 1000, (catalogue.Part("hopper-best", 1, True),), None, "", (), tmp_path
     )
     assert spec.parts[0].behavior in refusal(broken, 100, 0)
 
 
 def test_a_policy_of_another_environment_is_refused() -> None:
     spec = load_recollection("hopper-medium")
-    mixed = module.Recollection(
+    mixed = catalogue.Recollection(
         "mixed", "HalfCheetah-v4", 1000, spec.parts, None, spec.imitates, (), spec.folder
     )
     assert "takes 11 observations" in refusal(mixed, 100, 0)
@@ -314,7 +311,7 @@ def test_too_few_transitions_and_negative_seeds_are_refused() -> None:
 def test_a_damaged_policy_is_refused(tmp_path: Path) -> None:
     spec = load_recollection("hopper-medium")
     name = spec.parts[0].behavior
-    moved = module.Recollection("damaged", spec.environment_id, 1000, spec.parts, None, "", (), tmp_path)
+    moved = catalogue.Recollection("damaged", spec.environment_id, 1000, spec.parts, None, "", (), tmp_path)
     (tmp_path / f"{name}.safetensors").write_bytes(b"not a tensor file")
     assert "cannot be read" in refusal(moved, 100, 0)
     tensors = load_file(BEHAVIORS / f"{name}.safetensors")
@@ -346,7 +343,7 @@ def test_ours_stand_beside_the_published_and_under_no_d4rl_name(hopper: dict[str
     text = describe(load_recollection("hopper-medium"), hopper)
     assert "hopper-medium, collected here" in text
     assert "1,422" in text  # published mean return of hopper-medium-v2
-    published = set(module.published_statistics())
+    published = set(catalogue.published_statistics())
     for spec in load_recollections().values():
         assert spec.name != spec.imitates
         assert set(spec.published) <= published
@@ -357,7 +354,7 @@ def test_the_published_numbers_are_those_of_the_reference_file() -> None:
     if not reference.is_file():
         pytest.skip("the reference statistics do not lie beside this repository")
     expected = json.loads(reference.read_text(encoding="utf-8"))["full_episode_stats"]
-    for name, numbers in module.published_statistics().items():
+    for name, numbers in catalogue.published_statistics().items():
         assert numbers["mean"] == expected[name]["ret_mean"]
         assert numbers["num_transitions"] == expected[name]["n"]
 
@@ -365,14 +362,19 @@ def test_the_published_numbers_are_those_of_the_reference_file() -> None:
 def test_the_command_line_writes_a_file_that_the_reader_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from algos.d4rl_hdf5 import read_d4rl_hdf5
+    from algos.datasets.hdf5 import read_d4rl_hdf5
 
     path = tmp_path / "set.hdf5"
-    assert module.main(["hopper-medium", "--transitions", "300", "--seed", "1", "--output", str(path)]) == 0
+    assert (
+        recollect_command.main(
+            ["hopper-medium", "--transitions", "300", "--seed", "1", "--output", str(path)]
+        )
+        == 0
+    )
     assert "published" in capsys.readouterr().out
     rows, direct = read_d4rl_hdf5(path), recollect("hopper-medium", 300, seed=1)
     assert all(np.array_equal(rows[key], direct[key]) for key in direct)
-    assert module.main(["nothing"]) == 2
+    assert recollect_command.main(["nothing"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -390,13 +392,13 @@ def test_the_file_of_recollections_fits_its_schema() -> None:
 
 @pytest.mark.parametrize("name", MAZES)
 def test_the_task_environment_pays_and_moves_as_the_data_say(name: str) -> None:
-    from algos import envs
+    from algos.envs import make
     from algos.tasks import load_tasks
 
     (task,) = [task for task in load_tasks().values() if task.source == name]
     rows = recollect(name, 600, seed=0)
     assert rows["rewards"].sum() > 0
-    environment = envs.make(task.environment_id, task.adapter, task.horizon)
+    environment = make.make(task.environment_id, task.adapter, task.horizon)
     environment.reset(seed=0)
     point = environment.unwrapped.point_env
     for row in range(600):

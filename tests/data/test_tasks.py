@@ -9,8 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from recheck.errors import DatasetError
 
-from algos.datasets import DatasetError, format_overview, main, overview, prepare, state_of
+from algos.datasets.__main__ import main
+from algos.datasets.overview import format_overview, overview, state_of
+from algos.datasets.prepare import prepare
 from algos.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
 ROOT = TASKS_FILE.parents[2]

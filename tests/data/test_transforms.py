@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recheck.errors import DatasetError
 
-from algos import transforms
-from algos.datasets import DatasetError, read_d4rl_hdf5
-from algos.preparation import qlearning_rows, return_ranges
-from algos.transitions import Transitions
+from algos.datasets import transforms
+from algos.datasets.d4rl_rows import qlearning_rows, return_ranges
+from algos.datasets.hdf5 import read_d4rl_hdf5
+from algos.datasets.transitions import Transitions
 
 
 def ten(rewards: Any = None, terminals: Any = ()) -> Transitions:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_tables import table_schema
+from paper_tables import frames
 
 UPDATES = (10_000, 20_000, 30_000, 40_000, 50_000)
 TASKS = {"walker-easy-v0": 70.0, "walker-hard-v0": 40.0}
@@ -102,7 +102,7 @@ def experiment_tables() -> dict[str, pd.DataFrame]:
 def write_experiment(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     """Write tables under their schemas; returns the folder."""
     for name, table in tables.items():
-        table_schema.write_parquet(table, folder / f"{name}.parquet", name)
+        frames.write_parquet(table, folder / f"{name}.parquet", name)
     return folder
 
 
@@ -139,7 +139,7 @@ def gathered_experiment(
     columns = ["method", "task", "variant", "digest", "train_steps", "seed"]
     losses = [
         {**run, "update": update, "loss": "actor_loss", "value": 1 / update, "value_since_checkpoint": None}
-        for run in table_schema.records(runs[columns].drop_duplicates())
+        for run in frames.records(runs[columns].drop_duplicates())
         for update in UPDATES
     ]
     tables = made_up_tables | {"scores": runs, "losses": pd.DataFrame(losses)}
@@ -149,7 +149,7 @@ def gathered_experiment(
 @pytest.fixture(scope="session")
 def judged_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Judged cells as CSV, every verdict among them."""
-    from paper_tables.verdicts import judge_table
+    from paper_tables.verdicts.table import judge_table
 
     rng = np.random.default_rng(1)
     rows: list[dict[str, Any]] = []

@@ -9,21 +9,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import audit, reported_numbers, table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames, literature
+from paper_tables.audit import __main__ as audit_command
+from paper_tables.audit import known_errors, rules
 
 RANGES = {"gym-locomotion": (-5.0, 130.0), "antmaze": (0.0, 100.0), "kitchen": (0.0, 100.0)}
 
 
 @pytest.fixture(scope="module")
 def suites() -> pd.DataFrame:
-    return reported_numbers.read_suites()
+    return literature.read_suites()
 
 
 @pytest.fixture(scope="module")
 def real_findings() -> pd.DataFrame:
-    return audit.audit(reported_numbers.read_all())
+    return rules.audit(literature.read_all())
 
 
 def clean_tables(
@@ -113,20 +115,20 @@ def clean_tables(
 def test_clean_tables_fulfil_the_schema():
     rng = np.random.default_rng(11)
     for _ in range(5):
-        table_schema.check(clean_tables(rng), "reported", "clean table")
+        frames.check(clean_tables(rng), "reported", "clean table")
 
 
 def test_no_false_alarm_on_a_thousand_clean_tables(suites):
     rng = np.random.default_rng(7)
     for number in range(1000):
-        findings = audit.audit(clean_tables(rng), suites)
+        findings = rules.audit(clean_tables(rng), suites)
         assert findings.empty, f"table {number}: {findings.iloc[0].to_dict()}"
 
 
 def test_no_false_alarm_whatever_the_number_of_rows_and_decimals(suites):
     rng = np.random.default_rng(8)
     for number in range(300):
-        findings = audit.audit(clean_tables(rng, (1, 24), 3), suites)
+        findings = rules.audit(clean_tables(rng, (1, 24), 3), suites)
         assert findings.empty, f"table {number}: {findings.iloc[0].to_dict()}"
 
 
@@ -137,8 +139,8 @@ def test_whole_numbers_that_repeat_by_chance_are_no_repeated_column(suites):
     printed = [0, 0, 10, 20, 10] + [0] * (len(rows) - 5)
     rows["score_percent"], rows["decimals"], rows["document"] = printed, 0, "c"
     other = rows.assign(method="Delta", method_key="delta")
-    both = table_schema.check(pd.concat([rows, other], ignore_index=True), "reported", "zeros")
-    assert "columns_that_repeat" not in set(audit.audit(both, suites)["rule"])
+    both = frames.check(pd.concat([rows, other], ignore_index=True), "reported", "zeros")
+    assert "columns_that_repeat" not in set(rules.audit(both, suites)["rule"])
 
 
 # --- Planted errors ---
@@ -335,24 +337,24 @@ def test_every_planted_kind_of_error_is_found(plant, rule, grade, suites):
     for _ in range(5):
         table = clean_tables(rng).astype("object")
         plant(table)
-        findings = audit.audit(table_schema.check(table, "reported", "planted"), suites)
+        findings = rules.audit(frames.check(table, "reported", "planted"), suites)
         assert ((findings["rule"] == rule) & (findings["grade"] == grade)).any(), findings.to_dict("records")
 
 
 def test_every_rule_has_a_planted_error():
     planted = {rule for _, rule, _ in PLANTED}
-    by_function = {rule.__name__ for rule in audit.RULES} - {"spreads"}
+    by_function = {rule.__name__ for rule in rules.RULES} - {"spreads"}
     assert planted == by_function | {"spread_unknown", "spreads_differ", "spread_absent", "out_of_range"}
 
 
 def test_the_two_grades_of_a_total():
     """Nine rows with one decimal: up to 9 x 0.05 + 0.05 can be rounding (here 0.2), 0.6 cannot."""
-    iql = reported_numbers.read_document("iql")
+    iql = literature.read_document("iql")
     total = (iql["method"] == "IQL") & (iql["task"] == "TOTAL(9)")
     assert list(iql.loc[total, "score_percent"]) == [692.4]
     for printed, grade in ((692.6, None), (692.4, "not_the_sum_of_the_printed_rows"), (693.2, "impossible")):
         iql.loc[total, "score_percent"] = printed
-        findings = audit.shows(audit.audit(iql), {"rule": "totals", "method": "IQL"})
+        findings = known_errors.shows(rules.audit(iql), {"rule": "totals", "method": "IQL"})
         assert list(findings["grade"]) == ([grade] if grade else [])
 
 
@@ -363,16 +365,16 @@ def test_the_two_grades_of_a_total():
     ("number", "wanted"),
     [
         pytest.param(entry["number"], wanted, id=f"{entry['number']}-{wanted['rule']}-{position}")
-        for entry in audit.read_known_errors()
+        for entry in known_errors.read_known_errors()
         for position, wanted in enumerate(entry.get("findings", []))
     ],
 )
 def test_known_errors_that_the_data_can_show_are_found(number, wanted, real_findings):
-    assert len(audit.shows(real_findings, wanted)) >= 1
+    assert len(known_errors.shows(real_findings, wanted)) >= 1
 
 
 def test_every_finding_names_both_sources_both_values_and_the_rule(real_findings):
-    table_schema.check(real_findings, "findings", "audit")
+    frames.check(real_findings, "findings", "audit")
     for column in ("rule", "source", "value", "other_source", "other_value", "explanation"):
         assert (real_findings[column].str.len() > 0).all()
 
@@ -383,22 +385,22 @@ def test_unverified_numbers_are_all_shown(real_findings):
 
 
 def test_the_findings_do_not_depend_on_the_order_of_the_rows(real_findings):
-    shuffled = reported_numbers.read_all().sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(audit.audit(shuffled), real_findings)
+    shuffled = literature.read_all().sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(rules.audit(shuffled), real_findings)
 
 
 def test_optional_columns_may_be_missing_and_required_ones_are_named(suites):
     table = clean_tables(np.random.default_rng(1))
-    assert audit.audit(table.drop(columns=["copied_from", "group", "note", "seeds_stated"]), suites).empty
+    assert rules.audit(table.drop(columns=["copied_from", "group", "note", "seeds_stated"]), suites).empty
     with pytest.raises(TablesError, match=r"lack the column.*selection"):
-        audit.audit(table.drop(columns="selection"), suites)
+        rules.audit(table.drop(columns="selection"), suites)
 
 
 def test_known_errors_are_numbered_and_documented():
-    entries = audit.read_known_errors()
+    entries = known_errors.read_known_errors()
     assert [entry["number"] for entry in entries] == list(range(1, 25))
     page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
-    for line in audit.known_errors_table(entries):
+    for line in known_errors.known_errors_table(entries):
         assert line in page
 
 
@@ -408,10 +410,12 @@ def test_another_folder_of_documents_can_be_audited(tmp_path, capsys):
     table["selection_inferred"] = "false"
     for document, rows in table.groupby("document"):
         rows.to_csv(tmp_path / f"{document}.csv", index=False)
-    assert audit.main(["--reported", str(tmp_path), "--output", str(tmp_path / "audit")]) == 0
-    findings = table_schema.read_csv(tmp_path / "audit" / "audit.csv", "findings")
+    assert audit_command.main(["--reported", str(tmp_path), "--output", str(tmp_path / "audit")]) == 0
+    findings = frames.read_csv(tmp_path / "audit" / "audit.csv", "findings")
     assert list(findings["rule"]) == ["totals"]
-    assert audit.main(["--reported", str(tmp_path / "none"), "--output", str(tmp_path / "audit")]) == 2
+    assert (
+        audit_command.main(["--reported", str(tmp_path / "none"), "--output", str(tmp_path / "audit")]) == 2
+    )
     assert "no CSV file of reported numbers" in capsys.readouterr().err
 
 
@@ -429,4 +433,4 @@ def test_the_command_writes_the_same_bytes_twice_without_torch(tmp_path):
         assert "findings" in done.stdout
     for file in ("audit.csv", "audit.md"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
-    table_schema.read_csv(tmp_path / "first" / "audit.csv", "findings")
+    frames.read_csv(tmp_path / "first" / "audit.csv", "findings")

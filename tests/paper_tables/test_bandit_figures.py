@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import bandit_figures
-from paper_tables.errors import TablesError
+from paper_tables.figures import bandit as bandit_module
 
 MODES = (
     ("left_up", (-0.8, 0.8), 3.0),
@@ -72,7 +72,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     for name in ("first", "second"):
         arguments = ["--input", str(tmp_path / "run"), "--output", str(tmp_path / name)]
-        assert bandit_figures.main(arguments) == 0
+        assert bandit_module.main(arguments) == 0
     names = ["bandit.pdf", "bandit.png", "bandit_train_steps.pdf", "bandit_train_steps.png"]
     names += ["index.csv", "numbers.md"]
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == names
@@ -82,7 +82,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
 
 def test_table_holds_every_row(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
-    table = bandit_figures.numbers_table(bandit_figures.Bandit(tmp_path / "run"))
+    table = bandit_module.numbers_table(bandit_module.Bandit(tmp_path / "run"))
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == 14
     assert "| Diffusion-QL | 50 | 40.0% | 0.0% | 0.0% | 50.0% | 10.0% | 3.70 |" in rows
@@ -94,10 +94,10 @@ def test_table_holds_every_row(tmp_path: Path) -> None:
 def test_a_reduced_run_says_so_everywhere(tmp_path: Path) -> None:
     words = "7 updates of 100,000"
     write_run(tmp_path / "run", reduced=words)
-    bandit_figures.draw(tmp_path / "run", tmp_path / "figures")
+    bandit_module.draw(tmp_path / "run", tmp_path / "figures")
     assert words in (tmp_path / "figures" / "numbers.md").read_text(encoding="utf-8")
     assert [words in caption for caption in captions(tmp_path / "figures").values()] == [True, True]
-    figure, _ = bandit_figures.panels(bandit_figures.Bandit(tmp_path / "run"), 1, 2)
+    figure, _ = bandit_module.panels(bandit_module.Bandit(tmp_path / "run"), 1, 2)
     heading = figure.get_suptitle()
     assert words in heading
     assert "Reduced run" in heading
@@ -105,9 +105,9 @@ def test_a_reduced_run_says_so_everywhere(tmp_path: Path) -> None:
 
 def test_panels_show_what_lies_outside(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
-    bandit = bandit_figures.Bandit(tmp_path / "run")
-    _, grid = bandit_figures.panels(bandit, 1, 1)
-    bandit_figures.draw_panel(grid[0, 0], bandit, "bc_mle", 0, 30, 2.5, "BC-MLE")
+    bandit = bandit_module.Bandit(tmp_path / "run")
+    _, grid = bandit_module.panels(bandit, 1, 1)
+    bandit_module.draw_panel(grid[0, 0], bandit, "bc_mle", 0, 30, 2.5, "BC-MLE")
     axes = grid[0, 0]
     assert [text.get_text() for text in axes.texts] == ["4 outside"]
     assert axes.get_xlabel() == "on a mode 90%, reward 3.70"
@@ -121,10 +121,10 @@ def test_missing_method_and_files_are_one_sentence(
     numbers = pd.read_csv(tmp_path / "run" / "numbers.csv")
     numbers[numbers["method"] != "bear_mmd"].to_csv(tmp_path / "run" / "numbers.csv", index=False)
     with pytest.raises(TablesError, match="lacks the method"):
-        bandit_figures.Bandit(tmp_path / "run")
+        bandit_module.Bandit(tmp_path / "run")
     (tmp_path / "run" / "samples.parquet").unlink()
     output = tmp_path / "figures"
-    assert bandit_figures.main(["--input", str(tmp_path / "run"), "--output", str(output)]) == 2
+    assert bandit_module.main(["--input", str(tmp_path / "run"), "--output", str(output)]) == 2
     message = capsys.readouterr().err
     assert "There is no file" in message
     assert message.count("\n") == 1
@@ -137,4 +137,4 @@ def test_a_share_above_one_is_refused(tmp_path: Path) -> None:
     numbers.loc[0, "share_off_modes"] = 1.5
     numbers.to_csv(tmp_path / "run" / "numbers.csv", index=False)
     with pytest.raises(TablesError, match="share_off_modes"):
-        bandit_figures.Bandit(tmp_path / "run")
+        bandit_module.Bandit(tmp_path / "run")

@@ -8,9 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import documents, figures, publish, scores, statistics, table_schema, tables
-from paper_tables.errors import TablesError
+from paper_tables import frames
+from paper_tables.figures import __main__ as figures
+from paper_tables.publish import __main__ as publish
+from paper_tables.publish import readme as readme_module
+from paper_tables.scores import tables as tables_module
+from paper_tables.statistics import __main__ as statistics
+from paper_tables.tables import __main__ as tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PUBLISHED = REPOSITORY / "results/published"
@@ -72,7 +78,7 @@ def place(tmp_path: Path) -> Path:
 
 def call(place: Path, *words: str) -> int:
     found = ["--tables", str(place / "tables"), "--tables", str(place / "statistics")]
-    return documents.main([*found, "--figures", str(place / "figures"), *words, str(place / "README.md")])
+    return readme_module.main([*found, "--figures", str(place / "figures"), *words, str(place / "README.md")])
 
 
 def test_tables_and_figures_are_put_in_and_stay(place: Path):
@@ -171,9 +177,11 @@ def test_published_scores_rebuild_everything_byte_for_byte_without_torch(
 ):
     """Once here; once in another folder, by interpreters that have no torch and order sets otherwise."""
     coarse = ["--replicates", "100", "--coverage-studies", "2"]
-    for name in scores.FILES:
-        part = scores.read(gathered_experiment, name).query("task == 'walker-easy-v0' and train_steps < 10")
-        table_schema.write_parquet(part, tmp_path / "gathered" / f"{name}.parquet", name)
+    for name in tables_module.FILES:
+        part = tables_module.read(gathered_experiment, name).query(
+            "task == 'walker-easy-v0' and train_steps < 10"
+        )
+        frames.write_parquet(part, tmp_path / "gathered" / f"{name}.parquet", name)
     publish.publish([tmp_path / "gathered"], ["made-up"], tmp_path / "published")
     rebuild(tmp_path / "published", tmp_path / "first", *coarse)
     (tmp_path / "blocked").mkdir()
@@ -199,14 +207,16 @@ def test_the_readme_shows_what_the_published_scores_give(tmp_path: Path):
     """Byte for byte; a release without these is one whose README shows something else than its data."""
     readme = REPOSITORY / "README.md"
     text = readme.read_text(encoding="utf-8")
-    shown, pictures = documents.blocks(text, "README.md"), documents.pictures(text)
+    shown, pictures = readme_module.blocks(text, "README.md"), readme_module.pictures(text)
     if not list(PUBLISHED.glob("*.parquet")):
         assert [block.name for block in shown if block.body] == []
         assert pictures == {}
         pytest.skip("results/published holds no tables: nothing of ours has been published yet")
-    publish.check_together({name: scores.read(PUBLISHED, name) for name in scores.FILES}, "results/published")
+    publish.check_together(
+        {name: tables_module.read(PUBLISHED, name) for name in tables_module.FILES}, "results/published"
+    )
     assert {"reference_runs.md", "verdict_summary.md"} & {block.name for block in shown}
     assert "steps" in pictures.values()
     rebuild(PUBLISHED, tmp_path)
     folders = [tmp_path / "tables", tmp_path / "statistics"]
-    assert documents.differences(readme, folders, tmp_path / "figures") == []
+    assert readme_module.differences(readme, folders, tmp_path / "figures") == []

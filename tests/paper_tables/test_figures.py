@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import cost, figures, scores, statistics, table_schema
-from paper_tables.errors import TablesError
-from paper_tables.reported_numbers import read_d3rlpy_runs
+from paper_tables import frames
+from paper_tables import prices as prices_module
+from paper_tables.figures import __main__ as figures_command
+from paper_tables.figures import aggregates as aggregates_module
+from paper_tables.figures import cost as cost_module
+from paper_tables.figures import forest, learning_curves, steps, style
+from paper_tables.literature import read_d3rlpy_runs
+from paper_tables.scores import tables as tables_module
+from paper_tables.statistics import __main__ as statistics_command
+from paper_tables.statistics import configurations
 
 ALL = {
     "cost",
@@ -32,7 +40,7 @@ def statistics_folder(made_up_experiment: Path, tmp_path_factory: pytest.TempPat
     """The experiment's statistics, coarse."""
     folder = tmp_path_factory.mktemp("statistics")
     arguments = ["--replicates", "500", "--coverage-studies", "20", "--output", str(folder)]
-    assert statistics.main(["--scores", str(made_up_experiment), *arguments]) == 0
+    assert statistics_command.main(["--scores", str(made_up_experiment), *arguments]) == 0
     return folder
 
 
@@ -42,13 +50,13 @@ def drawn(
     statistics_folder: Path,
     judged_cells: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, figures.Figures]:
+) -> tuple[Path, style.Figures]:
     """Every figure of the made-up experiment."""
     folder = tmp_path_factory.mktemp("figures")
-    return folder, figures.draw_all(made_up_experiment, folder, statistics_folder, judged_cells)
+    return folder, figures_command.draw_all(made_up_experiment, folder, statistics_folder, judged_cells)
 
 
-def test_every_figure_is_drawn_as_pdf_and_png(drawn: tuple[Path, figures.Figures]):
+def test_every_figure_is_drawn_as_pdf_and_png(drawn: tuple[Path, style.Figures]):
     folder, done = drawn
     assert set(done.captions) == ALL
     for name in ALL:
@@ -60,32 +68,32 @@ def test_every_figure_is_drawn_as_pdf_and_png(drawn: tuple[Path, figures.Figures
     assert not list(folder.glob("*.part"))
 
 
-def test_figures_are_one_column_wide_and_fit_a_page(drawn: tuple[Path, figures.Figures]):
+def test_figures_are_one_column_wide_and_fit_a_page(drawn: tuple[Path, style.Figures]):
     folder, done = drawn
     for name in done.captions:
         width, height = struct.unpack(">II", (folder / f"{name}.png").read_bytes()[16:24])
-        assert width == pytest.approx(figures.COLUMN_WIDTH_INCHES * figures.PNG_DOTS_PER_INCH, abs=1)
-        assert height <= figures.LARGEST_HEIGHT_INCHES * figures.PNG_DOTS_PER_INCH + 1
+        assert width == pytest.approx(style.COLUMN_WIDTH_INCHES * style.PNG_DOTS_PER_INCH, abs=1)
+        assert height <= style.LARGEST_HEIGHT_INCHES * style.PNG_DOTS_PER_INCH + 1
 
 
 def test_text_is_legible_and_inside_the_figure(
     made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path, judged_cells: Path
 ):
     """No text under 6 points, none over the edge, no tick label over another."""
-    tables = figures.read_statistics(statistics_folder)
+    tables = figures_command.read_statistics(statistics_folder)
     improvement = tables["improvement"]
     long_names = improvement.assign(
         **{column: improvement[column] + " for 100k updates" for column in ("label", "other")}
     )
-    with figures.house_style():
+    with style.house_style():
         for figure in (
-            figures.draw_intervals(tables["aggregates"], tables["coverage"]),
-            figures.draw_profiles(tables["profiles"]),
-            figures.draw_improvement(tables["improvement"]),
-            figures.draw_improvement(long_names),
-            figures.draw_sample_efficiency(tables["sample_efficiency"]),
-            figures.draw_learning_curves(figures.with_panels(tables["learning_curves"])),
-            figures.draw_forest(figures.forest_rows(judged_cells)),
+            aggregates_module.draw_intervals(tables["aggregates"], tables["coverage"]),
+            aggregates_module.draw_profiles(tables["profiles"]),
+            aggregates_module.draw_improvement(tables["improvement"]),
+            aggregates_module.draw_improvement(long_names),
+            learning_curves.draw_sample_efficiency(tables["sample_efficiency"]),
+            learning_curves.draw_learning_curves(learning_curves.with_panels(tables["learning_curves"])),
+            forest.draw_forest(forest.forest_rows(judged_cells)),
         ):
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.text import Text
@@ -120,7 +128,7 @@ def test_text_is_legible_and_inside_the_figure(
 
 
 def test_bytes_repeat_and_hold_no_date(
-    drawn: tuple[Path, figures.Figures],
+    drawn: tuple[Path, style.Figures],
     made_up_experiment: Path,
     statistics_folder: Path,
     judged_cells: Path,
@@ -133,7 +141,7 @@ def test_bytes_repeat_and_hold_no_date(
     # Neither the user's settings nor the clock may show.
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
-    figures.draw_all(made_up_experiment, tmp_path, statistics_folder, judged_cells)
+    figures_command.draw_all(made_up_experiment, tmp_path, statistics_folder, judged_cells)
     for path in sorted(folder.iterdir()):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
     for name in done.captions:
@@ -146,8 +154,8 @@ def test_what_the_data_do_not_allow_is_said(
     made_up_tables: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     scores = made_up_tables["scores"]
-    table_schema.write_parquet(scores[scores["method"] == "iql"], tmp_path / "s" / "scores.parquet", "scores")
-    assert figures.main(["--scores", str(tmp_path / "s"), "--output", str(tmp_path / "f")]) == 0
+    frames.write_parquet(scores[scores["method"] == "iql"], tmp_path / "s" / "scores.parquet", "scores")
+    assert figures_command.main(["--scores", str(tmp_path / "s"), "--output", str(tmp_path / "f")]) == 0
     out = capsys.readouterr().out
     for sentence in (
         "Drawn: intervals.",
@@ -164,10 +172,10 @@ def test_what_the_data_do_not_allow_is_said(
 def test_the_fixture_is_drawn(tmp_path: Path):
     runs = read_d3rlpy_runs()
     runs = runs[(runs["selection"] == "last") & runs["method"].isin(["IQL", "CQL", "PLAS", "DT"])]
-    table_schema.write_parquet(runs, tmp_path / "s" / "scores.parquet", "scores")
+    frames.write_parquet(runs, tmp_path / "s" / "scores.parquet", "scores")
     coarse = ["--replicates", "300", "--coverage-studies", "10", "--output", str(tmp_path / "t")]
-    assert statistics.main(["--scores", str(tmp_path / "s"), *coarse]) == 0
-    done = figures.draw_all(tmp_path / "s", tmp_path / "f", tmp_path / "t")
+    assert statistics_command.main(["--scores", str(tmp_path / "s"), *coarse]) == 0
+    done = figures_command.draw_all(tmp_path / "s", tmp_path / "f", tmp_path / "t")
     # Algorithms trained for a million updates, and DT on other tasks, are not mixed with the rest.
     assert {"intervals", "intervals_B", "intervals_C", "profiles", "improvement"} <= set(done.captions)
 
@@ -177,31 +185,31 @@ def test_forest_leaves_out_what_cannot_be_compared(judged_cells: Path, tmp_path:
     cells.loc[0, "adjusted_verdict"] = "not comparable"
     path = tmp_path / "cells.csv"
     cells.to_csv(path, index=False)
-    rows = figures.forest_rows(path)
+    rows = forest.forest_rows(path)
     assert len(rows) == len(cells) - 1
     assert rows[["task", "who"]].iloc[0].tolist() == ["walker-easy-v1", "iql"]
     # As the tables stage writes it where nothing was judged.
     cells.iloc[:0].to_csv(path, index=False)
-    assert figures.forest_rows(path).empty
+    assert forest.forest_rows(path).empty
     cells.drop(columns="margin_percent").to_csv(path, index=False)
     with pytest.raises(TablesError, match="margin_percent"):
-        figures.forest_rows(path)
+        forest.forest_rows(path)
 
 
 def test_each_table_has_its_own_forest(judged_cells: Path, tmp_path: Path):
     cells = pd.read_csv(judged_cells).assign(table=["one"] * 3 + ["two"] * 5)
     cells.to_csv(tmp_path / "cells.csv", index=False)
-    judged = figures.forest_rows(tmp_path / "cells.csv")
-    done = figures.Figures(tmp_path / "f")
-    with figures.house_style():
-        figures._forest_figures(done, judged)
+    judged = forest.forest_rows(tmp_path / "cells.csv")
+    done = style.Figures(tmp_path / "f")
+    with style.house_style():
+        forest.forest_figures(done, judged)
     assert set(done.captions) == {"forest", "forest_2"}
     assert done.captions["forest_2"].startswith("Table two: our mean")
 
 
 def test_colours_are_distinct_for_the_colour_blind():
     """Simulated deuteranopia and protanopia (Vienot, Brettel and Mollon 1999) keep the palette apart."""
-    linear = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in figures.COLOURS])
+    linear = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in style.COLOURS])
     linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
     to_lms = np.array(
         [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
@@ -212,7 +220,7 @@ def test_colours_are_distinct_for_the_colour_blind():
         seen = linear @ (np.linalg.inv(to_lms) @ vision @ to_lms).T
         distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
         assert min(distances) > 0.07
-    styles = [tuple(figures.line_style(place).values()) for place in range(28)]
+    styles = [tuple(style.line_style(place).values()) for place in range(28)]
     assert len(set(styles)) == 28
 
 
@@ -229,12 +237,12 @@ def test_bad_input_is_refused_before_anything_is_drawn(
     change: dict, words: str, made_up_experiment: Path, tmp_path: Path
 ):
     with pytest.raises(TablesError, match=words):
-        figures.draw_all(made_up_experiment, tmp_path / "out", **change)
+        figures_command.draw_all(made_up_experiment, tmp_path / "out", **change)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_users_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert figures.main(["--scores", "nowhere", "--output", str(tmp_path / "f")]) == 2
+    assert figures_command.main(["--scores", "nowhere", "--output", str(tmp_path / "f")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -242,21 +250,21 @@ def test_a_users_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_pareto_front_by_hand():
-    assert cost.pareto_front([1, 2, 3, 4, 2], [10, 30, 20, 40, 30]) == [0, 1, 3]
-    assert cost.pareto_front([], []) == []
-    assert cost.pareto_front([1, 1], [5, 7]) == [1]
+    assert prices_module.pareto_front([1, 2, 3, 4, 2], [10, 30, 20, 40, 30]) == [0, 1, 3]
+    assert prices_module.pareto_front([], []) == []
+    assert prices_module.pareto_front([1, 1], [5, 7]) == [1]
 
 
 def test_a_block_is_paid_for_once(made_up_tables: dict[str, pd.DataFrame]):
     """Four rows of a block (two sampling settings, two sizes of call) are one training."""
     rows = made_up_tables["cost"]
     block = rows[(rows["method"] == "diffusion_ql") & (rows["train_steps"] == 20)]
-    blocks = cost.training_blocks(block)
+    blocks = prices_module.training_blocks(block)
     assert len(block) == 8
     assert len(blocks) == 2
     assert blocks["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
     assert blocks["per_seed_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600 / 4)
-    untimed = cost.training_blocks(block.assign(train_wall_seconds=np.nan))
+    untimed = prices_module.training_blocks(block.assign(train_wall_seconds=np.nan))
     assert untimed["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
 
 
@@ -265,7 +273,7 @@ def test_cost_table_by_hand(made_up_tables: dict[str, pd.DataFrame]):
     iql = rows[rows["method"] == "iql"].assign(
         label="iql", device="NVIDIA A100-SXM4-40GB", train_wall_seconds=1800.0
     )
-    table, missing = cost.cost_table(iql, cost.load_prices())
+    table, missing = prices_module.cost_table(iql, prices_module.load_prices())
     assert missing == []
     assert len(table) == 1
     row = table.iloc[0]
@@ -278,7 +286,7 @@ def test_cost_table_by_hand(made_up_tables: dict[str, pd.DataFrame]):
 def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
     rows = made_up_tables["cost"]
     odd = rows[rows["method"] == "iql"].assign(label="iql", device="Abacus")
-    table, missing = cost.cost_table(odd, cost.load_prices())
+    table, missing = prices_module.cost_table(odd, prices_module.load_prices())
     assert table["hours"].notna().all()
     assert table["money"].isna().all()
     assert "'Abacus'" in missing[0]
@@ -287,7 +295,7 @@ def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame
         "format: 1\ncurrency: EUR\nelectricity_price_per_kwh: 0.5\npower_usage_effectiveness: 1\n"
         "devices:\n  - {match: abacus, kind: gpu, power_watts: 100, price_per_hour: null, source: mine}\n"
     )
-    prices = cost.load_prices(path)
+    prices = prices_module.load_prices(path)
     device = prices.device("Abacus")
     assert device is not None
     assert prices.money(device, 10) == pytest.approx(0.5)
@@ -295,11 +303,11 @@ def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame
 
 
 def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path):
-    tables = figures.read_statistics(statistics_folder)
-    labelled = statistics.with_labels(made_up_tables["scores"])
-    key = [*statistics.CONFIGURATION, "task", "digest"]
+    tables = figures_command.read_statistics(statistics_folder)
+    labelled = configurations.with_labels(made_up_tables["scores"])
+    key = [*configurations.CONFIGURATION, "task", "digest"]
     rows = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
-    points, tasks, device = figures.steps_points(tables["cells"], tables["aggregates"], rows, "last")
+    points, tasks, device = steps.steps_points(tables["cells"], tables["aggregates"], rows, "last")
     assert tasks == ["walker-easy-v0", "walker-hard-v0"]
     assert device == "AMD EPYC"
     point = points.set_index("label").loc["diffusion_ql N=5"]
@@ -311,7 +319,7 @@ def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFra
     # Latency of one state, not of ten.
     assert point["action_latency_ms"] == pytest.approx(0.2 + 0.3 * 5 + 0.02)
     one_n = tables["cells"][tables["cells"]["train_steps"].isin([0, 5])]
-    assert figures.steps_points(one_n, tables["aggregates"], rows, "last")[0].empty
+    assert steps.steps_points(one_n, tables["aggregates"], rows, "last")[0].empty
 
 
 def test_missing_costs_do_not_stop_the_rest(
@@ -321,12 +329,12 @@ def test_missing_costs_do_not_stop_the_rest(
     empty = made_up_tables["cost"].assign(
         train_wall_seconds=np.nan, seconds_per_update=np.nan, action_latency_ms=np.nan
     )
-    table_schema.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
-    done = figures.Figures(tmp_path / "f")
-    tables = figures.read_statistics(statistics_folder)
-    with figures.house_style():
-        figures._cost_figures(
-            done, tables, tmp_path / "s", made_up_tables["scores"], cost.load_prices(), "last"
+    frames.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
+    done = style.Figures(tmp_path / "f")
+    tables = figures_command.read_statistics(statistics_folder)
+    with style.house_style():
+        figures_command._cost_figures(
+            done, tables, tmp_path / "s", made_up_tables["scores"], prices_module.load_prices(), "last"
         )
     assert "cost" not in done.captions
     assert "steps" in done.captions
@@ -339,7 +347,7 @@ def test_missing_costs_do_not_stop_the_rest(
 @pytest.fixture(scope="module")
 def study(
     made_up_tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, pd.DataFrame], figures.Figures]:
+) -> tuple[Path, dict[str, pd.DataFrame], style.Figures]:
     """N = 5 on both tasks, on the hard one for twice the updates as well; every other N on the easy one."""
     folder = tmp_path_factory.mktemp("study")
     tables = {}
@@ -349,24 +357,26 @@ def study(
         for column in {"update", "num_updates"} & set(longer.columns):
             longer[column] *= 2
         tables[name] = pd.concat([table[~hard | (table["train_steps"] == 5)], longer])
-        table_schema.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
-    found = statistics.all_tables(tables["scores"], tables["episodes"], replicates=300, coverage_studies=0)
-    statistics.write_tables(found, folder / "statistics")
-    done = figures.draw_all(folder / "scores", folder / "figures", folder / "statistics")
+        frames.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
+    found = statistics_command.all_tables(
+        tables["scores"], tables["episodes"], replicates=300, coverage_studies=0
+    )
+    statistics_command.write_tables(found, folder / "statistics")
+    done = figures_command.draw_all(folder / "scores", folder / "figures", folder / "statistics")
     return folder, found, done
 
 
 def test_numbers_of_steps_are_compared_where_updates_are_equal(
-    study: tuple[Path, dict[str, pd.DataFrame], figures.Figures],
+    study: tuple[Path, dict[str, pd.DataFrame], style.Figures],
 ):
     folder, found, done = study
     assert "on walker-easy-v0, after 50,000 updates" in done.captions["steps"]
-    labelled = statistics.with_labels(scores.read(folder / "scores", "scores"))
-    key = [*statistics.CONFIGURATION, "task", "digest"]
-    own_cost = scores.read(folder / "scores", "cost").merge(
+    labelled = configurations.with_labels(tables_module.read(folder / "scores", "scores"))
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    own_cost = tables_module.read(folder / "scores", "cost").merge(
         labelled[[*key, "label"]].drop_duplicates(), on=key
     )
-    points, tasks, _ = figures.steps_points(found["cells"], found["aggregates"], own_cost, "last")
+    points, tasks, _ = steps.steps_points(found["cells"], found["aggregates"], own_cost, "last")
     assert tasks == ["walker-easy-v0"]
     # One line through all numbers of steps, though only N = 5 was trained longer elsewhere.
     own = points[points["family"] == "diffusion_ql"]
@@ -380,23 +390,23 @@ def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.Dat
     rows = made_up_tables["scores"]
     iql = rows["method"] == "iql"
     longer = rows.assign(update=rows["update"].where(~iql, 2 * rows["update"]))
-    found = statistics.all_tables(longer, replicates=300, coverage_studies=0)
-    labelled = statistics.with_labels(longer)
-    key = [*statistics.CONFIGURATION, "task", "digest"]
+    found = statistics_command.all_tables(longer, replicates=300, coverage_studies=0)
+    labelled = configurations.with_labels(longer)
+    key = [*configurations.CONFIGURATION, "task", "digest"]
     own = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
-    points, _, _ = figures.steps_points(found["cells"], found["aggregates"], own, "last")
+    points, _, _ = steps.steps_points(found["cells"], found["aggregates"], own, "last")
     assert "bc" in set(points["method"])
     assert "iql" not in set(points["method"])
 
 
-def test_crowded_panels_are_split_by_length(study: tuple[Path, dict[str, pd.DataFrame], figures.Figures]):
+def test_crowded_panels_are_split_by_length(study: tuple[Path, dict[str, pd.DataFrame], style.Figures]):
     _, found, _ = study
     curves = found["learning_curves"]
-    assert set(figures.with_panels(curves)["panel"]) == {"walker-easy-v0", "walker-hard-v0"}
+    assert set(learning_curves.with_panels(curves)["panel"]) == {"walker-easy-v0", "walker-hard-v0"}
     crowded = pd.concat(
         [curves, *[curves[curves["label"] == "iql"].assign(label=f"iql {place}") for place in range(6)]]
     )
-    panels = figures.with_panels(crowded)
+    panels = learning_curves.with_panels(crowded)
     # The easy task has one length of training, so that its panel stays whole.
     assert set(panels["panel"]) == {
         "walker-easy-v0",
@@ -408,7 +418,7 @@ def test_crowded_panels_are_split_by_length(study: tuple[Path, dict[str, pd.Data
 
 
 def test_curves_of_other_tasks_or_lengths_are_drawn_apart(
-    study: tuple[Path, dict[str, pd.DataFrame], figures.Figures],
+    study: tuple[Path, dict[str, pd.DataFrame], style.Figures],
 ):
     """One figure for each set of tasks and updates, as the aggregates."""
     _, found, done = study
@@ -424,17 +434,17 @@ def test_a_training_stands_under_its_own_sampling_setting(
 ):
     """The policies of N = 20 were sampled with DDIM as well: that was no training of its own."""
     shown = {}
-    monkeypatch.setattr(figures, "draw_cost", lambda table, currency: shown.setdefault("table", table))
-    monkeypatch.setattr(figures.Figures, "save", lambda *_: None)
-    rows = scores.read(made_up_experiment, "scores")
-    found = statistics.all_tables(rows, replicates=300, coverage_studies=0)
-    done = figures.Figures(tmp_path)
-    figures._cost_figures(done, found, made_up_experiment, rows, cost.load_prices(), "last")
+    monkeypatch.setattr(cost_module, "draw_cost", lambda table, currency: shown.setdefault("table", table))
+    monkeypatch.setattr(style.Figures, "save", lambda *_: None)
+    rows = tables_module.read(made_up_experiment, "scores")
+    found = statistics_command.all_tables(rows, replicates=300, coverage_studies=0)
+    done = style.Figures(tmp_path)
+    figures_command._cost_figures(done, found, made_up_experiment, rows, prices_module.load_prices(), "last")
     labels = set(shown["table"]["label"])
     assert "diffusion_ql N=20" in labels
     assert "diffusion_ql N=20 ddim_5" not in labels
 
 
 def test_markers_differ_where_colours_repeat():
-    styles = {(figures.line_style(place)["color"], figures.marker_of(place)) for place in range(28)}
+    styles = {(style.line_style(place)["color"], style.marker_of(place)) for place in range(28)}
     assert len(styles) == 28

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import intervals
-from paper_tables.errors import TablesError
+from paper_tables.statistics import bootstrap, coverage, intervals
 
 
 @pytest.fixture
@@ -61,26 +61,26 @@ def test_satterthwaite_of_two_tasks_is_welch():
     assert (2 * found.low, 2 * found.high) == pytest.approx((result.low, result.high))
 
 
-@pytest.mark.parametrize("metric", intervals.METRICS)
+@pytest.mark.parametrize("metric", bootstrap.METRICS)
 def test_aggregates_of_resamples_are_rliables(metric: str, matrix: np.ndarray):
     from rliable import metrics as rliable_metrics
 
     rng = np.random.default_rng(0)
-    drawn = np.concatenate(list(intervals.resamples(matrix, 30, rng)), axis=2)
+    drawn = np.concatenate(list(bootstrap.resamples(matrix, 30, rng)), axis=2)
     assert drawn.shape == (5, 4, 30)
-    ours = intervals.metric_of_resamples(drawn, metric)
+    ours = bootstrap.metric_of_resamples(drawn, metric)
     name = {"iqm": "aggregate_iqm"}.get(metric, f"aggregate_{metric}")
     theirs = [100 * getattr(rliable_metrics, name)(drawn[:, :, i].T / 100) for i in range(30)]
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
 def test_resampling_stays_within_the_task(matrix: np.ndarray):
-    drawn = np.concatenate(list(intervals.resamples(matrix, 200, np.random.default_rng(0))), axis=2)
+    drawn = np.concatenate(list(bootstrap.resamples(matrix, 200, np.random.default_rng(0))), axis=2)
     for task in range(5):
         assert set(np.unique(drawn[task])) == set(matrix[:, task])
 
 
-@pytest.mark.parametrize("metric", intervals.METRICS)
+@pytest.mark.parametrize("metric", bootstrap.METRICS)
 def test_percentile_interval_is_rliables(metric: str, matrix: np.ndarray):
     """The same estimand by two bootstraps: equal within the Monte Carlo error of the replicates."""
     from rliable import library
@@ -96,8 +96,8 @@ def test_percentile_interval_is_rliables(metric: str, matrix: np.ndarray):
         )
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    distribution = intervals.bootstrap(matrix, (metric,), 20_000, seed=0)[metric]
-    ours = intervals.percentile_interval(distribution)
+    distribution = bootstrap.bootstrap(matrix, (metric,), 20_000, seed=0)[metric]
+    ours = bootstrap.percentile_interval(distribution)
     assert [ours.low, ours.high] == pytest.approx(
         100 * theirs["x"][:, 0], abs=0.12 * float(distribution.std())
     )
@@ -105,35 +105,35 @@ def test_percentile_interval_is_rliables(metric: str, matrix: np.ndarray):
 
 def test_bootstrap_standard_error_is_the_known_one(matrix: np.ndarray):
     # Of a mean it is sqrt(sum of population variances / n) / tasks, without drawing anything.
-    distribution = intervals.bootstrap(matrix, ("mean",), 40_000)["mean"]
+    distribution = bootstrap.bootstrap(matrix, ("mean",), 40_000)["mean"]
     exact = np.sqrt((matrix.var(axis=0) / 4).sum()) / 5
     assert distribution.std() == pytest.approx(exact, rel=0.02)
 
 
 def test_equal_seeds_give_equal_intervals_whatever_the_global_state(matrix: np.ndarray):
     np.random.seed(5)  # noqa: NPY002 (the global state must not matter)
-    first = intervals.bootstrap(matrix, replicates=3000, seed=7)
+    first = bootstrap.bootstrap(matrix, replicates=3000, seed=7)
     np.random.seed(6)  # noqa: NPY002
-    second = intervals.bootstrap(matrix, replicates=3000, seed=7)
-    other = intervals.bootstrap(matrix, replicates=3000, seed=8)
-    for metric in intervals.METRICS:
+    second = bootstrap.bootstrap(matrix, replicates=3000, seed=7)
+    other = bootstrap.bootstrap(matrix, replicates=3000, seed=8)
+    for metric in bootstrap.METRICS:
         assert np.array_equal(first[metric], second[metric])
         assert not np.array_equal(first[metric], other[metric])
 
 
 def test_memory_chunks_cover_every_replicate():
     scores = np.arange(200.0).reshape(10, 20)
-    assert intervals.bootstrap(scores, ("mean",), 12_345)["mean"].shape == (12_345,)
+    assert bootstrap.bootstrap(scores, ("mean",), 12_345)["mean"].shape == (12_345,)
 
 
 def test_improvement_bootstrap_centres_on_the_mann_whitney_share():
     rng = np.random.default_rng(0)
     first, second = rng.normal(1, 1, (10, 4)).round(1), rng.normal(0, 1, (7, 4)).round(1)
-    wins = intervals.pairwise_wins(first, second)
+    wins = bootstrap.pairwise_wins(first, second)
     for task in range(4):
         statistic = stats.mannwhitneyu(first[:, task], second[:, task], alternative="greater").statistic
         assert wins[task].sum() == pytest.approx(statistic)
-    distribution = intervals.improvement_bootstrap(first, second, 20_000)
+    distribution = bootstrap.improvement_bootstrap(first, second, 20_000)
     assert distribution.mean() == pytest.approx(wins.mean(), abs=0.005)
     assert distribution.min() >= 0
     assert distribution.max() <= 1
@@ -141,9 +141,9 @@ def test_improvement_bootstrap_centres_on_the_mann_whitney_share():
 
 def test_small_sample_interval_of_one_task_is_the_t_interval_in_width():
     scores = np.random.default_rng(2).normal(50, 5, (5, 1))
-    distribution = intervals.bootstrap(scores, ("optimality_gap",), 100_000)["optimality_gap"]
-    estimate = intervals.point_estimate(scores, "optimality_gap")
-    ours = intervals.small_sample_interval(scores, estimate, distribution, "optimality_gap")
+    distribution = bootstrap.bootstrap(scores, ("optimality_gap",), 100_000)["optimality_gap"]
+    estimate = coverage.point_estimate(scores, "optimality_gap")
+    ours = bootstrap.small_sample_interval(scores, estimate, distribution, "optimality_gap")
     exact = intervals.mean_interval(scores[:, 0])
     assert ours.high - ours.low == pytest.approx(exact.high - exact.low, rel=0.02)
 
@@ -155,7 +155,7 @@ def test_coverage(num_seeds: int):
     design = rng.normal(0, 1, (10, 6)) * [1, 2, 4, 8, 3, 2] + [20, 40, 60, 80, 90, 105]
     found = {
         (row.metric, row.interval): row
-        for row in intervals.simulate_coverage([design], num_seeds, studies=400, replicates=400, seed=1)
+        for row in coverage.simulate_coverage([design], num_seeds, studies=400, replicates=400, seed=1)
     }
     for metric in ("mean", "iqm", "optimality_gap"):
         row = found[metric, "small_sample"]
@@ -169,7 +169,7 @@ def test_coverage(num_seeds: int):
 
 def test_simulated_coverage_is_reproducible():
     design = np.random.default_rng(0).normal(50, 5, (5, 3))
-    runs = [intervals.simulate_coverage([design], 3, studies=20, replicates=50, seed=4) for _ in range(2)]
+    runs = [coverage.simulate_coverage([design], 3, studies=20, replicates=50, seed=4) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
@@ -188,7 +188,7 @@ def test_bad_scores_are_refused(scores: np.ndarray, words: str):
 
 def test_unknown_metric_is_refused(matrix: np.ndarray):
     with pytest.raises(TablesError, match="known are mean, median, iqm, optimality_gap"):
-        intervals.bootstrap(matrix, ("mode",), 10)
+        bootstrap.bootstrap(matrix, ("mode",), 10)
 
 
 def test_import_is_light():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import power
-from paper_tables.errors import TablesError
+from paper_tables.verdicts import power
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import publish, scores, table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames
+from paper_tables.publish import __main__ as publish
+from paper_tables.scores import tables
 
 FILES = {"scores.parquet", "episodes.parquet", "cost.parquet", "losses.parquet", "README.md"}
 
@@ -32,8 +34,8 @@ def gathered(gathered_experiment: Path, tmp_path: Path) -> Path:
 def test_the_rows_are_those_that_were_gathered(gathered: Path, tmp_path: Path):
     rows = publish.publish([gathered], ["made-up"], tmp_path / "published")
     assert {path.name for path in (tmp_path / "published").iterdir()} == FILES
-    for name in scores.FILES:
-        before, after = scores.read(gathered, name), scores.read(tmp_path / "published", name)
+    for name in tables.FILES:
+        before, after = tables.read(gathered, name), tables.read(tmp_path / "published", name)
         assert rows[name] == len(before)
         order = list(before.columns)
         assert after.sort_values(order, ignore_index=True).equals(
@@ -44,9 +46,9 @@ def test_the_rows_are_those_that_were_gathered(gathered: Path, tmp_path: Path):
 
 def test_equal_rows_give_equal_bytes(gathered: Path, tmp_path: Path):
     publish.publish([gathered], ["made-up"], tmp_path / "first")
-    for name in scores.FILES:
-        table = scores.read(gathered, name)
-        table_schema.write_parquet(table.sample(frac=1, random_state=1), gathered / f"{name}.parquet", name)
+    for name in tables.FILES:
+        table = tables.read(gathered, name)
+        frames.write_parquet(table.sample(frac=1, random_state=1), gathered / f"{name}.parquet", name)
     publish.publish([gathered], ["made-up"], tmp_path / "second")
     assert contents(tmp_path / "first") == contents(tmp_path / "second")
     # What was published may be published again.
@@ -57,10 +59,10 @@ def test_equal_rows_give_equal_bytes(gathered: Path, tmp_path: Path):
 def test_several_experiments_are_published_together(gathered: Path, tmp_path: Path):
     """Each has a part of the runs, and one method is in both."""
     for name, methods in (("one", ("bc", "iql")), ("two", ("iql", "diffusion_ql"))):
-        for table_name in scores.FILES:
-            table = scores.read(gathered, table_name)
+        for table_name in tables.FILES:
+            table = tables.read(gathered, table_name)
             part = table[table["method"].isin(methods)]
-            table_schema.write_parquet(part, tmp_path / name / f"{table_name}.parquet", table_name)
+            frames.write_parquet(part, tmp_path / name / f"{table_name}.parquet", table_name)
     publish.publish([tmp_path / "one", tmp_path / "two"], ["one", "two"], tmp_path / "both")
     publish.publish([gathered], ["made-up"], tmp_path / "whole")
     both, whole = contents(tmp_path / "both"), contents(tmp_path / "whole")
@@ -70,15 +72,15 @@ def test_several_experiments_are_published_together(gathered: Path, tmp_path: Pa
 
 def test_experiments_that_disagree_are_refused(gathered: Path, tmp_path: Path):
     other = Path(shutil.copytree(gathered, tmp_path / "other"))
-    change(other, "losses", scores.read(gathered, "losses").assign(value=0.5))
+    change(other, "losses", tables.read(gathered, "losses").assign(value=0.5))
     with pytest.raises(TablesError, match="has more than one row for method bc"):
         publish.publish([gathered, other], ["made-up", "other"], tmp_path / "published")
 
 
 def test_the_dictionary_has_every_column_with_type_unit_and_meaning():
-    for name in scores.FILES:
+    for name in tables.FILES:
         rows = {row[0].text: row for row in publish.dictionary(name).rows if row}
-        assert list(rows) == [f"`{column}`" for column in table_schema.columns(name)]
+        assert list(rows) == [f"`{column}`" for column in frames.columns(name)]
         assert all(row[3].text.endswith(".") for row in rows.values())
     cost = {row[0].text: [cell.text for cell in row] for row in publish.dictionary("cost").rows if row}
     assert cost["`action_latency_ms`"][1:3] == ["number, or empty", "milliseconds"]
@@ -90,8 +92,8 @@ def test_the_dictionary_has_every_column_with_type_unit_and_meaning():
 
 def test_every_number_with_a_unit_names_it():
     """What is counted or measured has a unit; seeds and the number of an episode are names."""
-    for name in scores.FILES:
-        for column, rule in table_schema.load_schema(name)["items"]["properties"].items():
+    for name in tables.FILES:
+        for column, rule in frames.load_schema(name)["items"]["properties"].items():
             kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
             measured = bool({"integer", "number"} & set(kinds))
             assert ("x-unit" in rule) == (measured and column not in ("seed", "episode", "episode_seed")), (
@@ -100,7 +102,7 @@ def test_every_number_with_a_unit_names_it():
 
 
 def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tmp_path: Path):
-    runs = scores.read(gathered, "scores")
+    runs = tables.read(gathered, "scores")
     runs.loc[runs["method"] == "bc", ["git_commit", "git_dirty"]] = ["9876543210" * 4, True]
     change(gathered, "scores", runs)
     publish.publish([gathered], ["made-up"], tmp_path / "published")
@@ -125,27 +127,27 @@ def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tm
     [
         (lambda folder: (folder / "losses.parquet").unlink(), "There is no file .*losses.parquet."),
         (
-            lambda folder: change(folder, "cost", scores.read(folder, "cost").drop(columns="seeds")),
+            lambda folder: change(folder, "cost", tables.read(folder, "cost").drop(columns="seeds")),
             "lacks the column.s. seeds that the schema 'cost' requires",
         ),
         (
-            lambda folder: change(folder, "episodes", scores.read(folder, "episodes").iloc[:0]),
+            lambda folder: change(folder, "episodes", tables.read(folder, "episodes").iloc[:0]),
             "episodes.parquet holds no row",
         ),
         (lambda folder: (folder / "scores.parquet").write_text("not parquet"), "cannot be read as a parquet"),
         (
             lambda folder: change(
-                folder, "losses", scores.read(folder, "losses").query("method != 'iql' or seed != 2")
+                folder, "losses", tables.read(folder, "losses").query("method != 'iql' or seed != 2")
             ),
             "scores has runs that losses lacks, the first of them method iql.* seed 2;",
         ),
         (
-            lambda folder: change(folder, "scores", scores.read(folder, "scores").query("method != 'bc'")),
+            lambda folder: change(folder, "scores", tables.read(folder, "scores").query("method != 'bc'")),
             "episodes has runs that scores lacks, the first of them method bc",
         ),
         (
             lambda folder: change(
-                folder, "episodes", scores.read(folder, "episodes").assign(score_percent=50.0)
+                folder, "episodes", tables.read(folder, "episodes").assign(score_percent=50.0)
             ),
             "the last score is not the mean of its episodes for method bc",
         ),

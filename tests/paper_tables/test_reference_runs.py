@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import reference_runs, reported_numbers, table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames, literature
+from paper_tables.tables import reference_runs
 
 TASK = "hopper-sac-tqc-v0"
 
@@ -41,11 +42,11 @@ def our_runs(
         | other
         for seed, score in enumerate(found)
     ]
-    return table_schema.check(pd.DataFrame(rows), "scores", "made-up runs")
+    return frames.check(pd.DataFrame(rows), "scores", "made-up runs")
 
 
 def reference_scores(method: str) -> list[float]:
-    runs = reported_numbers.read_reference_runs()
+    runs = literature.read_reference_runs()
     final = runs[(runs["method"] == method) & (runs["task"] == TASK) & (runs["kind"] == "final")]
     return list(final.sort_values("seed")["score_percent"])
 
@@ -71,7 +72,7 @@ def test_a_clear_difference_is_different():
 def test_near_the_random_policy_nothing_is_said():
     """Both sides within 10 points: never `reproduced`, however equal."""
     runs = our_runs([8.0, 8.1, 8.2], method="diffusion_ql", variant="paper", update=20_000)
-    low = reported_numbers.read_reference_runs()
+    low = literature.read_reference_runs()
     low.loc[low["method"] == "diffusion_ql", "score_percent"] = 8.1
     assert list(reference_runs.compare_scores(runs, low)["adjusted_verdict"]) == ["uninformative"]
     high = low.copy()
@@ -83,7 +84,7 @@ def test_near_the_random_policy_nothing_is_said():
 
 def test_one_seed_on_a_side_is_inconclusive():
     assert list(reference_runs.compare_scores(our_runs([51.0]))["verdict"]) == ["inconclusive"]
-    reference = reported_numbers.read_reference_runs()
+    reference = literature.read_reference_runs()
     reference = reference[reference["seed"] == 0]
     cells = reference_runs.compare_scores(our_runs([51.0, 51.1, 51.2]), reference)
     assert list(cells["verdict"]) == ["inconclusive"]
@@ -121,7 +122,7 @@ def test_two_runs_that_fit_are_refused():
 def our_losses(factor: float, loss: str = "noise_loss") -> pd.DataFrame:
     """The reference's own losses times a factor, with a little noise, as three seeds of ours."""
     rng = np.random.default_rng(2)
-    reference = reported_numbers.read_reference_runs()
+    reference = literature.read_reference_runs()
     curve = reference[
         (reference["method"] == "diffusion_ql")
         & (reference["task"] == TASK)
@@ -142,7 +143,7 @@ def our_losses(factor: float, loss: str = "noise_loss") -> pd.DataFrame:
         }
         for row in curve.to_dict("records")
     ]
-    return table_schema.check(pd.DataFrame(rows), "losses", "made-up losses")
+    return frames.check(pd.DataFrame(rows), "losses", "made-up losses")
 
 
 @pytest.mark.parametrize(
@@ -185,5 +186,5 @@ def test_an_experiment_without_twins_writes_nothing(tmp_path: Path):
 
 def test_every_twin_has_runs_and_every_run_a_twin():
     twins = {(twin["code"], twin["method"]) for twin in reference_runs.read_twins()}
-    runs = reported_numbers.read_reference_runs()
+    runs = literature.read_reference_runs()
     assert twins == set(zip(runs["code"], runs["method"]))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import reported_numbers, table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames, literature
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "facts"
 # Column of the source table -> ours.
@@ -30,7 +30,7 @@ VERBATIM = {
 
 @pytest.fixture(scope="module")
 def reported() -> pd.DataFrame:
-    return reported_numbers.read_all()
+    return literature.read_all()
 
 
 def test_every_row_of_the_source_table_is_here_unchanged():
@@ -41,8 +41,8 @@ def test_every_row_of_the_source_table_is_here_unchanged():
     # The suite of the ablation table carries the table's name in the source; here the table has its column.
     source["domain"] = source["domain"].str.replace(r" \(.*", "", regex=True)
     ours = pd.concat(
-        pd.read_csv(reported_numbers.FOLDER / f"{name}.csv", dtype=str, keep_default_na=False)
-        for name in reported_numbers.documents()
+        pd.read_csv(literature.FOLDER / f"{name}.csv", dtype=str, keep_default_na=False)
+        for name in literature.documents()
     )
     wanted = Counter(map(tuple, source[list(VERBATIM)].to_numpy()))
     present = Counter(map(tuple, ours[list(VERBATIM.values())].to_numpy()))
@@ -56,8 +56,8 @@ def test_every_row_of_the_source_table_is_here_unchanged():
 
 def test_official_runs_and_d3rlpy_runs_are_the_source_files():
     for ours, name in (
-        (reported_numbers.REFERENCE_RUNS, "official_runs.csv"),
-        (reported_numbers.D3RLPY_RUNS, "d3rlpy_per_seed_d4rl.csv"),
+        (literature.REFERENCE_RUNS, "official_runs.csv"),
+        (literature.D3RLPY_RUNS, "d3rlpy_per_seed_d4rl.csv"),
     ):
         source = SHARED / name
         if not source.is_file():
@@ -88,12 +88,12 @@ def test_confidence_is_kept(reported):
 
 
 def test_every_suite_has_a_range(reported):
-    assert set(reported["suite"]) <= set(reported_numbers.read_suites().index)
+    assert set(reported["suite"]) <= set(literature.read_suites().index)
 
 
 def test_d3rlpy_runs_have_the_columns_of_scores():
-    runs = reported_numbers.read_d3rlpy_runs()
-    assert list(runs.columns) == table_schema.columns("scores")
+    runs = literature.read_d3rlpy_runs()
+    assert list(runs.columns) == frames.columns("scores")
     assert len(runs) == 3 * 1410
     assert runs.groupby(["method", "task", "selection"])["seed"].nunique().eq(10).all()
     wide = runs.pivot(index=["method", "task", "seed"], columns="selection", values="score_percent")
@@ -114,26 +114,26 @@ def test_d3rlpy_runs_have_the_columns_of_scores():
     ],
 )
 def test_a_bad_value_is_refused_with_file_and_column(tmp_path, column, value, words):
-    table = pd.read_csv(reported_numbers.FOLDER / "iql.csv", dtype=str, keep_default_na=False)
+    table = pd.read_csv(literature.FOLDER / "iql.csv", dtype=str, keep_default_na=False)
     table.loc[3, column] = value
     path = tmp_path / "iql.csv"
     table.to_csv(path, index=False)
     with pytest.raises(TablesError, match=words) as error:
-        reported_numbers.read_document("iql", tmp_path)
+        literature.read_document("iql", tmp_path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_and_an_unknown_column_are_named(tmp_path):
-    table = pd.read_csv(reported_numbers.FOLDER / "iql.csv", dtype=str, keep_default_na=False)
+    table = pd.read_csv(literature.FOLDER / "iql.csv", dtype=str, keep_default_na=False)
     table.drop(columns="source").to_csv(tmp_path / "iql.csv", index=False)
     with pytest.raises(TablesError, match="source"):
-        reported_numbers.read_document("iql", tmp_path)
+        literature.read_document("iql", tmp_path)
     table.assign(mood="good").to_csv(tmp_path / "iql.csv", index=False)
     with pytest.raises(TablesError, match="mood"):
-        reported_numbers.read_document("iql", tmp_path)
+        literature.read_document("iql", tmp_path)
 
 
 def test_an_unknown_document_is_refused_with_the_known_ones():
     with pytest.raises(TablesError, match="iql"):
-        reported_numbers.read_document("no_such_paper")
+        literature.read_document("no_such_paper")

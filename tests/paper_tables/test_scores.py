@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 
-from paper_tables import scores, table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames
+from paper_tables.scores import __main__ as scores_command
+from paper_tables.scores import read_runs, selection
+from paper_tables.scores import tables as tables_module
 
 CHECKPOINTS = [2000, 4000, 6000, 8000]
 LOW, HIGH = -20.0, 3230.0
@@ -126,7 +129,7 @@ def index(tmp_path: Path) -> Path:
 
 
 def collected(index: Path) -> dict[str, pd.DataFrame]:
-    return scores.collect(scores.read_index(index))
+    return scores_command.collect(read_runs.read_index(index))
 
 
 def test_every_selection_rule_by_hand(index):
@@ -152,24 +155,26 @@ def test_every_selection_rule_by_hand(index):
         assert row["score_percent"] == pytest.approx(percent(raw)), key
     assert table.loc[(0, "average_last_k"), "num_checkpoints"] == 3
     assert set(table.index.get_level_values("selection")) == {
-        *table_schema.load_schema("scores")["items"]["properties"]["selection"]["enum"]
+        *frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
     }
 
 
 def test_the_released_rule_takes_the_inverse_permutation():
     losses = np.array([0.3, 0.1, 0.2])
-    assert [scores.offline_described(losses, k) for k in range(3)] == [1, 2, 0]
-    assert [scores.offline_released(losses, k) for k in range(3)] == [2, 0, 1]
+    assert [selection.offline_described(losses, k) for k in range(3)] == [1, 2, 0]
+    assert [selection.offline_released(losses, k) for k in range(3)] == [2, 0, 1]
     for k in range(3):
         where = np.argsort(losses) == k  # the release's own line
-        assert where[scores.offline_released(losses, k)]
-    assert scores.offline_released(losses, 99) == scores.offline_released(losses, 2)
+        assert where[selection.offline_released(losses, k)]
+    assert selection.offline_released(losses, 99) == selection.offline_released(losses, 2)
 
 
 def test_the_released_rule_picks_another_checkpoint_on_most_noisy_losses():
     rng = np.random.default_rng(0)
     curves = 0.1 / np.arange(1, 41) + rng.normal(0, 0.01, (4000, 40))
-    other = [scores.offline_described(curve, 1) != scores.offline_released(curve, 1) for curve in curves]
+    other = [
+        selection.offline_described(curve, 1) != selection.offline_released(curve, 1) for curve in curves
+    ]
     assert 0.8 < np.mean(other) <= 1
 
 
@@ -177,7 +182,7 @@ def test_the_released_rule_picks_another_checkpoint_on_most_noisy_losses():
     ("losses", "length"), [([3, 2, 1], 3), ([3, 2, 2, 1], 4), ([3, 2, 4, 1], 3), ([1, 2], 2), ([1], 1)]
 )
 def test_early_stop_keeps_the_first_rise(losses, length):
-    assert scores.early_stop(np.array(losses, dtype=float)) == length
+    assert selection.early_stop(np.array(losses, dtype=float)) == length
 
 
 def test_a_longer_last_evaluation_gives_no_advantage():
@@ -185,14 +190,14 @@ def test_a_longer_last_evaluation_gives_no_advantage():
     rows = [(1000, e, 10.0) for e in range(2)] + [(2000, e, 9.0 if e < 2 else 100.0) for e in range(4)]
     episodes = pd.DataFrame(rows, columns=["update", "episode", "score_percent"]).assign(purpose="checkpoint")
     none = pd.DataFrame(columns=["loss", "update", "value_since_checkpoint"])
-    chosen = {row["selection"]: row for row in scores.select(episodes, none, 2, 0)}
+    chosen = {row["selection"]: row for row in selection.select(episodes, none, 2, 0)}
     assert (chosen["best_online"]["update"], chosen["best_online"]["score_percent"]) == (1000, 10.0)
     assert chosen["last"]["score_percent"] == pytest.approx(54.5)
     assert set(chosen) == {"last", "average_last_k", "best_online"}
 
 
 def test_optimism_of_best_is_the_loss_on_fresh_episodes(index):
-    optimism = scores.best_optimism(collected(index)["scores"])
+    optimism = scores_command.best_optimism(collected(index)["scores"])
     assert len(optimism) == 1
     assert optimism["optimism_percent"][0] == pytest.approx(100 * 65 / (HIGH - LOW))
     assert optimism["num_seeds"][0] == 2
@@ -210,9 +215,11 @@ def test_optimism_is_near_its_known_value_for_equal_checkpoints():
         )
         fresh = {"update": int(np.argmax(draws)) + 1, "episode": 0, "score_percent": rng.normal(50, 1)}
         episodes = pd.concat([episodes, pd.DataFrame([fresh | {"purpose": "honest_best"}])])
-        for row in scores.select(episodes, none, 5, 0):
-            rows.append({**dict.fromkeys(scores.RUN_COLUMNS, "x"), "sampling": "s", "seed": seed, **row})
-    optimism = scores.best_optimism(pd.DataFrame(rows))
+        for row in selection.select(episodes, none, 5, 0):
+            rows.append(
+                {**dict.fromkeys(tables_module.RUN_COLUMNS, "x"), "sampling": "s", "seed": seed, **row}
+            )
+    optimism = scores_command.best_optimism(pd.DataFrame(rows))
     assert optimism["optimism_percent"][0] == pytest.approx(
         1.539, abs=4 * optimism["standard_error_percent"][0]
     )
@@ -255,7 +262,15 @@ def test_provenance_and_comparability_stand_beside_the_scores(index):
     assert row["comparability"] == "recollected"
     assert row["hyperparameters_like"] == "hopper-medium-expert-v2"
     assert (row["git_commit"], row["torch_version"], row["mujoco_version"]) == ("c0ffee", "2.11.0", "3.11.0")
-    order = [*scores.RUN_COLUMNS, "sampling", "seed", "selection", "update", "score_percent", "num_episodes"]
+    order = [
+        *tables_module.RUN_COLUMNS,
+        "sampling",
+        "seed",
+        "selection",
+        "update",
+        "score_percent",
+        "num_episodes",
+    ]
     assert list(collected(index)["scores"].columns[:12]) == [*order, "comparability"]
 
 
@@ -297,7 +312,7 @@ def _edit_json(path: Path, **values: object) -> None:
 )
 def test_a_bad_block_is_refused_in_one_sentence_and_nothing_is_written(index, tmp_path, spoil, words, capsys):
     spoil(tmp_path / "block")
-    status = scores.main(["--experiment-file", str(index), "--output", str(tmp_path / "out")])
+    status = scores_command.main(["--experiment-file", str(index), "--output", str(tmp_path / "out")])
     message = capsys.readouterr().err
     assert status == 2
     assert words in message
@@ -317,7 +332,7 @@ def test_a_bad_block_is_refused_in_one_sentence_and_nothing_is_written(index, tm
 def test_a_bad_index_is_refused(index, change, words):
     _edit_json(index, **change)
     with pytest.raises(TablesError, match=words):
-        scores.read_index(index)
+        read_runs.read_index(index)
 
 
 def test_the_command_writes_the_same_bytes_twice_and_reads_them_back_without_torch(index, tmp_path):
@@ -332,22 +347,22 @@ def test_the_command_writes_the_same_bytes_twice_and_reads_them_back_without_tor
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    for name in scores.FILES:
+    for name in tables_module.FILES:
         first, second = tmp_path / "first" / f"{name}.parquet", tmp_path / "second" / f"{name}.parquet"
         assert first.read_bytes() == second.read_bytes()
-        assert list(scores.read(tmp_path / "first", name).columns) == table_schema.columns(name)
+        assert list(tables_module.read(tmp_path / "first", name).columns) == frames.columns(name)
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == sorted(
-        f"{n}.parquet" for n in scores.FILES
+        f"{n}.parquet" for n in tables_module.FILES
     )
 
 
 def test_a_file_that_breaks_its_schema_is_refused_on_read(index, tmp_path):
-    scores.write(collected(index), tmp_path / "out")
+    tables_module.write(collected(index), tmp_path / "out")
     path = tmp_path / "out" / "scores.parquet"
     table = pd.read_parquet(path)
     table.drop(columns="selection").to_parquet(path)
     with pytest.raises(TablesError, match="selection"):
-        scores.read(tmp_path / "out", "scores")
+        tables_module.read(tmp_path / "out", "scores")
     pd.concat([table, table.iloc[:1]]).to_parquet(path)
     with pytest.raises(TablesError, match="more than one row"):
-        scores.read(tmp_path / "out", "scores")
+        tables_module.read(tmp_path / "out", "scores")

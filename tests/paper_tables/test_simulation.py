@@ -1,13 +1,14 @@
-"""The verdicts' error rates, coarsely; `python -m paper_tables.simulation` gives the fine figures."""
+"""Error rates of the verdicts, coarsely; `python -m paper_tables.verdicts.simulation` gives the fine ones."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from paper_tables import simulation
-from paper_tables.simulation import Paper, Scenario, Side
-from paper_tables.verdicts import judge_cell, verdict_of_interval
+from paper_tables.verdicts import simulation
+from paper_tables.verdicts.judge import judge_cell
+from paper_tables.verdicts.rule import verdict_of_interval
+from paper_tables.verdicts.simulation import Paper, Scenario, Side
 
 STUDIES = 20_000
 MONTE_CARLO_ERROR = (0.05 * 0.95 / STUDIES) ** 0.5

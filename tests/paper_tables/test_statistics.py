@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import intervals, rendering, statistics
-from paper_tables.errors import TablesError
-from paper_tables.reported_numbers import read_d3rlpy_runs
+from paper_tables.literature import read_d3rlpy_runs
+from paper_tables.rendering import table as table_module
+from paper_tables.statistics import __main__ as statistics_command
+from paper_tables.statistics import bootstrap, configurations, estimators, intervals
+from paper_tables.statistics import coverage as coverage_module
+from paper_tables.statistics import summary as summary_module
+from paper_tables.statistics import variance as variance_module
 
 HAND = np.array([[0.0, 50.0], [20.0, 60.0], [40.0, 70.0], [140.0, 20.0]])
 """Four seeds, two tasks: task means 50 and 50, sorted 0 20 20 40 50 60 70 140."""
@@ -27,17 +32,17 @@ def d3rlpy() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def d3rlpy_designs(d3rlpy: pd.DataFrame) -> dict[str, statistics.Design]:
+def d3rlpy_designs(d3rlpy: pd.DataFrame) -> dict[str, configurations.Design]:
     """label -> design."""
-    labelled = statistics.with_labels(d3rlpy)
-    return {design.label: design for design in statistics.designs(labelled, "last")}
+    labelled = configurations.with_labels(d3rlpy)
+    return {design.label: design for design in configurations.designs(labelled, "last")}
 
 
 # Point estimates.
 
 
 def test_point_estimates_by_hand():
-    found = statistics.point_estimates(HAND)
+    found = estimators.point_estimates(HAND)
     assert found["mean"] == pytest.approx(50.0)
     assert found["median"] == pytest.approx(50.0)
     assert found["iqm"] == pytest.approx((20 + 40 + 50 + 60) / 4)
@@ -45,24 +50,26 @@ def test_point_estimates_by_hand():
     assert found["optimality_gap"] == pytest.approx(100 - 360 / 8)
 
 
-def test_point_estimates_of_the_fixture_are_rliables_and_scipys(d3rlpy_designs: dict[str, statistics.Design]):
+def test_point_estimates_of_the_fixture_are_rliables_and_scipys(
+    d3rlpy_designs: dict[str, configurations.Design],
+):
     from rliable import metrics
 
     assert len(d3rlpy_designs) == 5
     for design in d3rlpy_designs.values():
         assert design.matrix.shape == (10, 12)
-        found = statistics.point_estimates(design.matrix)
+        found = estimators.point_estimates(design.matrix)
         assert found["iqm"] == pytest.approx(stats.trim_mean(design.matrix, 0.25, axis=None))
         assert found["mean"] == pytest.approx(design.matrix.mean())
         assert found["median"] == pytest.approx(np.median(design.matrix.mean(axis=0)))
         assert found["optimality_gap"] == pytest.approx(
             100 * metrics.aggregate_optimality_gap(design.matrix / 100)
         )
-        for metric in intervals.METRICS:
-            assert found[metric] == pytest.approx(intervals.point_estimate(design.matrix, metric))
+        for metric in bootstrap.METRICS:
+            assert found[metric] == pytest.approx(coverage_module.point_estimate(design.matrix, metric))
 
 
-def test_fixture_intervals_are_rliables(d3rlpy_designs: dict[str, statistics.Design]):
+def test_fixture_intervals_are_rliables(d3rlpy_designs: dict[str, configurations.Design]):
     from rliable import library, metrics
 
     matrix = d3rlpy_designs["CQL"].matrix
@@ -74,18 +81,18 @@ def test_fixture_intervals_are_rliables(d3rlpy_designs: dict[str, statistics.Des
         )
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    distribution = intervals.bootstrap(matrix, ("iqm",), 20_000)["iqm"]
-    ours = intervals.percentile_interval(distribution)
+    distribution = bootstrap.bootstrap(matrix, ("iqm",), 20_000)["iqm"]
+    ours = bootstrap.percentile_interval(distribution)
     assert [ours.low, ours.high] == pytest.approx(
         list(theirs["CQL"][:, 0]), abs=0.12 * float(distribution.std())
     )
 
 
-def test_probability_of_improvement_is_rliables(d3rlpy_designs: dict[str, statistics.Design]):
+def test_probability_of_improvement_is_rliables(d3rlpy_designs: dict[str, configurations.Design]):
     from rliable import metrics
 
     first, second = d3rlpy_designs["IQL"].matrix, d3rlpy_designs["CQL"].matrix
-    estimate, interval = statistics.probability_of_improvement(first, second)
+    estimate, interval = estimators.probability_of_improvement(first, second)
     assert estimate == pytest.approx(metrics.probability_of_improvement(first, second))
     shares = [
         stats.mannwhitneyu(first[:, task], second[:, task], alternative="greater").statistic / 100
@@ -95,11 +102,11 @@ def test_probability_of_improvement_is_rliables(d3rlpy_designs: dict[str, statis
     assert interval.low < estimate < interval.high
 
 
-def test_performance_profile_is_rliables(d3rlpy_designs: dict[str, statistics.Design]):
+def test_performance_profile_is_rliables(d3rlpy_designs: dict[str, configurations.Design]):
     from rliable import library
 
     matrix, thresholds = d3rlpy_designs["IQL"].matrix, np.linspace(0, 110, 23)
-    found = statistics.performance_profile(matrix, thresholds)
+    found = estimators.performance_profile(matrix, thresholds)
     state = np.random.get_state()  # noqa: NPY002 (rliable draws from the global generator)
     np.random.seed(0)  # noqa: NPY002
     try:
@@ -112,14 +119,14 @@ def test_performance_profile_is_rliables(d3rlpy_designs: dict[str, statistics.De
 
 
 def test_a_profile_counts_scores_strictly_above():
-    found = statistics.performance_profile(HAND, np.array([20.0, 19.9]))
+    found = estimators.performance_profile(HAND, np.array([20.0, 19.9]))
     assert list(found["share"]) == [5 / 8, 7 / 8]
 
 
 def test_sample_efficiency_is_the_iqm_at_every_checkpoint():
     rng = np.random.default_rng(0)
     frames = rng.normal(50, 10, (5, 4, 3))
-    found = statistics.sample_efficiency_curve(frames, replicates=500)
+    found = estimators.sample_efficiency_curve(frames, replicates=500)
     for checkpoint in range(3):
         assert found["iqm_percent"][checkpoint] == pytest.approx(
             stats.trim_mean(frames[:, :, checkpoint], 0.25, axis=None)
@@ -128,7 +135,7 @@ def test_sample_efficiency_is_the_iqm_at_every_checkpoint():
     small = found["small_high_percent"] - found["small_low_percent"]
     assert (small > found["high_percent"] - found["low_percent"]).all()
     with pytest.raises(TablesError, match="checkpoints"):
-        statistics.sample_efficiency_curve(frames[0])
+        estimators.sample_efficiency_curve(frames[0])
 
 
 # The split of the variance.
@@ -149,7 +156,7 @@ def made_up_episodes(
 
 def test_variance_split_recovers_what_was_put_in():
     rng = np.random.default_rng(0)
-    found = statistics.split_variance(made_up_episodes(400, 6, 5, (4.0, 3.0, 8.0), rng))
+    found = variance_module.split_variance(made_up_episodes(400, 6, 5, (4.0, 3.0, 8.0), rng))
     assert found.seed_sd == pytest.approx(4.0, rel=0.1)
     assert found.checkpoint_sd == pytest.approx(3.0, rel=0.1)
     assert found.episode_sd == pytest.approx(8.0, rel=0.03)
@@ -162,7 +169,7 @@ def test_variance_split_is_unbiased_with_unequal_episodes():
     for _ in range(40):
         episodes = made_up_episodes(100, 3, 12, (3.0, 2.0, 9.0), rng)
         kept = (episodes.groupby(["seed", "update"]).cumcount() < 3) | (episodes["update"] == 2)
-        split = statistics.split_variance(episodes[kept])
+        split = variance_module.split_variance(episodes[kept])
         assert split.checkpoint_sd is not None
         found.append([split.seed_sd**2, split.checkpoint_sd**2, split.episode_sd**2])
     error = np.std(found, axis=0) / np.sqrt(len(found))
@@ -172,7 +179,7 @@ def test_variance_split_is_unbiased_with_unequal_episodes():
 def test_variance_split_by_hand_at_one_checkpoint():
     # Two seeds, two episodes: within 2 each, between means (1 and 5) 8; 8 - 2 / 2 = 7.
     episodes = pd.DataFrame({"seed": [0, 0, 1, 1], "update": 1, "score_percent": [0.0, 2.0, 4.0, 6.0]})
-    found = statistics.split_variance(episodes)
+    found = variance_module.split_variance(episodes)
     assert found.episode_sd == pytest.approx(np.sqrt(2))
     assert found.seed_sd == pytest.approx(np.sqrt(7))
     assert found.checkpoint_sd is None
@@ -198,14 +205,14 @@ def test_episodes_are_never_taken_for_seeds():
 )
 def test_variance_that_cannot_be_split_is_said(episodes: dict, words: str):
     with pytest.raises(TablesError, match=words):
-        statistics.split_variance(pd.DataFrame(episodes))
+        variance_module.split_variance(pd.DataFrame(episodes))
 
 
 # From rows to matrices.
 
 
 def test_labels_are_as_short_as_they_can_be(made_up_tables: dict[str, pd.DataFrame]):
-    labels = set(statistics.with_labels(made_up_tables["scores"])["label"])
+    labels = set(configurations.with_labels(made_up_tables["scores"])["label"])
     assert labels == {
         "bc",
         "iql",
@@ -221,7 +228,7 @@ def test_several_training_lengths_are_several_configurations(made_up_tables: dic
     rows = made_up_tables["scores"]
     rows = rows[rows["method"] == "iql"]
     longer = rows.assign(digest="ffffffff", update=100_000)
-    labels = set(statistics.with_labels(pd.concat([rows, longer]))["label"])
+    labels = set(configurations.with_labels(pd.concat([rows, longer]))["label"])
     assert labels == {"iql 50k updates", "iql 100k updates"}
 
 
@@ -229,7 +236,7 @@ def test_methods_are_ranked_only_at_equal_updates(made_up_tables: dict[str, pd.D
     rows = made_up_tables["scores"].copy()
     easy = rows["task"] == "walker-easy-v0"
     rows.loc[(rows["method"] == "iql") & easy, "update"] = 100_000
-    tables = statistics.all_tables(rows, replicates=200, coverage_studies=0)
+    tables = statistics_command.all_tables(rows, replicates=200, coverage_studies=0)
     pair = tables["improvement"].query("label == 'iql' and other == 'bc'")
     assert list(pair["num_tasks"]) == [1]
     sets = tables["aggregates"].groupby("label")["task_set"].first()
@@ -240,8 +247,8 @@ def test_methods_are_ranked_only_at_equal_updates(made_up_tables: dict[str, pd.D
 def test_a_seed_enters_an_aggregate_with_all_tasks_or_not_at_all(made_up_tables: dict[str, pd.DataFrame]):
     rows = made_up_tables["scores"]
     hurt = rows[~((rows["method"] == "bc") & (rows["seed"] == 3) & (rows["task"] == "walker-hard-v0"))]
-    left_out = statistics.LeftOut()
-    found = {d.label: d for d in statistics.designs(statistics.with_labels(hurt), "last", left_out)}
+    left_out = configurations.LeftOut()
+    found = {d.label: d for d in configurations.designs(configurations.with_labels(hurt), "last", left_out)}
     assert found["bc"].seeds == [0, 1, 2]
     assert found["iql"].seeds == [0, 1, 2, 3]
     assert "seeds 3" in left_out.rows[0][0]
@@ -250,15 +257,15 @@ def test_a_seed_enters_an_aggregate_with_all_tasks_or_not_at_all(made_up_tables:
 def test_raw_returns_are_not_averaged(made_up_tables: dict[str, pd.DataFrame]):
     rows = made_up_tables["scores"].copy()
     rows.loc[rows["task"] == "walker-hard-v0", "score_unit"] = "return"
-    left_out = statistics.LeftOut()
-    found = statistics.designs(statistics.with_labels(rows), "last", left_out)
+    left_out = configurations.LeftOut()
+    found = configurations.designs(configurations.with_labels(rows), "last", left_out)
     assert all(design.tasks == ["walker-easy-v0"] for design in found)
     assert "no reference scores" in left_out.rows[0][1]
 
 
 def test_one_seed_gets_an_estimate_and_no_interval(made_up_tables: dict[str, pd.DataFrame]):
     rows = made_up_tables["scores"]
-    tables = statistics.all_tables(rows[rows["seed"] == 0], replicates=200, coverage_studies=10)
+    tables = statistics_command.all_tables(rows[rows["seed"] == 0], replicates=200, coverage_studies=10)
     assert tables["aggregates"]["estimate_percent"].notna().all()
     assert tables["aggregates"]["percentile_low_percent"].isna().all()
     assert tables["coverage"].empty
@@ -271,7 +278,7 @@ def test_one_seed_gets_an_estimate_and_no_interval(made_up_tables: dict[str, pd.
 def test_command_line_writes_every_table_twice_the_same(made_up_experiment: Path, tmp_path: Path):
     arguments = ["--scores", str(made_up_experiment), "--replicates", "500", "--coverage-studies", "20"]
     for name in ("a", "b"):
-        assert statistics.main([*arguments, "--output", str(tmp_path / name)]) == 0
+        assert statistics_command.main([*arguments, "--output", str(tmp_path / name)]) == 0
     names = {path.name for path in (tmp_path / "a").iterdir()}
     assert names == {
         f"{name}.csv"
@@ -306,7 +313,9 @@ def test_command_line_writes_every_table_twice_the_same(made_up_experiment: Path
 
 def test_a_summary_without_aggregates_says_so(made_up_tables: dict[str, pd.DataFrame]):
     raw = made_up_tables["scores"].assign(score_unit="return")
-    table = statistics.summary_table(statistics.all_tables(raw, replicates=100, coverage_studies=0))
+    table = summary_module.summary_table(
+        statistics_command.all_tables(raw, replicates=100, coverage_studies=0)
+    )
     assert table.rows == []
     assert "normalised scale" in table.lead[0]
 
@@ -314,14 +323,16 @@ def test_a_summary_without_aggregates_says_so(made_up_tables: dict[str, pd.DataF
 def test_one_seed_has_a_summary_without_intervals(made_up_tables: dict[str, pd.DataFrame]):
     scores = made_up_tables["scores"]
     one = scores[scores["seed"] == scores["seed"].min()]
-    table = statistics.summary_table(statistics.all_tables(one, replicates=100, coverage_studies=10))
+    table = summary_module.summary_table(
+        statistics_command.all_tables(one, replicates=100, coverage_studies=10)
+    )
     assert table.rows
     assert not any("simulated coverage" in note for note in table.notes)
 
 
 def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path):
-    tables = statistics.all_tables(d3rlpy, replicates=1000, coverage_studies=0)
-    statistics.write_tables(tables, tmp_path)
+    tables = statistics_command.all_tables(d3rlpy, replicates=1000, coverage_studies=0)
+    statistics_command.write_tables(tables, tmp_path)
     written = pd.read_csv(tmp_path / "aggregates.csv")
     assert len(written) == 5 * 4
     assert (written["small_sample_low_percent"] < written["estimate_percent"]).all()
@@ -331,11 +342,11 @@ def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path
 
 def test_the_table_in_the_documentation_is_what_the_fixture_gives():
     runs = read_d3rlpy_runs()
-    table = statistics.summary_table(
-        statistics.all_tables(runs[runs["selection"] == "last"], coverage_studies=0)
+    table = summary_module.summary_table(
+        statistics_command.all_tables(runs[runs["selection"] == "last"], coverage_studies=0)
     )
     page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
-    lines = [line for line in rendering.markdown(table).splitlines() if "(A)" in line]
+    lines = [line for line in table_module.markdown(table).splitlines() if "(A)" in line]
     assert len([line for line in lines if line.startswith("| ") and line in page]) == 9
 
 
@@ -354,7 +365,7 @@ def test_a_users_mistake_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ):
     filled = [item.format(made=made_up_experiment) for item in arguments]
-    assert statistics.main([*filled, "--output", str(tmp_path / "out")]) == 2
+    assert statistics_command.main([*filled, "--output", str(tmp_path / "out")]) == 2
     captured = capsys.readouterr()
     assert words in captured.err
     assert captured.err.count("\n") == 1

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from recheck.errors import TablesError
 
-from paper_tables import table_schema
-from paper_tables.errors import TablesError
+from paper_tables import frames
 
-NAMES = sorted(path.name.removesuffix(".schema.json") for path in table_schema.SCHEMA_FOLDER.glob("*.json"))
+NAMES = sorted(path.name.removesuffix(".schema.json") for path in frames.SCHEMA_FOLDER.glob("*.json"))
 TABLES = [
     "cost",
     "d3rlpy_per_seed",
@@ -26,12 +26,12 @@ TABLES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_schema_is_a_valid_json_schema(name):
-    Draft202012Validator.check_schema(table_schema.load_schema(name))
+    Draft202012Validator.check_schema(frames.load_schema(name))
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_column_is_described(name):
-    for column, rule in table_schema.load_schema(name)["items"]["properties"].items():
+    for column, rule in frames.load_schema(name)["items"]["properties"].items():
         assert rule["description"], column
 
 
@@ -69,17 +69,17 @@ def a_row() -> dict[str, object]:
 def test_refused_here_where_jsonschema_refuses_the_row(column, value):
     row = a_row() | {column: value}
     good, bad = pd.DataFrame([a_row()]), pd.DataFrame([a_row() | {"seed": 9}, row])
-    table_schema.check(good, "losses", "table")
+    frames.check(good, "losses", "table")
     plain = row | {column: float("nan") if value is np.inf else value}
     if value is not np.inf:
-        assert list(Draft202012Validator(table_schema.load_schema("losses")["items"]).iter_errors(plain))
+        assert list(Draft202012Validator(frames.load_schema("losses")["items"]).iter_errors(plain))
     with pytest.raises(TablesError, match=f"table.*{column}"):
-        table_schema.check(bad, "losses", "table")
+        frames.check(bad, "losses", "table")
 
 
 @pytest.mark.parametrize("value", [None, np.nan])
 def test_an_empty_value_is_allowed_where_the_schema_says_so(value):
-    checked = table_schema.check(pd.DataFrame([a_row() | {"value": value}]), "losses", "table")
+    checked = frames.check(pd.DataFrame([a_row() | {"value": value}]), "losses", "table")
     assert checked["value"].isna().all()
     assert checked["seed"].dtype == "int64"
 
@@ -87,35 +87,35 @@ def test_an_empty_value_is_allowed_where_the_schema_says_so(value):
 def test_missing_nullable_columns_are_added_in_the_schemas_order():
     row = a_row()
     del row["value"]
-    checked = table_schema.check(pd.DataFrame([dict(reversed(row.items()))]), "losses", "table")
-    assert list(checked.columns) == table_schema.columns("losses")
+    checked = frames.check(pd.DataFrame([dict(reversed(row.items()))]), "losses", "table")
+    assert list(checked.columns) == frames.columns("losses")
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_an_empty_table_goes_through(name, tmp_path):
-    empty = pd.DataFrame(columns=table_schema.columns(name))
-    table_schema.write_parquet(empty, tmp_path / "empty.parquet", name)
-    assert len(table_schema.read_parquet(tmp_path / "empty.parquet", name)) == 0
+    empty = pd.DataFrame(columns=frames.columns(name))
+    frames.write_parquet(empty, tmp_path / "empty.parquet", name)
+    assert len(frames.read_parquet(tmp_path / "empty.parquet", name)) == 0
 
 
 def test_two_rows_with_one_key_are_refused():
     with pytest.raises(TablesError, match="more than one row for method iql, task a-v0"):
-        table_schema.check(pd.DataFrame([a_row(), a_row()]), "losses", "table")
+        frames.check(pd.DataFrame([a_row(), a_row()]), "losses", "table")
 
 
 def test_a_refused_table_leaves_nothing_behind(tmp_path):
     with pytest.raises(TablesError):
-        table_schema.write_parquet(pd.DataFrame([a_row() | {"seed": -1}]), tmp_path / "x.parquet", "losses")
+        frames.write_parquet(pd.DataFrame([a_row() | {"seed": -1}]), tmp_path / "x.parquet", "losses")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_schema_is_refused_with_the_known_ones():
     with pytest.raises(TablesError, match="losses"):
-        table_schema.load_schema("no_such_table")
+        frames.load_schema("no_such_table")
 
 
 def test_schemas_are_written_in_one_style():
-    for path in table_schema.SCHEMA_FOLDER.glob("*.json"):
+    for path in frames.SCHEMA_FOLDER.glob("*.json"):
         text = path.read_text(encoding="utf-8")
         assert json.loads(text)["title"]
         assert text.endswith("}\n")
@@ -123,12 +123,13 @@ def test_schemas_are_written_in_one_style():
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, capsys):
     """A file stands where the folder should be; every command that writes says so and leaves nothing."""
-    from paper_tables import audit, fixture
+    from paper_tables.audit import __main__ as audit
+    from paper_tables.scores import d3rlpy
 
     (tmp_path / "file").write_text("")
     with pytest.raises(TablesError, match=r"out\.csv cannot be written: "):
-        table_schema.write_text("text", tmp_path / "file" / "out.csv")
-    for command in (audit, fixture):
+        frames.write_text("text", tmp_path / "file" / "out.csv")
+    for command in (audit, d3rlpy):
         assert command.main(["--output", str(tmp_path / "file" / "folder")]) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1

@@ -9,23 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import (
-    experiment_tables,
-    fixture,
-    paper_layouts,
-    rendering,
-    reported_numbers,
-    scores,
-    table_schema,
-    tables,
-    verdict_summary,
-)
-from paper_tables.errors import TablesError
-from paper_tables.rendering import Cell, Table
+from paper_tables import frames, literature
+from paper_tables.rendering import table as table_module
+from paper_tables.rendering.table import Cell, Table
+from paper_tables.scores import d3rlpy as d3rlpy_module
+from paper_tables.scores import tables as tables_module
+from paper_tables.tables import __main__ as tables
+from paper_tables.tables import experiment, paper_table, verdict_summary
+from paper_tables.tables import layout as layout_module
 
-LAYOUTS = paper_layouts.layout_names()
+LAYOUTS = layout_module.layout_names()
 
 
 def some_runs(
@@ -68,7 +64,7 @@ def some_runs(
                     "mujoco_version": "3.11.0",
                 }
                 rows.append(row | other)
-    return table_schema.check(pd.DataFrame(rows), "scores", "made-up runs")
+    return frames.check(pd.DataFrame(rows), "scores", "made-up runs")
 
 
 def cell_of(cells: pd.DataFrame, task: str, column: str) -> pd.Series:
@@ -85,8 +81,8 @@ def test_the_four_tables_of_the_issue_are_there():
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_number_of_a_layouts_tables_has_its_place(name):
     """No reported number of the tables is left out of the layout, and none stands in two places."""
-    layout = paper_layouts.read_layout(name)
-    numbers = reported_numbers.read_document(layout["document"])
+    layout = layout_module.read_layout(name)
+    numbers = literature.read_document(layout["document"])
     numbers = numbers[numbers["table"].isin(layout["tables"])]
     headings = [column["reported"] for column in layout["columns"]]
     assert sorted(set(numbers["method"])) == sorted(headings)
@@ -104,10 +100,10 @@ def test_every_number_of_a_layouts_tables_has_its_place(name):
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_papers_side_shows_the_printed_numbers(name):
-    layout = paper_layouts.read_layout(name)
-    cells, shown = paper_layouts.layout_cells(layout)
+    layout = layout_module.read_layout(name)
+    cells, shown = paper_table.layout_cells(layout)
     assert shown.empty
-    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
+    text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     visible = cells[~cells["hidden"].astype(bool) & cells["reported_mean"].notna()]
     for task, rows in visible.groupby("task"):
         line = next(line for line in text.splitlines() if line.startswith(f"| {task} |"))
@@ -117,9 +113,9 @@ def test_the_papers_side_shows_the_printed_numbers(name):
 
 
 def test_order_groups_totals_and_weight_of_iql_table_1():
-    layout = paper_layouts.read_layout("iql_table_1")
-    lines = rendering.markdown(
-        paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout))
+    layout = layout_module.read_layout("iql_table_1")
+    lines = table_module.markdown(
+        paper_table.layout_table(layout, *paper_table.layout_cells(layout))
     ).splitlines()
     body = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")]
     assert body[1:] == [
@@ -146,7 +142,7 @@ def test_the_runs_beside_a_paper_are_variants_that_exist(name):
     folder = Path(__file__).parents[2] / "workflow" / "config" / "hyperparameters"
     if not folder.is_dir():
         pytest.skip("paper_tables is installed without the workflow")
-    for column in paper_layouts.read_layout(name)["columns"]:
+    for column in layout_module.read_layout(name)["columns"]:
         if "ours" in column:
             known = yaml.safe_load((folder / f"{column['ours']['method']}.yaml").read_text(encoding="utf-8"))
             variant = known["variants"][column["ours"]["variant"]]
@@ -162,8 +158,8 @@ def test_the_runs_beside_a_paper_are_variants_that_exist(name):
     ],
 )
 def test_bold_rules(rule, bold):
-    assert paper_layouts._bold([95.0, 100.0, 94.9, 100.0], rule) == bold
-    assert paper_layouts._bold([None, np.nan], rule) == [False, False]
+    assert paper_table._bold([95.0, 100.0, 94.9, 100.0], rule) == bold
+    assert paper_table._bold([None, np.nan], rule) == [False, False]
 
 
 # --- Ours beside theirs ---
@@ -178,12 +174,12 @@ def test_ours_stand_beside_theirs_with_the_verdict():
             "walker2d-medium-v2": [60.0, 110.0, 87.0, 95.0, 70.0],
         }
     )
-    layout = paper_layouts.read_layout("diffusion_ql_table_1")
-    cells, shown = paper_layouts.layout_cells(layout, runs)
+    layout = layout_module.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_table.layout_cells(layout, runs)
     assert cell_of(cells, "halfcheetah-medium-expert-v2", "Diffusion-QL")["adjusted_verdict"] == "reproduced"
     assert cell_of(cells, "hopper-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "different (lower)"
     assert cell_of(cells, "walker2d-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "inconclusive"
-    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
+    text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     assert "**96.8 ± 0.3** | 96.8 ± 0.1 (5) ✓" in text
     assert "20.2 ± 0.6 (5) ↓<sup>d</sup>" in text
     assert "**87.0 ± 0.9** | 84.4 ± 19.9 (5) ?" in text
@@ -194,10 +190,10 @@ def test_ours_stand_beside_theirs_with_the_verdict():
 
 
 def test_totals_of_ours_need_all_rows():
-    layout = paper_layouts.read_layout("diffusion_ql_table_2")
+    layout = layout_module.read_layout("diffusion_ql_table_2")
     tasks = [row["task"] for row in layout["groups"][0]["rows"]]
     runs = some_runs({task: [90.0 + k, 91.0 + k] for k, task in enumerate(tasks)}, selection="best_online")
-    text = rendering.markdown(paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout, runs)))
+    text = table_module.markdown(paper_table.layout_table(layout, *paper_table.layout_cells(layout, runs)))
     assert next(line for line in text.splitlines() if line.startswith("| Average")).endswith(
         "| **106.9** | 91.5 |"
     )
@@ -216,20 +212,20 @@ def test_totals_of_ours_need_all_rows():
 )
 def test_what_cannot_be_compared_is_said(other, reason):
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0, 92.0]}, **other)
-    cells, _ = paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_table.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert cell["adjusted_verdict"] == "not comparable"
     assert reason in cell["not_comparable_reason"]
 
 
 def test_another_selection_rule_is_not_comparable(tmp_path):
-    layout = yaml.safe_load((paper_layouts.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()) | {
+    layout = yaml.safe_load((layout_module.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()) | {
         "our_selection": "last"
     }
     path = tmp_path / "other.yaml"
     path.write_text(yaml.safe_dump(layout))
-    cells, _ = paper_layouts.layout_cells(
-        paper_layouts.read_layout(str(path)), some_runs({"hopper-medium-v2": [90.0, 91.0]})
+    cells, _ = paper_table.layout_cells(
+        layout_module.read_layout(str(path)), some_runs({"hopper-medium-v2": [90.0, 91.0]})
     )
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert cell["not_comparable_reason"] == "the paper selects by offline, ours is last"
@@ -237,7 +233,7 @@ def test_another_selection_rule_is_not_comparable(tmp_path):
 
 def test_an_unverified_number_is_not_comparable():
     runs = some_runs({"pen-human-v1": [70.0, 71.0, 72.0]}, update=1_000_000)
-    cells, _ = paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_table.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "pen-human-v1", "Diffusion-QL")
     assert cell["confidence"] == "from_memory"
     assert cell["adjusted_verdict"] == "not comparable"
@@ -250,12 +246,12 @@ def test_marks_for_version_environment_and_hyperparameters():
         environment_standing="adapted",
         hyperparameters_like="antmaze-umaze-v0",
     )
-    layout = paper_layouts.read_layout("diffusion_ql_table_1")
-    cells, shown = paper_layouts.layout_cells(layout, runs)
+    layout = layout_module.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_table.layout_cells(layout, runs)
     cell = cell_of(cells, "antmaze-umaze-v0", "Diffusion-QL")
     assert cell["marks"] == ("v2", "a", "h")
     assert cell["adjusted_verdict"] == "not comparable"
-    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
+    text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     assert "90.5 ± 0.7 (2) ×<sup>v2,a,h</sup>" in text
     for note in (
         "v2: our dataset has this version",
@@ -269,15 +265,15 @@ def test_the_papers_own_length_of_training_is_taken_where_there_are_several():
     task = "hopper-medium-v2"
     long = some_runs({task: [90.0, 91.0]})
     short = some_runs({task: [10.0, 11.0]}, update=20_000, digest="ffffffff")
-    cells, _ = paper_layouts.layout_cells(
-        paper_layouts.read_layout("diffusion_ql_table_1"), pd.concat([short, long])
+    cells, _ = paper_table.layout_cells(
+        layout_module.read_layout("diffusion_ql_table_1"), pd.concat([short, long])
     )
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == (90.0, 91.0)
     other = some_runs({task: [10.0, 11.0]}, digest="ffffffff")
-    layout = paper_layouts.read_layout("diffusion_ql_table_1")
-    cells, shown = paper_layouts.layout_cells(layout, pd.concat([other, long]))
+    layout = layout_module.read_layout("diffusion_ql_table_1")
+    cells, shown = paper_table.layout_cells(layout, pd.concat([other, long]))
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == ()
-    text = rendering.markdown(paper_layouts.layout_table(layout, cells, shown))
+    text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     assert f"Not shown: several runs of diffusion_ql paper on {task} fit one column: 0123abcd" in text
 
 
@@ -299,20 +295,20 @@ def test_mixed_provenance_in_a_row_is_refused_unless_allowed(field):
         {task: [80.0, 81.0]}, selection="best_online", method="diffusion_bc", **{field: MIXED[field]}
     )
     both = pd.concat([runs, other], ignore_index=True)
-    layout = paper_layouts.read_layout("diffusion_ql_table_2")
+    layout = layout_module.read_layout("diffusion_ql_table_2")
     with pytest.raises(TablesError, match=rf"Row {task} .*mixes {field} .*--allow-mixed-provenance {field}"):
-        paper_layouts.layout_cells(layout, both)
-    cells, _ = paper_layouts.layout_cells(layout, both, [field])
+        paper_table.layout_cells(layout, both)
+    cells, _ = paper_table.layout_cells(layout, both, [field])
     assert (cells["our_scores_percent"].str.len() > 0).sum() == 2
     with pytest.raises(TablesError, match="no field of provenance"):
-        paper_layouts.layout_cells(layout, both, ["mood"])
+        paper_table.layout_cells(layout, both, ["mood"])
 
 
 def test_seeds_of_one_cell_must_share_their_provenance_too():
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0]})
     runs.loc[runs["seed"] == 1, "mujoco_version"] = "3.3.0"
     with pytest.raises(TablesError, match=r"mixes mujoco_version 3\.11\.0 and 3\.3\.0"):
-        paper_layouts.layout_cells(paper_layouts.read_layout("diffusion_ql_table_1"), runs)
+        paper_table.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
 
 
 # --- Bad layouts ---
@@ -330,7 +326,7 @@ def test_seeds_of_one_cell_must_share_their_provenance_too():
     ],
 )
 def test_a_bad_layout_is_refused_in_one_sentence(tmp_path, change, words, capsys):
-    layout = yaml.safe_load((paper_layouts.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
+    layout = yaml.safe_load((layout_module.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(layout))
     assert tables.main(["--layout", str(path), "--output", str(tmp_path / "out")]) == 2
@@ -342,7 +338,7 @@ def test_a_bad_layout_is_refused_in_one_sentence(tmp_path, change, words, capsys
 
 def test_an_unknown_layout_is_refused_with_the_known_ones():
     with pytest.raises(TablesError, match="iql_table_1"):
-        paper_layouts.read_layout("table_of_wonders")
+        layout_module.read_layout("table_of_wonders")
 
 
 # --- An experiment's own tables ---
@@ -351,13 +347,13 @@ def test_an_unknown_layout_is_refused_with_the_known_ones():
 @pytest.fixture(scope="module")
 def d3rlpy(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("d3rlpy")
-    assert fixture.main(["--output", str(folder)]) == 0
+    assert d3rlpy_module.main(["--output", str(folder)]) == 0
     return folder
 
 
 def test_means_and_intervals_of_the_real_runs_are_those_of_scipy(d3rlpy):
-    runs = scores.read(d3rlpy, "scores")
-    table, cells = experiment_tables.score_tables(runs, "d3rlpy")
+    runs = tables_module.read(d3rlpy, "scores")
+    table, cells = experiment.score_tables(runs, "d3rlpy")
     last = cells[cells["selection"] == "last"]
     assert len(last) == 141
     for row in last.sample(20, random_state=0).to_dict("records"):
@@ -368,7 +364,7 @@ def test_means_and_intervals_of_the_real_runs_are_those_of_scipy(d3rlpy):
         assert (row["mean_percent"], row["low_percent"], row["high_percent"]) == pytest.approx(
             (found.mean(), low, high)
         )
-    text = rendering.markdown(table)
+    text = table_module.markdown(table)
     iql = runs[
         (runs["method"] == "IQL") & (runs["task"] == "hopper-medium-v0") & (runs["selection"] == "last")
     ]
@@ -377,8 +373,8 @@ def test_means_and_intervals_of_the_real_runs_are_those_of_scipy(d3rlpy):
 
 
 def test_selection_rules_stand_side_by_side(d3rlpy):
-    runs = scores.read(d3rlpy, "scores")
-    table = experiment_tables.selection_table(runs, "d3rlpy")
+    runs = tables_module.read(d3rlpy, "scores")
+    table = experiment.selection_table(runs, "d3rlpy")
     assert table.header == ["Task", "Method", "last", "average last k", "best online", "optimism of best"]
     row = next(r for r in table.rows if r and r[0].text == "hopper-medium-v0" and r[1].text == "CQL")
     for place, rule in ((2, "last"), (3, "average_last_k"), (4, "best_online")):
@@ -396,9 +392,9 @@ def test_few_tasks_stand_abreast_with_marks_and_raw_returns_said():
             some_runs({"hopper-x-v0": [40.0, 50.0, 60.0]}, method="iql", comparability="recollected"),
         ]
     )  # fmt: skip
-    table, _ = experiment_tables.score_tables(runs, "own")
+    table, _ = experiment.score_tables(runs, "own")
     assert table.header == ["Method", "hopper-x-v0", "own-file"]
-    text = rendering.markdown(table)
+    text = table_module.markdown(table)
     assert "50.0 [25.2, 74.8] (3)<sup>r</sup>" in text
     assert "950 [826, 1074] (3)<sup>u,h,raw</sup>" in text
     assert "raw: raw returns, because the task has no reference scores." in text
@@ -408,7 +404,7 @@ def test_few_tasks_stand_abreast_with_marks_and_raw_returns_said():
 def test_uncommitted_changes_are_cited():
     clean = some_runs({"hopper-x-v0": [40.0, 50.0]}, method="iql")
     dirty = some_runs({"hopper-x-v0": [40.0, 50.0]}, method="bc", git_dirty=True, git_commit="beef")
-    table, _ = experiment_tables.score_tables(pd.concat([clean, dirty]), "both")
+    table, _ = experiment.score_tables(pd.concat([clean, dirty]), "both")
     assert "code beef with uncommitted changes, c0ffee;" in "\n".join(table.notes)
 
 
@@ -420,7 +416,7 @@ def test_an_experiment_that_mixes_data_is_refused():
         ]
     )
     with pytest.raises(TablesError, match="Task hopper-x-v0 of mixed mixes content_sha256"):
-        experiment_tables.score_tables(runs, "mixed")
+        experiment.score_tables(runs, "mixed")
 
 
 def test_the_command_writes_the_same_bytes_twice_without_torch(d3rlpy, tmp_path):
@@ -452,7 +448,7 @@ def test_the_command_writes_the_same_bytes_twice_without_torch(d3rlpy, tmp_path)
 def test_judged_cells_are_gathered_for_the_figures(tmp_path):
     runs = some_runs({"halfcheetah-medium-v2": [51.0, 51.1, 51.2], "hopper-medium-v2": [20.0, 21.0, 20.5]})
     scores_folder = tmp_path / "scores"
-    table_schema.write_parquet(runs, scores_folder / "scores.parquet", "scores")
+    frames.write_parquet(runs, scores_folder / "scores.parquet", "scores")
     arguments = [
         "--scores",
         str(scores_folder),
@@ -522,7 +518,7 @@ def test_the_verdicts_begin_with_what_is_open_and_what_would_settle_it():
     assert [cell.text for cell in table.rows[0]][3:] == [
         "60.0 ± 4.0 (5)", "66.3", "-6.3", "[-12.0, -0.6]", "open", "12.0", "17"
     ]  # fmt: skip
-    written = rendering.markdown(table)
+    written = table_module.markdown(table)
     assert written.index("What would settle") < written.index("| Table |")
     nothing = verdict_summary.verdict_summary(cells.iloc[:0])
     assert nothing.lead == ["No reported number has a run of ours beside it."]
@@ -553,12 +549,12 @@ def test_the_three_forms_of_a_small_table():
         ],
         ["50% of #1."],
     )
-    assert rendering.markdown(table) == (
+    assert table_module.markdown(table) == (
         "### A & B\n\n| Task | x_1 |\n| --- | ---: |\n| hopper_a | **1.0 ± 0.1** ✓<sup>u,h</sup> |\n"
         "| b\\|c | – |\n\n- 50% of #1.\n"
     )
-    assert rendering.as_csv(table) == 'Task,x_1\nhopper_a,"1.0 ± 0.1 [reproduced] (u,h)"\nb|c,–\n'
-    assert rendering.latex(table) == (
+    assert table_module.as_csv(table) == 'Task,x_1\nhopper_a,"1.0 ± 0.1 [reproduced] (u,h)"\nb|c,–\n'
+    assert table_module.latex(table) == (
         "% A & B\n\\begin{tabular}{lr}\n\\toprule\nTask & x\\_1 \\\\\n\\midrule\n"
         "hopper\\_a & \\textbf{1.0 $\\pm$ 0.1} $\\surd$\\textsuperscript{u,h} \\\\\n\\midrule\n"
         "b$|$c & -- \\\\\n\\bottomrule\n\\end{tabular}\n\n"
@@ -572,16 +568,16 @@ def test_a_long_table_is_cut_between_groups_for_latex():
     for group in range(5):
         rows += [None] if group else []
         rows += [[Cell(f"{group} {number}")] for number in range(20)]
-    parts = rendering.pages(rows)
+    parts = table_module.pages(rows)
     assert [len(part) for part in parts] == [41, 41, 20]
     assert [row for part in parts for row in part if row] == [row for row in rows if row]
     assert all(part[0] is not None and part[-1] is not None for part in parts)
-    assert [len(part) for part in rendering.pages([[Cell(str(number))] for number in range(100)])] == [
+    assert [len(part) for part in table_module.pages([[Cell(str(number))] for number in range(100)])] == [
         45,
         45,
         10,
     ]
-    written = rendering.latex(Table("Long", ["Task"], rows))
+    written = table_module.latex(Table("Long", ["Task"], rows))
     assert written.count("\\toprule") == written.count("Task \\\\") == 3
 
 
@@ -595,16 +591,16 @@ def test_methods_stand_in_the_order_of_their_numbers():
         ]
     )
     names = [f"diffusion_ql N={steps}" for steps in (2, 5, 10, 20)]
-    table, _ = experiment_tables.score_tables(runs, "steps")
+    table, _ = experiment.score_tables(runs, "steps")
     assert [row[0].text for row in table.rows if row] == names
-    assert [row[1].text for row in experiment_tables.selection_table(runs, "steps").rows if row] == names
+    assert [row[1].text for row in experiment.selection_table(runs, "steps").rows if row] == names
 
 
 def test_every_verdict_has_a_sign():
-    from paper_tables.verdicts import VERDICTS
+    from paper_tables.verdicts.rule import VERDICTS
 
-    assert set(rendering.MARKS) == set(VERDICTS)
-    assert len({sign for sign, _ in rendering.MARKS.values()}) == len(VERDICTS)
+    assert set(table_module.MARKS) == set(VERDICTS)
+    assert len({sign for sign, _ in table_module.MARKS.values()}) == len(VERDICTS)
 
 
 def _compiler() -> list[str] | None:
@@ -618,12 +614,12 @@ def _compiler() -> list[str] | None:
 def test_latex_compiles(name, tmp_path):
     if name == "signs":
         rows = [[Cell(f"a_{verdict} 100% #{{}}~^\\$&"), Cell("1 <2> ± –|", True, verdict, ("v2", "u"))]
-                for verdict in rendering.MARKS]  # fmt: skip
+                for verdict in table_module.MARKS]  # fmt: skip
         table = Table("Every sign & letter", ["Task_1", "±"], list(rows), ["Note: 5% & more_ _."])
     else:
-        layout = paper_layouts.read_layout(name)
-        table = paper_layouts.layout_table(layout, *paper_layouts.layout_cells(layout))
-    (tmp_path / "table.tex").write_text(rendering.document(rendering.latex(table)), encoding="utf-8")
+        layout = layout_module.read_layout(name)
+        table = paper_table.layout_table(layout, *paper_table.layout_cells(layout))
+    (tmp_path / "table.tex").write_text(table_module.document(table_module.latex(table)), encoding="utf-8")
     done = subprocess.run(
         [*_compiler(), "table.tex"],
         cwd=tmp_path,
@@ -643,13 +639,13 @@ def test_two_runs_with_one_name_are_told_apart_by_their_digest():
             some_runs({"hopper-x-v0": [80.0, 90.0]}, method="iql", digest="ffffffff"),
         ]
     )
-    table, _ = experiment_tables.score_tables(runs, "ablation")
+    table, _ = experiment.score_tables(runs, "ablation")
     assert [row[0].text for row in table.rows if row] == ["iql 0123abcd", "iql ffffffff"]
     assert [row[1].text.split(" ")[0] for row in table.rows if row] == ["45.0", "85.0"]
 
 
 def test_the_cost_table_gives_an_update_and_an_action_of_each_number_of_steps(made_up_tables):
-    table = experiment_tables.cost_table(made_up_tables["scores"], made_up_tables["cost"], "made-up")
+    table = experiment.cost_table(made_up_tables["scores"], made_up_tables["cost"], "made-up")
     rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
     steps = rows["diffusion_ql N=5"]
     # Four seeds on each of two tasks, trained as one program: each has a quarter of its time.
@@ -664,5 +660,5 @@ def test_missing_times_are_dashes(made_up_tables):
     cost = made_up_tables["cost"].assign(
         seconds_per_update=float("nan"), train_wall_seconds=float("nan"), action_latency_ms=float("nan")
     )
-    table = experiment_tables.cost_table(made_up_tables["scores"], cost, "made-up")
+    table = experiment.cost_table(made_up_tables["scores"], cost, "made-up")
     assert {cell.text for row in table.rows for cell in row[5:]} == {"–"}

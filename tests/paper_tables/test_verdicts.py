@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import reported_numbers, verdicts
+from paper_tables import literature
 from paper_tables.config import load, load_margins
-from paper_tables.curves import judge_ratio
-from paper_tables.errors import TablesError
-from paper_tables.readings import SPREAD_KINDS, readings_of_report
-from paper_tables.verdicts import (
+from paper_tables.verdicts import multiplicity, rule
+from paper_tables.verdicts.judge import judge_against_runs, judge_cell
+from paper_tables.verdicts.loss_ratio import judge_ratio
+from paper_tables.verdicts.reported_error import SPREAD_KINDS, readings_of_report
+from paper_tables.verdicts.rule import (
     DIFFERENT_HIGHER,
     DIFFERENT_LOWER,
     INCONCLUSIVE,
@@ -23,10 +25,8 @@ from paper_tables.verdicts import (
     REPRODUCED,
     UNINFORMATIVE,
     Verdict,
-    judge_against_runs,
-    judge_cell,
-    judge_table,
 )
+from paper_tables.verdicts.table import judge_table
 
 SD = "standard_deviation_over_seeds"
 POOLED = "standard_error_of_pooled_episodes"
@@ -87,7 +87,7 @@ def test_p_values_are_scipys_two_one_sided_tests():
     ],
 )
 def test_the_rule_and_its_borders(low: float, high: float, expected: str):
-    assert verdicts.verdict_of_interval(low, high, 5.0) == expected
+    assert rule.verdict_of_interval(low, high, 5.0) == expected
 
 
 def test_verdict_and_p_values_never_disagree():
@@ -287,7 +287,7 @@ def test_reference_runs_are_judged_as_their_mean_and_deviation():
 
 def test_halves_of_the_same_real_runs_are_seldom_different():
     """d3rlpy's ten seeds of every algorithm and task, five held against five: no true difference."""
-    runs = reported_numbers.read_d3rlpy_runs()
+    runs = literature.read_d3rlpy_runs()
     found = []
     for _, cell in runs[runs["selection"] == "last"].groupby(["method", "task"]):
         scores = cell.sort_values("seed")["score_percent"].to_numpy(dtype=float)
@@ -335,7 +335,7 @@ def test_what_cannot_be_judged_is_refused(changed: dict, words: str):
 
 def test_every_kind_of_spread_is_judged():
     for kind in SPREAD_KINDS:
-        assert judge(OURS, 80.0, 0.5, spread_kind=kind).verdict in verdicts.VERDICTS
+        assert judge(OURS, 80.0, 0.5, spread_kind=kind).verdict in rule.VERDICTS
 
 
 # Tables.
@@ -347,8 +347,8 @@ def test_holm_is_statsmodels():
     rng = np.random.default_rng(0)
     for count in (1, 2, 9):
         values = rng.uniform(0, 0.1, count)
-        assert verdicts.holm(values) == pytest.approx(multipletests(values, method="holm")[1])
-    assert verdicts.holm([]).shape == (0,)
+        assert multiplicity.holm(values) == pytest.approx(multipletests(values, method="holm")[1])
+    assert multiplicity.holm([]).shape == (0,)
 
 
 def test_holm_runs_apart_for_the_two_claims():
@@ -365,10 +365,10 @@ def test_holm_runs_apart_for_the_two_claims():
         ),
         replace(base, verdict=NOT_COMPARABLE, adjusted_verdict=NOT_COMPARABLE),
     ]
-    found = [cell.adjusted_verdict for cell in verdicts.adjust(cells)]
+    found = [cell.adjusted_verdict for cell in multiplicity.adjust(cells)]
     # Three cells are tested: 0.02 * 3 fails, so both fail; 0.01 * 3 stands in its own family.
     assert found == [INCONCLUSIVE, INCONCLUSIVE, DIFFERENT_LOWER, NOT_COMPARABLE]
-    assert [cell.verdict for cell in verdicts.adjust(cells)] == [cell.verdict for cell in cells]
+    assert [cell.verdict for cell in multiplicity.adjust(cells)] == [cell.verdict for cell in cells]
 
 
 @pytest.fixture
@@ -406,7 +406,7 @@ def test_judge_table_adjusts_within_each_table(cells: pd.DataFrame):
     assert list(found["adjusted_verdict"])[:2] == [REPRODUCED, INCONCLUSIVE]
     assert found["adjusted_verdict"][7] == DIFFERENT_LOWER
     assert list(found["task"]) == ["t"] * len(cells)
-    assert set(verdicts.VERDICT_COLUMNS) <= set(found.columns)
+    assert set(rule.VERDICT_COLUMNS) <= set(found.columns)
     assert found.columns.is_unique
     assert found["note"].iloc[-1] == "No runs of ours."
 

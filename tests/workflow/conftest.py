@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck_planning import plan
+from recheck import plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

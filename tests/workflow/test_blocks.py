@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from recheck_planning import paths
-from recheck_planning.blocks import Block, assign, cut, finished
+from recheck import paths
+from recheck.blocks import Block, assign, cut, finished
 
 
 def make_block(group: Path, first: int, last: int, leave_out: str | None = None) -> None:

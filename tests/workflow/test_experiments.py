@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from recheck_planning import blocks, cost, experiments, index, own, paths, plan, tasks
-from recheck_planning.errors import ConfigError
+from recheck import blocks, cost_estimate, experiments, own_dataset, paths, plan, runs, score_index, tasks
+from recheck.errors import ConfigError
 
 HOPPER = "hopper-medium-expert-recollected-v0"
 
@@ -165,7 +165,7 @@ def test_a_changed_value_is_another_path_and_back_again(copy, mine):
         return {run.config["method"]: group for group, run in loaded.experiment.runs.items()}
 
     first = groups(mine(content))
-    from recheck_planning import hyperparameters
+    from recheck import hyperparameters
 
     path.write_text(before.replace("advantage_clip: {value: 100.0", "advantage_clip: {value: 50.0"))
     hyperparameters.read.cache_clear()
@@ -180,20 +180,20 @@ def test_a_changed_value_is_another_path_and_back_again(copy, mine):
 def test_the_method_format_version_is_in_the_digest(mine):
     (run,) = mine({"grid": [entry()]}).experiment.runs.values()
     raised = {**run.config, "method_format": run.config["method_format"] + 1}
-    assert experiments.Run(config=raised, like=None).digest != run.digest
+    assert runs.Run(config=raised, like=None).digest != run.digest
 
 
 def test_the_digest_is_that_of_the_canonical_json():
     # SHA-256 of {"a":[1,2.5],"b":"ü"} in UTF-8, computed apart.
-    assert experiments.digest({"b": "ü", "a": [1, 2.5]}) == "4453b0fd"
+    assert runs.digest({"b": "ü", "a": [1, 2.5]}) == "4453b0fd"
 
 
 def test_the_sampling_label_covers_setting_evaluation_and_environment():
-    setting = {"name": "default", **experiments.SAMPLING_DEFAULTS}
+    setting = {"name": "default", **runs.SAMPLING_DEFAULTS}
 
     def label(setting=setting, environment="Hopper-v4", **evaluation):
-        full = {**experiments.EVALUATION_DEFAULTS, **evaluation}
-        return experiments.Sampling(setting, full, environment).label
+        full = {**runs.EVALUATION_DEFAULTS, **evaluation}
+        return runs.Sampling(setting, full, environment).label
 
     base = label()
     assert base.startswith("default-")
@@ -212,7 +212,7 @@ def test_a_blocks_configuration_holds_what_the_trainer_needs(load_plan):
     assert config["seeds"] == [0, 1]
     assert config["digest"] == run.digest
     without = {key: value for key, value in config.items() if key not in ("digest", "seeds")}
-    assert experiments.digest(without) == run.digest
+    assert runs.digest(without) == run.digest
     assert config["checkpoints"][-1] == config["num_updates"]
 
 
@@ -250,7 +250,7 @@ def test_d4rl_holds_the_pairs_that_the_papers_report(load_plan):
 def test_the_index_says_whose_hyperparameters_a_method_took(mine):
     """pen-human-v0 is one of IQL's own tasks; Diffusion-QL has v1."""
     grid = [entry(methods=["iql", "diffusion_ql"], tasks=["pen-human-v0"], seeds=1)]
-    blocks = index.content(mine({"grid": grid}))["blocks"]
+    blocks = score_index.content(mine({"grid": grid}))["blocks"]
     likes = {block["run_dir"].split("/")[2]: block["hyperparameters_like"] for block in blocks}
     assert likes == {"iql": None, "diffusion_ql": "pen-human-v1"}
 
@@ -593,7 +593,7 @@ def hdf5(tmp_path):
     ],
 )
 def test_the_task_is_named_after_the_file(dataset, name):
-    assert own.task_name(dataset) == name
+    assert own_dataset.task_name(dataset) == name
 
 
 def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
@@ -677,9 +677,9 @@ def test_cost_counts_what_is_left(copy, mine, repository):
         "grid": [entry(methods=["diffusion_ql"], seeds=3, checkpoints=4)],
         "evaluation": {"episodes": 2, "episodes_last": 5, "episodes_honest": 1},
     }
-    rates = cost.read_rates(repository)
+    rates = cost_estimate.read_rates(repository)
     loaded = mine(content)
-    train, evaluate = sorted(cost.predict(loaded, rates), key=lambda line: line.stage != "train")
+    train, evaluate = sorted(cost_estimate.predict(loaded, rates), key=lambda line: line.stage != "train")
     assert (train.stage, train.num_jobs, train.amount, train.unit) == ("train", 3, 3000, "CPU-hours")
     # 3 checkpoints of 2 episodes, the last of 5, 1 fresh one; 1,000 steps each; 3 seeds.
     assert (evaluate.num_jobs, evaluate.amount) == (3, 3 * 12 * 1000)
@@ -688,20 +688,22 @@ def test_cost_counts_what_is_left(copy, mine, repository):
     assert train.hours[1] == pytest.approx(3000 * per_update / 3600)
     assert train.hours[0] < train.hours[1] < train.hours[2]
     finish(copy, loaded.cells[0])
-    again = cost.predict(mine(content), rates)
+    again = cost_estimate.predict(mine(content), rates)
     assert {line.stage: line.num_jobs for line in again} == {"train": 2, "evaluate": 3}
-    text = cost.report(loaded, [train, evaluate], {"first job (train)": {"gpu": 1}})
+    text = cost_estimate.report(loaded, [train, evaluate], {"first job (train)": {"gpu": 1}})
     assert "CPU-hours" in text
     assert rate["source"] in text
     assert "first job (train): gpu=1" in text
-    on_gpu = cost.predict(mine(content, train_on="gpu"), rates)
+    on_gpu = cost_estimate.predict(mine(content, train_on="gpu"), rates)
     assert {line.stage: line.unit for line in on_gpu} == {"train": "GPU-hours", "evaluate": "CPU-hours"}
 
 
 def test_every_method_has_a_rate(repository):
-    from recheck_planning import hyperparameters
+    from recheck import hyperparameters
 
-    assert set(cost.read_rates(repository)["methods"]) == set(hyperparameters.known_methods(repository))
+    assert set(cost_estimate.read_rates(repository)["methods"]) == set(
+        hyperparameters.known_methods(repository)
+    )
 
 
 def test_the_index_names_each_block_and_the_seeds_asked_for(copy, mine, repository, monkeypatch):
@@ -710,7 +712,7 @@ def test_the_index_names_each_block_and_the_seeds_asked_for(copy, mine, reposito
     for cell in mine({"grid": [entry(seeds=5)]}, train_on="gpu").cells:
         finish(copy, cell)
     loaded = mine({"grid": [entry(seeds=[1, 2])]})
-    content = index.content(loaded)
+    content = score_index.content(loaded)
     schema = json.loads((repository / "paper_tables/schemas/scores_index.schema.json").read_text())
     jsonschema.validate(content, schema)
     (block,) = content["blocks"]
@@ -720,14 +722,14 @@ def test_the_index_names_each_block_and_the_seeds_asked_for(copy, mine, reposito
     # The command line needs no word about the machine.
     monkeypatch.chdir(copy)
     output = copy / "out/index.json"
-    assert index.main(["--config", loaded.identity(), "--output", str(output)]) == 0
+    assert score_index.main(["--config", loaded.identity(), "--output", str(output)]) == 0
     assert json.loads(output.read_text()) == content
     assert "machines" not in json.loads(loaded.identity())
 
 
 def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, capsys):
     monkeypatch.chdir(copy)
-    assert index.main(["--config", '{"experiment": "nope"}', "--output", "x.json"]) == 2
+    assert score_index.main(["--config", '{"experiment": "nope"}', "--output", "x.json"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("There is no experiment 'nope'; known are")
     assert error.count("\n") == 1
@@ -742,12 +744,10 @@ def test_planning_imports_neither_torch_nor_snakemake_nor_pandas():
     import subprocess
     import sys
 
-    import recheck_planning
+    import recheck
 
-    modules = [
-        f"recheck_planning.{module.name}" for module in pkgutil.iter_modules(recheck_planning.__path__)
-    ]
-    assert "recheck_planning.plan" in modules
+    modules = [f"recheck.{module.name}" for module in pkgutil.iter_modules(recheck.__path__)]
+    assert "recheck.plan" in modules
     program = (
         f"import importlib, sys; [importlib.import_module(name) for name in {modules!r}]; "
         "print(sorted({'torch', 'snakemake', 'pandas', 'numpy', 'h5py'} & set(sys.modules)))"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck_planning import deviations, experiments, hyperparameters, tasks
-from recheck_planning.errors import ConfigError
+from recheck import deviations, experiments, hyperparameters, tasks
+from recheck.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = hyperparameters.known_methods(ROOT)
@@ -706,7 +706,7 @@ def test_a_variant_that_extends_itself_is_refused(copy):
 
 def test_the_table_of_deviations_is_up_to_date(repository):
     written = (repository / deviations.FILE).read_text(encoding="utf-8")
-    assert written == deviations.table(repository), "run python -m recheck_planning.deviations"
+    assert written == deviations.table(repository), "run python -m recheck.deviations"
 
 
 def test_the_default_shown_is_the_one_that_runs():

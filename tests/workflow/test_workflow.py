@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from recheck_planning import experiments, paths
+from recheck import experiments, paths
 
 TASK = "hopper-medium-expert-recollected-v0"
 

@@ -42,7 +42,7 @@ rule bandit_figures:
     params:
         folder=subpath(input.numbers, parent=True),
     shell:
-        "python -m paper_tables.bandit_figures --input {params.folder:q} --output {output.folder:q} &> {log:q}"
+        "python -m paper_tables.figures.bandit --input {params.folder:q} --output {output.folder:q} &> {log:q}"
 
 
 # The full one: 100,000 updates.

@@ -31,4 +31,4 @@ rule cost:
             }
         ),
     shell:
-        "python -m recheck_planning.cost --config {params.configuration:q} --resources {params.resources:q} 2> {log:q}"
+        "python -m recheck.cost_estimate --config {params.configuration:q} --resources {params.resources:q} 2> {log:q}"

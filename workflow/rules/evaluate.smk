@@ -22,6 +22,6 @@ rule evaluate:
         sampling=PLAN.sampling,
         evaluation=PLAN.evaluation,
     shell:
-        "python -m algos.evaluator --run {params.run:q} --dataset {params.dataset:q} "
+        "python -m algos.evaluate --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "
         "--label {wildcards.sampling:q} --output {output.episodes:q} --workers {threads} &> {log:q}"

@@ -11,4 +11,4 @@ rule fixture:
     params:
         folder=SCORES,
     shell:
-        "python -m paper_tables.fixture --output {params.folder:q} &> {log:q}"
+        "python -m paper_tables.scores.d3rlpy --output {params.folder:q} &> {log:q}"

@@ -10,5 +10,5 @@ rule readme:
     log:
         f"{paths.LOGS}/readme/{PLAN.name}.log",
     shell:
-        "python -m paper_tables.documents --tables {input.tables:q} --tables {input.statistics:q} "
+        "python -m paper_tables.publish.readme --tables {input.tables:q} --tables {input.statistics:q} "
         "--figures {input.figures:q} README.md &> {log:q}"

@@ -19,5 +19,5 @@ rule scores:
         request=PLAN.request(),
         folder=subpath(output.index, parent=True),
     shell:
-        "(python -m recheck_planning.index --config {params.identity:q} --output {output.index:q} && "
+        "(python -m recheck.score_index --config {params.identity:q} --output {output.index:q} && "
         "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q}) &> {log:q}"

@@ -26,6 +26,6 @@ rule train:
         state=paths.STATE,
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
-        "python -m algos.trainer --config {params.config:q} --dataset {params.dataset:q} "
+        "python -m algos.train --config {params.config:q} --dataset {params.dataset:q} "
         "--output {params.folder:q} --state {params.state:q} "
         "--device $device --threads {threads} $COMPILE &> {log:q}"

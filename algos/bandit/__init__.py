@@ -1,0 +1,1 @@
+"""The two-dimensional bandit of Diffusion-QL (section 4)."""

@@ -1,0 +1,74 @@
+"""The synthetic problem and the update programs that the benchmark measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from algos.base import Method
+from algos.methods import method_class
+from algos.seed_parallel.batches import ProblemSpec, TrainingData
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
+from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+
+HOPPER = ProblemSpec(observation_dim=11, action_dim=3)
+NUM_ROWS = 100_000
+LATENCY_STATES = (1, 10)
+# Operators that read as much of their first input as they write.
+GATHERS = frozenset({"index_select", "index", "gather"})
+
+
+def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
+    """Random transitions of Hopper's widths; every thousandth ends an episode."""
+    generator = np.random.default_rng(seed)
+    terminals = np.zeros(NUM_ROWS, dtype=np.uint8)
+    terminals[999::1000] = 1
+    return TrainingData(
+        generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
+        np.tanh(generator.standard_normal((NUM_ROWS, HOPPER.action_dim), dtype=np.float32)),
+        generator.standard_normal(NUM_ROWS, dtype=np.float32),
+        generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
+        terminals,
+        device,
+    )
+
+
+def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device) -> Method:
+    """A method of a benchmark configuration, freshly initialised."""
+    return method_class(config["method"])(
+        config["hyperparameters"],
+        HOPPER,
+        config["num_updates"],
+        config["train_steps"],
+        seeds,
+        device,
+    )
+
+
+def build_program(method: Method, data: TrainingData, capture: bool) -> Program:
+    """The method's updates on the data, with the first chunk loaded."""
+    streams = SeedStreams(method.seeds, "train", method.device)
+    program = Program(method, data, ChunkedDraws(method.draws(), streams, data.num_rows), capture=capture)
+    program.load_chunk(0)
+    return program
+
+
+def run_updates(program: Program, first: int, count: int) -> int:
+    """Do `count` updates from `first`, a stretch at a time; return the next one."""
+    end = first + count
+    while first < end:
+        if first % CHUNK_UPDATES == 0 and program.draws.chunk_start != first:
+            program.load_chunk(first)
+        step = min(STRETCH_UPDATES, end - first, CHUNK_UPDATES - first % CHUNK_UPDATES)
+        program.run(first, step)
+        first += step
+    return first
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

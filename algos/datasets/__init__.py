@@ -1,0 +1,1 @@
+"""From a source to the rows that a trainer reads: files, Minari, re-collections."""

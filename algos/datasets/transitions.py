@@ -1,0 +1,199 @@
+"""The prepared dataset as a trainer reads it: one safetensors file of rows and one manifest.
+
+Only numpy and safetensors are imported here, so that training runs where gymnasium, minari and h5py
+are not installed.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from recheck.errors import DatasetError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+FORMAT = 1
+TRANSITIONS_FILE = "transitions.safetensors"
+MANIFEST_FILE = "manifest.json"
+MINARI_FOLDER = "minari"
+
+# Name, dtype and rank of every array, in the order in which they are hashed.
+ARRAYS: tuple[tuple[str, str, int], ...] = (
+    ("observations", "float32", 2),
+    ("actions", "float32", 2),
+    ("rewards", "float32", 1),
+    ("next_observations", "float32", 2),
+    ("terminals", "uint8", 1),
+    ("episodes", "int64", 1),
+)
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """The rows of one dataset, n transitions of d-dimensional observations and a-dimensional actions.
+
+    `terminals` is 1 where the episode ended by itself; a time-out is not a terminal. `episodes` is the
+    index of the trajectory in the source file, non-decreasing. `manifest` is the content of
+    manifest.json (empty for rows that were made in memory).
+    """
+
+    observations: np.ndarray  # [n, d] float32
+    actions: np.ndarray  # [n, a] float32
+    rewards: np.ndarray  # [n] float32
+    next_observations: np.ndarray  # [n, d] float32
+    terminals: np.ndarray  # [n] uint8, 0 or 1
+    episodes: np.ndarray  # [n] int64
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    @property
+    def observation_dim(self) -> int:
+        """d, the number of entries of one observation."""
+        return int(self.observations.shape[1])
+
+    @property
+    def action_dim(self) -> int:
+        """a, the number of entries of one action."""
+        return int(self.actions.shape[1])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The six arrays by name, in the order of `ARRAYS`."""
+        return {name: getattr(self, name) for name, _, _ in ARRAYS}
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
+    """Refuse arrays whose names, dtypes or shapes are not those of a prepared dataset.
+
+    Raises DatasetError with the array's name and `where` it came from.
+    """
+    missing = [name for name, _, _ in ARRAYS if name not in arrays]
+    if missing:
+        raise DatasetError(f"{where} lacks the arrays {', '.join(missing)}; prepare the dataset again.")
+    num_rows = len(arrays["rewards"])
+    for name, dtype, rank in ARRAYS:
+        array = arrays[name]
+        if array.dtype != np.dtype(dtype) or array.ndim != rank or len(array) != num_rows:
+            raise DatasetError(
+                f"{where} holds {name} as {array.dtype} {list(array.shape)}, "
+                f"but {dtype} of rank {rank} with {num_rows} rows is expected; prepare the dataset again."
+            )
+    if arrays["observations"].shape != arrays["next_observations"].shape:
+        raise DatasetError(f"{where} holds observations and next_observations of different shapes.")
+
+
+def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over name, dtype, shape and bytes (little-endian, row by row) of every array in `ARRAYS`.
+
+    Two datasets are the same data exactly when this is equal; the file's own bytes do not enter.
+    """
+    digest = hashlib.sha256()
+    for name, dtype, _ in ARRAYS:
+        array = np.ascontiguousarray(arrays[name], dtype=np.dtype(dtype).newbyteorder("<"))
+        digest.update(f"{name} {dtype} {list(array.shape)}\n".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
+    """Read `results/datasets/<task>/` into memory.
+
+    With `verify` the content hash is computed and held against the manifest's, so that a file damaged
+    or exchanged since its preparation is refused. Raises DatasetError.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    path = folder / TRANSITIONS_FILE
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118  (safe_open is no mapping)
+                arrays[name] = file.get_tensor(name)
+    except FileNotFoundError:
+        raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}; prepare the dataset again.") from None
+    except (SafetensorError, OSError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again.") from None
+    check_arrays(arrays, str(path))
+    if verify and content_sha256(arrays) != manifest.get("content_sha256"):
+        raise DatasetError(
+            f"{path} does not hold the data that {MANIFEST_FILE} beside it describes "
+            "(content_sha256 differs); prepare the dataset again."
+        )
+    return Transitions(**{name: arrays[name] for name, _, _ in ARRAYS}, manifest=manifest)
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """The manifest of a prepared dataset. Raises DatasetError where there is none of this format."""
+    path = Path(folder) / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{folder} is not a prepared dataset: it has no {MANIFEST_FILE}; "
+            "prepare it with `python -m algos.datasets prepare`."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again.") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise DatasetError(f"{path} is not of format {FORMAT}; prepare the dataset again.")
+    return manifest
+
+
+def save_transitions(path: Path, arrays: Mapping[str, np.ndarray], task: str) -> str:
+    """Write the arrays as one safetensors file, aside and then moved; returns their content hash."""
+    check_arrays(arrays, str(path))
+    digest = content_sha256(arrays)
+    metadata = {"format": str(FORMAT), "task": task, "content_sha256": digest}
+    with written_aside(path) as aside:
+        ordered = {name: np.ascontiguousarray(arrays[name]) for name, _, _ in ARRAYS}
+        save_file(ordered, str(aside), metadata=metadata)
+        sort_metadata(aside)
+    return digest
+
+
+def sort_metadata(path: Path) -> None:
+    """Order the metadata of a safetensors file by key, in place.
+
+    safetensors writes them in an order that changes from call to call, so the same content would have
+    other bytes. The header's length stays, and with it every tensor's place.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        if "__metadata__" in header:
+            header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise OSError(f"the header of {path.name} does not fit its place any more")
+        file.seek(8)
+        file.write(text.ljust(length))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write canonical JSON (UTF-8, sorted keys, 1-space indent, no NaN), aside and then moved."""
+    text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that replaces it only if the block ends without an exception."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        os.chmod(aside, 0o644)  # mkstemp gives 0600; results are meant to be shared
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Noise schedules, samplers, noise networks and the diffusion policy."""

@@ -1,0 +1,1 @@
+"""Environments as D4RL steps them."""

@@ -1,0 +1,332 @@
+"""The one evaluator: every checkpoint of a block, under one sampling setting, episode by episode.
+
+    python -m algos.evaluate --run <run folder> --dataset results/datasets/<task>
+        --sampling <JSON> --evaluation <JSON> --output <...>/seeds<a>-<b>.parquet [--label <name-digest>]
+
+One row per episode, nothing averaged: raw return, length, the seed that the environment was reset with.
+The episodes of all seeds step together, with one batched policy call a step. Beside the table stands
+``seeds<a>-<b>.timing.parquet``: how long a policy call takes for one state and for ten.
+
+A training seed's rows depend on neither the block nor on how the work is split: it has its own
+environments, its own enumerated episode seeds and its own stream of policy noise, which is drawn for all
+of its episodes at every step whether they have ended or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recheck.errors import DatasetError, EvaluationError, MethodError, TrainingError
+from recheck.progress import Progress
+from recheck.versions import package_versions
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from algos.base import Sampling
+from algos.datasets.transforms import TransformState
+from algos.datasets.transitions import read_manifest
+from algos.rollouts import Episodes, LocalEpisodes, ParallelEpisodes, play
+from algos.seed_parallel.batches import ProblemSpec
+from algos.seed_parallel.random_streams import SeedStreams
+from algos.training.config import RunConfig
+from algos.training.process_setup import set_up_process
+from algos.training.trainer import build_method, choose_device, write_parquet
+
+# Fresh episodes for the checkpoint chosen online begin here within a training seed's range of seeds.
+HONEST_OFFSET = 500
+LATENCY_STATES = (1, 10)
+LATENCY_CALLS = 30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How much is evaluated.
+
+    Attributes:
+        episodes: per training seed and checkpoint.
+        episodes_last: at the last checkpoint.
+        episodes_honest: fresh ones for the checkpoint with the best mean; 0 for none.
+        first_episode_seed: episode e of training seed s starts with first + stride * s + e.
+        seed_stride: between the training seeds.
+    """
+
+    episodes: int = 10
+    episodes_last: int = 20
+    episodes_honest: int = 10
+    first_episode_seed: int = 1_000_000
+    seed_stride: int = 1000
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Evaluation:
+        """Build from a configuration's mapping.
+
+        Raises:
+            EvaluationError: an unknown key, no episodes, or ranges of seeds that overlap.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise EvaluationError(f"unknown evaluation setting {unknown[0]!r}; known are {', '.join(known)}")
+        evaluation = cls(**values)
+        if evaluation.episodes < 1 or evaluation.episodes_last < 1 or evaluation.episodes_honest < 0:
+            raise EvaluationError(
+                "episodes and episodes_last have to be at least 1, episodes_honest at least 0"
+            )
+        if max(evaluation.episodes, evaluation.episodes_last) > HONEST_OFFSET or (
+            evaluation.episodes_honest > evaluation.seed_stride - HONEST_OFFSET
+        ):
+            raise EvaluationError(
+                f"at most {HONEST_OFFSET} episodes and {evaluation.seed_stride - HONEST_OFFSET} honest ones "
+                f"fit into a seed_stride of {evaluation.seed_stride} without using an episode seed twice"
+            )
+        return evaluation
+
+    def episode_seeds(self, seed: int, count: int, honest: bool = False) -> list[int]:
+        """The seeds that `count` episodes of one training seed are reset with."""
+        first = self.first_episode_seed + self.seed_stride * seed + (HONEST_OFFSET if honest else 0)
+        return list(range(first, first + count))
+
+
+class Evaluator:
+    """A run folder's checkpoints under one sampling setting.
+
+    Raises:
+        EvaluationError: the folder is incomplete or the environment does not fit the policy.
+        MethodError: the method cannot serve the sampling setting.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        manifest: Mapping[str, Any],
+        sampling: Sampling,
+        evaluation: Evaluation,
+        device: torch.device,
+        workers: int = 1,
+    ) -> None:
+        try:
+            document = json.loads((run / "config.json").read_text(encoding="utf-8"))
+            self.policies = load_file(run / "policies.safetensors", device=str(device))
+        except (OSError, ValueError, SafetensorError) as error:
+            raise EvaluationError(
+                f"the run folder {run} cannot be read ({error}); train the run again"
+            ) from error
+        if not manifest.get("environment_id"):
+            raise EvaluationError(f"task {manifest.get('task')!r} names no environment to evaluate in")
+        self.config = RunConfig.from_document(document)
+        self.manifest = manifest
+        self.sampling = sampling
+        self.evaluation = evaluation
+        self.workers = workers
+        problem = ProblemSpec(manifest["observation_dim"], manifest["action_dim"])
+        self.method = build_method(self.config, problem, device)
+        self.method.check_sampling(sampling)
+        stored = {
+            n.split("/", 1)[1]: t.cpu().numpy()
+            for n, t in self.policies.items()
+            if n.startswith("transforms/")
+        }
+        self.transform = TransformState.from_tensors(stored)
+
+    def checkpoint(self, update: int) -> dict[str, Tensor]:
+        """The policy kept after `update` updates."""
+        prefix = f"{update}/"
+        found = {n.removeprefix(prefix): t for n, t in self.policies.items() if n.startswith(prefix)}
+        if not found:
+            raise EvaluationError(
+                f"the run keeps no checkpoint {update}; it has {list(self.config.checkpoints)}"
+            )
+        return found
+
+    def streams(self, *purpose: object) -> SeedStreams:
+        """The policy's noise for one checkpoint and purpose."""
+        name = "/".join(str(part) for part in ("evaluate", self.sampling.name, *purpose))
+        return SeedStreams(self.config.seeds, name, self.method.device)
+
+    def run(self) -> list[dict[str, Any]]:
+        """Evaluate everything; one dictionary per episode."""
+        evaluation, checkpoints = self.evaluation, self.config.checkpoints
+        counts = dict.fromkeys(checkpoints, evaluation.episodes)
+        counts[checkpoints[-1]] = evaluation.episodes_last
+        progress = Progress(
+            len(checkpoints) + (evaluation.episodes_honest > 0),
+            f"evaluate {self.config.method} {self.config.task} {self.sampling.name}",
+        )
+        rows: list[dict[str, Any]] = []
+        means = []
+        judged = min(counts.values())
+        for done, update in enumerate(checkpoints, start=1):
+            self.method.load_policy(self.checkpoint(update))
+            returns = self._play(rows, [update] * len(self.config.seeds), "checkpoint", counts[update])
+            means.append(returns[:, :judged].mean(axis=1))
+            progress.update(done)
+        if evaluation.episodes_honest:
+            best = [checkpoints[i] for i in np.argmax(np.stack(means), axis=0)]  # the earliest of equals
+            self.method.load_policy(self._mixed(best))
+            self._play(rows, best, "honest_best", evaluation.episodes_honest)
+            progress.update(len(checkpoints) + 1)
+        return sorted(rows, key=lambda row: (row["seed"], row["purpose"], row["update"], row["episode"]))
+
+    def _mixed(self, updates: Sequence[int]) -> dict[str, Tensor]:
+        """A policy whose seed k is that of checkpoint updates[k]."""
+        num_seeds = len(updates)
+        mixed: dict[str, Tensor] = {}
+        for k, update in enumerate(updates):
+            for name, tensor in self.checkpoint(update).items():
+                target = mixed.setdefault(name, torch.empty_like(tensor))
+                copies = tensor.shape[0] // num_seeds
+                target[k * copies : (k + 1) * copies] = tensor[k * copies : (k + 1) * copies]
+        return mixed
+
+    def _play(
+        self, rows: list[dict[str, Any]], updates: Sequence[int], purpose: str, count: int
+    ) -> np.ndarray:
+        config, evaluation = self.config, self.evaluation
+        honest = purpose == "honest_best"
+        seeds = [evaluation.episode_seeds(seed, count, honest) for seed in config.seeds]
+        streams = self.streams(purpose) if honest else self.streams(purpose, updates[0])
+        total = count * len(config.seeds)
+        episodes: Episodes
+        if self.workers > 1 and total > 1:
+            episodes = ParallelEpisodes(self.manifest, total, min(self.workers, total))
+        else:
+            episodes = LocalEpisodes(self.manifest, total)
+        try:
+            returns, lengths = play(self.method, self.sampling, streams, self.transform, episodes, seeds)
+        finally:
+            episodes.close()
+        for k, seed in enumerate(config.seeds):
+            for e in range(count):
+                rows.append(
+                    {
+                        "seed": seed,
+                        "update": updates[k],
+                        "purpose": purpose,
+                        "episode": e,
+                        "episode_seed": seeds[k][e],
+                        "raw_return": float(returns[k, e]),
+                        "length": int(lengths[k, e]),
+                    }
+                )
+        return returns
+
+    def latency_ms(self, num_states: int) -> float:
+        """Median milliseconds of one policy call of one seed for `num_states` states."""
+        method = build_method(
+            RunConfig.from_document({**self.config.document, "seeds": [self.config.seeds[0]]}),
+            self.method.problem,
+            self.method.device,
+        )
+        streams = SeedStreams(self.config.seeds[:1], "latency", method.device)
+        states = streams.normal(num_states, method.problem.observation_dim)
+        seconds = []
+        with torch.no_grad():
+            for _ in range(LATENCY_CALLS + 3):
+                start = time.perf_counter()
+                method.act(states, self.sampling, streams).cpu()  # the copy waits for the device
+                seconds.append(time.perf_counter() - start)
+        return 1000.0 * statistics.median(seconds[3:])
+
+
+def evaluate_block(
+    run: Path,
+    dataset: Path,
+    sampling: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    output: Path,
+    label: str | None = None,
+    device_name: str = "cpu",
+    workers: int = 1,
+    threads: int | None = None,
+) -> None:
+    """Evaluate a run folder and write the episodes' table and the timing beside it.
+
+    Args:
+        label: name of the sampling setting in the tables; its own name when None.
+
+    Raises:
+        EvaluationError, MethodError, DatasetError, TrainingError: one sentence each.
+    """
+    set_up_process(threads)
+    manifest = read_manifest(dataset)
+    device = choose_device(device_name)
+    setting = Sampling.from_mapping(sampling)
+    evaluator = Evaluator(run, manifest, setting, Evaluation.from_mapping(evaluation), device, workers)
+    rows = evaluator.run()
+    versions = package_versions()
+    config = evaluator.config
+    identity = {
+        "method": config.method,
+        "task": config.task,
+        "variant": config.variant,
+        "digest": config.digest,
+        "train_steps": config.train_steps,
+        "sampling": label or setting.name,
+    }
+    environment = {
+        "environment_id": manifest["environment_id"],
+        "gymnasium_version": versions["gymnasium"],
+        "mujoco_version": versions["mujoco"],
+    }
+    complete = [{**identity, **row, **environment} for row in rows]
+    latencies = [
+        {**identity, "num_states": n, "action_latency_ms": evaluator.latency_ms(n)} for n in LATENCY_STATES
+    ]
+    write_rows(output.with_name(output.name.removesuffix(".parquet") + ".timing.parquet"), latencies)
+    write_rows(output, complete)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write dictionaries of equal keys as a parquet table."""
+    write_parquet(path, {key: [row[key] for row in rows] for key in rows[0]})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m algos.evaluate", description="Evaluate a block of seeds."
+    )
+    parser.add_argument("--run", required=True, type=Path, help="run folder of the trainer")
+    parser.add_argument("--dataset", required=True, type=Path, help="folder with manifest.json")
+    parser.add_argument("--sampling", default='{"name": "default"}', help="sampling setting, JSON")
+    parser.add_argument("--evaluation", default="{}", help="evaluation setting, JSON")
+    parser.add_argument("--output", required=True, type=Path, help="parquet file to write")
+    parser.add_argument("--label", default=None, help="name of the sampling setting in the tables")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto (default: cpu)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that step environments")
+    parser.add_argument("--threads", type=int, default=None, help="CPU threads of torch")
+    options = parser.parse_args(arguments)
+    try:
+        evaluate_block(
+            options.run,
+            options.dataset,
+            json.loads(options.sampling),
+            json.loads(options.evaluation),
+            options.output,
+            options.label,
+            options.device,
+            options.workers,
+            options.threads,
+        )
+    except json.JSONDecodeError as error:
+        print(f"error: --sampling and --evaluation have to be JSON: {error}", file=sys.stderr)
+        return 2
+    except (EvaluationError, TrainingError, MethodError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The environment check: stored steps are replayed in the environment that evaluates."""

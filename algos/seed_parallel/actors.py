@@ -1,0 +1,68 @@
+"""The Gaussian actor that IQL and behaviour cloning share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from algos.seed_parallel.batches import ProblemSpec
+from algos.seed_parallel.networks import MLP
+from algos.seed_parallel.parameters import ParameterGroup, initialise
+from algos.seed_parallel.random_streams import Draw, SeedStreams
+
+
+def gaussian_log_density(actions: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """log N(actions; mean, diag(exp(log_std))^2), summed over the last axis."""
+    standardised = (actions - mean) * torch.exp(-log_std)
+    return (-0.5 * standardised.square() - log_std - 0.5 * math.log(2.0 * math.pi)).sum(dim=-1)
+
+
+class GaussianActor:
+    """tanh mean, one free log-std vector, no squashing (released policy.py:29-63, learner.py:77-83).
+
+    Args:
+        dropout: probability of a zero after each hidden relu; None for no dropout.
+        log_std_range: the log-std is clipped to it where it is used.
+    """
+
+    def __init__(
+        self,
+        problem: ProblemSpec,
+        hidden_sizes: Sequence[int],
+        dropout: float | None,
+        log_std_range: tuple[float, float],
+        initialiser: str,
+        streams: SeedStreams,
+        device: torch.device,
+    ) -> None:
+        self.network = MLP((problem.observation_dim, *hidden_sizes, problem.action_dim), "relu")
+        shapes = {**self.network.shapes(), "log_std": (problem.action_dim,)}
+        self.group = ParameterGroup(shapes, len(streams), device)
+        initialise(self.group, streams, initialiser)
+        self.hidden_sizes = tuple(hidden_sizes)
+        self.dropout = dropout or 0.0
+        self.log_std_range = log_std_range
+
+    def draws(self, batch_size: int) -> list[Draw]:
+        """Dropout masks of one update."""
+        if not self.dropout:
+            return []
+        return [
+            Draw(f"dropout{i}", "bernoulli", (batch_size, width), probability=1.0 - self.dropout)
+            for i, width in enumerate(self.hidden_sizes)
+        ]
+
+    def log_density(self, observations: Tensor, actions: Tensor, draw: Mapping[str, Tensor]) -> Tensor:
+        """log pi(a | s), ``[K, B]``, with dropout as in training."""
+        masks = [draw[f"dropout{i}"] for i in range(len(self.hidden_sizes))] if self.dropout else None
+        outputs = self.network(self.group.parameters, observations, masks, 1.0 - self.dropout)
+        log_std = self.group["log_std"].clamp(*self.log_std_range).unsqueeze(1)
+        return gaussian_log_density(actions, torch.tanh(outputs), log_std)
+
+    @torch.no_grad()
+    def mode(self, observations: Tensor) -> Tensor:
+        """The mean action, which is evaluated (released evaluation.py:16, learner.py:124)."""
+        return torch.tanh(self.network(self.group.frozen, observations)).clamp(-1.0, 1.0)

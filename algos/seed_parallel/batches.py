@@ -1,0 +1,86 @@
+"""Rows of a dataset as batches, each seed its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ProblemSpec:
+    """Widths of a task: observations ``[.., observation_dim]``, actions ``[.., action_dim]`` in [-1, 1]."""
+
+    observation_dim: int
+    action_dim: int
+
+
+class Batch(NamedTuple):
+    """Transitions of one update, each seed its own rows.
+
+    `state_actions` is ``[K, B, d + a]`` and `observations` and `actions` are views of it; `rewards`
+    and `continues` (1 - terminal; a time-out is not a terminal) are ``[K, B]``.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    state_actions: Tensor
+    next_observations: Tensor
+    rewards: Tensor
+    continues: Tensor
+
+
+class TrainingData:
+    """A dataset packed into one tensor ``[n, 2 d + a + 2]``, so that a batch is one gather.
+
+    Args:
+        rows: ``[K, n']`` indices of the rows that each seed may train on; None for all of them.
+    """
+
+    def __init__(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        next_observations: np.ndarray,
+        terminals: np.ndarray,
+        device: torch.device | str = "cpu",
+        rows: np.ndarray | None = None,
+    ) -> None:
+        self.problem = ProblemSpec(observations.shape[1], actions.shape[1])
+        packed = np.concatenate(
+            [
+                observations,
+                actions,
+                next_observations,
+                rewards.reshape(-1, 1),
+                1.0 - terminals.astype(np.float32).reshape(-1, 1),
+            ],
+            axis=1,
+            dtype=np.float32,
+        )
+        self.packed = torch.from_numpy(packed).to(device)
+        self.rows = None if rows is None else torch.from_numpy(np.ascontiguousarray(rows)).to(device)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that an index may name, per seed."""
+        return self.packed.shape[0] if self.rows is None else self.rows.shape[1]
+
+    def batch(self, index: Tensor) -> Batch:
+        """Rows `index` ``[K, B]``, each seed's own."""
+        if self.rows is not None:
+            index = self.rows.gather(1, index)
+        d, a = self.problem.observation_dim, self.problem.action_dim
+        rows = self.packed.index_select(0, index.reshape(-1)).view(*index.shape, self.packed.shape[1])
+        return Batch(
+            observations=rows[..., :d],
+            actions=rows[..., d : d + a],
+            state_actions=rows[..., : d + a],
+            next_observations=rows[..., d + a : 2 * d + a],
+            rewards=rows[..., -2],
+            continues=rows[..., -1],
+        )

@@ -1,0 +1,187 @@
+"""Parameters of K networks at once: initialisation, groups, moving averages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from algos.seed_parallel.random_streams import SeedStreams
+
+# Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
+# vectorised kernels then treat each seed alike, whatever stands before it.
+ALIGNMENT = 16
+Initialiser = Callable[[Tensor, Tensor, torch.Generator], None]
+
+
+def init_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Orthogonal weights with gain sqrt 2, zero biases (implicit_q_learning common.py:16-17)."""
+    torch.nn.init.orthogonal_(weight, gain=math.sqrt(2.0), generator=generator)
+    bias.zero_()
+
+
+def init_torch_default(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """What `torch.nn.Linear` does: weight and bias uniform in +-1/sqrt(fan_in)."""
+    bound = 1.0 / math.sqrt(weight.shape[0])
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.uniform_(-bound, bound, generator=generator)
+
+
+def init_xavier_uniform(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Xavier-uniform weights, zero biases (IDQL's networks)."""
+    bound = math.sqrt(6.0 / (weight.shape[0] + weight.shape[1]))
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.zero_()
+
+
+def init_lecun_normal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """What flax's `Dense` does: normal cut at two deviations, of variance 1/fan_in then; zero biases."""
+    deviation = math.sqrt(1.0 / weight.shape[0]) / 0.87962566103423978  # of a unit normal cut at +-2
+    torch.nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator)
+    bias.zero_()
+
+
+INITIALISERS: dict[str, Initialiser] = {
+    "lecun_normal": init_lecun_normal,
+    "orthogonal": init_orthogonal,
+    "torch_default": init_torch_default,
+    "xavier_uniform": init_xavier_uniform,
+}
+
+
+class ParameterGroup:
+    """Named parameters of K seeds (times `copies`) in one flat buffer ``[K * copies, P]``.
+
+    `group["layer0.weight"]` is a leaf view ``[K * copies, *shape]`` that gradients are taken for;
+    `group.frozen["layer0.weight"]` is the same memory without gradient, for passes that must
+    not train it. The optimiser, the gradient norm and moving averages work on the flat buffer: one
+    kernel each, however many parameters there are.
+
+    Args:
+        shapes: name to shape without the leading axis, in order.
+        num_seeds: K.
+        copies: networks per seed, for example 2 for a pair of critics.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Sequence[int]],
+        num_seeds: int,
+        device: torch.device | str = "cpu",
+        copies: int = 1,
+    ) -> None:
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        self.num_seeds = num_seeds
+        self.copies = copies
+        self.offsets: dict[str, int] = {}
+        size = 0
+        for name, shape in self.shapes.items():
+            self.offsets[name] = size
+            size += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+        self.flat = torch.zeros((num_seeds * copies, size), device=device)
+        self.gradient = torch.zeros_like(self.flat)
+        self.frozen = self._views(self.flat)
+        self._gradients = list(self._views(self.gradient).values())
+        self.parameters = {name: view.requires_grad_() for name, view in self._views(self.flat).items()}
+
+    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+        views = {}
+        for name, shape in self.shapes.items():
+            start = self.offsets[name]
+            views[name] = flat[:, start : start + math.prod(shape)].view(flat.shape[0], *shape)
+        return views
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.parameters[name]
+
+    def rows(self, index: Tensor) -> dict[str, Tensor]:
+        """A copy, without gradient, of the networks at `index` ``[R]`` along the leading axis, by name."""
+        return self._views(self.flat.index_select(0, index))
+
+    def twin(self) -> ParameterGroup:
+        """A group of the same shapes holding a copy of the values (a target network)."""
+        other = ParameterGroup(self.shapes, self.num_seeds, self.flat.device, self.copies)
+        other.flat.copy_(self.flat)
+        return other
+
+    def backward(self, loss: Tensor, retain_graph: bool = False) -> None:
+        """Write d loss / d parameters into `gradient`, replacing what was there.
+
+        Args:
+            loss: scalar, summed over seeds.
+        """
+        gradients = torch.autograd.grad(loss, list(self.parameters.values()), retain_graph=retain_graph)
+        torch._foreach_copy_(self._gradients, list(gradients))
+
+    def clip_gradient(self, max_norm: float) -> Tensor:
+        """Scale each seed's gradient to a norm of at most `max_norm`; return the norms before, ``[K]``.
+
+        All copies of a seed count together, as `torch.nn.utils.clip_grad_norm_` over one list of
+        both critics' parameters does.
+        """
+        norm = self.gradient.view(self.num_seeds, -1).norm(dim=1)
+        scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+        self.gradient.view(self.num_seeds, -1).mul_(scale[:, None])
+        return norm
+
+    @torch.no_grad()
+    def move_towards(self, other: ParameterGroup, rate: float) -> None:
+        """Exponential moving average: ``self = (1 - rate) * self + rate * other``."""
+        self.flat.lerp_(other.flat, rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of the parameters by name, contiguous, on the CPU."""
+        return {name: view.detach().cpu().contiguous().clone() for name, view in self.frozen.items()}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Overwrite the parameters.
+
+        Raises:
+            KeyError: a parameter is missing.
+            ValueError: a shape disagrees.
+        """
+        for name, view in self.frozen.items():
+            if tensors[name].shape != view.shape:
+                raise ValueError(
+                    f"parameter {name} has shape {tuple(tensors[name].shape)}, expected {tuple(view.shape)}"
+                )
+            view.copy_(tensors[name])
+
+
+def repeat_copies(inputs: Tensor, copies: int) -> Tensor:
+    """``[K, ...]`` to ``[K * copies, ...]``: each seed's input for each of its copies, in order."""
+    if copies == 1:
+        return inputs
+    expanded = inputs.unsqueeze(1).expand(-1, copies, *inputs.shape[1:])
+    return expanded.reshape(inputs.shape[0] * copies, *inputs.shape[1:])
+
+
+@torch.no_grad()
+def initialise(
+    group: ParameterGroup, streams: SeedStreams, initialiser: str, layers: Iterable[str] | None = None
+) -> None:
+    """Initialise every ``<layer>.weight`` / ``<layer>.bias`` pair of a group, seed by seed.
+
+    Numbers are drawn on the CPU, so that a run starts alike on every device, and a seed's weights
+    do not depend on its block.
+
+    Args:
+        streams: CPU streams, continued by each call.
+        initialiser: name in `INITIALISERS`.
+        layers: names of the layers; all pairs of the group when None.
+    """
+    if layers is None:
+        layers = [name.removesuffix(".weight") for name in group.shapes if name.endswith(".weight")]
+    fill = INITIALISERS[initialiser]
+    for layer in layers:
+        weights, biases = group.frozen[f"{layer}.weight"], group.frozen[f"{layer}.bias"]
+        for seed_index, generator in enumerate(streams.generators):
+            for copy in range(group.copies):
+                row = seed_index * group.copies + copy
+                weight, bias = torch.empty(weights.shape[1:]), torch.empty(biases.shape[1:])
+                fill(weight, bias, generator)
+                weights[row].copy_(weight)
+                biases[row].copy_(bias)

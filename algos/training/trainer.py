@@ -1,0 +1,370 @@
+"""The training loop of one block of seeds."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from recheck.errors import MethodError, Preempted, TrainingError
+from recheck.progress import Progress
+from recheck.versions import git_state, package_versions
+from torch import Tensor
+
+from algos.base import Method
+from algos.datasets import transforms
+from algos.datasets.transitions import Transitions
+from algos.methods import method_class
+from algos.seed_parallel import kernels
+from algos.seed_parallel.batches import ProblemSpec, TrainingData
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams, derive_seed
+from algos.training.checkpoints import RunState, save_json, save_tensors, written_aside
+from algos.training.config import RunConfig
+from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+from algos.training.device import device_model
+
+LOG_INTERVAL_UPDATES = 1000
+# Often enough that a kill without warning costs little; a state is a few MB per seed.
+STATE_INTERVAL_SECONDS = 300.0
+# A loss of this size is no longer learning on any task with rewards of D4RL's sizes.
+EXPLODED_LOSS = 1e10
+EXIT_PREEMPTED = 75
+
+
+def training_data(
+    transitions: Transitions, config: RunConfig, device: torch.device
+) -> tuple[TrainingData, transforms.TransformState]:
+    """Transformed rows on the device, and what evaluation needs to know about the transforms.
+
+    With a `train_fraction` below 1 each seed trains on its own random subset of the rows, as IDQL's
+    release does (95%).
+    """
+    changed, state = transforms.apply(transitions, config.transforms)
+    rows = None
+    if config.train_fraction < 1.0:
+        kept = int(config.train_fraction * len(changed))
+        if kept < 1:
+            raise TrainingError(
+                f"train_fraction {config.train_fraction} leaves none of the {len(changed)} transitions"
+            )
+        rows = np.stack(
+            [
+                np.sort(np.random.default_rng(derive_seed("split", seed)).permutation(len(changed))[:kept])
+                for seed in config.seeds
+            ]
+        )
+    data = TrainingData(
+        changed.observations,
+        changed.actions,
+        changed.rewards,
+        changed.next_observations,
+        changed.terminals,
+        device,
+        rows,
+    )
+    return data, state
+
+
+def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) -> Method:
+    """The method of a configuration, freshly initialised.
+
+    Raises:
+        MethodError: unknown method or hyperparameter, or another format version.
+    """
+    known = method_class(config.method)
+    if config.method_format != known.format_version:
+        raise MethodError(
+            f"the configuration asks for format {config.method_format} of method {config.method}, this "
+            f"version has {known.format_version}; plan the run anew"
+        )
+    return known(
+        config.hyperparameters, problem, config.num_updates, config.train_steps, config.seeds, device
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is the GPU where torch sees one.
+
+    Raises:
+        TrainingError: CUDA was asked for and is not to be had.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        if not torch.cuda.is_available():
+            build = torch.version.cuda or "CPU"
+            raise TrainingError(
+                f"device {name} was asked for, but torch {torch.__version__} ({build} build) sees no GPU "
+                f"here; use --device cpu, or install torch's CUDA build"
+            )
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Its other half fills every fresh output with NaN first: half as many launches again, for nothing
+        # that this program reads.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return torch.device(name)
+
+
+class Trainer:
+    """One block of seeds in training.
+
+    Args:
+        stop_requested: asked between stretches of updates; when it says so the state is written and
+            `Preempted` raised.
+        capture: CUDA graphs; None for wherever there is a GPU.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        transitions: Transitions,
+        state: RunState,
+        device: torch.device,
+        stop_requested: Callable[[], bool] = lambda: False,
+        capture: bool | None = None,
+        indexed: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        self.config = config
+        self.state = state
+        self.device = device
+        self.stop_requested = stop_requested
+        data, self.transform_state = training_data(transitions, config, device)
+        self.method = build_method(config, data.problem, device)
+        if compiled:
+            self.method.compile_functions()
+        self.streams = SeedStreams(config.seeds, "train", device)
+        self.draws = ChunkedDraws(self.method.draws(), self.streams, data.num_rows)
+        capture = device.type == "cuda" if capture is None else capture
+        self.program = Program(self.method, data, self.draws, indexed=indexed, capture=capture)
+        shape = (len(self.method.LOSSES), len(config.seeds))
+        self.update = 0
+        self.loss_sum = np.zeros(shape)
+        self.loss_count = 0
+        self.log_updates: list[int] = []
+        self.log_losses: list[np.ndarray] = []
+        self.timing: list[tuple[int, float]] = []
+        self.wall_seconds = 0.0
+        self.devices = [device_model(device)]
+        self.kernels = [f"{kernels.in_use()}{', compiled' if compiled else ''}"]
+
+    def train(self) -> None:
+        """Run to the last update.
+
+        Raises:
+            TrainingError: a loss is not finite or exploded, with update, seed and loss named.
+            Preempted: `stop_requested` said so.
+        """
+        self._resume()
+        config = self.config
+        progress = Progress(config.num_updates, f"{config.method} {config.task}", self.update)
+        started, saved = time.monotonic() - self.wall_seconds, time.monotonic()
+        while self.update < config.num_updates:
+            if self.stop_requested():
+                self.wall_seconds = time.monotonic() - started
+                self.save()
+                raise Preempted
+            offset = self.update % CHUNK_UPDATES
+            if offset == 0 or self.draws.chunk_start != self.update - offset:
+                self.program.load_chunk(self.update - offset)
+            stop = self._next_stop()
+            first = self.update
+            while self.update < stop:
+                count = min(STRETCH_UPDATES, stop - self.update)
+                self.program.run(self.update, count)
+                self.update += count
+                if self.stop_requested():
+                    break
+            self._account(first, self.update)
+            self.wall_seconds = time.monotonic() - started
+            self._log()
+            if self.update in config.checkpoints:
+                self.state.save_policy(self.update, self.method.policy())
+            if time.monotonic() - saved > STATE_INTERVAL_SECONDS:
+                self.save()
+                saved = time.monotonic()
+            progress.update(self.update)
+
+    def _next_stop(self) -> int:
+        """The next update at which the host has something to do."""
+        chunk_end = self.update - self.update % CHUNK_UPDATES + CHUNK_UPDATES
+        log = self.update - self.update % LOG_INTERVAL_UPDATES + LOG_INTERVAL_UPDATES
+        checkpoint = next(c for c in self.config.checkpoints if c > self.update)
+        return min(chunk_end, log, checkpoint)
+
+    def _account(self, first: int, end: int) -> None:
+        """Check the losses of updates [first, end) and add them up, one after the other."""
+        chunk_start = self.draws.chunk_start
+        history = self.program.history[first - chunk_start : end - chunk_start].double().cpu().numpy()
+        bad = ~(np.abs(history) < EXPLODED_LOSS)  # also true for NaN
+        if bad.any():
+            config = self.config
+            row, loss, seed = (int(i) for i in np.argwhere(bad)[0])
+            raise TrainingError(
+                f"{self.method.LOSSES[loss]} of seed {config.seeds[seed]} is {history[row, loss, seed]:g} at "
+                f"update {first + row + 1} of {config.method} on {config.task} (variant {config.variant}); "
+                f"training was stopped"
+            )
+        for losses in history:  # in order, so that an interruption does not change the sum
+            self.loss_sum += losses
+        self.loss_count += end - first
+
+    def _log(self) -> None:
+        due = self.update % LOG_INTERVAL_UPDATES == 0 or self.update in self.config.checkpoints
+        if self.loss_count and due:
+            self.log_updates.append(self.update)
+            self.log_losses.append(self.loss_sum / self.loss_count)
+            self.timing.append((self.update, self.wall_seconds))
+            self.loss_sum = np.zeros_like(self.loss_sum)
+            self.loss_count = 0
+
+    # --- State ---
+
+    def save(self) -> None:
+        """Write the resumable state after the updates done so far."""
+        shape = (len(self.log_losses), *self.loss_sum.shape)
+        assert self.draws.chunk_state is not None or self.update == 0
+        tensors = {f"method/{name}": tensor for name, tensor in self.method.state().items()}
+        in_chunk = self.update % CHUNK_UPDATES != 0
+        tensors["streams"] = (
+            self.draws.chunk_state
+            if in_chunk and self.draws.chunk_state is not None
+            else self.streams.get_state()
+        )
+        tensors["loss_sum"] = torch.from_numpy(self.loss_sum.copy())
+        tensors["log_losses"] = torch.from_numpy(np.asarray(self.log_losses, dtype=np.float64).reshape(shape))
+        self.state.save(
+            self.update,
+            tensors,
+            {
+                "loss_count": self.loss_count,
+                "log_updates": self.log_updates,
+                "timing": self.timing,
+                "wall_seconds": self.wall_seconds,
+                "devices": self.devices,
+                "kernels": self.kernels,
+            },
+        )
+
+    def _resume(self) -> None:
+        found = self.state.load()
+        if found is None:
+            return
+        update, tensors, document = found
+        if not self.state.has_policies([c for c in self.config.checkpoints if c <= update]):
+            print(
+                f"A kept checkpoint is missing in {self.state.folder}; training starts anew.", file=sys.stderr
+            )
+            return
+        prefix = "method/"
+        self.method.load_state(
+            {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        )
+        self.streams.set_state(tensors["streams"])
+        self.update = update
+        self.loss_sum = tensors["loss_sum"].numpy().copy()
+        self.log_losses = list(tensors["log_losses"].numpy())
+        self.loss_count = document["loss_count"]
+        self.log_updates = list(document["log_updates"])
+        self.timing = [(int(u), float(s)) for u, s in document["timing"]]
+        self.wall_seconds = float(document["wall_seconds"])
+        for kept, current in (("devices", self.devices), ("kernels", self.kernels)):
+            current[:] = list(dict.fromkeys([*document[kept], *current]))
+        print(f"Going on after update {update:,} of {self.config.num_updates:,}.", file=sys.stderr)
+
+    # --- Results ---
+
+    def write_results(self, output: Path, manifest: Mapping[str, Any]) -> None:
+        """Write the run folder; provenance.json comes last."""
+        config = self.config
+        output.mkdir(parents=True, exist_ok=True)
+        save_json(output / "config.json", config.document)
+        policies: dict[str, Tensor] = {}
+        for update in config.checkpoints:
+            for name, tensor in self.state.load_policy(update).items():
+                policies[f"{update}/{name}"] = tensor
+        for name, array in self.transform_state.tensors().items():
+            policies[f"transforms/{name}"] = torch.from_numpy(np.ascontiguousarray(array))
+        save_tensors(output / "policies.safetensors", policies)
+        write_parquet(output / "train.parquet", self._train_columns())
+        write_parquet(
+            output / "timing.parquet",
+            {
+                "update": [update for update, _ in self.timing],
+                "wall_seconds": [seconds for _, seconds in self.timing],
+                "device": [", ".join(self.devices)] * len(self.timing),
+            },
+        )
+        save_json(
+            output / "provenance.json",
+            {
+                "devices": self.devices,
+                "kernels": self.kernels,
+                "versions": package_versions(),
+                "git": git_state(),
+                "threads": torch.get_num_threads(),
+                "peak_memory_bytes": peak_memory_bytes(self.device),
+                "dataset": {
+                    key: manifest.get(key)
+                    for key in ("task", "source_sha256", "content_sha256", "comparability")
+                },
+                "transform_constants": dict(self.transform_state.constants),
+            },
+        )
+
+    def _train_columns(self) -> dict[str, list[Any]]:
+        columns: dict[str, list[Any]] = {"seed": [], "update": []}
+        columns.update({name: [] for name in self.method.LOSSES})
+        for index, seed in enumerate(self.config.seeds):
+            for update, losses in zip(self.log_updates, self.log_losses):
+                columns["seed"].append(seed)
+                columns["update"].append(update)
+                for name, value in zip(self.method.LOSSES, losses[:, index]):
+                    columns[name].append(float(value))
+        return columns
+
+
+def write_parquet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write a table, aside and moved."""
+    with written_aside(path) as temporary:
+        pq.write_table(pa.table(dict(columns)), temporary)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The largest memory used so far: of the GPU's allocator, or of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage's figure is handed down by the process that started this one.
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
+        if found:
+            return int(found.group(1)) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or SIGUSR2 has come, while the block runs."""
+    caught: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGTERM, signal.SIGUSR2)
+    }
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

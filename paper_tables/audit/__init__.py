@@ -1,0 +1,1 @@
+"""What the published numbers say about one another: rules, findings, report."""

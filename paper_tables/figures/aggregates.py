@@ -1,0 +1,190 @@
+"""Figures of aggregates: intervals, profiles, probability of improvement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from paper_tables.figures.style import (
+    COLOURS,
+    INK,
+    METRIC_NAMES,
+    legend_below,
+    legend_inches,
+    line_style,
+    new_figure,
+    records,
+    wrapped,
+)
+from paper_tables.rendering.text import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# One figure each; all take plain tables, draw, and return the figure.
+def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> Figure:
+    """Aggregates of one set of tasks with both intervals.
+
+    Args:
+        aggregates: rows of `aggregates.csv` of one selection rule and one set of tasks.
+        coverage: rows of `coverage.csv` of that set, or None.
+    """
+    labels = aggregate_order(aggregates)
+    places = {label: place for place, label in enumerate(reversed(labels))}
+    lines = max(wrapped(label).count("\n") + 1 for label in labels)
+    figure = new_figure(2 * ((0.06 + 0.095 * lines) * len(labels) + 0.42) + 0.5)
+    axes = figure.subplots(2, 2, sharey=True)
+    for axis, metric in zip(axes.flat, ("iqm", "mean", "median", "optimality_gap")):
+        rows = aggregates[aggregates["metric"] == metric]
+        for row in records(rows):
+            height = places[row["label"]]
+            if np.isfinite(row["small_sample_low_percent"]):
+                axis.plot(
+                    [row["small_sample_low_percent"], row["small_sample_high_percent"]],
+                    [height, height],
+                    color=COLOURS[0],
+                    linewidth=1.1,
+                    solid_capstyle="butt",
+                    zorder=3,
+                )
+                axis.plot(
+                    [row["percentile_low_percent"], row["percentile_high_percent"]],
+                    [height, height],
+                    color=COLOURS[4],
+                    linewidth=4,
+                    alpha=0.6,
+                    solid_capstyle="butt",
+                )
+            axis.plot(
+                row["estimate_percent"], height, "|", color=INK, markersize=6, markeredgewidth=1.3, zorder=4
+            )
+        title = METRIC_NAMES[metric]
+        axis.set_title(f"{title} ↓" if metric == "optimality_gap" else title)
+        axis.set_yticks(list(places.values()), [wrapped(label) for label in places])
+        axis.set_ylim(-0.6, len(labels) - 0.4)
+        axis.grid(visible=False, axis="y")
+        axis.tick_params(axis="y", length=0)
+    for axis in axes[1]:
+        axis.set_xlabel("score in percent")
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=COLOURS[4], linewidth=4, alpha=0.6),
+        Line2D([], [], color=COLOURS[0], linewidth=1.1),
+    ]
+    names = ["95% percentile bootstrap", "95% small-sample"]
+    if coverage is not None and not coverage.empty:
+        actual = coverage[coverage["actual_design"] & (coverage["metric"] == "iqm")]
+        for place, kind in enumerate(("percentile", "small_sample")):
+            share = actual.loc[actual["interval"] == kind, "simulated"]
+            if len(share):
+                names[place] += (
+                    f"; covers {range_text(100 * share.min(), 100 * share.max())}% (IQM, simulated)"
+                )
+    figure.legend(handles, names, loc="outside lower center", ncols=1)
+    return figure
+
+
+def range_text(low: float, high: float) -> str:
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+
+
+def aggregate_order(aggregates: pd.DataFrame) -> list[str]:
+    """Labels from the highest IQM to the lowest."""
+    iqm = aggregates[aggregates["metric"] == "iqm"].sort_values(
+        ["estimate_percent", "label"], ascending=[False, True]
+    )
+    return [str(label) for label in iqm["label"]]
+
+
+def draw_profiles(profiles: pd.DataFrame) -> Figure:
+    """Performance profiles of one set of tasks.
+
+    Args:
+        profiles: rows of `profiles.csv` of one selection rule and one set of tasks.
+    """
+    labels = in_order(profiles["label"])
+    figure = new_figure(2.1 + legend_inches(labels))
+    axis = figure.subplots()
+    handles = []
+    for place, label in enumerate(labels):
+        rows = profiles[profiles["label"] == label]
+        style = line_style(place)
+        handles += axis.plot(rows["threshold_percent"], 100 * rows["share"], **style)
+        if rows["low"].notna().all():
+            axis.fill_between(
+                rows["threshold_percent"],
+                100 * rows["low"],
+                100 * rows["high"],
+                color=style["color"],
+                alpha=0.12,
+                linewidth=0,
+            )
+    axis.set_xlabel("score τ in percent")
+    axis.set_ylabel("runs with score > τ, in %")
+    axis.set_ylim(-2, 102)
+    axis.margins(x=0.01)
+    legend_below(figure, handles, labels)
+    return figure
+
+
+def draw_improvement(improvement: pd.DataFrame) -> Figure:
+    """Matrix of the probability that the row beats the column, in percent.
+
+    Args:
+        improvement: rows of `improvement.csv` of one selection rule.
+    """
+    wide = improvement.pivot(index="label", columns="other", values="probability")
+    # The strongest first, by the mean over opponents.
+    order = list(wide.mean(axis=1).sort_values(ascending=False, kind="stable").index)
+    values, low, high = (
+        improvement.pivot(index="label", columns="other", values=column)
+        .reindex(index=order, columns=order)
+        .to_numpy(dtype=float)
+        for column in ("probability", "low", "high")
+    )
+    count = len(order)
+    across, down = [wrapped(label, 24) for label in order], [wrapped(label) for label in order]
+    # Labels of the columns stand upright where there are many; those of the rows may take two lines.
+    upright = max(len(line) for label in across for line in label.split("\n")) if count > 3 else 3
+    lines = max(label.count("\n") + 1 for label in down)
+    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * upright + 0.75)
+    axis = figure.subplots()
+    image = axis.imshow(100 * values, cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
+    for row in range(count):
+        for column in range(count):
+            value = values[row, column]
+            if not np.isfinite(value):
+                continue
+            settled = low[row, column] > 0.5 or high[row, column] < 0.5
+            axis.text(
+                column,
+                row,
+                f"{100 * value:.0f}",
+                ha="center",
+                va="center",
+                fontsize=6 if count > 8 else 6.5,
+                fontweight="bold" if settled else "normal",
+                color=_ink_on(image.cmap(image.norm(100 * value))),
+            )
+    axis.set_xticks(range(count), across, rotation=90 if count > 3 else 0)
+    axis.set_yticks(range(count), down)
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_visible(False)
+    bar = figure.colorbar(image, ax=axis, location="top", aspect=40, pad=0.02, ticks=[0, 25, 50, 75, 100])
+    bar.set_label("row beats column, in %", fontsize=6.5)
+    bar.outline.set_linewidth(0.4)
+    return figure
+
+
+def _ink_on(background: Any) -> str:
+    """White or dark, whichever is the easier to read on a colour (relative luminance of WCAG 2)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in background[:3]
+    )
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.25 else INK

@@ -1,0 +1,243 @@
+"""Score and cost against the number of diffusion steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from paper_tables import prices
+from paper_tables.figures.style import (
+    INK,
+    PALE,
+    legend_below,
+    legend_inches,
+    line_style,
+    marker_of,
+    new_figure,
+    readable_log,
+    records,
+)
+from paper_tables.rendering.text import in_order
+from paper_tables.statistics import configurations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_steps(points: pd.DataFrame) -> Figure:
+    """Diffusion steps against score, training cost and action latency, and the Pareto front.
+
+    Args:
+        points: one row per configuration: `label`, `method`, `family` (what a line joins), `train_steps`,
+            `num_updates`, `score_percent`, `low_percent`, `high_percent`, `ms_per_update`,
+            `action_latency_ms`. The Pareto front is one for each number of updates.
+    """
+    families = in_order(points["family"])
+    figure = new_figure(3.1 + legend_inches(families))
+    axes = figure.subplots(2, 2)
+    panels = (
+        (axes[0, 0], "score_percent", "score in percent"),
+        (axes[0, 1], "ms_per_update", "training, ms per update"),
+        (axes[1, 0], "action_latency_ms", "action latency in ms"),
+    )
+    handles: dict[str, Any] = {}
+    steps = sorted(set(points.loc[points["train_steps"] > 0, "train_steps"]))
+    for axis, column, name in panels:
+        for place, family in enumerate(families):
+            rows = points[(points["family"] == family) & (points["train_steps"] > 0)].sort_values(
+                "train_steps"
+            )
+            rows = rows[rows[column].notna()]
+            if rows.empty:
+                continue
+            style = line_style(place)
+            marker = marker_of(place)
+            if column == "score_percent" and rows["low_percent"].notna().all():
+                errors = np.stack(
+                    [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
+                ).astype(float)
+                axis.errorbar(
+                    rows["train_steps"],
+                    rows[column],
+                    yerr=errors,
+                    fmt="none",
+                    ecolor=style["color"],
+                    elinewidth=0.8,
+                )
+            (line,) = axis.plot(rows["train_steps"], rows[column], marker=marker, **style)
+            handles.setdefault(family, line)
+        if column == "score_percent":
+            _keep_scale(axis, points[column])
+        else:
+            axis.set_ylim(bottom=0)
+        axis.set_xlabel("diffusion steps N")
+        axis.set_ylabel(name)
+        if len(steps) > 1 and steps[-1] / steps[0] > 4:
+            axis.set_xscale("log")
+        axis.set_xticks(steps, [str(step) for step in steps])
+        axis.minorticks_off()
+    axis = axes[1, 1]
+    timed = points[points["action_latency_ms"].notna() & points["score_percent"].notna()].reset_index(
+        drop=True
+    )
+    stepped = in_order(points.loc[points["train_steps"] > 0, "family"])
+    for place, family in enumerate(families):
+        rows = timed[timed["family"] == family]
+        style = line_style(place)
+        (line,) = axis.plot(
+            rows["action_latency_ms"],
+            rows["score_percent"],
+            marker_of(place),
+            color=style["color"],
+        )
+        handles.setdefault(family, line)
+        for row in records(rows):
+            if row["train_steps"] > 0:
+                axis.annotate(
+                    str(row["train_steps"]),
+                    (row["action_latency_ms"], row["score_percent"]),
+                    xytext=(3, 3) if family == stepped[0] else (3, -8),
+                    textcoords="offset points",
+                    fontsize=6,
+                    color=INK,
+                )
+    for _, rivals in timed.groupby("num_updates"):
+        front = prices.pareto_front(list(rivals["action_latency_ms"]), list(rivals["score_percent"]))
+        axis.plot(
+            rivals["action_latency_ms"].iloc[front],
+            rivals["score_percent"].iloc[front],
+            color=PALE,
+            linewidth=2.5,
+            zorder=0,
+            drawstyle="steps-post",
+        )
+    _keep_scale(axis, timed["score_percent"])
+    if len(timed) and timed["action_latency_ms"].max() > 8 * timed["action_latency_ms"].min():
+        readable_log(axis)
+    axis.margins(x=0.15)
+    axis.set_xlabel("action latency in ms")
+    axis.set_ylabel("score in percent")
+    axis.set_title("grey: Pareto front; numbers: N", fontsize=6.5, loc="right")
+    legend_below(figure, list(handles.values()), list(handles))
+    return figure
+
+
+def _keep_scale(axis: Axes, values: pd.Series) -> None:
+    """Let the means, not the widest interval of three seeds, set the scale."""
+    if values.notna().sum() == 0:
+        return
+    low, high = float(values.min()), float(values.max())
+    room = max(5.0, 0.5 * (high - low))
+    axis.set_ylim(low - room, high + room)
+
+
+# From an experiment's tables to the figures.
+def steps_points(
+    cells: pd.DataFrame, aggregates: pd.DataFrame, cost: pd.DataFrame, selection: str
+) -> tuple[pd.DataFrame, list[str], str | None]:
+    """One point per configuration over the tasks that all configurations with diffusion share.
+
+    Args:
+        cells: `cells.csv`.
+        aggregates: `aggregates.csv`, which holds the interval of a mean over several tasks.
+        cost: rows of the schema `cost` with labels.
+        selection: the rule.
+
+    Returns:
+        The points (see `draw_steps`), their tasks, and the device whose training times are shown, if known.
+    """
+    rows = cells[(cells["selection"] == selection) & (cells["score_unit"] == "percent")]
+    diffusion = rows[rows["train_steps"] > 0]
+    # The tasks on which numbers of steps were compared, at equal numbers of updates.
+    setting = ["method", "variant", "num_updates", "task"]
+    varied = diffusion.groupby(setting)["train_steps"].nunique().rename("numbers").reset_index()
+    subjects = diffusion.merge(varied.loc[varied["numbers"] > 1, setting], on=setting)
+    shared = [set(group["task"]) for _, group in subjects.groupby("label")]
+    tasks = sorted(set.intersection(*shared)) if shared else []
+    if not tasks:
+        return pd.DataFrame(), [], None
+    # A method of another length of training is no rival of theirs.
+    rows = rows[rows["task"].isin(tasks) & rows["num_updates"].isin(set(subjects["num_updates"]))]
+    complete = rows.groupby("label")["task"].nunique()
+    rows = rows[rows["label"].isin(set(complete[complete == len(tasks)].index))]
+    # One state a call, as when a robot acts; training times of one kind of machine, the most common one.
+    single = cost[(cost["num_states"].isna()) | (cost["num_states"] == 1)]
+    device = _most_common(single.loc[single["label"].isin(rows["label"]), "device"])
+    families = _families(rows)
+    points = []
+    for label, group in rows.groupby("label", sort=True):
+        own = single[(single["label"] == label) & single["task"].isin(tasks)]
+        timed = own["action_latency_ms"].dropna()
+        blocks = prices.training_blocks(own if device is None else own[own["device"] == device])
+        first = group.iloc[0]
+        low, high = _mean_interval(group, aggregates, str(label), selection)
+        points.append(
+            {
+                "label": label,
+                "method": first["method"],
+                "family": families[str(label)],
+                "train_steps": int(first["train_steps"]),
+                "num_updates": int(group["num_updates"].max()),
+                "score_percent": float(group["mean_percent"].mean()),
+                "low_percent": low,
+                "high_percent": high,
+                "ms_per_update": _mean_or_nan(3.6e6 * blocks["per_seed_hours"] / blocks["num_updates"]),
+                "action_latency_ms": float(timed.median()) if len(timed) else np.nan,
+            }
+        )
+    return pd.DataFrame(points), tasks, device
+
+
+def _mean_interval(
+    cells: pd.DataFrame, aggregates: pd.DataFrame, label: str, selection: str
+) -> tuple[float, float]:
+    """The interval of one configuration's mean: of its cell, or over tasks if an aggregate spans these."""
+    if len(cells) == 1:
+        return float(cells["low_percent"].iloc[0]), float(cells["high_percent"].iloc[0])
+    rows = aggregates[
+        (aggregates["label"] == label)
+        & (aggregates["selection"] == selection)
+        & (aggregates["metric"] == "mean")
+        & (aggregates["num_tasks"] == len(cells))
+    ]
+    if rows.empty:
+        return float("nan"), float("nan")
+    return (
+        float(rows["small_sample_low_percent"].iloc[0]),
+        float(rows["small_sample_high_percent"].iloc[0]),
+    )
+
+
+def _families(cells: pd.DataFrame) -> dict[str, str]:
+    """Label -> what a line of the steps figure joins: all but the number of steps.
+
+    Args:
+        cells: rows of `cells.csv` that are shown.
+    """
+    names = {}
+    several = cells["num_updates"].nunique() > 1
+    variants = cells.groupby("method")["variant"].nunique()
+    short = cells["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True)
+    for row, sampling in zip(records(cells), short):
+        parts = [row["method"]]
+        if variants[row["method"]] > 1:
+            parts.append(row["variant"])
+        if sampling != "default":
+            parts.append(sampling)
+        if several:
+            parts.append(f"{configurations.updates_text(int(row['num_updates']))} updates")
+        names[str(row["label"])] = " ".join(parts)
+    return names
+
+
+def _mean_or_nan(values: pd.Series) -> float:
+    present = values.dropna()
+    return float(present.mean()) if len(present) else float("nan")
+
+
+def _most_common(values: pd.Series) -> str | None:
+    counts = values.dropna().value_counts()
+    return None if counts.empty else str(sorted(counts[counts == counts.max()].index)[0])

@@ -1,0 +1,228 @@
+"""Tables with a schema that is checked on every write and every read.
+
+A schema is a JSON Schema file in ``paper_tables/schemas``: an array of row objects, one property per
+column, units in the descriptions. Values are checked by ``jsonschema``; because a column repeats few
+values or is a number with bounds, it is enough to check the distinct values of a text column and the
+two extremes of a numeric one, so that a table of a million rows costs no more than one of a hundred.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jsonschema import Draft202012Validator
+from recheck.errors import TablesError
+
+SCHEMA_FOLDER = Path(__file__).parent / "schemas"
+_PANDAS_TYPES = {"string": "object", "integer": "Int64", "number": "float64", "boolean": "boolean"}
+_NUMBERS = ("integer", "number")
+
+
+@cache
+def load_schema(name: str) -> dict[str, Any]:
+    """The schema ``<name>.schema.json``.
+
+    Raises:
+        TablesError: there is no such schema.
+    """
+    path = SCHEMA_FOLDER / f"{name}.schema.json"
+    if not path.is_file():
+        known = ", ".join(sorted(p.name.removesuffix(".schema.json") for p in SCHEMA_FOLDER.glob("*.json")))
+        raise TablesError(f"There is no schema '{name}'; known are {known}.")
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def columns(name: str) -> list[str]:
+    """The columns of a table in their order."""
+    return list(load_schema(name)["items"]["properties"])
+
+
+def _types(column: dict[str, Any]) -> tuple[str, bool]:
+    """The one type of a column that is not null, and whether null is allowed."""
+    types = column["type"] if isinstance(column["type"], list) else [column["type"]]
+    named = [item for item in types if item != "null"]
+    return named[0], "null" in types
+
+
+def check(table: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
+    """Hold a table against its schema and give it the schema's column order and types.
+
+    Args:
+        table: [rows, columns].
+        name: of the schema.
+        where: what to call the table in an error, usually its path.
+
+    Raises:
+        TablesError: a column is missing or unknown, a value is not allowed, or two rows share a key.
+    """
+    schema = load_schema(name)
+    properties: dict[str, Any] = schema["items"]["properties"]
+    missing = [column for column in schema["items"].get("required", []) if column not in table.columns]
+    if missing:
+        raise TablesError(
+            f"{where} lacks the column(s) {', '.join(missing)} that the schema '{name}' requires."
+        )
+    unknown = [str(column) for column in table.columns if column not in properties]
+    if unknown and not schema["items"].get("additionalProperties", True):
+        raise TablesError(
+            f"{where} has the unknown column(s) {', '.join(unknown)}; the schema '{name}' knows "
+            f"{', '.join(properties)}."
+        )
+    checked: dict[str, pd.Series] = {}
+    for column, rule in properties.items():
+        kind, nullable = _types(rule)
+        if column in table.columns:
+            values = table[column]
+        else:
+            values = pd.Series([None] * len(table), index=table.index, dtype="object")
+        checked[column] = _check_column(values, column, rule, kind, nullable, where)
+    result = pd.DataFrame(checked, index=table.index)
+    for column in unknown:
+        result[column] = table[column]
+    key = schema.get("x-key")
+    if key:
+        repeated = result[result.duplicated(key, keep=False)]
+        if len(repeated):
+            row = ", ".join(f"{column} {repeated.iloc[0][column]}" for column in key)
+            raise TablesError(f"{where} has more than one row for {row}; its key is {', '.join(key)}.")
+    return result.reset_index(drop=True)
+
+
+def _check_column(
+    values: pd.Series, column: str, rule: dict[str, Any], kind: str, nullable: bool, where: str
+) -> pd.Series:
+    """One column as the schema's type, every value allowed."""
+    absent = values.isna()
+    if absent.any() and not nullable:
+        row = int(np.flatnonzero(absent.to_numpy())[0])
+        raise TablesError(f"{where}, row {row}: column '{column}' is empty; a {kind} is required.")
+    present = values[~absent]
+    distinct: list[Any]
+    if kind in _NUMBERS:
+        numeric = pd.to_numeric(present, errors="coerce")
+        bad = present[numeric.isna() | ~np.isfinite(numeric.astype("float64"))]
+        if len(bad):
+            raise TablesError(
+                f"{where}, row {bad.index[0]}: column '{column}' holds '{bad.iloc[0]}'; "
+                f"a finite {kind} is required."
+            )
+        if kind == "integer" and len(numeric) and (numeric % 1 != 0).any():
+            worst = numeric[numeric % 1 != 0]
+            raise TablesError(
+                f"{where}, row {worst.index[0]}: column '{column}' holds {worst.iloc[0]}; "
+                f"an integer is required."
+            )
+        convert = int if kind == "integer" else float
+        distinct = [convert(numeric.min()), convert(numeric.max())] if len(numeric) else []
+        if "enum" in rule:
+            distinct = [convert(value) for value in numeric.unique()]
+        result = pd.to_numeric(values, errors="coerce")
+        result = result.astype(
+            "Int64" if kind == "integer" and nullable else "float64" if kind == "number" else "int64"
+        )
+    elif kind == "boolean":
+        distinct = [bool(value) for value in present.unique()]
+        result = values.astype("boolean" if nullable else "bool")
+    else:
+        if pd.api.types.infer_dtype(present, skipna=False) not in ("string", "empty"):
+            present = present.map(str)
+        distinct = list(present.unique())
+        result = present.astype("object").reindex(values.index)
+        result = result.where(~absent, None)
+    validator = Draft202012Validator({**rule, "type": kind})
+    for value in distinct:
+        error = next(validator.iter_errors(value), None)
+        if error is not None:
+            allowed = ", ".join(map(str, rule["enum"])) if "enum" in rule else error.message
+            raise TablesError(f"{where}: column '{column}' holds '{value}'; allowed: {allowed}.")
+    return result
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries by column name."""
+    return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
+
+
+def read_csv(path: Path, name: str) -> pd.DataFrame:
+    """Read a CSV file and check it; text stays text (a task called ``nan`` is not missing).
+
+    Raises:
+        TablesError: the file is absent, is not a table, or breaks the schema.
+    """
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}.")
+    properties = load_schema(name)["items"]["properties"]
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise TablesError(f"{path} cannot be read as a CSV table: {error}.") from error
+    for column in table.columns:
+        rule = properties.get(column)
+        if rule is not None and _types(rule)[0] == "boolean":
+            table[column] = table[column].map({"true": True, "false": False}, na_action="ignore")
+    return check(table, name, str(path))
+
+
+def read_parquet(path: Path, name: str) -> pd.DataFrame:
+    """Read a parquet file and check it against its schema.
+
+    Raises:
+        TablesError: the file is absent, is not parquet, or breaks the schema.
+    """
+    import pyarrow as arrow
+
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}.")
+    try:
+        table = pd.read_parquet(path)
+    except (arrow.ArrowInvalid, OSError) as error:
+        raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
+    return check(table, name, str(path))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Make a file's folder, give a temporary name beside it, and move it to its place when all went well.
+
+    Raises:
+        TablesError: the folder cannot be made or the file not be written; nothing is left behind.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        os.replace(aside, path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise TablesError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def write_parquet(table: pd.DataFrame, path: Path, name: str) -> None:
+    """Check a table and write it as parquet, under a temporary name first.
+
+    Raises:
+        TablesError: the table breaks its schema or the path cannot be written; nothing is written.
+    """
+    checked = check(table, name, str(path))
+    with writing(path) as aside:
+        checked.to_parquet(aside, index=False)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file under a temporary name, then move it to its place.
+
+    Raises:
+        TablesError: the path cannot be written.
+    """
+    with writing(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,100 @@
+"""What the literature reports, as tables: one CSV file per document under ``reported/``.
+
+A number is a claim of the document that prints it. Papers, a repository's benchmark page, circulating
+notes, a leaderboard and copies in later papers are documents alike; ``origin`` says whether the document
+reports its own method, copies or reruns. Every file is checked against ``schemas/reported.schema.json``
+when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+from recheck.errors import TablesError
+
+from paper_tables import frames
+
+FOLDER = Path(__file__).parent / "reported"
+REFERENCE_RUNS = FOLDER / "reference_runs" / "official_runs.csv"
+D3RLPY_RUNS = FOLDER / "fixtures" / "d3rlpy_per_seed_d4rl.csv"
+NOT_DOCUMENTS = ("suites",)
+
+
+def documents(folder: Path = FOLDER) -> list[str]:
+    """The documents whose numbers are held, by their short names, sorted."""
+    return sorted(path.stem for path in folder.glob("*.csv") if path.stem not in NOT_DOCUMENTS)
+
+
+def read_document(document: str, folder: Path = FOLDER) -> pd.DataFrame:
+    """The numbers of one document.
+
+    Raises:
+        TablesError: no such document, or its file breaks the schema.
+    """
+    if document not in documents(folder):
+        raise TablesError(f"There is no document '{document}'; known are {', '.join(documents(folder))}.")
+    table = frames.read_csv(folder / f"{document}.csv", "reported")
+    strangers = sorted(set(table["document"]) - {document})
+    if strangers:
+        raise TablesError(
+            f"{folder / document}.csv holds rows of {', '.join(strangers)}; one document a file."
+        )
+    return table
+
+
+def read_all(folder: Path = FOLDER) -> pd.DataFrame:
+    """The numbers of all documents, sorted by document, in each file's own order.
+
+    Raises:
+        TablesError: the folder holds no document, or one breaks the schema.
+    """
+    if not documents(folder):
+        raise TablesError(f"There is no CSV file of reported numbers in {folder}.")
+    return pd.concat([read_document(name, folder) for name in documents(folder)], ignore_index=True)
+
+
+def read_suites(folder: Path = FOLDER) -> pd.DataFrame:
+    """Ranges of scores, indexed by suite."""
+    return frames.read_csv(folder / "suites.csv", "suites").set_index("suite")
+
+
+def read_reference_runs(path: Path = REFERENCE_RUNS) -> pd.DataFrame:
+    """Scores per seed of released code run on known files (``reference_runs/README.md`` says how)."""
+    return frames.read_csv(path, "reference_runs")
+
+
+def read_d3rlpy_runs(path: Path = D3RLPY_RUNS) -> pd.DataFrame:
+    """Ten seeds of each algorithm and task of d3rlpy-benchmarks, in the columns of ``scores``.
+
+    The source's three numbers of a run become three selection rules: the last evaluation ``last``, the mean
+    of the last ten ``average_last_k``, the highest ``best_online``. The digest is that of the file.
+    """
+    runs = frames.read_csv(path, "d3rlpy_per_seed")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    rules = {"last": "final_score", "average_last_k": "mean_last10_score", "best_online": "best_score"}
+    parts = [
+        pd.DataFrame(
+            {
+                "method": runs["algorithm"],
+                "task": runs["task"],
+                "variant": "d3rlpy",
+                "digest": digest,
+                "train_steps": 0,
+                "sampling": "default",
+                "seed": runs["seed"],
+                "selection": selection,
+                "update": runs["last_step"],
+                "score_percent": runs[column],
+                "num_episodes": None,
+                "comparability": "unverified",
+                "score_unit": "percent",
+                "num_checkpoints": 10 if selection == "average_last_k" else 1,
+            }
+        )
+        for selection, column in rules.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    key = frames.load_schema("scores")["x-key"]
+    return frames.check(table.sort_values(key, ignore_index=True), "scores", str(path))

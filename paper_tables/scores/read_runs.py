@@ -1,0 +1,201 @@
+"""Finished seed blocks, read and normalised."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jsonschema import Draft202012Validator
+from recheck.errors import TablesError
+
+from paper_tables import frames
+from paper_tables.scores.tables import RUN_COLUMNS
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of seeds under one sampling setting, as the index names it."""
+
+    run_dir: Path
+    dataset_manifest: Path
+    episodes: Path
+    timing: Path | None
+    seeds: tuple[int, ...]
+    hyperparameters_like: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """The blocks of one experiment."""
+
+    experiment: str
+    average_last_k: int
+    blocks: tuple[Block, ...]
+
+
+def read_index(path: Path) -> Index:
+    """Read and check the index of an experiment.
+
+    Raises:
+        TablesError: it is not JSON or breaks the schema.
+    """
+    document = read_json(path)
+    if isinstance(document, list):
+        document = {"format": 1, "experiment": path.stem, "blocks": document}
+    schema = frames.load_schema("scores_index")
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(document), key=lambda error: list(map(str, error.path))
+    )
+    if errors:
+        place = "/".join(map(str, errors[0].path)) or "the document"
+        raise TablesError(f"{path}: {place}: {errors[0].message}.")
+    blocks = tuple(
+        Block(
+            run_dir=Path(block["run_dir"]),
+            dataset_manifest=Path(block["dataset_manifest"]),
+            episodes=Path(block["episodes"]),
+            timing=Path(block["timing"]) if block.get("timing") else None,
+            seeds=tuple(block["seeds"]),
+            hyperparameters_like=block["hyperparameters_like"],
+        )
+        for block in document["blocks"]
+    )
+    return Index(document["experiment"], document.get("average_last_k", 5), blocks)
+
+
+def read_json(path: Path) -> Any:
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}.")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TablesError(f"{path} is not valid JSON: {error}.") from error
+
+
+def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
+    import pyarrow as arrow
+
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}.")
+    try:
+        table = pd.read_parquet(path)
+    except (arrow.ArrowInvalid, OSError) as error:
+        raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
+    missing = [column for column in required if column not in table.columns]
+    if missing:
+        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
+    return table
+
+
+def text_or_none(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or None
+    return str(value)
+
+
+def normalise(raw_return: np.ndarray, manifest: dict[str, Any]) -> tuple[np.ndarray, str]:
+    """D4RL's normalised score in percent, or the raw return where the task has no references.
+
+    Args:
+        raw_return: [episodes], sums of rewards.
+        manifest: of the dataset, with ``reference_min_score`` and ``reference_max_score``.
+
+    Returns:
+        Scores of the same shape, and their unit: ``percent`` or ``return``.
+    """
+    low, high = manifest.get("reference_min_score"), manifest.get("reference_max_score")
+    if low is None or high is None:
+        return raw_return, "return"
+    return 100 * (raw_return - low) / (high - low), "percent"
+
+
+def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any]) -> pd.DataFrame:
+    """The episodes of the seeds asked for, complete at every checkpoint, with their scores."""
+    columns = ("method", "task", "variant", "digest", "train_steps", "sampling", "seed", "update", "purpose")
+    table = read_plain_parquet(block.episodes, (*columns, "episode", "raw_return"))
+    for column in RUN_COLUMNS:
+        found = sorted({str(value) for value in table[column].unique()})
+        if found != [str(config[column])]:
+            raise TablesError(
+                f"{block.episodes} holds {column} {', '.join(found) or 'nothing'}, but "
+                f"{block.run_dir}/config.json says {config[column]}; the two do not belong together."
+            )
+    table = table[table["seed"].isin(block.seeds)].copy()
+    present = set(zip(table["seed"], table["update"], strict=True))
+    for seed in block.seeds:
+        for update in config["checkpoints"]:
+            if (seed, update) not in present:
+                raise TablesError(f"{block.episodes} has no episodes of seed {seed} at update {update}.")
+    table["score_percent"], table["score_unit"] = normalise(
+        table["raw_return"].to_numpy(dtype=float), manifest
+    )
+    table["reference_min_score"] = manifest.get("reference_min_score")
+    table["reference_max_score"] = manifest.get("reference_max_score")
+    return table
+
+
+def block_losses(block: Block, config: dict[str, Any]) -> pd.DataFrame:
+    """[runs x checkpoints x losses, columns of the schema ``losses``]."""
+    path = block.run_dir / "train.parquet"
+    table = read_plain_parquet(path, ("seed", "update"))
+    names = [column for column in table.columns if column not in ("seed", "update")]
+    rows: list[dict[str, Any]] = []
+    run = {column: config[column] for column in RUN_COLUMNS}
+    for seed in block.seeds:
+        log = table[table["seed"] == seed].sort_values("update")
+        if log.empty:
+            raise TablesError(f"{path} has no rows of seed {seed}; it holds {sorted(set(table['seed']))}.")
+        # A row is the mean since the row before, so a longer stretch weighs them by their updates.
+        weight = np.diff(log["update"].to_numpy(), prepend=0)
+        previous = 0
+        for update in config["checkpoints"]:
+            inside = ((log["update"] > previous) & (log["update"] <= update)).to_numpy()
+            for name in names:
+                values = log[name].to_numpy(dtype=float)[inside]
+                known = np.isfinite(values)
+                rows.append(
+                    {
+                        **run,
+                        "seed": seed,
+                        "update": update,
+                        "loss": name,
+                        "value": values[-1] if len(values) and known[-1] else None,
+                        "value_since_checkpoint": float(
+                            np.average(values[known], weights=weight[inside][known])
+                        )
+                        if known.any()
+                        else None,
+                    }
+                )
+            previous = update
+    return frames.check(pd.DataFrame(rows), "losses", str(path))
+
+
+def block_provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFrame) -> dict[str, Any]:
+    """The provenance columns of a block's scores."""
+    record = read_json(block.run_dir / "provenance.json")
+    versions, git = record.get("versions") or {}, record.get("git") or {}
+    return {
+        "environment_id": text_or_none(episodes["environment_id"].iloc[0])
+        if "environment_id" in episodes
+        else None,
+        "environment_standing": manifest.get("environment_standing"),
+        "hyperparameters_like": block.hyperparameters_like,
+        "content_sha256": text_or_none(manifest.get("content_sha256")),
+        "git_commit": text_or_none(git.get("commit")),
+        "git_dirty": git.get("dirty"),
+        "device": text_or_none(record.get("devices")),
+        "torch_version": text_or_none(versions.get("torch")),
+        "gymnasium_version": text_or_none(episodes["gymnasium_version"].iloc[0])
+        if "gymnasium_version" in episodes
+        else None,
+        "mujoco_version": text_or_none(episodes["mujoco_version"].iloc[0])
+        if "mujoco_version" in episodes
+        else None,
+    }

@@ -1,0 +1,1 @@
+"""Aggregates with intervals, and their simulated coverage."""

@@ -1,0 +1,65 @@
+"""The summary for readers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from paper_tables.rendering.table import Cell, Table
+from paper_tables.rendering.text import number
+from paper_tables.statistics.estimators import LEVEL
+
+
+def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
+    """Aggregates with their small-sample intervals, and what both intervals cover in this design.
+
+    Args:
+        tables: as `all_tables` gives them.
+    """
+    metrics = {"iqm": "IQM", "mean": "Mean", "median": "Median", "optimality_gap": "Optimality gap"}
+    aggregates = tables["aggregates"]
+    rules = list(dict.fromkeys(aggregates["selection"]))
+    rule = "last" if "last" in rules else next(iter(rules), "")
+    chosen = aggregates[aggregates["selection"] == rule]
+    headings = ["Method", "Tasks", "Seeds", *metrics.values()]
+    if chosen.empty:
+        lead = ["No method has scores on the normalised scale of every task; left_out.csv says why."]
+        return Table("Aggregates", headings, lead=lead)
+    table = Table(f"Aggregates, checkpoint rule {rule}", headings)
+    for task_set, rows in chosen.groupby("task_set", sort=True):
+        if table.rows:
+            table.rows.append(None)
+        best = rows[rows["metric"] == "iqm"].sort_values(
+            ["estimate_percent", "label"], ascending=[False, True]
+        )
+        for label in best["label"]:
+            own = rows[rows["label"] == label].set_index("metric")
+            cells = [Cell(str(label)), Cell(f"{own['num_tasks'].iloc[0]} ({task_set})")]
+            cells.append(Cell(str(own["num_seeds"].iloc[0])))
+            for metric in metrics:
+                text = number(own.at[metric, "estimate_percent"], 1)
+                ends = [own.at[metric, f"small_sample_{end}_percent"] for end in ("low", "high")]
+                if not pd.isna(ends[0]):
+                    text += f" [{number(ends[0], 1)}, {number(ends[1], 1)}]"
+                cells.append(Cell(text))
+            table.rows.append(cells)
+    table.notes = [
+        f"Point estimates by rliable, in percent; in square brackets the {LEVEL:.0%} small-sample interval "
+        "over training seeds. A small optimality gap is good.",
+        "In round brackets the set of tasks (task_sets.csv); only methods of one set are ranked.",
+    ]
+    coverage = tables.get("coverage")
+    if coverage is not None and not coverage.empty:  # empty for one seed, which has no interval
+        actual = coverage[coverage["actual_design"]]
+        for (letter, seeds), rows in actual.groupby(["task_set", "num_seeds"], sort=True):
+            simulated = rows.set_index(["metric", "interval"])["simulated"]
+            told = [
+                f"{name} {100 * simulated[metric, 'small_sample']:.0f} "
+                f"({100 * simulated[metric, 'percentile']:.0f})"
+                for metric, name in metrics.items()
+            ]
+            table.notes.append(
+                f"Set {letter}, {seeds} seeds: nominal {LEVEL:.0%}, simulated coverage of the small-sample "
+                f"interval in percent (of the percentile interval): {', '.join(told)}; Monte Carlo error at "
+                f"most {100 * rows['monte_carlo_error'].max():.1f} points."
+            )
+    return table

@@ -1,0 +1,1 @@
+"""Tables: the experiment's own, and each paper's layout."""

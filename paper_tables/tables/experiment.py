@@ -1,0 +1,233 @@
+"""An experiment's own tables, for any methods and tasks: scores, and the selection rules side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from paper_tables import frames
+from paper_tables.rendering.table import Cell, Table
+from paper_tables.rendering.text import (
+    NOTHING,
+    in_order,
+    mark_notes,
+    marks_of_run,
+    number,
+    our_text,
+    with_spread,
+)
+from paper_tables.scores import __main__ as scores_command
+from paper_tables.scores import provenance, tables
+
+INTERVAL_LEVEL = 0.95
+# More tasks than this stand below each other, fewer beside each other.
+MOST_TASKS_ABREAST = 5
+# An experiment's own table is no comparison with a paper: code may move between its runs, the data may not.
+ALLOWED_IN_EXPERIMENTS = ("git_commit", "torch_version")
+
+
+def score_tables(
+    runs: pd.DataFrame, experiment: str, allowed: Sequence[str] = ALLOWED_IN_EXPERIMENTS
+) -> tuple[Table, pd.DataFrame]:
+    """Mean and interval per method and task, by the rule ``last``.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        experiment: its name, for the title.
+        allowed: provenance fields in which the runs of a task may differ.
+
+    Returns:
+        The table, and its cells in the long form of ``statistics.cell_table`` for every selection rule.
+    """
+    from paper_tables.statistics import aggregates
+
+    labelled = _labelled(runs)
+    cells = aggregates.cell_table(labelled)
+    last = labelled[labelled["selection"] == "last"]
+    for task, rows in last.groupby("task", sort=True):
+        provenance.refuse_mixed(rows, f"Task {task} of {experiment}", allowed)
+    labels, tasks = in_order(last["label"]), sorted(set(last["task"]))
+    place = {(c["label"], c["task"]): c for c in frames.records(cells[cells["selection"] == "last"])}
+    across = len(tasks) <= MOST_TASKS_ABREAST
+    trained = {key: int(rows["num_updates"].iloc[0]) for key, rows in last.groupby(["label", "task"])}
+    lengths = sorted(set(trained.values()))
+    # Methods are ranked only at equal updates: where these differ, they stand beside the method.
+    beside = ["Updates"] if across and len(lengths) > 1 else []
+    table = Table(
+        f"{experiment}: scores", ["Method", *beside, *tasks] if across else ["Task", *labels], text_columns=1
+    )
+    first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
+    marks_of = {
+        key: marks_of_run(run, run["task"], 0, None) + (("raw",) if run["score_unit"] == "return" else ())
+        for key, run in first.items()
+    }
+    used = set().union(*marks_of.values())
+    # A mark that every cell carries says nothing in a cell; it stands once, below.
+    everywhere = {mark for mark in used if all(mark in marks for marks in marks_of.values())}
+
+    def cell(label: str, task: str) -> Cell:
+        if (label, task) not in place:
+            return Cell(NOTHING)
+        marks = tuple(mark for mark in marks_of[(label, task)] if mark not in everywhere)
+        return Cell(_interval_text(place[(label, task)]), False, "", marks)
+
+    def updates(label: str) -> Cell:
+        found = [trained[(label, task)] for task in tasks if (label, task) in trained]
+        return Cell(" / ".join(f"{value:,}" for value in (found if len(set(found)) > 1 else found[:1])))
+
+    if across:
+        table.rows = [
+            [Cell(label), *[updates(label) for _ in beside], *[cell(label, task) for task in tasks]]
+            for label in labels
+        ]
+    else:
+        table.rows = [[Cell(task), *[cell(label, task) for label in labels]] for task in tasks]
+    table.notes = [
+        f"Mean over training seeds with its {INTERVAL_LEVEL:.0%} interval (Student's t over seeds); in round "
+        "brackets the number of seeds. Last checkpoint.",
+        "Updates of training: in the order of the tasks where they differ. Only methods of equal updates are "
+        "ranked against each other."
+        if beside
+        else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
+    ]
+    table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
+    table.notes += provenance.footnote(last)
+    return table, cells
+
+
+def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
+    """The selection rules side by side, from the same runs, with the optimism of "best"."""
+    labelled = _labelled(runs)
+    rules = [rule for rule in _rules() if rule in set(labelled["selection"])]
+    table = Table(
+        f"{experiment}: selection rules",
+        ["Task", "Method", *[rule.replace("_", " ") for rule in rules], "optimism of best"],
+        text_columns=2,
+    )
+    optimism = scores_command.best_optimism(labelled)
+    run = [*tables.RUN_COLUMNS, "sampling"]
+    known = {tuple(row[column] for column in run): row for row in frames.records(optimism)}
+    previous = None
+    place = {label: position for position, label in enumerate(in_order(labelled["label"]))}
+    ordered = labelled.assign(_place=labelled["label"].map(place))
+    for (task, _), rows in ordered.groupby(["task", "_place"], sort=True):
+        label = rows["label"].iloc[0]
+        if previous not in (None, task):
+            table.rows.append(None)
+        previous = task
+        digits = 0 if set(rows["score_unit"]) == {"return"} else 1
+        row = [Cell(str(task)), Cell(str(label))]
+        for rule in rules:
+            found = rows.loc[rows["selection"] == rule].sort_values("seed")["score_percent"]
+            row.append(Cell(our_text(list(found), digits) if len(found) else NOTHING))
+        gain = known.get(tuple(rows.iloc[0][column] for column in run))
+        row.append(Cell(NOTHING) if gain is None else Cell(_optimism_text(gain, digits)))
+        table.rows.append(row)
+    table.notes = [
+        "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
+        "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
+        "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
+        *_last_k_note(runs),
+        "The offline rules exist where a noise loss is logged; paper_tables/scores.py states each rule.",
+    ]
+    return table
+
+
+def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table:
+    """What an update and an action cost, per configuration and device: N-steps-against-cost as numbers.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        cost: rows of the schema ``cost``.
+        experiment: its name, for the title.
+    """
+    from paper_tables.prices import training_blocks
+    from paper_tables.statistics import configurations
+
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    rows = cost.merge(_labelled(runs)[[*key, "label"]].drop_duplicates(), on=key)
+    rows["device"] = rows["device"].fillna("unknown device")
+    table = Table(
+        f"{experiment}: cost",
+        [
+            "Method",
+            "Device",
+            "N",
+            "Updates",
+            "Runs",
+            "Training, ms per update",
+            "Hours per run",
+            "Action of 1 state, ms",
+            "of 10 states, ms",
+        ],
+        text_columns=2,
+    )
+    for label in in_order(rows["label"]):
+        for device, own in rows[rows["label"] == label].groupby("device", sort=True):
+            blocks = training_blocks(own)
+            milliseconds = 1000 * blocks["seconds_per_update"] / blocks["num_seeds"]
+            latency = {n: own.loc[own["num_states"] == n, "action_latency_ms"] for n in (1, 10)}
+            steps = int(own["train_steps"].iloc[0])
+            table.rows.append(
+                [
+                    Cell(label),
+                    Cell(str(device)),
+                    Cell(str(steps) if steps else NOTHING),
+                    Cell(" / ".join(f"{updates:,}" for updates in sorted(set(own["num_updates"])))),
+                    Cell(str(int(blocks["num_seeds"].sum()))),
+                    _median_cell(milliseconds, 2),
+                    _median_cell(blocks["per_seed_hours"], 3),
+                    _median_cell(latency[1], 2),
+                    _median_cell(latency[10], 2),
+                ]
+            )
+    table.notes = [
+        "Medians over runs and tasks. An update is one seed's; seeds that were trained as one program share "
+        "its time. Hours are wall time, whatever else the machine did beside the run.",
+        "An action is the whole policy call of one seed with its candidates. Training happens once for all "
+        "sampling settings of a method.",
+    ]
+    return table
+
+
+def _median_cell(values: pd.Series, decimals: int) -> Cell:
+    known = values.dropna()
+    return Cell(number(float(known.median()), decimals) if len(known) else NOTHING)
+
+
+def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with a `label` that no two runs of a task share."""
+    from paper_tables.statistics import configurations
+
+    labelled = configurations.with_labels(runs)
+    digests = labelled.groupby(["label", "task"])["digest"].nunique()
+    ambiguous = set(digests[digests > 1].index.get_level_values("label"))
+    apart = labelled["label"].isin(ambiguous)
+    labelled.loc[apart, "label"] = labelled["label"] + " " + labelled["digest"]
+    return labelled
+
+
+def _interval_text(cell: dict[str, Any]) -> str:
+    decimals = 0 if cell["score_unit"] == "return" else 1
+    text = number(cell["mean_percent"], decimals)
+    if pd.notna(cell["low_percent"]):
+        text += f" [{number(cell['low_percent'], decimals)}, {number(cell['high_percent'], decimals)}]"
+    return f"{text} ({cell['num_seeds']})"
+
+
+def _last_k_note(runs: pd.DataFrame) -> list[str]:
+    averaged = sorted(set(runs.loc[runs["selection"] == "average_last_k", "num_checkpoints"]))
+    named = " or ".join(str(number) for number in averaged)
+    return [f"average last k: the mean of the last {named} checkpoints."] if averaged else []
+
+
+def _rules() -> list[str]:
+    rules: list[str] = frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
+    return rules
+
+
+def _optimism_text(gain: dict[str, Any], digits: int) -> str:
+    error = gain["standard_error_percent"]
+    return f"{with_spread(gain['optimism_percent'], error, digits)} ({gain['num_seeds']})"

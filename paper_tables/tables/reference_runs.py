@@ -1,0 +1,339 @@
+"""Our runs against runs of released code on the same files: scores by the verdict rule, and training curves.
+
+A twin has the reference run's method, task, number of updates (the horizon of its learning rate; a
+checkpoint of a longer run has another rate and is not comparable) and the variant that
+``reported/reference_runs/twins.yaml`` names. Scores: our last checkpoint against the reference's final
+evaluation, one number per seed; near the random policy on both sides a cell is ``uninformative``, with one
+seed on a side ``inconclusive``. Curves: each loss at each recorded checkpoint as a ratio of means over
+seeds, margin 10% (``paper_tables.curves``). Diffusion-QL's reference losses are means over the last 1,000
+updates, like ours; IQL's are single batches, which is noise on their side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from recheck.errors import TablesError
+
+from paper_tables import frames, literature
+from paper_tables.rendering import table as table_module
+from paper_tables.rendering.table import Cell, Table
+from paper_tables.rendering.text import NOTHING, cells_csv
+
+TWINS = literature.FOLDER / "reference_runs" / "twins.yaml"
+CURVES = ("noise_loss", "value_loss", "critic_loss")
+
+
+def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
+    """The twins, checked against ``twins.schema.json``.
+
+    Raises:
+        TablesError: the file breaks its schema.
+    """
+    from jsonschema import Draft202012Validator
+
+    twins: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    wrong = next(Draft202012Validator(frames.load_schema("twins")).iter_errors(twins), None)
+    if wrong is not None:
+        raise TablesError(f"{path}, {'/'.join(map(str, wrong.path))}: {wrong.message}.")
+    return twins
+
+
+def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, horizon: int) -> pd.DataFrame:
+    """Our runs (rule ``last``) of one variant on one task with the same number of updates."""
+    last = runs[runs["selection"] == "last"]
+    return last[
+        (last["method"] == twin["method"])
+        & (last["variant"] == variant)
+        & (last["train_steps"] == twin["train_steps"])
+        & (last["task"] == task)
+        & (last["update"] == horizon)
+        & (last["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == twin["sampling"])
+    ].sort_values("seed")
+
+
+def _pairs(
+    runs: pd.DataFrame, reference: pd.DataFrame
+) -> list[tuple[dict[str, Any], str, str, int, pd.DataFrame]]:
+    """Every (twin, variant, task, horizon, our runs) that can be compared."""
+    pairs = []
+    for twin in read_twins():
+        theirs = reference[(reference["code"] == twin["code"]) & (reference["method"] == twin["method"])]
+        for task, horizon in sorted(set(zip(theirs["task"], theirs["horizon_updates"]))):
+            for variant in (twin["variant"], *twin["beside"]):
+                ours = _ours_of(runs, twin, variant, task, int(horizon))
+                digests = sorted(set(zip(ours["digest"], ours["sampling"])))
+                if len(digests) > 1:
+                    listed = ", ".join(f"{digest} ({sampling})" for digest, sampling in digests)
+                    raise TablesError(
+                        f"Several runs of {twin['method']} {variant} on {task} are twins: {listed}."
+                    )
+                if len(ours):
+                    pairs.append((twin, variant, task, int(horizon), ours))
+    return pairs
+
+
+def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Final scores of twins by the verdict rule, Holm over the comparison.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        reference: rows of the schema ``reference_runs``; those of the package by default.
+
+    Returns:
+        One row per twin and task, ours and the reference's scores per seed, and the columns of a verdict.
+    """
+    from paper_tables.config import load_margins
+    from paper_tables.verdicts.judge import judge_against_runs
+    from paper_tables.verdicts.multiplicity import adjust
+
+    reference = literature.read_reference_runs() if reference is None else reference
+    margins = load_margins()
+    rows, verdicts = [], []
+    for twin, variant, task, horizon, ours in _pairs(runs, reference):
+        final = reference[
+            (reference["code"] == twin["code"])
+            & (reference["task"] == task)
+            & (reference["horizon_updates"] == horizon)
+            & (reference["kind"] == "final")
+        ].sort_values("seed")
+        if final.empty:
+            continue
+        theirs = tuple(final["score_percent"])
+        reasons = []
+        if set(ours["score_unit"]) != {"percent"}:
+            reasons.append("our score is a raw return")
+        versions = {str(value) for value in ours["mujoco_version"].dropna()} - {twin["mujoco_version"]}
+        if versions:
+            reasons.append(
+                f"ours ran on mujoco {', '.join(sorted(versions))}, theirs on {twin['mujoco_version']}"
+            )
+        verdicts.append(
+            judge_against_runs(
+                ours["score_percent"].to_numpy(dtype=float),
+                theirs,
+                margins.of_suite(None),
+                not_comparable_reason="; ".join(reasons) or None,
+            )
+        )
+        rows.append(
+            {
+                "table": "reference_runs",
+                "task": task,
+                "column": f"{twin['method']} {variant}",
+                "question": "twin" if variant == twin["variant"] else "second question",
+                "code": twin["code"],
+                "num_updates": horizon,
+                "reported_mean": float(final["score_percent"].mean()),
+                "reported_spread": float(final["score_percent"].std(ddof=1)) if len(final) > 1 else None,
+                "spread_kind": "standard_deviation_over_seeds" if len(final) > 1 else "none",
+                "reported_seeds": len(final),
+                "our_scores_percent": tuple(ours["score_percent"]),
+                "reference_scores_percent": theirs,
+            }
+        )
+    judged = pd.DataFrame([asdict(verdict) for verdict in adjust(verdicts)])
+    return pd.DataFrame(rows).join(judged) if rows else pd.DataFrame()
+
+
+def compare_curves(
+    runs: pd.DataFrame, losses: pd.DataFrame, reference: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Losses of twins at the checkpoints that both have recorded, as ratios of means.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        losses: rows of the schema ``losses``.
+        reference: rows of the schema ``reference_runs``; those of the package by default.
+
+    Returns:
+        One row per twin, task, loss and checkpoint: seeds and means of both sides, ratio, interval, verdict.
+    """
+    from paper_tables.config import load_margins
+    from paper_tables.verdicts.loss_ratio import judge_ratio
+
+    reference = literature.read_reference_runs() if reference is None else reference
+    margin = load_margins().curve_ratio
+    rows = []
+    for twin, variant, task, horizon, ours in _pairs(runs, reference):
+        curve = reference[
+            (reference["code"] == twin["code"])
+            & (reference["task"] == task)
+            & (reference["horizon_updates"] == horizon)
+            & (reference["kind"] == "checkpoint")
+        ]
+        own = losses[
+            (losses["method"] == twin["method"])
+            & (losses["task"] == task)
+            & (losses["digest"] == ours["digest"].iloc[0])
+            & losses["seed"].isin(set(ours["seed"]))
+        ]
+        for loss in CURVES:
+            for update, theirs in curve[curve[loss].notna()].groupby("update", sort=True):
+                here = own[(own["loss"] == loss) & (own["update"] == update) & own["value"].notna()]
+                if here.empty:
+                    continue
+                verdict = judge_ratio(here["value"].to_numpy(), theirs[loss].to_numpy(), margin)
+                rows.append(
+                    {
+                        "task": task,
+                        "column": f"{twin['method']} {variant}",
+                        "question": "twin" if variant == twin["variant"] else "second question",
+                        "code": twin["code"],
+                        "num_updates": horizon,
+                        "recorded_losses": twin["recorded_losses"],
+                        "loss": loss,
+                        "update": update,
+                        "our_seeds": len(here),
+                        "reference_seeds": len(theirs),
+                        "our_mean": float(here["value"].mean()),
+                        "reference_mean": float(theirs[loss].mean()),
+                        **asdict(verdict),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def score_table(cells: pd.DataFrame, experiment: str) -> Table:
+    """The score comparison, ready to be written."""
+    table = Table(
+        f"{experiment}: scores against runs of released code",
+        [
+            "Task",
+            "Method",
+            "Updates",
+            "Released code",
+            "Ours",
+            "Difference",
+            "90% interval",
+            "Margin",
+            "Settles at",
+        ],
+        text_columns=2,
+    )
+    for row in frames.records(cells):
+        table.rows.append(
+            [
+                Cell(row["task"]),
+                Cell(row["column"] + ("" if row["question"] == "twin" else " (second question)")),
+                Cell(f"{row['num_updates']:,}"),
+                Cell(_per_seed(row["reference_scores_percent"])),
+                Cell(_per_seed(row["our_scores_percent"]), False, row["adjusted_verdict"]),
+                Cell(_signed(row["difference_percent"])),
+                Cell(_interval(row["interval_low"], row["interval_high"], 1)),
+                Cell(f"{row['margin_percent']:g}"),
+                Cell(
+                    NOTHING
+                    if pd.isna(row["smallest_margin_percent"])
+                    else f"{row['smallest_margin_percent']:.1f}"
+                ),
+            ]
+        )
+    counts = cells["adjusted_verdict"].value_counts()
+    named = [
+        f"{table_module.MARKS[name][0]} {name} ({counts[name]})"
+        for name in table_module.MARKS
+        if name in counts
+    ]
+    notes = [
+        f"{row['column']} on {row['task']}: {row['note']}" for row in frames.records(cells) if row["note"]
+    ]
+    table.notes = [
+        "Mean over seeds, in brackets the score of every seed; last checkpoint, normalised percent.",
+        f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.",
+        "Settles at: the smallest margin at which the cell would be reproduced.",
+        *_second_question(cells),
+        *notes,
+        f"Released code: {', '.join(sorted(set(cells['code'])))}.",
+    ]
+    return table
+
+
+def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
+    """The comparison of training curves, ready to be written."""
+    table = Table(
+        f"{experiment}: training curves against runs of released code",
+        ["Task", "Method", "Loss", "Update", "Released code", "Ours", "Ratio", "90% interval"],
+        text_columns=3,
+    )
+    previous = None
+    for row in frames.records(curves):
+        place = (row["task"], row["column"], row["loss"])
+        if previous not in (None, place):
+            table.rows.append(None)
+        previous = place
+        ratio = NOTHING if pd.isna(row["ratio"]) else f"{row['ratio']:.3f}"
+        table.rows.append(
+            [
+                Cell(row["task"]),
+                Cell(row["column"] + ("" if row["question"] == "twin" else " (second question)")),
+                Cell(row["loss"].replace("_", " ")),
+                Cell(f"{row['update']:,}"),
+                Cell(f"{row['reference_mean']:.4g} ({row['reference_seeds']})"),
+                Cell(f"{row['our_mean']:.4g} ({row['our_seeds']})"),
+                Cell(ratio, False, row["verdict"]),
+                Cell(_interval(row["interval_low"], row["interval_high"], 3)),
+            ]
+        )
+    counts = curves["verdict"].value_counts()
+    named = [
+        f"{table_module.MARKS[name][0]} {name} ({counts[name]})"
+        for name in table_module.MARKS
+        if name in counts
+    ]
+    notes = [f"No interval: {note}" for note in sorted({str(note) for note in curves["note"] if note})]
+    table.notes = [
+        "Mean over seeds (number of seeds) of the loss at the checkpoint; ours over the last log interval.",
+        f"Ratio of means, margin {curves['margin_ratio'].iloc[0]:.0%}: {', '.join(named)}.",
+        *[
+            f"{code}: its losses are {recorded}."
+            for code, recorded in sorted(set(zip(curves["code"], curves["recorded_losses"])))
+        ],
+        *_second_question(curves),
+        *notes,
+    ]
+    return table
+
+
+def _second_question(rows: pd.DataFrame) -> list[str]:
+    """What the words in brackets mean, where they are used."""
+    if set(rows["question"]) == {"twin"}:
+        return []
+    return [
+        "Second question: a variant of ours with other settings than the released code had, by the same rule."
+    ]
+
+
+def _per_seed(found: tuple[float, ...]) -> str:
+    return f"{sum(found) / len(found):.1f} ({', '.join(f'{value:.1f}' for value in found)})"
+
+
+def _signed(value: float | None) -> str:
+    return NOTHING if value is None or pd.isna(value) else f"{value:+.1f}"
+
+
+def _interval(low: float | None, high: float | None, digits: int) -> str:
+    if low is None or high is None or pd.isna(low) or pd.isna(high):
+        return NOTHING
+    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def write(runs: pd.DataFrame, losses: pd.DataFrame | None, experiment: str, folder: Path) -> pd.DataFrame:
+    """Write ``reference_runs.*`` and ``reference_curves.*`` where an experiment has twins.
+
+    Returns:
+        The judged score cells; empty where there are no twins.
+    """
+    cells = compare_scores(runs)
+    if len(cells):
+        table_module.write(score_table(cells, experiment), folder, "reference_runs")
+        frames.write_text(cells_csv(cells), folder / "reference_runs_cells.csv")
+    curves = compare_curves(runs, losses) if losses is not None else pd.DataFrame()
+    if len(curves):
+        table_module.write(curve_table(curves, experiment), folder, "reference_curves")
+        frames.write_text(cells_csv(curves), folder / "reference_curves_cells.csv")
+    return cells

@@ -1,0 +1,1 @@
+"""Verdicts on reported numbers: the rule, its power and its simulation."""

@@ -1,0 +1,104 @@
+"""Training curves against reference runs: a loss at one checkpoint, as a ratio of means.
+
+Losses vary far less between seeds than scores, so three seeds can settle what scores leave open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from recheck.errors import TablesError
+
+from paper_tables.statistics.intervals import welch_standard_error_and_df
+from paper_tables.verdicts.rule import INCONCLUSIVE, LEVEL, verdict_of_interval
+
+
+@dataclass(frozen=True)
+class RatioVerdict:
+    """What is known about the ratio of our mean loss to the reference's at one checkpoint.
+
+    Attributes:
+        verdict: `reproduced` if the 90% interval of the ratio lies inside (1 - m, 1 + m), `different (...)`
+            if wholly outside, else `inconclusive`.
+        ratio: our mean over the reference mean.
+        interval_low: lower end of the 90% interval, None where it is unbounded.
+        interval_high: its upper end.
+        margin_ratio: the margin m.
+        note: one sentence, or empty.
+    """
+
+    verdict: str
+    ratio: float | None
+    interval_low: float | None
+    interval_high: float | None
+    margin_ratio: float
+    note: str = ""
+
+
+def judge_ratio(
+    our_values: Sequence[float] | np.ndarray,
+    reference_values: Sequence[float] | np.ndarray,
+    margin_ratio: float = 0.10,
+) -> RatioVerdict:
+    """Compare a loss of our runs with that of reference runs at the same checkpoint, as a ratio of means.
+
+    The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954) with Welch's degrees of
+    freedom taken at each end: the ratios r for which mean(ours) - r mean(reference) is not
+    significantly different from 0. It stays right where the reference mean is uncertain, and is
+    unbounded where that mean may be 0.
+
+    Args:
+        our_values: one value per seed, `[seeds]`.
+        reference_values: `[reference seeds]`.
+        margin_ratio: the margin m, 0.1 for 10%.
+
+    Raises:
+        TablesError: no value on a side, or one that is not finite.
+    """
+    ours, reference = np.asarray(our_values, dtype=float), np.asarray(reference_values, dtype=float)
+    for side in (ours, reference):
+        if side.ndim != 1 or side.size == 0 or not np.isfinite(side).all():
+            raise TablesError("A ratio needs finite values on both sides, at least one seed each.")
+    mean = float(reference.mean())
+    ratio = float(ours.mean()) / mean if mean != 0 else None
+    if min(len(ours), len(reference)) < 2:
+        return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, "One seed on a side.")
+    low, high = _fieller(ours, reference)
+    if low is None or high is None or ratio is None:
+        note = "The reference mean cannot be told from 0: a ratio says nothing."
+        return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, note)
+    return RatioVerdict(verdict_of_interval(low - 1, high - 1, margin_ratio), ratio, low, high, margin_ratio)
+
+
+def _fieller(ours: np.ndarray, reference: np.ndarray) -> tuple[float | None, float | None]:
+    """Ends of the 90% Fieller interval of mean(ours) / mean(reference), None where unbounded."""
+    from scipy import special
+
+    our_mean, mean = float(ours.mean()), float(reference.mean())
+    our_error, error = float(ours.var(ddof=1)) / len(ours), float(reference.var(ddof=1)) / len(reference)
+    ends = []
+    for sign in (-1, 1):
+        end = our_mean / mean if mean else 0.0
+        # The degrees of freedom depend on the end and the end on them: a few rounds settle both.
+        for _ in range(50):
+            _, df = welch_standard_error_and_df(
+                our_error * len(ours), len(ours), end**2 * error * len(reference), len(reference)
+            )
+            quantile = float(special.stdtrit(float(df), 1 - LEVEL))
+            leading = mean**2 - quantile**2 * error
+            if leading <= 0:
+                return None, None
+            # Roots of leading r^2 - 2 our_mean mean r + our_mean^2 - t^2 our_error = 0.
+            root = math.sqrt(
+                max(0.0, (our_mean * mean) ** 2 - leading * (our_mean**2 - quantile**2 * our_error))
+            )
+            moved = (our_mean * mean + sign * root) / leading
+            if abs(moved - end) <= 1e-12 * max(1.0, abs(end)):
+                end = moved
+                break
+            end = moved
+        ends.append(end)
+    return ends[0], ends[1]

@@ -1,0 +1,182 @@
+"""What an experiment will cost: GPU-hours and CPU-hours, with their source and range, before it is launched.
+
+    python -m recheck.cost_estimate --config '<configuration as JSON>' [--resources '<JSON>']
+
+Only what is still to do is counted: finished blocks and evaluated episodes are left out.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recheck import plan, schema
+from recheck.errors import ConfigError
+
+RATES = Path("workflow/config/cost_rates.yaml")
+SECONDS_PER_HOUR = 3600.0
+# Where tasks.csv gives no limit to an episode's length.
+DEFAULT_HORIZON = 1000
+
+
+@dataclass
+class Line:
+    """Jobs of one stage, method and N that remain, and hours: lowest, most likely, highest."""
+
+    stage: str
+    method: str
+    train_steps: int
+    unit: str
+    source: str
+    num_jobs: int = 0
+    amount: int = 0
+    hours: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def add(self, amount: int, rate: Mapping[str, Any]) -> None:
+        """One more job of ``amount`` seed-updates or environment steps."""
+        self.num_jobs += 1
+        self.amount += amount
+        seconds = [
+            base + self.train_steps * step
+            for base, step in zip(rate["seconds"], rate["seconds_per_diffusion_step"])
+        ]
+        low, likely, high = (
+            before + amount * each / SECONDS_PER_HOUR for before, each in zip(self.hours, seconds)
+        )
+        self.hours = (low, likely, high)
+
+
+def read_rates(root: Path) -> dict[str, Any]:
+    """The rates, checked against their schema."""
+    rates = schema.read_yaml(root / RATES)
+    schema.check(rates, root, "cost_rates", str(RATES))
+    return dict(rates)
+
+
+def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
+    """What remains of an experiment, one line per stage, method and N.
+
+    Raises ConfigError for a method without a rate.
+    """
+    device = loaded.settings["train_on"]
+    lines: dict[tuple[str, str, int], Line] = {}
+    seen: set[str] = set()
+    for cell in loaded.cells:
+        config = cell.run.config
+        method, steps = config["method"], config["train_steps"]
+        if method not in rates["methods"]:
+            raise ConfigError(
+                f"{RATES} has no rate for method '{method}'; known are "
+                f"{schema.listed(sorted(rates['methods']))}."
+            )
+        folder = loaded.root / cell.run_folder
+        if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
+            rate = rates["methods"][method][device]
+            line = lines.setdefault(
+                ("train", method, steps),
+                Line("train", method, steps, f"{device.upper()}-hours", rate["source"]),
+            )
+            line.add(config["num_updates"] * len(cell.block.seeds), rate)
+        seen.add(cell.run_folder)
+        if not (loaded.root / cell.episodes).is_file():
+            rate = rates["evaluation"]["diffusion" if steps else "plain"]
+            used = cell.sampling.setting["steps"] or steps
+            line = lines.setdefault(
+                ("evaluate", method, used), Line("evaluate", method, used, "CPU-hours", rate["source"])
+            )
+            evaluation = cell.sampling.evaluation
+            episodes = (
+                evaluation["episodes"] * (len(config["checkpoints"]) - 1)
+                + evaluation["episodes_last"]
+                + evaluation["episodes_honest"]
+            )
+            horizon = loaded.rows[config["task"]].get("horizon") or DEFAULT_HORIZON
+            line.add(episodes * int(horizon) * len(cell.block.seeds), rate)
+    return list(lines.values())
+
+
+def asked_for(
+    rule: str,
+    declared: Mapping[str, Any],
+    default: Mapping[str, Any] | None,
+    overwritten: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on the rule.
+
+    default, overwritten: Snakemake's resources, whose `raw` is what was written.
+    """
+    chosen = {key: value.raw for key, value in (default or {}).items()}
+    chosen |= declared
+    chosen |= {key: value.raw for key, value in overwritten.get(rule, {}).items()}
+    return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
+
+
+def _number(hours: float) -> str:
+    return f"{hours:.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
+
+
+def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | None = None) -> str:
+    """The prediction as text."""
+    experiment = loaded.required_experiment
+    out = [f"Experiment {experiment.name}: {experiment.description.strip()}", ""]
+    out += [f"Missing: {sentence}" for sentence in experiment.missing]
+    if not lines:
+        out.append("Nothing is left to train or evaluate.")
+    else:
+        heads = ("stage", "method", "N", "jobs", "updates or steps", "hours", "likely", "range")
+        table = [heads]
+        for line in lines:
+            low, likely, high = map(_number, line.hours)
+            table.append(
+                (
+                    line.stage,
+                    line.method,
+                    str(line.train_steps or "-"),
+                    str(line.num_jobs),
+                    f"{line.amount:,}",
+                    line.unit,
+                    likely,
+                    f"{low} to {high}",
+                )
+            )
+        widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
+        out += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+        out.append("")
+        for unit in dict.fromkeys(line.unit for line in lines):
+            for stage in dict.fromkeys(line.stage for line in lines if line.unit == unit):
+                chosen = [line for line in lines if line.unit == unit and line.stage == stage]
+                low, likely, high = (_number(sum(line.hours[i] for line in chosen)) for i in range(3))
+                out.append(f"Together, {stage}: {likely} {unit} ({low} to {high}).")
+        out += ["", "Sources:"]
+        known = dict.fromkeys((line.stage, line.method, line.source) for line in lines)
+        out += [f"  {stage} {method}: {source}" for stage, method, source in known]
+    if resources:
+        out += ["", "Resources:"]
+        out += [
+            f"  {label}: {', '.join(f'{key}={value}' for key, value in values.items())}"
+            for label, values in resources.items()
+        ]
+    return "\n".join(out) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the prediction; exit status 2 with one sentence if the configuration cannot be run."""
+    parser = argparse.ArgumentParser(prog="python -m recheck.cost_estimate", description=__doc__)
+    parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
+    parser.add_argument("--resources", default="{}", help="resources of the first and the last job, as JSON")
+    given = parser.parse_args(arguments)
+    try:
+        loaded = plan.load(json.loads(given.config), Path())
+        lines = predict(loaded, read_rates(loaded.root))
+        print(report(loaded, lines, json.loads(given.resources)), end="")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""Experiments: files read, checked and expanded to runs and cells.
+
+``workflow/config/experiments/<name>.yaml`` holds a grid, exclusions from it and named variants (ablations).
+A run's identity is the digest of everything that changes its result, so two experiments share a run exactly
+when it is the same run. All that can be refused is refused here, before any job.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from recheck import blocks, hyperparameters, paths, schema, tasks
+from recheck.errors import ConfigError
+from recheck.grid import (
+    check_evaluation,
+    check_exclusions,
+    check_sampling,
+    check_task,
+    default_steps,
+    exclusion_of,
+    grid_points,
+    resolve_run,
+    seed_list,
+)
+from recheck.runs import EVALUATION_DEFAULTS, SAMPLING_DEFAULTS, Run, Sampling
+
+FOLDER = Path("workflow/config/experiments")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A whole experiment, expanded. `missing` says, one sentence each, which cells cannot be run here."""
+
+    name: str
+    description: str
+    runs: dict[str, Run]
+    rows: Mapping[str, Mapping[str, Any]]
+    average_last_k: int
+    bandit: str | None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def task_names(self) -> list[str]:
+        """The tasks that some run needs, in the experiment's order."""
+        return list(dict.fromkeys(run.config["task"] for run in self.runs.values()))
+
+    def blocks(self, root: Path, seeds_per_block: int) -> dict[str, dict[blocks.Block, list[int]]]:
+        """group -> block -> wanted seeds; finished blocks on disk come before new ones."""
+        found = {}
+        for group, run in self.runs.items():
+            on_disk = blocks.finished(root / paths.RESULTS / "runs" / group)
+            found[group] = blocks.assign(run.seeds, on_disk, seeds_per_block)
+        return found
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A block under one sampling setting, and the seeds of it that were asked for."""
+
+    run: Run
+    sampling: Sampling
+    block: blocks.Block
+    seeds: list[int]
+
+    @property
+    def run_folder(self) -> str:
+        """The folder of the finished block."""
+        return paths.run_block(self.run.group, self.block.first, self.block.last)
+
+    @property
+    def episodes(self) -> str:
+        """Its episodes."""
+        return paths.episodes_block(self.run.group, self.sampling.label, self.block.first, self.block.last)
+
+
+def cells(experiment: Experiment, root: Path, seeds_per_block: int) -> list[Cell]:
+    """Every evaluation job of an experiment."""
+    found = []
+    for group, assigned in experiment.blocks(root, seeds_per_block).items():
+        run = experiment.runs[group]
+        for sampling, wanted in run.samplings.values():
+            for block, seeds in assigned.items():
+                asked = [seed for seed in seeds if seed in wanted]
+                if asked:
+                    found.append(Cell(run, sampling, block, asked))
+    return found
+
+
+def known_experiments(root: Path) -> list[str]:
+    """The experiments there is a file for."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+
+
+def read_file(root: Path, name: str) -> dict[str, Any]:
+    """The file of an experiment, checked against its schema.
+
+    Raises ConfigError for an unknown name (with the known ones) or a file that breaks the schema.
+    """
+    known = known_experiments(root)
+    if name not in known:
+        raise ConfigError(f"There is no experiment '{name}'; known are {schema.listed(known)}.")
+    where = f"{FOLDER}/{name}.yaml"
+    content = schema.read_yaml(root / where)
+    schema.check(content, root, "experiment", where)
+    return dict(content)
+
+
+def load(root: Path, name: str) -> Experiment:
+    """The experiment of that name, expanded."""
+    return expand(root, name, read_file(root, name), tasks.read(root))
+
+
+def expand(
+    root: Path, name: str, content: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
+) -> Experiment:
+    """Expand a checked experiment file to runs.
+
+    Raises ConfigError for an unknown task, method, variant or sampling setting, a setting that the method
+    cannot take, or a task without hyperparameters.
+    """
+    where = f"{FOLDER}/{name}.yaml"
+    samplings = {"default": {}, **content.get("samplings", {})}
+    variants = content.get("variants", {})
+    check_exclusions(where, content, rows)
+    runs: dict[str, Run] = {}
+    used: set[int] = set()
+    for entry in content["grid"]:
+        evaluation = {**EVALUATION_DEFAULTS, **content.get("evaluation", {}), **entry.get("evaluation", {})}
+        check_evaluation(where, evaluation)
+        seeds = seed_list(entry["seeds"])
+        for point in grid_points(entry):
+            method_name, task, variant, steps, sampling_name = point
+            method = hyperparameters.read(root, method_name)
+            names: dict[str, Any] = {
+                "method": method_name,
+                "task": task,
+                "variant": variant or method.default_variant,
+                "sampling": sampling_name,
+            }
+            if steps is not None:
+                names["train_steps"] = steps
+            remaining = []
+            for seed in seeds:
+                rule = exclusion_of(
+                    content.get("exclude", []),
+                    {**names, "seed": seed},
+                    functools.partial(default_steps, root, method, task, variant, variants, rows),
+                )
+                if rule is None:
+                    remaining.append(seed)
+                else:
+                    used.add(rule)
+            check_task(where, task, rows)
+            if sampling_name not in samplings:
+                raise ConfigError(
+                    f"{where}: there is no sampling setting '{sampling_name}'; known are "
+                    f"{schema.listed(samplings)}."
+                )
+            if not remaining:
+                continue
+            run = resolve_run(root, method, entry, task, variant, steps, variants, rows, where)
+            run = runs.setdefault(run.group, run)
+            setting = {"name": sampling_name, **SAMPLING_DEFAULTS, **samplings[sampling_name]}
+            check_sampling(where, method, run.config, setting)
+            sampling = Sampling(setting, evaluation, rows[task].get("environment_id") or "none")
+            _, wanted = run.samplings.setdefault(sampling.label, (sampling, set()))
+            wanted.update(remaining)
+    idle = [rule for index, rule in enumerate(content.get("exclude", [])) if index not in used]
+    if idle:
+        raise ConfigError(
+            f"{where}: the exclusion {idle[0]} excludes nothing; remove it or mend its spelling."
+        )
+    if not runs:
+        raise ConfigError(f"{where}: the exclusions leave nothing to run.")
+    return Experiment(
+        name=name,
+        description=content["description"],
+        runs=runs,
+        rows=rows,
+        average_last_k=content.get("average_last_k", 5),
+        bandit=content.get("bandit"),
+    )
+
+
+def job_count(
+    experiment: Experiment,
+    seeds_per_block: int,
+    num_finished: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """How many training, evaluation and dataset jobs an experiment takes on an empty disk, in closed form.
+
+    A run of S consecutive seeds takes ceil(S / seeds_per_block) training jobs, and as many evaluation jobs
+    for each sampling setting that wants all of its seeds; each task takes one dataset job.
+    """
+    train = evaluate = 0
+    for run in experiment.runs.values():
+        cut = blocks.cut(run.seeds, seeds_per_block)
+        train += len(cut)
+        for _, wanted in run.samplings.values():
+            evaluate += sum(any(seed in wanted for seed in block.seeds) for block in cut)
+    return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}
+
+
+@cache
+def reference_task(root: Path, environment_id: str) -> str | None:
+    """The medium-expert-v2 task of a locomotion environment, whose hyperparameters a user's file takes."""
+    family = environment_id.split("-")[0].lower()
+    name = f"{family}-medium-expert-v2"
+    return name if name in tasks.read(root) else None

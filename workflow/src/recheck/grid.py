@@ -1,0 +1,214 @@
+"""From an entry of an experiment's grid to runs, with every check."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recheck import hyperparameters, schema, tasks
+from recheck.errors import ConfigError
+from recheck.runs import HONEST_OFFSET, SAMPLING_DEFAULTS, SAMPLING_FIELDS, Run
+
+Point = tuple[str, str, str | None, int | None, str]
+
+
+def seed_list(value: int | list[int]) -> list[int]:
+    return list(range(value)) if isinstance(value, int) else list(value)
+
+
+def grid_points(entry: Mapping[str, Any]) -> Iterator[Point]:
+    return itertools.product(
+        entry["methods"],
+        entry["tasks"],
+        entry.get("variants", [None]),
+        entry.get("train_steps", [None]),
+        entry.get("sampling", ["default"]),
+    )
+
+
+def exclusion_of(
+    rules: list[dict[str, Any]], point: Mapping[str, Any], default_steps: Callable[[], int]
+) -> int | None:
+    """The index of the first exclusion that matches, or None.
+
+    default_steps: N of a point that names none; asked only where everything else of a rule matches.
+    """
+    for index, rule in enumerate(rules):
+        wanted = {key: value if isinstance(value, list) else [value] for key, value in rule.items()}
+        if all(point[key] in values for key, values in wanted.items() if key in point) and (
+            set(wanted) <= set(point) or default_steps() in wanted["train_steps"]
+        ):
+            return index
+    return None
+
+
+def default_steps(
+    root: Path,
+    method: hyperparameters.Method,
+    task: str,
+    variant: str | None,
+    variants: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+) -> int:
+    """N where a grid entry names none; 0 for a method without diffusion."""
+    if not method.diffusion:
+        return 0
+    base = _base(method, variant, variants)
+    return hyperparameters.resolve(root, method, base, task, tasks.likes(rows)).train_steps
+
+
+def _base(method: hyperparameters.Method, variant: str | None, variants: Mapping[str, Any]) -> str:
+    """The variant of the method's file that a variant of the experiment changes, or is."""
+    own = variants.get(variant, {}) if variant is not None else {}
+    if own or variant is None:
+        return str(own.get("base", method.default_variant))
+    return variant
+
+
+def check_exclusions(where: str, content: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+    for rule in content.get("exclude", []):
+        for task in [rule["task"]] if isinstance(rule.get("task"), str) else rule.get("task", []):
+            check_task(where, task, rows)
+
+
+def check_task(where: str, task: str, rows: Mapping[str, Any]) -> None:
+    if task not in rows:
+        raise ConfigError(f"{where}: there is no task '{task}'; known are {schema.listed(sorted(rows))}.")
+
+
+def check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
+    # Fresh episodes for the checkpoint chosen online begin at HONEST_OFFSET within a seed's stride; no two
+    # evaluations may share an episode seed.
+    for key, limit in (
+        ("episodes", HONEST_OFFSET),
+        ("episodes_last", HONEST_OFFSET),
+        ("episodes_honest", evaluation["seed_stride"] - HONEST_OFFSET),
+    ):
+        if evaluation[key] > limit:
+            raise ConfigError(
+                f"{where}: evaluation.{key} is {evaluation[key]}; with seed_stride "
+                f"{evaluation['seed_stride']} it "
+                f"can be at most {limit}, so that no two evaluations share an episode seed."
+            )
+
+
+def resolve_run(
+    root: Path,
+    method: hyperparameters.Method,
+    entry: Mapping[str, Any],
+    task: str,
+    variant: str | None,
+    train_steps: int | None,
+    variants: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+    where: str,
+) -> Run:
+    """The run of one grid point: hyperparameters, then the experiment's own changes to them."""
+    if train_steps is not None and not method.diffusion:
+        raise ConfigError(
+            f"{where}: train_steps {train_steps} is given for method '{method.name}', which has no "
+            "diffusion steps; "
+            "put it into a grid entry of its own."
+        )
+    own = variants.get(variant, {}) if variant is not None else {}
+    if variant in variants and variant in method.variants:
+        raise ConfigError(
+            f"{where}: variant '{variant}' is defined here, but method '{method.name}' has a variant of that "
+            f"name, and its results would be taken for that one's; give it another name than "
+            f"{schema.listed(method.variants)}."
+        )
+    base = _base(method, variant, variants)
+    resolved = hyperparameters.resolve(
+        root, method, base, task, tasks.likes(rows), train_steps, checked=False
+    )
+    changes = {**own.get("hyperparameters", {})}
+    values = {**resolved.values, **changes}
+    unknown = sorted(set(changes) - set(resolved.values))
+    if unknown:
+        raise ConfigError(
+            f"{where}: variant '{variant}' sets {schema.listed(unknown)}, which method '{method.name}' "
+            "does not have; "
+            f"known are {schema.listed(sorted(resolved.values))}."
+        )
+    hyperparameters.check_values(
+        root, method, values, resolved.train_steps, f"{where}: {method.name}/{variant or base} on {task}"
+    )
+    transforms = own.get("transforms", resolved.transforms)
+    hyperparameters.check_transforms(root, transforms, f"{where}: transforms of '{variant or base}'")
+    num_updates = _updates(where, entry, method.name, resolved.num_updates)
+    config = {
+        "format": 1,
+        "method": method.name,
+        "method_format": method.format_version,
+        "task": task,
+        "variant": variant or base,
+        "train_steps": resolved.train_steps,
+        "num_updates": num_updates,
+        "checkpoints": _checkpoints(where, entry, num_updates),
+        "hyperparameters": values,
+        "transforms": transforms,
+        "train_fraction": own.get("train_fraction", resolved.train_fraction),
+    }
+    return Run(config=config, like=resolved.like)
+
+
+def _updates(where: str, entry: Mapping[str, Any], method: str, default: int) -> int:
+    given = entry.get("num_updates")
+    if given is None:
+        return default
+    if isinstance(given, int):
+        return given
+    if method not in given:
+        raise ConfigError(f"{where}: num_updates names no value for method '{method}'.")
+    return int(given[method])
+
+
+def _checkpoints(where: str, entry: Mapping[str, Any], num_updates: int) -> list[int]:
+    given = entry.get("checkpoints", 10)
+    if isinstance(given, int):
+        count = min(given, num_updates)
+        return [num_updates * index // count for index in range(1, count + 1)]
+    chosen = sorted(set(given))
+    if chosen[-1] > num_updates:
+        raise ConfigError(f"{where}: checkpoint {chosen[-1]} lies beyond num_updates {num_updates}.")
+    return chosen if chosen[-1] == num_updates else [*chosen, num_updates]
+
+
+def check_sampling(
+    where: str, method: hyperparameters.Method, config: Mapping[str, Any], setting: Mapping[str, Any]
+) -> None:
+    name, steps = setting["name"], setting["steps"]
+    if not method.diffusion:
+        given = [
+            key
+            for key in SAMPLING_FIELDS
+            if setting[key] != SAMPLING_DEFAULTS[key]
+            and not (key == "extraction" and setting[key] in method.extraction)
+        ]
+        if given:
+            raise ConfigError(
+                f"{where}: sampling setting '{name}' gives {schema.listed(given)}, which method "
+                f"'{method.name}' does "
+                "not have; put it into a grid entry of its own, or exclude it."
+            )
+        return
+    if steps is not None and steps > config["train_steps"]:
+        raise ConfigError(
+            f"{where}: sampling setting '{name}' takes {steps} steps, but {method.name} on "
+            f"{config['task']} is trained "
+            f"with {config['train_steps']}; allowed are 1 to {config['train_steps']}."
+        )
+    # awr, the advantage-weighted actor, extracts in training: there is nothing to choose among afterwards.
+    if not set(method.extraction) - {"awr"}:
+        for key in ("candidates", "candidate_temperature"):
+            if setting[key] is not None:
+                raise ConfigError(
+                    f"{where}: sampling setting '{name}' gives {key}, but method '{method.name}' draws no "
+                    "candidates to choose among; leave it out."
+                )
+    extraction = setting["extraction"]
+    if extraction is not None and extraction not in method.extraction:
+        raise ConfigError(
+            f"{where}: sampling setting '{name}' extracts by '{extraction}'; method '{method.name}' allows "
+            f"{schema.listed(method.extraction) if method.extraction else 'none'}."
+        )

@@ -1,0 +1,278 @@
+"""Hyperparameters of every method: read in layers, checked, resolved to flat values.
+
+One file per method, ``workflow/config/hyperparameters/<method>.yaml``. A variant is a named set of values
+in three layers, each overriding the one before: what holds for all tasks (``common``), for a suite, for
+one task. Each value stands beside its source, ``{value: 0.7, source: "..."}``. A task has values of its
+own where a suite or the task layer names it; any other task needs ``hyperparameters_like`` (tasks.csv),
+and every table shows it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from recheck import schema
+from recheck.errors import ConfigError
+
+FOLDER = Path("workflow/config/hyperparameters")
+
+# Fields of a layer that hold one sourced value; `hyperparameters` holds many.
+SINGLE_FIELDS = ("num_updates", "train_steps", "transforms", "train_fraction")
+# Transforms that change the rewards.
+REWARD_TRANSFORMS = ("minus_one", "shift_scale", "return_range", "normalize", "min_max")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The values of one method and variant on one task.
+
+    values: flat name -> value. sources: the same names (and the single fields) -> where the value comes from.
+    like: the task whose values these are, or None where the task has its own.
+    """
+
+    method: str
+    variant: str
+    task: str
+    values: dict[str, Any]
+    num_updates: int
+    train_steps: int
+    transforms: list[dict[str, Any]]
+    train_fraction: float
+    like: str | None
+    sources: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One hyperparameter file. `diffusion` says whether the number of training steps N is an axis of it."""
+
+    name: str
+    format_version: int
+    title: str
+    diffusion: bool
+    default_variant: str
+    variants: dict[str, Any]
+    deviations: list[dict[str, Any]]
+    repositories: dict[str, str]
+    extraction: list[str] = field(default_factory=list)
+
+
+def known_methods(root: Path) -> list[str]:
+    """The methods there is a file for, in alphabetical order."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+
+
+@cache
+def read(root: Path, name: str) -> Method:
+    """The file of method ``name``, checked against its schema.
+
+    Raises ConfigError for an unknown method (with the known ones) or a file that breaks the schema.
+    """
+    known = known_methods(root)
+    if name not in known:
+        raise ConfigError(f"There is no method '{name}'; known are {schema.listed(known)}.")
+    where = f"{FOLDER}/{name}.yaml"
+    content = schema.read_yaml(root / where)
+    schema.check(content, root, "hyperparameters", where)
+    if content["method"] != name:
+        raise ConfigError(
+            f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'."
+        )
+    variants = content["variants"]
+    default = next(iter(variants))
+    for variant, layers in variants.items():
+        base = layers.get("extends")
+        if base is not None and base not in variants:
+            raise ConfigError(
+                f"{where}: variant '{variant}' extends '{base}'; known are {schema.listed(variants)}."
+            )
+        list(lineage(variants, variant, where))
+    return Method(
+        name=name,
+        format_version=content["format_version"],
+        title=content["title"],
+        diffusion=content["diffusion"],
+        default_variant=default,
+        variants=variants,
+        deviations=content["deviations"],
+        repositories=content["repositories"],
+        extraction=content.get("extraction", []),
+    )
+
+
+def lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[str]:
+    """The variants to apply, base first.
+
+    Raises ConfigError if a variant extends itself.
+    """
+    chain: list[str] = []
+    current: str | None = variant
+    while current is not None:
+        if current in chain:
+            raise ConfigError(
+                f"{where}: variant '{variant}' extends itself ({' -> '.join([*chain, current])})."
+            )
+        chain.append(current)
+        current = variants[current].get("extends")
+    return iter(reversed(chain))
+
+
+def _has_own(variants: Mapping[str, Any], chain: list[str], task: str) -> bool:
+    for variant in chain:
+        layers = variants[variant]
+        if task in layers.get("tasks", {}):
+            return True
+        if any(task in suite["applies_to"] for suite in layers.get("suites", {}).values()):
+            return True
+    return False
+
+
+def resolve(
+    root: Path,
+    method: Method,
+    variant: str,
+    task: str,
+    likes: Mapping[str, str | None],
+    train_steps: int | None = None,
+    checked: bool = True,
+) -> Resolved:
+    """The flat values of ``variant`` on ``task``, through common, suite and task layers.
+
+    likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
+    train_steps: N of a diffusion method; None takes the variant's own.
+    checked: False where the caller changes the values first and holds them against the rules then.
+
+    Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or
+    a value outside its allowed range.
+    """
+    where = f"{FOLDER}/{method.name}.yaml"
+    if variant not in method.variants:
+        raise ConfigError(
+            f"Method '{method.name}' has no variant '{variant}'; known are {schema.listed(method.variants)}."
+        )
+    chain = list(lineage(method.variants, variant, where))
+    source_task, visited = task, [task]
+    while not _has_own(method.variants, chain, source_task):
+        following = likes.get(source_task)
+        if not following or following in visited:
+            covered = sorted(_covered(method.variants, chain))
+            raise ConfigError(
+                f"Method '{method.name}', variant '{variant}', has no hyperparameters for task '{task}', and "
+                f"hyperparameters_like names none that it has; allowed are {schema.listed(covered)}."
+            )
+        source_task = following
+        visited.append(following)
+
+    values: dict[str, Any] = {}
+    single: dict[str, Any] = {"train_steps": 0, "train_fraction": 1.0, "transforms": []}
+    sources: dict[str, str] = {}
+    for step in chain:
+        for layer in _layers(method.variants[step], source_task):
+            for name, entry in layer.get("hyperparameters", {}).items():
+                values[name], sources[name] = entry["value"], entry["source"]
+            for name in SINGLE_FIELDS:
+                if name in layer:
+                    single[name], sources[name] = layer[name]["value"], layer[name]["source"]
+    if "num_updates" not in single:
+        raise ConfigError(f"{where}: variant '{variant}' gives no num_updates for task '{source_task}'.")
+    steps = 0
+    if method.diffusion:
+        steps = single["train_steps"] if train_steps is None else train_steps
+    resolved = Resolved(
+        method=method.name,
+        variant=variant,
+        task=task,
+        values=values,
+        num_updates=single["num_updates"],
+        train_steps=steps,
+        transforms=[dict(transform) for transform in single["transforms"]],
+        train_fraction=float(single["train_fraction"]),
+        like=None if source_task == task else source_task,
+        sources=sources,
+    )
+    if checked:
+        check_values(root, method, resolved.values, steps, f"{method.name}/{variant} on {task}")
+    return resolved
+
+
+def _covered(variants: Mapping[str, Any], chain: list[str]) -> set[str]:
+    names: set[str] = set()
+    for variant in chain:
+        names.update(variants[variant].get("tasks", {}))
+        for suite in variants[variant].get("suites", {}).values():
+            names.update(suite["applies_to"])
+    return names
+
+
+def covered(method: Method) -> set[str]:
+    """The tasks that the method's first variant has values of its own for."""
+    where = f"{FOLDER}/{method.name}.yaml"
+    return _covered(method.variants, list(lineage(method.variants, method.default_variant, where)))
+
+
+def _layers(variant: Mapping[str, Any], task: str) -> Iterator[Mapping[str, Any]]:
+    yield variant.get("common", {})
+    for suite in variant.get("suites", {}).values():
+        if task in suite["applies_to"]:
+            yield suite
+    if task in variant.get("tasks", {}):
+        yield variant["tasks"][task]
+
+
+def known_values(root: Path) -> list[str]:
+    """The names of all hyperparameters there are."""
+    return sorted(schema.load(root, "hyperparameters")["$defs"]["values"]["properties"])
+
+
+def check_values(root: Path, method: Method, values: Mapping[str, Any], train_steps: int, where: str) -> None:
+    """Hold flat values against the allowed ones; the rules that join several are here.
+
+    Raises ConfigError with the allowed values.
+    """
+    schema.check(dict(values), root, "hyperparameters", where, part="values")
+    extraction = values.get("extraction")
+    if extraction is not None and extraction not in method.extraction:
+        raise ConfigError(
+            f"{where}: extraction is '{extraction}'; method '{method.name}' allows "
+            f"{schema.listed(method.extraction)}."
+        )
+    if values.get("shared_batch") and (
+        values["actor_updates"] != 1 or values["actor_batch_size"] != values["critic_batch_size"]
+    ):
+        raise ConfigError(
+            f"{where}: shared_batch is true with actor_updates {values['actor_updates']}, actor_batch_size "
+            f"{values['actor_batch_size']} and critic_batch_size {values['critic_batch_size']}; one "
+            "batch for all "
+            "needs one actor update and equal sizes."
+        )
+    if method.diffusion:
+        if train_steps < 1:
+            raise ConfigError(f"{where}: train_steps is {train_steps}; it has to be at least 1.")
+        calls = values.get("sampling_steps")
+        if calls is not None and calls > train_steps:
+            raise ConfigError(
+                f"{where}: sampling_steps is {calls} with train_steps {train_steps}; allowed are 1 to "
+                f"{train_steps}."
+            )
+        if values.get("schedule") == "linear_scaled" and train_steps <= 20:
+            raise ConfigError(
+                f"{where}: schedule is 'linear_scaled' with train_steps {train_steps}; it needs more than 20 "
+                "(its last noise variance would exceed 1), or one of linear, cosine, vp."
+            )
+
+
+def check_transforms(root: Path, transforms: list[dict[str, Any]], where: str) -> None:
+    """Hold a list of transforms against the known ones, their options and their order.
+
+    Raises ConfigError with the allowed ones.
+    """
+    schema.check(transforms, root, "hyperparameters", where, part="transforms")
+    for index, transform in enumerate(transforms):
+        before = [earlier["name"] for earlier in transforms[:index] if earlier["name"] in REWARD_TRANSFORMS]
+        if transform.get("boundaries") == "unfiltered" and before:
+            raise ConfigError(
+                f"{where}: return_range with boundaries unfiltered follows {before[0]}; it takes the range "
+                "of the stored rewards and has to come before every other change of them."
+            )

@@ -1,0 +1,240 @@
+"""The plan: a checked configuration and the experiment it asks for, as the rules need them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from recheck import experiments, own_dataset, paths, schema, tasks
+from recheck import runs as runs_module
+from recheck.errors import ConfigError
+
+OWN = "own"
+# What only experiment `own` reads.
+OWN_KEYS = ("dataset", "env", "sha256", "methods", "seeds", "num_updates", "hyperparameters_like")
+
+BEHAVIORS = Path("workflow/behaviors")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the Snakefile asks. `experiment` is None where scores that are at hand are read instead."""
+
+    root: Path
+    settings: dict[str, Any]
+    experiment: experiments.Experiment | None
+
+    @property
+    def name(self) -> str:
+        """What the folders of the later stages are called."""
+        return str(self.settings.get("scores") or self.settings["experiment"])
+
+    @property
+    def required_experiment(self) -> experiments.Experiment:
+        """The experiment; ConfigError where only scores at hand are read."""
+        if self.experiment is None:
+            raise ConfigError(
+                f"scores={self.name} makes tables and figures only; leave it out to train and evaluate."
+            )
+        return self.experiment
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """Resources of a training job: the entry of `machines` that `train_on` names."""
+        return dict(self.settings["machines"][self.settings["train_on"]])
+
+    @cached_property
+    def cells(self) -> list[experiments.Cell]:
+        """Every evaluation job."""
+        if self.experiment is None:
+            return []
+        return experiments.cells(self.experiment, self.root, self.machine["seeds_per_block"])
+
+    @property
+    def rows(self) -> Mapping[str, Mapping[str, Any]]:
+        """All tasks: tasks.csv, and the user's own file."""
+        return tasks.read(self.root) if self.experiment is None else self.experiment.rows
+
+    def episodes(self) -> list[str]:
+        """The episode files of the experiment."""
+        return [cell.episodes for cell in self.cells]
+
+    def run_files(self, name: str) -> list[str]:
+        """One file of every block of the experiment, each named once."""
+        return list(dict.fromkeys(f"{cell.run_folder}/{name}" for cell in self.cells))
+
+    def manifests(self) -> list[str]:
+        """The manifests of the experiment's datasets."""
+        names = self.experiment.task_names if self.experiment else []
+        return [f"{paths.dataset(task)}/manifest.json" for task in names]
+
+    def _run(self, wildcards: Any) -> runs_module.Run:
+        group = paths.run_group(
+            wildcards.method, wildcards.task, wildcards.variant, wildcards.digest, wildcards.train_steps
+        )
+        runs = self.required_experiment.runs
+        if group not in runs:
+            raise ConfigError(
+                f"{group} is no run of experiment '{self.name}'; the configuration that it was made "
+                "with has changed, "
+                "or it belongs to another experiment."
+            )
+        return runs[group]
+
+    def run_config(self, wildcards: Any) -> str:
+        """The resolved configuration of a block, as JSON for the trainer."""
+        return self._run(wildcards).config_text(int(wildcards.first), int(wildcards.last))
+
+    def _sampling(self, wildcards: Any) -> runs_module.Sampling:
+        samplings = self._run(wildcards).samplings
+        if wildcards.sampling not in samplings:
+            raise ConfigError(
+                f"{wildcards.sampling} is no sampling setting of experiment '{self.name}'; known are "
+                f"{schema.listed(samplings)}."
+            )
+        return samplings[wildcards.sampling][0]
+
+    def sampling(self, wildcards: Any) -> str:
+        """A sampling setting, as JSON for the evaluator."""
+        return json.dumps(self._sampling(wildcards).setting, sort_keys=True)
+
+    def evaluation(self, wildcards: Any) -> str:
+        """An evaluation setting, as JSON for the evaluator."""
+        return json.dumps(self._sampling(wildcards).evaluation, sort_keys=True)
+
+    def task_row(self, task: str) -> str:
+        """A task's row, as JSON for the dataset command."""
+        if task not in self.rows:
+            raise ConfigError(f"There is no task '{task}'; known are {schema.listed(sorted(self.rows))}.")
+        row = dict(self.rows[task])
+        row["path"] = tasks.local_file(row, self.root, self.settings.get("data_folder"))
+        return json.dumps(row, sort_keys=True)
+
+    def task_pattern(self, source_kind: str) -> str:
+        """A regular expression for the tasks of one kind of source."""
+        names = [re.escape(name) for name, row in self.rows.items() if row["source_kind"] == source_kind]
+        return "|".join(names) or "(?!)"
+
+    def recollection(self, task: str) -> dict[str, Any]:
+        """What a dataset that is collected here consists of; ConfigError where nothing is written of it."""
+        source = str(self.rows[task]["source"])
+        known = json.loads((self.root / BEHAVIORS / "recollections.json").read_text(encoding="utf-8"))
+        if source not in known["recollections"]:
+            raise ConfigError(
+                f"Task '{task}' is collected from '{source}', unknown to {BEHAVIORS}/recollections.json; "
+                f"known are {schema.listed(known['recollections'])}."
+            )
+        return dict(known["recollections"][source])
+
+    def behavior_files(self, task: str) -> list[str]:
+        """The policies that play a dataset that is collected here."""
+        parts = self.recollection(task).get("parts", [])
+        return [f"{BEHAVIORS}/{part['behavior']}.safetensors" for part in parts]
+
+    def unhashed_file(self, task: str) -> list[str]:
+        """A file that the user brought without its hash: a changed one is another dataset.
+
+        Where the hash is known the file need not stay once its rows are prepared.
+        """
+        row = self.rows[task]
+        if row.get("urls") or row.get("sha256"):
+            return []
+        path = tasks.local_file(row, self.root, self.settings.get("data_folder"))
+        return [path] if path else []
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The cells that cannot be run here, one sentence each."""
+        return self.experiment.missing if self.experiment else ()
+
+    def bandit_files(self) -> list[str]:
+        """What of the bandit belongs to the experiment."""
+        size = self.experiment.bandit if self.experiment else None
+        return [paths.stage("figures", f"bandit-{size}")] if size else []
+
+    def tasks_at_hand(self) -> list[str]:
+        """The experiment's tasks, and every task whose file the user has."""
+        folder = self.settings.get("data_folder")
+        names = self.experiment.task_names if self.experiment else []
+        for name, row in self.rows.items():
+            path = tasks.local_file(row, self.root, folder)
+            if row["source_kind"] == "hdf5" and path and (self.root / path).is_file():
+                names.append(name)
+        return list(dict.fromkeys(names))
+
+    def request(self) -> str:
+        """What the scores depend on besides their inputs: the seeds asked for, in each block or not."""
+        experiment = self.required_experiment
+        wanted = {
+            f"{group}/{label}": sorted(seeds)
+            for group, run in experiment.runs.items()
+            for label, (_, seeds) in run.samplings.items()
+        }
+        return runs_module.digest({"wanted": wanted, "average_last_k": experiment.average_last_k})
+
+    def configuration(self) -> str:
+        """The configuration as JSON, for commands that plan again."""
+        return json.dumps(self.settings, sort_keys=True)
+
+    def identity(self) -> str:
+        """The part of the configuration that says what is run, not where; as JSON."""
+        keys = ("experiment", *OWN_KEYS)
+        return json.dumps({key: self.settings[key] for key in keys if key in self.settings}, sort_keys=True)
+
+
+def load(config: Mapping[str, Any], root: Path) -> Plan:
+    """Check Snakemake's configuration and expand the experiment that it names.
+
+    Raises ConfigError, with what is known, for anything that cannot be run.
+    """
+    settings = {key: value for key, value in config.items() if value is not None}
+    schema.check(settings, root, "config", "The configuration")
+    name = settings["experiment"]
+    if settings.get("scores"):
+        if settings["scores"] == "published":
+            _require_published(root)
+        return Plan(root, settings, None)
+    given = [key for key in OWN_KEYS if key in settings]
+    if name != OWN and given:
+        raise ConfigError(
+            f"The configuration gives {schema.listed(given)}, which only experiment=own reads; "
+            "add experiment=own or leave it out."
+        )
+    if name == OWN:
+        content, rows = own_dataset.resolve(settings, root)
+    else:
+        content, rows = experiments.read_file(root, name), dict(tasks.read(root))
+    experiment = experiments.expand(root, name, content, rows)
+    return Plan(root, settings, _without_missing(experiment, settings, root))
+
+
+def _require_published(root: Path) -> None:
+    """Refuse scores=published where nothing, or not all, has been published."""
+    names = [f"{name}.parquet" for name in paths.SCORE_TABLES]
+    absent = [name for name in names if not (root / paths.PUBLISHED / name).is_file()]
+    if absent:
+        raise ConfigError(
+            f"scores=published: {paths.PUBLISHED} lacks {schema.listed(absent)}; "
+            "`snakemake publish --config experiment=NAME` writes an experiment's scores there."
+        )
+
+
+def _without_missing(
+    experiment: experiments.Experiment, settings: Mapping[str, Any], root: Path
+) -> experiments.Experiment:
+    """Leave out the tasks whose file has to be brought and is not there; one sentence for each.
+
+    Raises ConfigError if nothing is left.
+    """
+    absent = {}
+    for task in experiment.task_names:
+        sentence = tasks.missing_file(experiment.rows[task], root, settings.get("data_folder"))
+        if sentence:
+            absent[task] = sentence
+    runs = {group: run for group, run in experiment.runs.items() if run.config["task"] not in absent}
+    if not runs:
+        raise ConfigError(f"Experiment '{experiment.name}' has nothing to run: {' '.join(absent.values())}")
+    return replace(experiment, runs=runs, missing=tuple(absent.values()))

@@ -1,0 +1,172 @@
+"""JSON schemas, and refusals in one sentence."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recheck.errors import ConfigError
+
+SCHEMAS = Path("workflow/schemas")
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, refusing a key that is written twice (YAML would silently keep the last)."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                mark = key_node.start_mark
+                raise ConfigError(
+                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' stands there twice; keep one."
+                )
+            seen.add(key)
+        return dict(super().construct_mapping(node, deep=deep))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, read by a safe loader.
+
+    Raises ConfigError if the file is absent or no YAML.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return yaml.load(stream, Loader=_Loader)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: this is not YAML ({getattr(error, 'problem', error)}).") from None
+
+
+@cache
+def load(root: Path, name: str) -> dict[str, Any]:
+    """A schema of ``workflow/schemas`` by its name, without the ending."""
+    path = root / SCHEMAS / f"{name}.schema.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist.") from None
+
+
+@cache
+def _validator(root: Path, name: str, part: str) -> Any:
+    import jsonschema
+
+    schema = load(root, name)
+    if part:
+        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
+    # JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not.
+    strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda checker, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)(schema)
+
+
+def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> None:
+    """Hold ``instance`` against the schema ``name`` (or its definition ``part``).
+
+    Raises ConfigError with one sentence: where, what is wrong, what is allowed.
+    """
+    for place, value in _not_finite(instance):
+        raise ConfigError(
+            f"{where}: {'.'.join(place) or 'the value'} is {value}; it has to be a finite number."
+        )
+    errors = sorted(
+        _validator(root, name, part).iter_errors(instance), key=lambda e: (list(map(str, e.path)), e.message)
+    )
+    if errors:
+        raise ConfigError(sentence(errors[0], where))
+
+
+def _not_finite(instance: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Every NaN and infinity in it, which no bound of a schema refuses (a NaN is not below any minimum)."""
+    if isinstance(instance, float) and not math.isfinite(instance):
+        yield place, instance
+    elif isinstance(instance, dict):
+        for key, value in instance.items():
+            yield from _not_finite(value, (*place, str(key)))
+    elif isinstance(instance, list):
+        for index, value in enumerate(instance):
+            yield from _not_finite(value, (*place, str(index)))
+
+
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "greater than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _interval(rule: Any, broken: str) -> str:
+    """All bounds of a number, the one that is broken first."""
+    given = [name for name in BOUNDS if name in rule and name != broken]
+    return " and ".join(f"{BOUNDS[name]} {rule[name]}" for name in [broken, *given])
+
+
+def sentence(error: Any, where: str) -> str:
+    """One sentence for a schema violation."""
+    if error.validator in ("anyOf", "oneOf"):
+        # Of the forms allowed, the one that the value is of; its own fault says most.
+        inner = [e for e in error.context if e.validator != "type" or len(e.path) > 0]
+        if inner:
+            return sentence(inner[0], where)
+    place = ".".join(str(part) for part in error.absolute_path)
+    subject = f"{where}: {place}" if place else where
+    value, rule = error.instance, error.validator_value
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    match error.validator:
+        case "multipleOf" if rule == 1:
+            return f"{subject} is {value}; it has to be a whole number."
+        case "enum":
+            return f"{subject} is {value!r}; allowed are {listed(rule)}."
+        case "const":
+            return f"{subject} is {value!r}; it has to be {rule!r}."
+        case "maximum" if not set(BOUNDS) & set(error.schema) - {"maximum"}:
+            return f"{subject} is {value}; it can be at most {rule}."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            return f"{subject} is {value}; it has to be {_interval(error.schema, error.validator)}."
+        case "type":
+            return f"{subject} is {value!r}; it has to be {_kinds(rule)}."
+        case "required":
+            missing = [key for key in rule if key not in value]
+            return f"{subject}: {listed(missing)} is missing."
+        case "additionalProperties":
+            known = sorted(error.schema.get("properties", {}))
+            unknown = sorted(str(key) for key in value if key not in known)
+            return f"{subject} does not know {listed(unknown)}; known are {listed(known)}."
+        case "propertyNames" | "pattern":
+            return f"{subject} is {value!r}; {described or f'it has to match {rule}'}."
+        case "minItems" | "minProperties":
+            return f"{subject} is empty; it needs at least {rule} entry."
+        case "uniqueItems":
+            return f"{subject} names something twice: {value!r}."
+        case "anyOf" | "oneOf":
+            return f"{subject} is {value!r}; allowed is {described or 'another form, see the schema'}."
+    return f"{subject}: {error.message}."
+
+
+def _kinds(rule: str | list[str]) -> str:
+    names = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "text",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a mapping",
+        "null": "null",
+    }
+    return " or ".join(names[kind] for kind in ([rule] if isinstance(rule, str) else rule))
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names in one line, comma separated; ``none`` if there are none."""
+    return ", ".join(str(name) for name in names) or "none"
