@@ -17,7 +17,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from recheck import cost as predicted_cost
+from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
 from recheck.errors import ConfigError
@@ -91,7 +91,7 @@ wildcard_constraints:
     task="[A-Za-z0-9_.-]+",
     variant="[A-Za-z0-9_.]+",
     digest="[0-9a-f]{8}",
-    train_steps="[0-9]+",
+    diffusion_steps="[0-9]+",
     sampling="[A-Za-z0-9_.]+-[0-9a-f]{8}",
     first="[0-9]+",
     last="[0-9]+",

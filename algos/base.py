@@ -40,7 +40,7 @@ class Sampling:
     Attributes:
         name: of the setting, for tables.
         sampler: ``ddpm``, ``ddim``, ``dpm_solver``.
-        steps: reverse steps per action, at most the training steps.
+        steps: reverse steps per action, at most the diffusion steps.
         candidates: actions drawn per state, of which one is chosen.
         noise_scale: factor on the noise that each reverse step adds.
         initial_noise_scale: factor on the noise that the chain starts from.
@@ -98,7 +98,7 @@ class Method(abc.ABC):
         hyperparameters: resolved values by name; every method reads all of its own and refuses others.
         problem: widths of the task.
         num_updates: length of the run, for schedules.
-        train_steps: diffusion steps N of training; 0 for methods without diffusion.
+        diffusion_steps: diffusion steps N of training; 0 for methods without diffusion.
         seeds: the training seeds, in the order of the leading axis.
     """
 
@@ -117,7 +117,7 @@ class Method(abc.ABC):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
@@ -125,7 +125,7 @@ class Method(abc.ABC):
         self.hyperparameters = dict(hyperparameters)
         self.problem = problem
         self.num_updates = num_updates
-        self.train_steps = train_steps
+        self.diffusion_steps = diffusion_steps
         self.seeds = tuple(seeds)
         self.num_seeds = len(self.seeds)
         self.device = torch.device(device)

@@ -41,11 +41,11 @@ class BC(Method):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
         self.actor = GaussianActor(

@@ -71,16 +71,16 @@ class DiffusionBC(DiffusionMethod):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            train_steps,
+            diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             initialiser=h["initialiser"],
@@ -103,7 +103,7 @@ class DiffusionBC(DiffusionMethod):
         batch_size = self.hyperparameters["batch_size"]
         return [
             Draw("index", "index", (batch_size,)),
-            *noise_loss_draws(batch_size, self.train_steps, self.problem.action_dim),
+            *noise_loss_draws(batch_size, self.diffusion_steps, self.problem.action_dim),
         ]
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
@@ -168,11 +168,11 @@ class DiffusionQL(DiffusionMethod):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         check_choice("lr_decay", h["lr_decay"], ("released", "described", "none"))
         check_choice("evaluation_actor", h["evaluation_actor"], ("online", "ema"))
@@ -185,7 +185,7 @@ class DiffusionQL(DiffusionMethod):
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            train_steps,
+            diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             initialiser=h["initialiser"],
@@ -265,7 +265,7 @@ class DiffusionQL(DiffusionMethod):
     # --- Update ---
 
     def draws(self) -> list[Draw]:
-        batch_size, a, n = self.hyperparameters["batch_size"], self.problem.action_dim, self.train_steps
+        batch_size, a, n = self.hyperparameters["batch_size"], self.problem.action_dim, self.diffusion_steps
         return [
             Draw("index", "index", (batch_size,)),
             *noise_loss_draws(batch_size, n, a),

@@ -105,7 +105,7 @@ class EDP(DiffusionMethod):
         "actor_target_start": "the target actor moves in updates (counted from 1) after this one",
         "actor_target_every": "updates between its moves",
         "sampler": "of next actions in training and of evaluation: ddpm, ddim, dpm_solver",
-        "sampling_steps": "calls of the network per sampled action; null for all training steps",
+        "sampling_steps": "calls of the network per sampled action; null for all diffusion steps",
         "hidden_sizes": "widths of the hidden layers of every network",
         "time_embedding_size": "width of the time embedding",
         "initialiser": "lecun_normal (released)",
@@ -119,11 +119,11 @@ class EDP(DiffusionMethod):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         check_choice("head", h["head"], ("td3", "iql"))
         check_choice("sampler", h["sampler"], SAMPLERS)
@@ -137,7 +137,7 @@ class EDP(DiffusionMethod):
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            train_steps,
+            diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             sinusoid_form="edp",
@@ -228,7 +228,7 @@ class EDP(DiffusionMethod):
         batch_size, a = self.hyperparameters["batch_size"], self.problem.action_dim
         draws = [
             Draw("index", "index", (batch_size,)),
-            *noise_loss_draws(batch_size, self.train_steps, a),
+            *noise_loss_draws(batch_size, self.diffusion_steps, a),
         ]
         if self.hyperparameters["head"] == "td3":
             noises = (self.sampler.num_noises, batch_size * self.next_actions, a)

@@ -271,7 +271,7 @@ def evaluate_block(
         "task": config.task,
         "variant": config.variant,
         "digest": config.digest,
-        "train_steps": config.train_steps,
+        "diffusion_steps": config.diffusion_steps,
         "sampling": label or setting.name,
     }
     environment = {

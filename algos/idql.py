@@ -175,11 +175,11 @@ class IDQL(DiffusionMethod):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         check_choice("value_loss", h["value_loss"], VALUE_LOSSES)
         check_choice("critic_loss", h["critic_loss"], ("sum", "half_sum"))
@@ -201,7 +201,7 @@ class IDQL(DiffusionMethod):
         self.network = NoiseResNet(
             problem.observation_dim,
             problem.action_dim,
-            train_steps,
+            diffusion_steps,
             h["actor_width"],
             h["actor_blocks"],
             h["dropout"],
@@ -276,7 +276,7 @@ class IDQL(DiffusionMethod):
             size = h["actor_batch_size"]
             if not h["shared_batch"]:
                 draws.append(Draw(f"index_actor{k}", "index", (size,)))
-            draws += noise_loss_draws(size, self.train_steps, self.problem.action_dim, f"_actor{k}")
+            draws += noise_loss_draws(size, self.diffusion_steps, self.problem.action_dim, f"_actor{k}")
             draws += self.network.draws(size, f"_actor{k}")
         return draws
 

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from jsonschema import Draft202012Validator
 from recheck.errors import TablesError
+from recheck.former_names import current_columns
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 _PANDAS_TYPES = {"string": "object", "integer": "Int64", "number": "float64", "boolean": "boolean"}
@@ -66,6 +67,7 @@ def check(table: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
     """
     schema = load_schema(name)
     properties: dict[str, Any] = schema["items"]["properties"]
+    table = table.rename(columns=current_columns(list(table.columns)))
     missing = [column for column in schema["items"].get("required", []) if column not in table.columns]
     if missing:
         raise TablesError(

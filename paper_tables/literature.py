@@ -81,7 +81,7 @@ def read_d3rlpy_runs(path: Path = D3RLPY_RUNS) -> pd.DataFrame:
                 "task": runs["task"],
                 "variant": "d3rlpy",
                 "digest": digest,
-                "train_steps": 0,
+                "diffusion_steps": 0,
                 "sampling": "default",
                 "seed": runs["seed"],
                 "selection": selection,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from paper_tables.config import load
 
-BLOCK = ["method", "task", "variant", "digest", "train_steps", "seeds"]
+BLOCK = ["method", "task", "variant", "digest", "diffusion_steps", "seeds"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ first look, and says so in everything it writes. ``--updates n`` replaces the si
 ``--policy-batch n`` its draws per update from a policy; ``--workers n`` trains in that many processes of
 one thread each, to the same bytes. Written to the folder, each file aside and moved:
 
-``samples.parquet``  method, train_steps (N; 0 without diffusion), index, x, y, reward (of data rows)
+``samples.parquet``  method, diffusion_steps (N; 0 without diffusion), index, x, y, reward (of data rows)
 ``numbers.csv``      one row per method and N: where 1,000 samples lie, and what they would earn
 ``config.json``      every constant, and in `reduced` what was cut (null for the released setting)
 

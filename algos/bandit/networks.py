@@ -140,9 +140,9 @@ class Shared(NamedTuple):
     cvae: CVAE
 
 
-def sinusoidal_embedding(train_steps: int, size: int) -> Tensor:
+def sinusoidal_embedding(diffusion_steps: int, size: int) -> Tensor:
     """Sines, then cosines of steps 0..N-1 at `size` / 2 frequencies from 1 to 1e-4, ``[N, size]``."""
     half = size // 2
     frequencies = torch.exp(torch.arange(half, dtype=torch.float64) * (-np.log(10_000.0) / (half - 1)))
-    angles = torch.arange(train_steps, dtype=torch.float64)[:, None] * frequencies
+    angles = torch.arange(diffusion_steps, dtype=torch.float64)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()

@@ -25,21 +25,21 @@ class Policy(abc.ABC):
 
     Args:
         name: method, as in the tables.
-        train_steps: N; 0 without diffusion.
+        diffusion_steps: N; 0 without diffusion.
     """
 
     # Shared networks that its update or its sample looks at; one that no policy needs is not trained.
     uses_critic = False
     uses_cvae = False
 
-    def __init__(self, settings: Settings, name: str, train_steps: int = 0) -> None:
+    def __init__(self, settings: Settings, name: str, diffusion_steps: int = 0) -> None:
         self.settings = settings
         self.name = name
-        self.train_steps = train_steps
+        self.diffusion_steps = diffusion_steps
 
     def streams(self, purpose: str) -> SeedStreams:
         """The policy's own stream for `purpose`, independent of which others are trained beside it."""
-        path = f"bandit/{self.name}/{self.train_steps}/{purpose}"
+        path = f"bandit/{self.name}/{self.diffusion_steps}/{purpose}"
         return SeedStreams((self.settings.seed,), path)
 
     def build_group(self, shapes: Mapping[str, Sequence[int]]) -> ParameterGroup:
@@ -248,19 +248,19 @@ class DiffusionPolicy(Policy):
     A sample is one draw from the chain, without candidates (released ql_diffusion.py:203-206).
     """
 
-    def __init__(self, settings: Settings, name: str, train_steps: int, eta: float | None) -> None:
-        super().__init__(settings, name, train_steps)
+    def __init__(self, settings: Settings, name: str, diffusion_steps: int, eta: float | None) -> None:
+        super().__init__(settings, name, diffusion_steps)
         width, time_dim = settings.hidden_width, settings.time_dim
         self.eta = eta
         self.uses_critic = eta is not None
         self.num_updates = 0
-        self.diffusion = Diffusion(settings.schedule, train_steps)
+        self.diffusion = Diffusion(settings.schedule, diffusion_steps)
         self.sampler = self.diffusion.sampler("ddpm", ddpm_form="posterior")
         self.time_network = MLP((time_dim, 2 * time_dim, time_dim), "mish", "time_")
         self.network = MLP((ACTION_DIM + time_dim + STATE_DIM, width, width, width, ACTION_DIM), "mish")
         self.group = self.build_group({**self.time_network.shapes(), **self.network.shapes()})
         self.optimiser = Adam(self.group, settings.learning_rate)
-        self.sinusoids = sinusoidal_embedding(train_steps, time_dim).unsqueeze(0)
+        self.sinusoids = sinusoidal_embedding(diffusion_steps, time_dim).unsqueeze(0)
 
     def predictor(
         self, parameters: Mapping[str, Tensor]
@@ -306,7 +306,7 @@ class DiffusionPolicy(Policy):
     def draws(self) -> list[Draw]:
         s = self.settings
         draws = [
-            Draw("step", "integer", (s.batch_size,), high=self.train_steps),
+            Draw("step", "integer", (s.batch_size,), high=self.diffusion_steps),
             Draw("noise", "normal", (s.batch_size, ACTION_DIM)),
         ]
         if self.eta is not None:
@@ -344,24 +344,24 @@ def policy_keys(settings: Settings) -> list[PolicyKey]:
     second = ["td3_bc", "bcq", "bcq_described", "bear_mmd"]
     return [
         *((name, 0) for name in first),
-        *(("bc_diffusion", steps) for steps in settings.train_steps),
+        *(("bc_diffusion", steps) for steps in settings.diffusion_steps),
         *((name, 0) for name in second),
-        *(("diffusion_ql", steps) for steps in settings.train_steps),
+        *(("diffusion_ql", steps) for steps in settings.diffusion_steps),
     ]
 
 
 def build_policy(settings: Settings, key: PolicyKey) -> Policy:
     """The untrained policy of a key of `policy_keys`."""
-    name, train_steps = key
+    name, diffusion_steps = key
     builders: dict[str, Callable[[], Policy]] = {
         "bc_mle": lambda: GaussianPolicy(settings, name, None),
         "bc_cvae": lambda: CVAEPolicy(settings, name),
         "bc_mmd": lambda: MMDPolicy(settings, name, None),
-        "bc_diffusion": lambda: DiffusionPolicy(settings, name, train_steps, None),
+        "bc_diffusion": lambda: DiffusionPolicy(settings, name, diffusion_steps, None),
         "td3_bc": lambda: GaussianPolicy(settings, name, settings.eta),
         "bcq": lambda: CVAEPolicy(settings, name),
         "bcq_described": lambda: BCQ(settings, name),
         "bear_mmd": lambda: MMDPolicy(settings, name, settings.bear_eta),
-        "diffusion_ql": lambda: DiffusionPolicy(settings, name, train_steps, settings.eta),
+        "diffusion_ql": lambda: DiffusionPolicy(settings, name, diffusion_steps, settings.eta),
     }
     return builders[name]()

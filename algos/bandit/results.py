@@ -61,7 +61,7 @@ def write_results(
     table = pa.table(
         {
             "method": np.repeat([name for name, _ in tables], count),
-            "train_steps": np.repeat(np.array([steps for _, steps in tables], dtype=np.int64), count),
+            "diffusion_steps": np.repeat(np.array([steps for _, steps in tables], dtype=np.int64), count),
             "index": np.tile(np.arange(count, dtype=np.int64), len(tables)),
             "x": np.concatenate([actions[:, 0] for actions in tables.values()]),
             "y": np.concatenate([actions[:, 1] for actions in tables.values()]),
@@ -79,7 +79,7 @@ def write_results(
     ):
         writer: csv.DictWriter[str] | None = None
         for (name, steps), actions in tables.items():
-            row: dict[str, Any] = {"method": name, "train_steps": steps, "num_samples": len(actions)}
+            row: dict[str, Any] = {"method": name, "diffusion_steps": steps, "num_samples": len(actions)}
             row |= sample_numbers(actions)
             row |= {"updates": settings.updates, "seed": settings.seed, "reduced": reduced or ""}
             if writer is None:

@@ -54,7 +54,7 @@ class Settings:
     learning_rate: float = 3e-4  # Adam's, of every network but the next
     gaussian_learning_rate: float = 3e-4  # of BC-MLE and TD3+BC
     schedule: str = "vp"
-    train_steps: tuple[int, ...] = (2, 5, 10, 20, 50)  # N; the released scripts have 50
+    diffusion_steps: tuple[int, ...] = (2, 5, 10, 20, 50)  # N; the released scripts have 50
     eta: float = 2.5  # of the normalised Q term, TD3+BC and Diffusion-QL
     q_interval: int = 1  # Diffusion-QL has its Q term, times this, every so many updates
     latent_dim: int = 4  # of the CVAE, twice the action's

@@ -2,7 +2,7 @@
 
     python -m algos.benchmark --configs <configs.json> --output results/benchmark [--device auto]
         [--threads 1] [--processes 1] [--kernels auto] [--compile] [--methods iql,diffusion_ql]
-        [--blocks 1,5,10] [--train-steps 5,20,50,100]
+        [--blocks 1,5,10] [--diffusion-steps 5,20,50,100]
 
 `configs.json` is what ``python -m recheck.benchmark_configs`` writes: for each method the
 hyperparameters of its variant `paper`. Data are synthetic, of Hopper's widths. Per method, seeds per
@@ -44,24 +44,24 @@ from algos.training.trainer import choose_device
 def benchmark(
     configs: Sequence[Mapping[str, Any]],
     blocks: Sequence[int],
-    train_steps: Sequence[int],
+    diffusion_steps: Sequence[int],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Measure every configuration; methods with diffusion at every N.
 
     Args:
-        configs: mappings with method, variant, hyperparameters, num_updates, train_steps.
+        configs: mappings with method, variant, hyperparameters, num_updates, diffusion_steps.
         blocks: seeds per block K.
-        train_steps: N.
+        diffusion_steps: N.
         options: device, threads, processes, kernels, compile, capture, windows, window_seconds.
     """
     device = choose_device(options["device"])
     form = set_up_process(options["threads"], options["kernels"])
     cells, left_out = [], []
     for config_index, config in enumerate(configs):
-        for steps in train_steps if config["train_steps"] else (0,):
+        for steps in diffusion_steps if config["diffusion_steps"] else (0,):
             try:
-                build({**config, "train_steps": steps}, [0], device)
+                build({**config, "diffusion_steps": steps}, [0], device)
             except MethodError as error:  # EDP's schedule has no small N
                 left_out.append(f"{config['method']} with N = {steps}: {error}")
                 continue
@@ -71,8 +71,8 @@ def benchmark(
     evaluated: set[int] = set()
     for done, (config_index, steps, k) in enumerate(cells, start=1):
         config = configs[config_index]
-        at = {**config, "train_steps": steps}
-        row = {"method": config["method"], "variant": config["variant"], "train_steps": steps, "block": k}
+        at = {**config, "diffusion_steps": steps}
+        row = {"method": config["method"], "variant": config["variant"], "diffusion_steps": steps, "block": k}
         row.update(measure_training(at, options, k))
         if k == blocks[0]:
             row["action_latency_ms"] = measure_latency(at, device)
@@ -121,7 +121,7 @@ def as_table(result: Mapping[str, Any]) -> str:
         cells = (
             row["method"],
             row["variant"],
-            row["train_steps"] or "-",
+            row["diffusion_steps"] or "-",
             row["block"],
             f"{row['seed_updates_per_second']:,.1f}",
             f"{row['flops_per_update'] / 1e9:.3f}",
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     parser.add_argument("--methods", default=None, help="comma-separated; all when left out")
     parser.add_argument("--blocks", type=numbers, default=[1, 5, 10], help="seeds per block (1,5,10)")
-    parser.add_argument("--train-steps", type=numbers, default=[5, 20, 50, 100], help="N (5,20,50,100)")
+    parser.add_argument("--diffusion-steps", type=numbers, default=[5, 20, 50, 100], help="N (5,20,50,100)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
     parser.add_argument("--processes", type=int, default=1, help="processes that train side by side")
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         methods = options.methods.split(",") if options.methods else None
         configs = read_configs(options.configs, methods)
-        result = benchmark(configs, options.blocks, options.train_steps, settings)
+        result = benchmark(configs, options.blocks, options.diffusion_steps, settings)
     except (TrainingError, MethodError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

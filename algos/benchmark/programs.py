@@ -42,7 +42,7 @@ def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device)
         config["hyperparameters"],
         HOPPER,
         config["num_updates"],
-        config["train_steps"],
+        config["diffusion_steps"],
         seeds,
         device,
     )

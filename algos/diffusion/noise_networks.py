@@ -32,7 +32,7 @@ class NoiseNetwork(abc.ABC):
         time_size: width of the time embedding.
 
     Args:
-        train_steps: N, so that training can look steps up in a table.
+        diffusion_steps: N, so that training can look steps up in a table.
     """
 
     FIRST_LAYER: ClassVar[str]
@@ -40,7 +40,7 @@ class NoiseNetwork(abc.ABC):
     time_size: int
 
     def __init__(
-        self, observation_dim: int, action_dim: int, train_steps: int, device: torch.device | str
+        self, observation_dim: int, action_dim: int, diffusion_steps: int, device: torch.device | str
     ) -> None:
         self.observation_dim = observation_dim
         self.action_dim = action_dim
@@ -52,7 +52,7 @@ class NoiseNetwork(abc.ABC):
             self.input_rows[name] = slice(self.input_width, self.input_width + widths[name])
             self.input_width += widths[name]
         self._tables: dict[tuple[float, ...], Tensor] = {}
-        self.step_table = self.time_table(range(train_steps))
+        self.step_table = self.time_table(range(diffusion_steps))
 
     def time_table(self, times: Sequence[float]) -> Tensor:
         """What the time layers start from for each of `times`, ``[T, f]``, computed once and kept.
@@ -186,7 +186,7 @@ class NoiseMLP(NoiseNetwork):
         self,
         observation_dim: int,
         action_dim: int,
-        train_steps: int,
+        diffusion_steps: int,
         hidden_sizes: Sequence[int] = (256, 256, 256),
         time_size: int = 16,
         sinusoid_form: str = "diffusion_ql",
@@ -197,7 +197,7 @@ class NoiseMLP(NoiseNetwork):
         self.sinusoid_form = sinusoid_form
         self.initialiser = initialiser
         self.time_layers = MLP((time_size, 2 * time_size, time_size), "mish", prefix="time.")
-        super().__init__(observation_dim, action_dim, train_steps, device)
+        super().__init__(observation_dim, action_dim, diffusion_steps, device)
         self.layers = MLP((self.input_width, *hidden_sizes, action_dim), "mish")
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -251,7 +251,7 @@ class NoiseResNet(NoiseNetwork):
         self,
         observation_dim: int,
         action_dim: int,
-        train_steps: int,
+        diffusion_steps: int,
         width: int = 256,
         num_blocks: int = 3,
         dropout: float | None = 0.1,
@@ -269,7 +269,7 @@ class NoiseResNet(NoiseNetwork):
         self.activation = ACTIVATIONS[activation]
         self.time_layers = MLP((time_features, *time_hidden_sizes), activation, prefix="time.")
         self.time_size = time_hidden_sizes[-1]
-        super().__init__(observation_dim, action_dim, train_steps, device)
+        super().__init__(observation_dim, action_dim, diffusion_steps, device)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"time.frequencies": (self.time_features // 2,)}

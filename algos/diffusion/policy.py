@@ -121,15 +121,15 @@ class DiffusionMethod(Method):
         hyperparameters: Mapping[str, Any],
         problem: ProblemSpec,
         num_updates: int,
-        train_steps: int,
+        diffusion_steps: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, train_steps, seeds, device)
+        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
         h = self.hyperparameters
         check_choice("ddpm_form", h["ddpm_form"], ("posterior", "beta"))
         check_choice("noise_loss_reduction", h["noise_loss_reduction"], ("mean", "sum"))
-        self.diffusion = Diffusion(h["schedule"], train_steps, self.device)
+        self.diffusion = Diffusion(h["schedule"], diffusion_steps, self.device)
         self.resolve_sampling(Sampling())
 
     # --- Sampling settings ---
@@ -139,7 +139,7 @@ class DiffusionMethod(Method):
         h = self.hyperparameters
         return Sampling(
             sampler=h.get("sampler", "ddpm"),
-            steps=h.get("sampling_steps") or self.train_steps,
+            steps=h.get("sampling_steps") or self.diffusion_steps,
             candidates=h.get("candidates", 1),
             noise_scale=1.0,
             initial_noise_scale=1.0,
@@ -153,7 +153,7 @@ class DiffusionMethod(Method):
     def resolve_sampling(self, sampling: Sampling) -> Sampling:
         """`sampling` with the method's own value where it has None.
 
-        A sampler that is named without steps takes as many as there are training steps.
+        A sampler that is named without steps takes as many as there are diffusion steps.
 
         Raises:
             MethodError: a value that the method cannot serve, with the allowed ones.
@@ -161,7 +161,7 @@ class DiffusionMethod(Method):
         default = self.default_sampling()
         given = {k: v for k, v in dataclasses.asdict(sampling).items() if v is not None}
         if given.get("sampler", default.sampler) != default.sampler:
-            given.setdefault("steps", self.train_steps)
+            given.setdefault("steps", self.diffusion_steps)
         resolved = dataclasses.replace(default, **given)
         where = f"method {self.name}, sampling {sampling.name!r}"
         if resolved.sampler not in SAMPLERS:
@@ -169,7 +169,7 @@ class DiffusionMethod(Method):
                 f"{where}: unknown sampler {resolved.sampler!r}; allowed are {', '.join(SAMPLERS)}"
             )
         assert resolved.steps is not None
-        check_sampling_steps(resolved.steps, self.train_steps)
+        check_sampling_steps(resolved.steps, self.diffusion_steps)
         if resolved.candidates is None or resolved.candidates < 1:
             raise MethodError(f"{where}: candidates is {resolved.candidates}; allowed are integers from 1")
         for name in ("noise_scale", "initial_noise_scale"):
@@ -236,10 +236,10 @@ def join_candidates(observations: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([expanded, actions], dim=-1).view(num_seeds, num_states * candidates, -1)
 
 
-def noise_loss_draws(batch_size: int, train_steps: int, action_dim: int, suffix: str = "") -> list[Draw]:
+def noise_loss_draws(batch_size: int, diffusion_steps: int, action_dim: int, suffix: str = "") -> list[Draw]:
     """Step and noise of one pass of the noise loss."""
     return [
-        Draw(f"step{suffix}", "integer", (batch_size,), high=train_steps),
+        Draw(f"step{suffix}", "integer", (batch_size,), high=diffusion_steps),
         Draw(f"noise{suffix}", "normal", (batch_size, action_dim)),
     ]
 

@@ -23,15 +23,16 @@ DPM_SOLVER_ORDER = 3
 NoisePredictor = Callable[[Tensor, int], Tensor]
 
 
-def check_sampling_steps(steps: int, train_steps: int) -> None:
-    """Refuse a number of sampling steps that the training steps cannot serve.
+def check_sampling_steps(steps: int, diffusion_steps: int) -> None:
+    """Refuse a number of sampling steps that the diffusion steps cannot serve.
 
     Raises:
-        MethodError: below 1, or above `train_steps`.
+        MethodError: below 1, or above `diffusion_steps`.
     """
-    if not 1 <= steps <= train_steps:
+    if not 1 <= steps <= diffusion_steps:
         raise MethodError(
-            f"{steps} sampling steps with {train_steps} training steps; allowed are 1 to {train_steps}"
+            f"{steps} sampling steps with {diffusion_steps} diffusion steps; allowed are 1 to "
+            f"{diffusion_steps}"
         )
 
 
@@ -93,12 +94,12 @@ class Sampler(abc.ABC):
         return actions if self.clip is None else actions.clamp(-self.clip, self.clip)
 
 
-def spaced_steps(train_steps: int, steps: int) -> list[int]:
+def spaced_steps(diffusion_steps: int, steps: int) -> list[int]:
     """`steps` of 0..N-1, evenly spaced, from N - 1 down to 0 (N - 1 alone where `steps` is 1)."""
     if steps == 1:
-        return [train_steps - 1]
+        return [diffusion_steps - 1]
     half = (steps - 1) // 2  # rounds to the nearest in whole numbers
-    return [(i * (train_steps - 1) + half) // (steps - 1) for i in reversed(range(steps))]
+    return [(i * (diffusion_steps - 1) + half) // (steps - 1) for i in reversed(range(steps))]
 
 
 class _Step(NamedTuple):
@@ -256,14 +257,14 @@ class DPMSolver(Sampler):
     """
 
     def _plan(self, alpha_bars: np.ndarray, steps: int) -> None:
-        train_steps = len(alpha_bars)
+        diffusion_steps = len(alpha_bars)
         marginal = _Marginal(alpha_bars)
         self.num_noises = 1
         self.steps: list[list[_Stage]] = []
         # Per call: 1 / sigma and alpha clip / sigma, for the clipping of the noise.
         self.intervals: list[tuple[float, float]] = []
         times: list[float] = []
-        grid = np.linspace(1.0, 1.0 / train_steps, steps + 1)
+        grid = np.linspace(1.0, 1.0 / diffusion_steps, steps + 1)
         position = 0
         for order in dpm_solver_orders(steps):
             inner = [float(time) for time in grid[position : position + order + 1]]
@@ -276,7 +277,7 @@ class DPMSolver(Sampler):
             noise = math.sqrt(1.0 - signal**2)
             self.intervals.append((1.0 / noise, signal / noise))
         # Continuous time t is network time N t - 1.
-        self.times = tuple(time * train_steps - 1.0 for time in times)
+        self.times = tuple(time * diffusion_steps - 1.0 for time in times)
 
     def __call__(self, predict: NoisePredictor, noises: Sequence[Tensor] | Tensor) -> Tensor:
         actions = self._start(noises[0])

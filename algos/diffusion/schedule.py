@@ -31,7 +31,7 @@ class ScheduleWarning(UserWarning):
     """A noise schedule does not reach noise."""
 
 
-def noise_schedule(name: str, train_steps: int) -> np.ndarray:
+def noise_schedule(name: str, diffusion_steps: int) -> np.ndarray:
     """beta_1..beta_N, float64 ``[N]``.
 
     Args:
@@ -39,32 +39,34 @@ def noise_schedule(name: str, train_steps: int) -> np.ndarray:
             times 1000 / N (EDP diffusion.py:47-57). ``cosine``: offset 0.008, beta at most 0.999
             (Nichol & Dhariwal 2021). ``vp``: variance preserving, the continuous schedule 0.1 to 10
             in N pieces (Diffusion-QL helpers.py:57-64), alpha_bar_N = exp(-5.05) for every N.
-        train_steps: N.
+        diffusion_steps: N.
 
     Raises:
         MethodError: unknown name, N below 1, or ``linear_scaled`` with N <= 20, whose last beta
             would reach 1.
     """
-    if train_steps < 1:
-        raise MethodError(f"the number of diffusion steps is {train_steps}; allowed are integers from 1")
+    if diffusion_steps < 1:
+        raise MethodError(f"the number of diffusion steps is {diffusion_steps}; allowed are integers from 1")
     if name == "linear":
-        return np.linspace(1e-4, 0.02, train_steps)
+        return np.linspace(1e-4, 0.02, diffusion_steps)
     if name == "linear_scaled":
-        if train_steps <= 20:
+        if diffusion_steps <= 20:
             raise MethodError(
-                f"schedule linear_scaled with {train_steps} diffusion steps: its last beta, "
-                f"0.02 * 1000 / {train_steps}, is not below 1; allowed are more than 20 steps, or the "
+                f"schedule linear_scaled with {diffusion_steps} diffusion steps: its last beta, "
+                f"0.02 * 1000 / {diffusion_steps}, is not below 1; allowed are more than 20 steps, or the "
                 "schedules linear, cosine, vp"
             )
-        return np.linspace(1e-4, 0.02, train_steps) * (1000.0 / train_steps)
+        return np.linspace(1e-4, 0.02, diffusion_steps) * (1000.0 / diffusion_steps)
     if name == "cosine":
-        times = np.linspace(0.0, 1.0, train_steps + 1)
+        times = np.linspace(0.0, 1.0, diffusion_steps + 1)
         alpha_bars = np.cos((times + 0.008) / 1.008 * np.pi / 2.0) ** 2
         return np.clip(1.0 - alpha_bars[1:] / alpha_bars[:-1], 0.0, 0.999)
     if name == "vp":
         smallest, largest = 0.1, 10.0
-        i = np.arange(1, train_steps + 1)
-        return -np.expm1(-smallest / train_steps - 0.5 * (largest - smallest) * (2 * i - 1) / train_steps**2)
+        i = np.arange(1, diffusion_steps + 1)
+        return -np.expm1(
+            -smallest / diffusion_steps - 0.5 * (largest - smallest) * (2 * i - 1) / diffusion_steps**2
+        )
     raise MethodError(f"unknown noise schedule {name!r}; allowed are {', '.join(SCHEDULES)}")
 
 
@@ -73,7 +75,7 @@ class Diffusion:
 
     Args:
         schedule: name in `SCHEDULES`.
-        train_steps: N.
+        diffusion_steps: N.
 
     Warns:
         ScheduleWarning: more than 5% of the signal's variance is left at the last step.
@@ -82,15 +84,16 @@ class Diffusion:
         MethodError: as `noise_schedule`.
     """
 
-    def __init__(self, schedule: str, train_steps: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, schedule: str, diffusion_steps: int, device: torch.device | str = "cpu") -> None:
         self.schedule = schedule
-        self.train_steps = train_steps
-        self.betas = noise_schedule(schedule, train_steps)
+        self.diffusion_steps = diffusion_steps
+        self.betas = noise_schedule(schedule, diffusion_steps)
         self.alpha_bars = np.cumprod(1.0 - self.betas)
         if self.alpha_bars[-1] > LARGEST_FINAL_SIGNAL:
             warnings.warn(
-                f"noise schedule {schedule} with {train_steps} steps keeps {self.alpha_bars[-1]:.1%} of the "
-                f"signal's variance at its last step (more than {LARGEST_FINAL_SIGNAL:.0%}): samples start "
+                f"noise schedule {schedule} with {diffusion_steps} steps keeps {self.alpha_bars[-1]:.1%} of "
+                f"noise schedule {schedule} with {diffusion_steps} steps keeps "
+                f"{self.alpha_bars[-1]:.1%} of "
                 "from noise that training has not seen",
                 ScheduleWarning,
                 stacklevel=2,
@@ -144,8 +147,8 @@ class Diffusion:
             raise MethodError(f"unknown sampler {name!r}; allowed are {', '.join(SAMPLERS)}")
         if ddpm_form not in DDPM_FORMS:
             raise MethodError(f"unknown DDPM form {ddpm_form!r}; allowed are {', '.join(DDPM_FORMS)}")
-        steps = self.train_steps if steps is None else steps
-        check_sampling_steps(steps, self.train_steps)
+        steps = self.diffusion_steps if steps is None else steps
+        check_sampling_steps(steps, self.diffusion_steps)
         if name == "ddpm":
             kind = PosteriorSampler if ddpm_form == "posterior" else BetaSampler
             return kind(self.alpha_bars, steps, noise_scale, initial_noise_scale, clip)

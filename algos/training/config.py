@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recheck.errors import TrainingError
+from recheck.former_names import current
 
 CONFIG_KEYS = (
     "format",
@@ -16,7 +17,7 @@ CONFIG_KEYS = (
     "method_format",
     "task",
     "variant",
-    "train_steps",
+    "diffusion_steps",
     "num_updates",
     "checkpoints",
     "hyperparameters",
@@ -35,7 +36,7 @@ class RunConfig:
     method_format: int
     task: str
     variant: str
-    train_steps: int
+    diffusion_steps: int
     num_updates: int
     checkpoints: tuple[int, ...]
     hyperparameters: Mapping[str, Any]
@@ -52,6 +53,7 @@ class RunConfig:
         Raises:
             TrainingError: a key is missing or unknown, or a value cannot be.
         """
+        document = current(document)
         missing = [key for key in CONFIG_KEYS if key not in document]
         unknown = sorted(set(document) - set(CONFIG_KEYS))
         if missing or unknown:

@@ -88,7 +88,7 @@ def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) 
             f"version has {known.format_version}; plan the run anew"
         )
     return known(
-        config.hyperparameters, problem, config.num_updates, config.train_steps, config.seeds, device
+        config.hyperparameters, problem, config.num_updates, config.diffusion_steps, config.seeds, device
     )
 
 

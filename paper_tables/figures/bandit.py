@@ -100,27 +100,27 @@ class Bandit:
     def steps_of(self, method: str) -> list[int]:
         """Every N of a method, ascending; [0] without diffusion."""
         rows = self.numbers[self.numbers["method"] == method]
-        return sorted(int(steps) for steps in rows["train_steps"])
+        return sorted(int(steps) for steps in rows["diffusion_steps"])
 
-    def actions(self, method: str, train_steps: int) -> np.ndarray:
+    def actions(self, method: str, diffusion_steps: int) -> np.ndarray:
         """Samples of a method at N, ``[n, 2]``."""
-        rows = self.rows(method, train_steps)
+        rows = self.rows(method, diffusion_steps)
         return rows[["x", "y"]].to_numpy()
 
-    def rows(self, method: str, train_steps: int) -> pd.DataFrame:
+    def rows(self, method: str, diffusion_steps: int) -> pd.DataFrame:
         """The rows of `samples.parquet` for a method at N, in order of their index."""
-        chosen = (self.samples["method"] == method) & (self.samples["train_steps"] == train_steps)
+        chosen = (self.samples["method"] == method) & (self.samples["diffusion_steps"] == diffusion_steps)
         return self.samples[chosen].sort_values("index")
 
-    def number(self, method: str, train_steps: int, column: str) -> float:
+    def number(self, method: str, diffusion_steps: int, column: str) -> float:
         """One of the numbers.
 
         Raises:
             TablesError: the numbers have no such row.
         """
-        chosen = (self.numbers["method"] == method) & (self.numbers["train_steps"] == train_steps)
+        chosen = (self.numbers["method"] == method) & (self.numbers["diffusion_steps"] == diffusion_steps)
         if not chosen.any():
-            raise TablesError(f"The bandit's numbers have no row for {method} with N = {train_steps}.")
+            raise TablesError(f"The bandit's numbers have no row for {method} with N = {diffusion_steps}.")
         return float(self.numbers.loc[chosen, column].iloc[0])
 
 
@@ -128,10 +128,10 @@ class Bandit:
 
 
 def draw_panel(
-    axes: Axes, bandit: Bandit, method: str, train_steps: int, points: int, limit: float, title: str
+    axes: Axes, bandit: Bandit, method: str, diffusion_steps: int, points: int, limit: float, title: str
 ) -> None:
     """Samples of one policy with the circles of the modes, and its two numbers below."""
-    actions = bandit.actions(method, train_steps)[:points]
+    actions = bandit.actions(method, diffusion_steps)[:points]
     colour = IMPROVED if method in (*SECOND_ROW, "bcq_described") else CLONED
     frame(axes, bandit, limit, title)
     size, alpha = (1.5, 0.3) if points > SECOND_ROW_POINTS else (5.0, 0.45)
@@ -148,8 +148,8 @@ def draw_panel(
             fontsize=6,
             color=INK,
         )
-    on_modes = 1.0 - bandit.number(method, train_steps, "share_off_modes")
-    reward = bandit.number(method, train_steps, "mean_true_reward")
+    on_modes = 1.0 - bandit.number(method, diffusion_steps, "share_off_modes")
+    reward = bandit.number(method, diffusion_steps, "mean_true_reward")
     axes.set_xlabel(f"on a mode {on_modes:.0%}, reward {reward:.2f}", labelpad=1.5, fontsize=6, loc="right")
 
 
@@ -262,7 +262,7 @@ def numbers_table(bandit: Bandit) -> str:
         "|" + "|".join(["---"] + ["---:"] * (len(columns) - 1)) + "|",
     ]
     for row in frames.records(bandit.numbers):
-        steps = int(row["train_steps"])
+        steps = int(row["diffusion_steps"])
         cells = [TITLES[row["method"]], str(steps) if steps else ""]
         cells += [f"{100.0 * row[share]:.1f}%" for share in shares]
         cells.append(f"{row['mean_true_reward']:.2f}")

@@ -31,7 +31,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     """Diffusion steps against score, training cost and action latency, and the Pareto front.
 
     Args:
-        points: one row per configuration: `label`, `method`, `family` (what a line joins), `train_steps`,
+        points: one row per configuration: `label`, `method`, `family` (what a line joins), `diffusion_steps`,
             `num_updates`, `score_percent`, `low_percent`, `high_percent`, `ms_per_update`,
             `action_latency_ms`. The Pareto front is one for each number of updates.
     """
@@ -44,11 +44,11 @@ def draw_steps(points: pd.DataFrame) -> Figure:
         (axes[1, 0], "action_latency_ms", "action latency in ms"),
     )
     handles: dict[str, Any] = {}
-    steps = sorted(set(points.loc[points["train_steps"] > 0, "train_steps"]))
+    steps = sorted(set(points.loc[points["diffusion_steps"] > 0, "diffusion_steps"]))
     for axis, column, name in panels:
         for place, family in enumerate(families):
-            rows = points[(points["family"] == family) & (points["train_steps"] > 0)].sort_values(
-                "train_steps"
+            rows = points[(points["family"] == family) & (points["diffusion_steps"] > 0)].sort_values(
+                "diffusion_steps"
             )
             rows = rows[rows[column].notna()]
             if rows.empty:
@@ -60,14 +60,14 @@ def draw_steps(points: pd.DataFrame) -> Figure:
                     [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
                 ).astype(float)
                 axis.errorbar(
-                    rows["train_steps"],
+                    rows["diffusion_steps"],
                     rows[column],
                     yerr=errors,
                     fmt="none",
                     ecolor=style["color"],
                     elinewidth=0.8,
                 )
-            (line,) = axis.plot(rows["train_steps"], rows[column], marker=marker, **style)
+            (line,) = axis.plot(rows["diffusion_steps"], rows[column], marker=marker, **style)
             handles.setdefault(family, line)
         if column == "score_percent":
             _keep_scale(axis, points[column])
@@ -83,7 +83,7 @@ def draw_steps(points: pd.DataFrame) -> Figure:
     timed = points[points["action_latency_ms"].notna() & points["score_percent"].notna()].reset_index(
         drop=True
     )
-    stepped = in_order(points.loc[points["train_steps"] > 0, "family"])
+    stepped = in_order(points.loc[points["diffusion_steps"] > 0, "family"])
     for place, family in enumerate(families):
         rows = timed[timed["family"] == family]
         style = line_style(place)
@@ -95,9 +95,9 @@ def draw_steps(points: pd.DataFrame) -> Figure:
         )
         handles.setdefault(family, line)
         for row in records(rows):
-            if row["train_steps"] > 0:
+            if row["diffusion_steps"] > 0:
                 axis.annotate(
-                    str(row["train_steps"]),
+                    str(row["diffusion_steps"]),
                     (row["action_latency_ms"], row["score_percent"]),
                     xytext=(3, 3) if family == stepped[0] else (3, -8),
                     textcoords="offset points",
@@ -150,10 +150,10 @@ def steps_points(
         The points (see `draw_steps`), their tasks, and the device whose training times are shown, if known.
     """
     rows = cells[(cells["selection"] == selection) & (cells["score_unit"] == "percent")]
-    diffusion = rows[rows["train_steps"] > 0]
+    diffusion = rows[rows["diffusion_steps"] > 0]
     # The tasks on which numbers of steps were compared, at equal numbers of updates.
     setting = ["method", "variant", "num_updates", "task"]
-    varied = diffusion.groupby(setting)["train_steps"].nunique().rename("numbers").reset_index()
+    varied = diffusion.groupby(setting)["diffusion_steps"].nunique().rename("numbers").reset_index()
     subjects = diffusion.merge(varied.loc[varied["numbers"] > 1, setting], on=setting)
     shared = [set(group["task"]) for _, group in subjects.groupby("label")]
     tasks = sorted(set.intersection(*shared)) if shared else []
@@ -179,7 +179,7 @@ def steps_points(
                 "label": label,
                 "method": first["method"],
                 "family": families[str(label)],
-                "train_steps": int(first["train_steps"]),
+                "diffusion_steps": int(first["diffusion_steps"]),
                 "num_updates": int(group["num_updates"].max()),
                 "score_percent": float(group["mean_percent"].mean()),
                 "low_percent": low,

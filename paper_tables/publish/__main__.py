@@ -221,7 +221,7 @@ def runs_table(tables: dict[str, pd.DataFrame]) -> Table:
         .mean()
         .to_dict()
     )
-    order = ["task", "method", "variant", "train_steps", "num_updates", "sampling"]
+    order = ["task", "method", "variant", "diffusion_steps", "num_updates", "sampling"]
     for run, own in counts.merge(runs.reset_index(), on=key).sort_values(order).groupby(key, sort=False):
         method, task, variant, _, steps, sampling = map(str, run)
         at_last = own["update"] == own["update"].max()

@@ -59,6 +59,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.former_names import current
 
 from paper_tables import frames
 from paper_tables.scores.cost import block_cost
@@ -110,7 +111,7 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in FILES}
     seen: set[tuple[Any, ...]] = set()
     for block in index.blocks:
-        config = read_json(block.run_dir / "config.json")
+        config = current(read_json(block.run_dir / "config.json"))
         missing = [key for key in (*RUN_COLUMNS, "checkpoints", "num_updates") if key not in config]
         if missing:
             raise TablesError(f"{block.run_dir / 'config.json'} lacks {', '.join(missing)}.")
@@ -148,7 +149,7 @@ def best_optimism(scores: pd.DataFrame) -> pd.DataFrame:
         scores: rows of the schema ``scores``.
 
     Returns:
-        One row per method, task, variant, digest, train_steps and sampling: mean, standard error (n - 1) and
+        One row per method, task, variant, digest, diffusion_steps and sampling: mean, standard error (n - 1),
         number of seeds of the optimism. Runs whose fresh episodes are of another checkpoint are left out.
     """
     run = [*RUN_COLUMNS, "sampling"]

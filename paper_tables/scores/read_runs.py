@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jsonschema import Draft202012Validator
 from recheck.errors import TablesError
+from recheck.former_names import current_columns
 
 from paper_tables import frames
 from paper_tables.scores.tables import RUN_COLUMNS
@@ -85,6 +86,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (arrow.ArrowInvalid, OSError) as error:
         raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
+    table = table.rename(columns=current_columns(list(table.columns)))
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
@@ -117,7 +119,17 @@ def normalise(raw_return: np.ndarray, manifest: dict[str, Any]) -> tuple[np.ndar
 
 def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any]) -> pd.DataFrame:
     """The episodes of the seeds asked for, complete at every checkpoint, with their scores."""
-    columns = ("method", "task", "variant", "digest", "train_steps", "sampling", "seed", "update", "purpose")
+    columns = (
+        "method",
+        "task",
+        "variant",
+        "digest",
+        "diffusion_steps",
+        "sampling",
+        "seed",
+        "update",
+        "purpose",
+    )
     table = read_plain_parquet(block.episodes, (*columns, "episode", "raw_return"))
     for column in RUN_COLUMNS:
         found = sorted({str(value) for value in table[column].unique()})

@@ -8,7 +8,7 @@ import pandas as pd
 
 from paper_tables import frames
 
-RUN_COLUMNS = ["method", "task", "variant", "digest", "train_steps"]
+RUN_COLUMNS = ["method", "task", "variant", "digest", "diffusion_steps"]
 FILES = ("scores", "episodes", "cost", "losses")
 OFFLINE_LOSS = "noise_loss"
 

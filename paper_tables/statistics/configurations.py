@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-CONFIGURATION = ["method", "variant", "train_steps", "sampling"]
+CONFIGURATION = ["method", "variant", "diffusion_steps", "sampling"]
 
 
 # From tables to matrices.
@@ -39,8 +39,8 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
             parts = [str(method)]
             if rows["variant"].nunique() > 1:
                 parts.append(str(row["variant"]))
-            if rows["train_steps"].nunique() > 1:
-                parts.append(f"N={row['train_steps']}")
+            if rows["diffusion_steps"].nunique() > 1:
+                parts.append(f"N={row['diffusion_steps']}")
             if rows["sampling"].nunique() > 1 and sampling.iloc[place] != "default":
                 parts.append(str(sampling.iloc[place]))
             if rows["_updates"].nunique() > 1 and row["_updates"]:

@@ -169,7 +169,7 @@ def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table
             blocks = training_blocks(own)
             milliseconds = 1000 * blocks["seconds_per_update"] / blocks["num_seeds"]
             latency = {n: own.loc[own["num_states"] == n, "action_latency_ms"] for n in (1, 10)}
-            steps = int(own["train_steps"].iloc[0])
+            steps = int(own["diffusion_steps"].iloc[0])
             table.rows.append(
                 [
                     Cell(label),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 from recheck.errors import TablesError
+from recheck.former_names import read_with_former_names
 
 from paper_tables import frames, literature
 
@@ -44,7 +45,9 @@ def read_layout(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise TablesError(f"There is no layout '{name}'; known are {', '.join(layout_names())}.")
     try:
-        layout: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        layout: dict[str, Any] = read_with_former_names(
+            yaml.safe_load(path.read_text(encoding="utf-8")), path.name
+        )
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TablesError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
     validator = Draft202012Validator(frames.load_schema("layout"))

@@ -41,11 +41,11 @@ def _runs_of(
     ours: dict[str, Any], tasks: Sequence[str], runs: pd.DataFrame, num_updates: int | None
 ) -> Found:
     """Our runs of a column on the first of `tasks` that has some."""
-    steps, sampling = ours.get("train_steps", 0), ours.get("sampling", "default")
+    steps, sampling = ours.get("diffusion_steps", 0), ours.get("sampling", "default")
     of_column = runs[
         (runs["method"] == ours["method"])
         & (runs["variant"] == ours["variant"])
-        & (runs["train_steps"] == steps)
+        & (runs["diffusion_steps"] == steps)
         & (runs["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == sampling)
     ]
     for task in tasks:

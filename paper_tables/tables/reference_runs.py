@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 from recheck.errors import TablesError
+from recheck.former_names import read_with_former_names
 
 from paper_tables import frames, literature
 from paper_tables.rendering import table as table_module
@@ -36,7 +37,9 @@ def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
     """
     from jsonschema import Draft202012Validator
 
-    twins: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    twins: list[dict[str, Any]] = read_with_former_names(
+        yaml.safe_load(path.read_text(encoding="utf-8")), path.name
+    )
     wrong = next(Draft202012Validator(frames.load_schema("twins")).iter_errors(twins), None)
     if wrong is not None:
         raise TablesError(f"{path}, {'/'.join(map(str, wrong.path))}: {wrong.message}.")
@@ -49,7 +52,7 @@ def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, 
     return last[
         (last["method"] == twin["method"])
         & (last["variant"] == variant)
-        & (last["train_steps"] == twin["train_steps"])
+        & (last["diffusion_steps"] == twin["diffusion_steps"])
         & (last["task"] == task)
         & (last["update"] == horizon)
         & (last["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == twin["sampling"])

@@ -101,7 +101,7 @@ def run_config():
             "method_format": 1,
             "task": "tiny-v0",
             "variant": "paper",
-            "train_steps": 0,
+            "diffusion_steps": 0,
             "num_updates": num_updates,
             "checkpoints": list(checkpoints),
             "hyperparameters": {**IQL_HYPERPARAMETERS, **changes.pop("hyperparameters", {})},

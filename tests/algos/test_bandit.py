@@ -17,7 +17,7 @@ from algos.bandit import __main__ as bandit_command
 from algos.bandit import data as data_module
 from algos.bandit import networks, policies, results
 from algos.bandit import settings as settings_module
-from algos.seed_parallel.random_streams import SeedStreams
+from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
 
 FACTS = Path(__file__).resolve().parents[3] / "shared" / "facts" / "hyperparameters.json"
 SMALL = settings_module.Settings(num_data=400, batch_size=16, policy_batch=8, num_samples=50, updates=3)
@@ -32,7 +32,7 @@ def shared_of(settings: settings_module.Settings, actions: torch.Tensor | None =
 
 def drawn(policy: policies.Policy) -> dict[str, torch.Tensor]:
     """The randomness of one update."""
-    chunk = bandit_command.ChunkedDraws(policy.draws(), policy.streams("train"), policy.settings.num_data)
+    chunk = ChunkedDraws(policy.draws(), policy.streams("train"), policy.settings.num_data)
     chunk.fill(0)
     return chunk.at(0)
 
@@ -53,7 +53,7 @@ def test_constants_are_the_released_ones() -> None:
     assert settings.eta == facts["eta"]
     assert settings.schedule == facts["beta_schedule"]
     assert settings.num_samples == facts["num_eval"]["bc"]
-    assert settings.train_steps[-1] == facts["T"]
+    assert settings.diffusion_steps[-1] == facts["T"]
     assert facts["reward_means"] == {mode.name: mode.reward_mean for mode in settings_module.MODES}
     assert {abs(x) for mode in settings_module.MODES for x in mode.centre} == {facts["centres"]}
     assert (facts["action_sd"], facts["reward_sd"]) == (settings_module.ACTION_SD, settings_module.REWARD_SD)
@@ -74,7 +74,7 @@ def test_data_lie_where_the_paper_puts_them() -> None:
 
 
 def test_actions_are_clipped_to_the_unit_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings_module, "ACTION_SD", 0.5)
+    monkeypatch.setattr(data_module, "ACTION_SD", 0.5)
     actions = data_module.make_data(settings_module.Settings()).actions
     assert actions.max() == 1.0
     assert actions.min() == -1.0
@@ -180,9 +180,9 @@ class PlainDiffusion:
         self.weights = {
             name: tensor[0].clone().requires_grad_() for name, tensor in policy.group.frozen.items()
         }
-        self.train_steps = policy.train_steps
-        i = torch.arange(1, policy.train_steps + 1, dtype=torch.float64)
-        n = policy.train_steps
+        self.diffusion_steps = policy.diffusion_steps
+        i = torch.arange(1, policy.diffusion_steps + 1, dtype=torch.float64)
+        n = policy.diffusion_steps
         self.betas = 1 - torch.exp(-0.1 / n - 0.5 * 9.9 * (2 * i - 1) / n**2)
         self.alpha_bars = torch.cumprod(1 - self.betas, 0)
 
@@ -200,7 +200,7 @@ class PlainDiffusion:
 
     def chain(self, noises: torch.Tensor) -> torch.Tensor:
         actions = noises[0]
-        for call, i in enumerate(reversed(range(self.train_steps))):
+        for call, i in enumerate(reversed(range(self.diffusion_steps))):
             bar = float(self.alpha_bars[i])
             before = float(self.alpha_bars[i - 1]) if i else 1.0
             beta = float(self.betas[i])
@@ -216,7 +216,7 @@ class PlainDiffusion:
 
 def test_diffusion_ql_gradient_against_plain_code() -> None:
     """Value and gradient of noise loss plus Q term, through all steps of the chain."""
-    settings = replace(SMALL, train_steps=(4,))
+    settings = replace(SMALL, diffusion_steps=(4,))
     policy = policies.build_policy(settings, ("diffusion_ql", 4))
     assert isinstance(policy, policies.DiffusionPolicy)
     shared, draw = shared_of(settings), drawn(policy)
@@ -243,7 +243,7 @@ def test_diffusion_ql_gradient_against_plain_code() -> None:
 def test_q_term_comes_every_interval_and_is_weighted_by_it() -> None:
     gradients = []
     for name, interval in (("bc_diffusion", 1), ("diffusion_ql", 1), ("diffusion_ql", 3)):
-        settings = replace(SMALL, train_steps=(2,), q_interval=interval)
+        settings = replace(SMALL, diffusion_steps=(2,), q_interval=interval)
         policy = policies.build_policy(settings, (name, 2))
         assert isinstance(policy, policies.DiffusionPolicy)
         reference = policies.build_policy(settings, ("diffusion_ql", 2))
@@ -338,7 +338,7 @@ def test_diffusion_ql_prefers_the_best_mode() -> None:
 
 
 def test_samples_do_not_depend_on_the_company() -> None:
-    settings = replace(SMALL, train_steps=(2, 3))
+    settings = replace(SMALL, diffusion_steps=(2, 3))
     keys = policies.policy_keys(settings)
     together = bandit_command.train(settings, keys)
     for key in keys:
@@ -366,7 +366,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
 
     table = pq.read_table(tmp_path / "one" / "samples.parquet").to_pandas()
     assert len(table) == 18 * 1_000
-    steps = table[table["method"] == "diffusion_ql"]["train_steps"].unique().tolist()
+    steps = table[table["method"] == "diffusion_ql"]["diffusion_steps"].unique().tolist()
     assert steps == [2, 5, 10, 20, 50]
     assert table.groupby("method")["reward"].count()["data"] == 1_000
     assert table[table["method"] != "data"]["reward"].isna().all()

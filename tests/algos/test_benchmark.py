@@ -42,7 +42,7 @@ def configs(run_config):
             "log_std_max",
         )
     }
-    shared = {"variant": "paper", "num_updates": 1000, "train_steps": 0}
+    shared = {"variant": "paper", "num_updates": 1000, "diffusion_steps": 0}
     return [
         {"method": "bc", "hyperparameters": bc, **shared},
         {"method": "iql", "hyperparameters": iql, **shared},

@@ -24,9 +24,9 @@ def test_variance_preserving_schedule_by_hand():
     assert noise_schedule("vp", 5)[0] == pytest.approx(first)
 
 
-@pytest.mark.parametrize("train_steps", [1, 5, 10, 50, 1000])
-def test_variance_preserving_schedule_ends_alike_for_every_number_of_steps(train_steps):
-    assert Diffusion("vp", train_steps).alpha_bars[-1] == pytest.approx(math.exp(-5.05))
+@pytest.mark.parametrize("diffusion_steps", [1, 5, 10, 50, 1000])
+def test_variance_preserving_schedule_ends_alike_for_every_number_of_steps(diffusion_steps):
+    assert Diffusion("vp", diffusion_steps).alpha_bars[-1] == pytest.approx(math.exp(-5.05))
 
 
 def test_linear_schedule_by_hand_warns_that_it_does_not_reach_noise():
@@ -173,11 +173,11 @@ def recursion(name, bars):
 )
 def test_samples_of_a_gaussian_follow_the_recursion(name, deviations):
     errors = []
-    for train_steps, deviation in deviations.items():
-        diffusion = Diffusion("vp", train_steps)
+    for diffusion_steps, deviation in deviations.items():
+        diffusion = Diffusion("vp", diffusion_steps)
         kind = {"name": "ddim"} if name == "ddim" else {"ddpm_form": name}
         sampler = diffusion.sampler(**kind, clip=None)
-        assert sampler.times == tuple(range(train_steps - 1, -1, -1))
+        assert sampler.times == tuple(range(diffusion_steps - 1, -1, -1))
         bars = list(diffusion.alpha_bars[::-1])
         mean, spread = sample_moments(sampler, bars)
         expected_mean, expected_spread = recursion(name, bars)
@@ -310,7 +310,7 @@ def test_gradient_passes_every_step_and_stops_where_a_step_clips():
 
 def continuous_bar(diffusion, time):
     """alpha_bar at network time `time`, log-linear between steps."""
-    grid = np.arange(diffusion.train_steps)
+    grid = np.arange(diffusion.diffusion_steps)
     return math.exp(np.interp(time, grid, np.log(diffusion.alpha_bars)))
 
 
@@ -394,7 +394,7 @@ def test_dpm_solver_clips_the_noise_so_that_the_start_stays_within_bounds():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "ddim", "steps": 11}, "11 sampling steps with 10 training steps; allowed are 1 to 10"),
+        ({"name": "ddim", "steps": 11}, "11 sampling steps with 10 diffusion steps; allowed are 1 to 10"),
         ({"steps": 0}, "allowed are 1 to 10"),
         ({"name": "dpm_solver", "steps": 15}, "allowed are 1 to 10"),
         ({"name": "euler"}, "unknown sampler 'euler'; allowed are ddpm, ddim, dpm_solver"),

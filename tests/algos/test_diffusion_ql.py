@@ -599,7 +599,7 @@ def test_bad_hyperparameters_are_refused(small_data, changes, message):
 @pytest.mark.parametrize(
     ("sampling", "message"),
     [
-        ({"steps": 6}, "6 sampling steps with 5 training steps; allowed are 1 to 5"),
+        ({"steps": 6}, "6 sampling steps with 5 diffusion steps; allowed are 1 to 5"),
         ({"steps": 0}, "allowed are 1 to 5"),
         ({"candidates": 0}, "allowed are integers from 1"),
         ({"sampler": "euler"}, "allowed are ddpm, ddim, dpm_solver"),

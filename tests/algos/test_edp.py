@@ -395,7 +395,7 @@ def test_a_seed_in_a_block_equals_it_alone(small_data, replay, values, sampler):
     [
         ({"head": "crr"}, "head is 'crr'; allowed are td3, iql"),
         ({"sampler": "euler"}, "allowed are ddpm, ddim, dpm_solver"),
-        ({"sampling_steps": 31}, "31 sampling steps with 30 training steps; allowed are 1 to 30"),
+        ({"sampling_steps": 31}, "31 sampling steps with 30 diffusion steps; allowed are 1 to 30"),
         ({"expectile": 0.3}, r"allowed are values in \[0.5, 1\)"),
         ({"candidates": 0}, "allowed are integers from 1"),
         ({"max_q_backup": True, "max_q_backup_actions": 0}, "allowed are integers from 1"),

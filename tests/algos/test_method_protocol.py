@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recheck import hyperparameters as planning
 from recheck.errors import MethodError
 
 from algos.base import Method, Sampling, check_hyperparameters
@@ -14,7 +15,6 @@ from algos.seed_parallel.parameters import ParameterGroup
 from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
 from algos.training.cuda_graphs import Program
 
-planning = pytest.importorskip("recheck.hyperparameters")
 ROOT = Path(__file__).parents[2]
 UPDATES = 30
 # Widths that make a test of a paper's configuration small; nothing else of it is changed.
@@ -46,7 +46,7 @@ def build(data, name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
     values.update({key: small for key, small in SMALL.items() if key in values})
     if "hidden_sizes" in values:
         values["hidden_sizes"] = [16] * len(values["hidden_sizes"])
-    return method_class(name)(values, data.problem, UPDATES, resolved.train_steps, seeds)
+    return method_class(name)(values, data.problem, UPDATES, resolved.diffusion_steps, seeds)
 
 
 def program(method, data, indexed=False):

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from algos import train
 from algos.datasets.transitions import load_transitions
 from algos.train import train_block
+from algos.training import cuda_graphs
 from algos.training import trainer as trainer_module2
 from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
@@ -76,7 +77,7 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     stopped.stop_requested = lambda: stopped.update >= stop_at
     with pytest.raises(Preempted):
         stopped.train()
-    assert stop_at <= stopped.update < stop_at + train.STRETCH_UPDATES
+    assert stop_at <= stopped.update < stop_at + cuda_graphs.STRETCH_UPDATES
     resumed = Trainer(RunConfig.from_document(config), transitions, state, device)
     resumed.train()
     resumed.write_results(tmp_path / "run", transitions.manifest)

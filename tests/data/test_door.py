@@ -34,7 +34,7 @@ def test_iql_learns_from_demonstrations_and_is_evaluated(
         "method_format": method.format_version,
         "task": NAME,
         "variant": "paper",
-        "train_steps": 0,
+        "diffusion_steps": 0,
         "num_updates": 120,
         "checkpoints": [120],
         "hyperparameters": resolved.values,

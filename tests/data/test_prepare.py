@@ -369,7 +369,7 @@ def test_a_kill_between_the_moves_leaves_no_dataset(
             raise KeyboardInterrupt
         real(source, destination)
 
-    monkeypatch.setattr(datasets_command.os, "replace", stop_at_minari)
+    monkeypatch.setattr(os, "replace", stop_at_minari)
     with pytest.raises(KeyboardInterrupt):
         prepare(hopper_task(write_rows(make_rows(seed=1))), output)
     monkeypatch.undo()
@@ -419,7 +419,7 @@ def test_the_space_that_is_asked_for_holds_the_files(
     make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(datasets_command.os, "posix_fallocate", lambda _, start, size: asked.append(size))
+    monkeypatch.setattr(os, "posix_fallocate", lambda _, start, size: asked.append(size))
     for lengths in ((1,) * 60 + (5,), (40,) * 50, (1000, 700), (2001,)):
         rows = make_rows(lengths)
         rows["timeouts"][:] = False

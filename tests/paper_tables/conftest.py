@@ -39,7 +39,7 @@ def experiment_tables() -> dict[str, pd.DataFrame]:
                 "task": task,
                 "variant": "paper",
                 "digest": f"{16 * (steps + 1) + task_place:08x}",
-                "train_steps": steps,
+                "diffusion_steps": steps,
                 "sampling": sampling,
             }
             for seed in range(SEEDS):
@@ -136,7 +136,7 @@ def gathered_experiment(
         gymnasium_version="1",
         mujoco_version="3",
     )
-    columns = ["method", "task", "variant", "digest", "train_steps", "seed"]
+    columns = ["method", "task", "variant", "digest", "diffusion_steps", "seed"]
     losses = [
         {**run, "update": update, "loss": "actor_loss", "value": 1 / update, "value_since_checkpoint": None}
         for run in frames.records(runs[columns].drop_duplicates())

@@ -422,8 +422,8 @@ def test_another_folder_of_documents_can_be_audited(tmp_path, capsys):
 def test_the_command_writes_the_same_bytes_twice_without_torch(tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from paper_tables import audit\n"
-        "sys.exit(audit.main(['--output', sys.argv[1]]))\n"
+        "from paper_tables.audit.__main__ import main\n"
+        "sys.exit(main(['--output', sys.argv[1]]))\n"
     )
     for name in ("first", "second"):
         done = subprocess.run(

@@ -39,7 +39,7 @@ def write_run(folder: Path, reduced: str | None = None) -> None:
             pd.DataFrame(
                 {
                     "method": method,
-                    "train_steps": steps,
+                    "diffusion_steps": steps,
                     "index": range(COUNT),
                     "x": actions[:, 0],
                     "y": actions[:, 1],
@@ -49,7 +49,7 @@ def write_run(folder: Path, reduced: str | None = None) -> None:
         )
         shares = {"share_left_up": 0.4, "share_left_bottom": 0.0, "share_right_up": 0.0}
         shares |= {"share_right_bottom": 0.5, "share_off_modes": 0.1}
-        number = {"method": method, "train_steps": steps, "num_samples": COUNT, **shares}
+        number = {"method": method, "diffusion_steps": steps, "num_samples": COUNT, **shares}
         number |= {"mean_true_reward": 3.7, "updates": 7, "seed": 0, "reduced": reduced or ""}
         numbers.append(number)
     pd.concat(samples).to_parquet(folder / "samples.parquet", index=False)

@@ -179,17 +179,17 @@ def test_published_scores_rebuild_everything_byte_for_byte_without_torch(
     coarse = ["--replicates", "100", "--coverage-studies", "2"]
     for name in tables_module.FILES:
         part = tables_module.read(gathered_experiment, name).query(
-            "task == 'walker-easy-v0' and train_steps < 10"
+            "task == 'walker-easy-v0' and diffusion_steps < 10"
         )
         frames.write_parquet(part, tmp_path / "gathered" / f"{name}.parquet", name)
     publish.publish([tmp_path / "gathered"], ["made-up"], tmp_path / "published")
     rebuild(tmp_path / "published", tmp_path / "first", *coarse)
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked/torch.py").write_text("raise ImportError('torch is blocked in this test')\n")
-    path = os.pathsep.join([str(tmp_path / "blocked"), str(REPOSITORY)])
+    path = os.pathsep.join([str(tmp_path / "blocked"), str(REPOSITORY), str(REPOSITORY / "workflow/src")])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"}
     for module, arguments in commands(tmp_path / "published", tmp_path / "second", *coarse):
-        command = [sys.executable, "-m", module.__name__, *arguments]  # type: ignore[attr-defined]
+        command = [sys.executable, "-m", module.__name__.removesuffix(".__main__"), *arguments]  # type: ignore[attr-defined]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     first, second = (
         {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*"))}

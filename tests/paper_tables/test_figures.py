@@ -16,7 +16,6 @@ from paper_tables import frames
 from paper_tables import prices as prices_module
 from paper_tables.figures import __main__ as figures_command
 from paper_tables.figures import aggregates as aggregates_module
-from paper_tables.figures import cost as cost_module
 from paper_tables.figures import forest, learning_curves, steps, style
 from paper_tables.literature import read_d3rlpy_runs
 from paper_tables.scores import tables as tables_module
@@ -258,7 +257,7 @@ def test_pareto_front_by_hand():
 def test_a_block_is_paid_for_once(made_up_tables: dict[str, pd.DataFrame]):
     """Four rows of a block (two sampling settings, two sizes of call) are one training."""
     rows = made_up_tables["cost"]
-    block = rows[(rows["method"] == "diffusion_ql") & (rows["train_steps"] == 20)]
+    block = rows[(rows["method"] == "diffusion_ql") & (rows["diffusion_steps"] == 20)]
     blocks = prices_module.training_blocks(block)
     assert len(block) == 8
     assert len(blocks) == 2
@@ -311,14 +310,16 @@ def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFra
     assert tasks == ["walker-easy-v0", "walker-hard-v0"]
     assert device == "AMD EPYC"
     point = points.set_index("label").loc["diffusion_ql N=5"]
-    scores = made_up_tables["scores"].query("method == 'diffusion_ql' and train_steps == 5")["score_percent"]
+    scores = made_up_tables["scores"].query("method == 'diffusion_ql' and diffusion_steps == 5")[
+        "score_percent"
+    ]
     assert point["score_percent"] == pytest.approx(scores.mean(), abs=1e-3)
     assert point["low_percent"] < point["score_percent"] < point["high_percent"]
     assert point["ms_per_update"] == pytest.approx(1000 * 0.03 / 4)
     assert point["family"] == "diffusion_ql"
     # Latency of one state, not of ten.
     assert point["action_latency_ms"] == pytest.approx(0.2 + 0.3 * 5 + 0.02)
-    one_n = tables["cells"][tables["cells"]["train_steps"].isin([0, 5])]
+    one_n = tables["cells"][tables["cells"]["diffusion_steps"].isin([0, 5])]
     assert steps.steps_points(one_n, tables["aggregates"], rows, "last")[0].empty
 
 
@@ -353,10 +354,10 @@ def study(
     tables = {}
     for name, table in made_up_tables.items():
         hard = (table["task"] == "walker-hard-v0") & (table["method"] == "diffusion_ql")
-        longer = table[hard & (table["train_steps"] == 5)].assign(digest="ffffffff")
+        longer = table[hard & (table["diffusion_steps"] == 5)].assign(digest="ffffffff")
         for column in {"update", "num_updates"} & set(longer.columns):
             longer[column] *= 2
-        tables[name] = pd.concat([table[~hard | (table["train_steps"] == 5)], longer])
+        tables[name] = pd.concat([table[~hard | (table["diffusion_steps"] == 5)], longer])
         frames.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
     found = statistics_command.all_tables(
         tables["scores"], tables["episodes"], replicates=300, coverage_studies=0
@@ -380,7 +381,7 @@ def test_numbers_of_steps_are_compared_where_updates_are_equal(
     assert tasks == ["walker-easy-v0"]
     # One line through all numbers of steps, though only N = 5 was trained longer elsewhere.
     own = points[points["family"] == "diffusion_ql"]
-    assert sorted(own["train_steps"]) == [2, 5, 10, 20]
+    assert sorted(own["diffusion_steps"]) == [2, 5, 10, 20]
     assert set(points["num_updates"]) == {50_000}
     assert "diffusion_ql N=5 50k updates" in set(points["label"])
 
@@ -434,7 +435,9 @@ def test_a_training_stands_under_its_own_sampling_setting(
 ):
     """The policies of N = 20 were sampled with DDIM as well: that was no training of its own."""
     shown = {}
-    monkeypatch.setattr(cost_module, "draw_cost", lambda table, currency: shown.setdefault("table", table))
+    monkeypatch.setattr(
+        figures_command, "draw_cost", lambda table, currency: shown.setdefault("table", table)
+    )
     monkeypatch.setattr(style.Figures, "save", lambda *_: None)
     rows = tables_module.read(made_up_experiment, "scores")
     found = statistics_command.all_tables(rows, replicates=300, coverage_studies=0)

@@ -27,7 +27,7 @@ def our_runs(
             "task": TASK,
             "variant": variant,
             "digest": "0123abcd",
-            "train_steps": 5 if method == "diffusion_ql" else 0,
+            "diffusion_steps": 5 if method == "diffusion_ql" else 0,
             "sampling": "default-89abcdef",
             "seed": seed,
             "selection": "last",
@@ -91,7 +91,8 @@ def test_one_seed_on_a_side_is_inconclusive():
 
 
 @pytest.mark.parametrize(
-    "other", [{"update": 100_000}, {"variant": "release"}, {"train_steps": 5}, {"sampling": "ddim5-89abcdef"}]
+    "other",
+    [{"update": 100_000}, {"variant": "release"}, {"diffusion_steps": 5}, {"sampling": "ddim5-89abcdef"}],
 )
 def test_another_length_or_setting_is_no_twin(other):
     """A checkpoint of a longer run has another learning rate."""
@@ -134,7 +135,7 @@ def our_losses(factor: float, loss: str = "noise_loss") -> pd.DataFrame:
             "task": TASK,
             "variant": "paper",
             "digest": "0123abcd",
-            "train_steps": 5,
+            "diffusion_steps": 5,
             "seed": row["seed"],
             "update": row["update"],
             "loss": loss,

@@ -49,7 +49,7 @@ def write_block(
         "task": "hopper-x-v0",
         "variant": "paper",
         "digest": "0123abcd",
-        "train_steps": 5,
+        "diffusion_steps": 5,
     }
     config = {
         **identity,
@@ -338,8 +338,8 @@ def test_a_bad_index_is_refused(index, change, words):
 def test_the_command_writes_the_same_bytes_twice_and_reads_them_back_without_torch(index, tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from paper_tables import scores\n"
-        "sys.exit(scores.main(sys.argv[1:]))\n"
+        "from paper_tables.scores.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
     )
     for name in ("first", "second"):
         arguments = ["--experiment-file", str(index), "--output", str(tmp_path / name)]

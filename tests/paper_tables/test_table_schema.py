@@ -41,7 +41,7 @@ def a_row() -> dict[str, object]:
         "task": "a-v0",
         "variant": "paper",
         "digest": "0123abcd",
-        "train_steps": 0,
+        "diffusion_steps": 0,
         "seed": 3,
         "update": 1000,
         "loss": "value_loss",
@@ -63,7 +63,7 @@ def a_row() -> dict[str, object]:
         ("loss", None),
         ("value", np.inf),
         ("value", "high"),
-        ("train_steps", -1),
+        ("diffusion_steps", -1),
     ],
 )
 def test_refused_here_where_jsonschema_refuses_the_row(column, value):

@@ -42,7 +42,7 @@ def some_runs(
                     "task": task,
                     "variant": "paper",
                     "digest": "0123abcd",
-                    "train_steps": 5 if method.startswith("diffusion") else 0,
+                    "diffusion_steps": 5 if method.startswith("diffusion") else 0,
                     "sampling": "default-89abcdef",
                     "seed": seed,
                     "selection": rule,
@@ -422,8 +422,8 @@ def test_an_experiment_that_mixes_data_is_refused():
 def test_the_command_writes_the_same_bytes_twice_without_torch(d3rlpy, tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from paper_tables import tables\n"
-        "sys.exit(tables.main(sys.argv[1:]))\n"
+        "from paper_tables.tables.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
     )
     arguments = ["--scores", str(d3rlpy), "--layout", "all", "--experiment", "d3rlpy", "--output"]
     for name in ("first", "second"):
@@ -585,7 +585,10 @@ def test_methods_stand_in_the_order_of_their_numbers():
     runs = pd.concat(
         [
             some_runs(
-                {"hopper-x-v0": [40.0, 50.0]}, method="diffusion_ql", train_steps=steps, digest=f"{steps:08x}"
+                {"hopper-x-v0": [40.0, 50.0]},
+                method="diffusion_ql",
+                diffusion_steps=steps,
+                digest=f"{steps:08x}",
             )
             for steps in (10, 2, 20, 5)
         ]

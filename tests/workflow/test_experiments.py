@@ -36,7 +36,7 @@ def test_the_grid_is_the_product_of_its_axes(mine):
                     methods=["diffusion_ql", "idql"],
                     tasks=[HOPPER, "hopper-medium-recollected-v0"],
                     variants=["paper", "release"],
-                    train_steps=[5, 10],
+                    diffusion_steps=[5, 10],
                     seeds=[0, 3, 4],
                     sampling=["default", "ddim_2"],
                 )
@@ -75,7 +75,7 @@ def test_any_number_of_sampling_steps_up_to_the_training_steps_is_planned(mine, 
     settings = {f"s{steps}": {"sampler": sampler, "steps": steps} for steps in (1, 17, 50)}
     content = {
         "samplings": settings,
-        "grid": [entry(methods=[method], train_steps=[50], seeds=1, sampling=[*settings])],
+        "grid": [entry(methods=[method], diffusion_steps=[50], seeds=1, sampling=[*settings])],
     }
     (run,) = mine(content).experiment.runs.values()
     assert [sampling.setting["steps"] for sampling, _ in run.samplings.values()] == [1, 17, 50]
@@ -102,7 +102,7 @@ def test_exclusions_know_the_values_that_an_entry_leaves_out(mine):
     grid = [entry(methods=["iql", "bc"]), entry(methods=["diffusion_ql", "edp", "idql"])]
     content = {
         "grid": grid,
-        "exclude": [{"variant": "paper", "method": ["bc", "idql"]}, {"train_steps": [5, 0]}],
+        "exclude": [{"variant": "paper", "method": ["bc", "idql"]}, {"diffusion_steps": [5, 0]}],
     }
     assert [run.config["method"] for run in mine(content).experiment.runs.values()] == ["edp"]
 
@@ -258,9 +258,9 @@ def test_the_index_says_whose_hyperparameters_a_method_took(mine):
 def test_what_an_experiment_changes_is_checked_after_the_change(mine):
     """EDP's own schedule and sampler need many steps; a variant that changes both brings it to few."""
     few = {"hyperparameters": {"schedule": "vp", "sampler": "ddim", "sampling_steps": None}}
-    grid = [entry(methods=["edp"], variants=["few"], train_steps=[5])]
+    grid = [entry(methods=["edp"], variants=["few"], diffusion_steps=[5])]
     (run,) = mine({"variants": {"few": few}, "grid": grid}).experiment.runs.values()
-    assert (run.config["train_steps"], run.config["hyperparameters"]["schedule"]) == (5, "vp")
+    assert (run.config["diffusion_steps"], run.config["hyperparameters"]["schedule"]) == (5, "vp")
 
 
 def test_the_extraction_that_a_method_has_may_be_named(mine):
@@ -297,11 +297,14 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
         ({"grid": [entry(seeds=[0, -1])]}, "grid.0.seeds.1 is -1; it has to be at least 0"),
         ({"grid": [entry(seeds=0)]}, "seeds is 0; it has to be at least 1"),
         ({"grid": [entry(seeds=[1, 1])]}, "names something twice"),
-        ({"grid": [entry(sedes=3)]}, "does not know sedes; known are checkpoints, evaluation"),
+        (
+            {"grid": [entry(sedes=3)]},
+            "does not know sedes; known are checkpoints, diffusion_steps, evaluation",
+        ),
         ({"grid": []}, "grid is empty"),
         ({"grid": [entry(num_updates=0)]}, "num_updates is 0; it has to be at least 1"),
         ({"grid": [entry(checkpoints=[2000])]}, "checkpoint 2000 lies beyond num_updates 1000"),
-        ({"grid": [entry(train_steps=[5])]}, "'iql', which has no diffusion steps"),
+        ({"grid": [entry(diffusion_steps=[5])]}, "'iql', which has no diffusion steps"),
         (
             {"grid": [entry(methods=["diffusion_ql"], num_updates={"iql": 5})]},
             "num_updates names no value for method 'diffusion_ql'",
@@ -309,7 +312,7 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
         (
             {
                 "samplings": {"many": {"sampler": "ddim", "steps": 6}},
-                "grid": [entry(methods=["diffusion_ql"], train_steps=[5], sampling=["many"])],
+                "grid": [entry(methods=["diffusion_ql"], diffusion_steps=[5], sampling=["many"])],
             },
             "takes 6 steps, but diffusion_ql on hopper-medium-expert-recollected-v0 is trained with 5; "
             "allowed are 1 to 5",
@@ -317,7 +320,7 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
         (
             {
                 "samplings": {"many": {"steps": 6}},
-                "grid": [entry(methods=["idql"], train_steps=[5], sampling=["many"])],
+                "grid": [entry(methods=["idql"], diffusion_steps=[5], sampling=["many"])],
             },
             "takes 6 steps, but idql on hopper-medium-expert-recollected-v0 is trained with 5",
         ),
@@ -439,9 +442,9 @@ def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
         (
             {
                 "variants": {"v": {"hyperparameters": {"schedule": "linear_scaled"}}},
-                "grid": [entry(methods=["diffusion_ql"], variants=["v"], train_steps=[20])],
+                "grid": [entry(methods=["diffusion_ql"], variants=["v"], diffusion_steps=[20])],
             },
-            "'linear_scaled' with train_steps 20; it needs more than 20",
+            "'linear_scaled' with diffusion_steps 20; it needs more than 20",
         ),
         (
             {

@@ -9,14 +9,18 @@ import yaml
 from recheck import deviations, experiments, hyperparameters, tasks
 from recheck.errors import ConfigError
 
+from algos import base, methods
+from algos.datasets import transforms
+from algos.diffusion import schedule as diffusion_schedule
+
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = hyperparameters.known_methods(ROOT)
 
 
-def resolve(method, task, variant=None, train_steps=None):
+def resolve(method, task, variant=None, diffusion_steps=None):
     read = hyperparameters.read(ROOT, method)
     likes = tasks.likes(tasks.read(ROOT))
-    return hyperparameters.resolve(ROOT, read, variant or read.default_variant, task, likes, train_steps)
+    return hyperparameters.resolve(ROOT, read, variant or read.default_variant, task, likes, diffusion_steps)
 
 
 @pytest.fixture
@@ -93,7 +97,7 @@ def test_corl_settings(official):
 def test_diffusion_ql_common(official):
     expected = official["Diffusion-QL"]["common"]
     found = resolve("diffusion_ql", "hopper-medium-v2")
-    assert found.train_steps == expected["T"]
+    assert found.diffusion_steps == expected["T"]
     for ours, theirs in {
         "batch_size": "batch_size",
         "epoch_updates": "num_steps_per_epoch",
@@ -159,7 +163,7 @@ def test_idql_paper(official):
         "actor_width": "hidden",
     }.items():
         assert locomotion.values[ours] == expected[theirs], ours
-    assert locomotion.train_steps == expected["T"]
+    assert locomotion.diffusion_steps == expected["T"]
     assert expected["beta_schedule"] == "variance preserving"
     assert locomotion.values["schedule"] == "vp"
     assert expected["tau_expectile"] == "0.7 locomotion, 0.9 antmaze"
@@ -198,7 +202,7 @@ def test_idql_release(official):
     }.items():
         assert found.values[ours] == expected[theirs], ours
         assert antmaze.values[ours] == expected[theirs], ours
-    assert found.train_steps == expected["T"]
+    assert found.diffusion_steps == expected["T"]
     assert found.train_fraction == expected["train_split"]
     assert found.transforms[0] == {"name": "clip_actions", "limit": expected["action_clip"]}
     assert expected["critic_hyperparam"] == "0.9 antmaze, 0.7 else"
@@ -229,7 +233,7 @@ def test_the_weighted_ablation_differs_from_idql_in_the_weight_alone():
 def test_edp(official):
     code, paper = official["EDP"]["code_defaults"], official["EDP"]["paper"]
     ours, released = resolve("edp", "hopper-medium-v2"), resolve("edp", "hopper-medium-v2", "release")
-    assert (ours.train_steps, released.train_steps) == (paper["K"], code["num_timesteps"])
+    assert (ours.diffusion_steps, released.diffusion_steps) == (paper["K"], code["num_timesteps"])
     assert paper["sampler"] == "DPM-Solver order 3, 15 calls"
     assert (ours.values["sampler"], ours.values["sampling_steps"]) == ("dpm_solver", 15)
     assert code["dpm_steps"] == 15
@@ -340,7 +344,7 @@ def test_idql_at_the_papers_commit(official):
         "value_loss": "critic_objective",
     }.items():
         assert found.values[ours] == expected[theirs], ours
-    assert found.train_steps == expected["T"]
+    assert found.diffusion_steps == expected["T"]
     assert found.num_updates == expected["max_steps"] - 1
     assert expected["batch_size"].startswith(
         str(found.values["actor_batch_size"] * found.values["actor_updates"])
@@ -529,7 +533,7 @@ def test_every_value_has_a_source_and_every_variant_resolves_on_every_task_it_co
                 assert set(found.values) <= set(found.sources)
                 assert found.like is None
                 assert found.num_updates > 0
-                assert (found.train_steps > 0) is method.diffusion
+                assert (found.diffusion_steps > 0) is method.diffusion
 
 
 def test_a_task_without_values_takes_those_it_is_like_and_says_so():
@@ -587,33 +591,32 @@ def test_later_layers_override_earlier_ones(copy):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_files_agree_with_the_classes(name):
-    methods = pytest.importorskip("algos.methods")
     method, cls = hyperparameters.read(ROOT, name), methods.method_class(name)
     assert method.format_version == cls.format_version
     assert method.extraction == list(getattr(cls, "EXTRACTIONS", ()))
     for variant in method.variants:
         for task in sorted(hyperparameters.covered(method)):
-            methods.check_hyperparameters(cls, resolve(name, task, variant).values)
+            base.check_hyperparameters(cls, resolve(name, task, variant).values)
 
 
 def test_there_is_a_file_for_every_method_and_no_other():
-    methods = pytest.importorskip("algos.methods")
     assert set(METHODS) == set(methods.METHODS)
 
 
 def test_the_schema_lists_the_schedules_and_samplers_that_exist(repository):
-    diffusion = pytest.importorskip("algos.diffusion")
     read = json.loads((repository / "workflow/schemas/hyperparameters.schema.json").read_text())
     values = read["$defs"]["values"]["properties"]
-    assert values["schedule"]["enum"] == list(diffusion.SCHEDULES)
-    assert values["sampler"]["enum"] == list(diffusion.SAMPLERS)
-    assert values["ddpm_form"]["enum"] == list(diffusion.DDPM_FORMS)
+    assert values["schedule"]["enum"] == list(diffusion_schedule.SCHEDULES)
+    assert values["sampler"]["enum"] == list(diffusion_schedule.SAMPLERS)
+    assert values["ddpm_form"]["enum"] == list(diffusion_schedule.DDPM_FORMS)
     experiment = json.loads((repository / "workflow/schemas/experiment.schema.json").read_text())
-    assert experiment["$defs"]["sampling"]["properties"]["sampler"]["enum"] == [*diffusion.SAMPLERS, None]
+    assert experiment["$defs"]["sampling"]["properties"]["sampler"]["enum"] == [
+        *diffusion_schedule.SAMPLERS,
+        None,
+    ]
 
 
 def test_the_schema_lists_the_transforms_that_exist(repository):
-    transforms = pytest.importorskip("algos.transforms")
     read = json.loads((repository / "workflow/schemas/hyperparameters.schema.json").read_text())
     properties = read["$defs"]["transforms"]["items"]["properties"]
     assert sorted(properties["name"]["enum"]) == sorted(transforms.TRANSFORMS)

@@ -21,7 +21,7 @@ FURTHER = (("idql", "release"),)
 
 
 def configs(root: Path) -> list[dict[str, Any]]:
-    """One entry per method: method, variant, hyperparameters, num_updates, train_steps."""
+    """One entry per method: method, variant, hyperparameters, num_updates, diffusion_steps."""
     wanted = [(name, hyperparameters.read(root, name).default_variant) for name in _methods(root)]
     found = []
     for name, variant in [*wanted, *FURTHER]:
@@ -33,7 +33,7 @@ def configs(root: Path) -> list[dict[str, Any]]:
                 "variant": variant,
                 "hyperparameters": resolved.values,
                 "num_updates": resolved.num_updates,
-                "train_steps": resolved.train_steps,
+                "diffusion_steps": resolved.diffusion_steps,
             }
         )
     return sorted(found, key=lambda entry: (entry["method"], entry["variant"]))

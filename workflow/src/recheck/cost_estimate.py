@@ -28,7 +28,7 @@ class Line:
 
     stage: str
     method: str
-    train_steps: int
+    diffusion_steps: int
     unit: str
     source: str
     num_jobs: int = 0
@@ -40,7 +40,7 @@ class Line:
         self.num_jobs += 1
         self.amount += amount
         seconds = [
-            base + self.train_steps * step
+            base + self.diffusion_steps * step
             for base, step in zip(rate["seconds"], rate["seconds_per_diffusion_step"])
         ]
         low, likely, high = (
@@ -66,7 +66,7 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
     seen: set[str] = set()
     for cell in loaded.cells:
         config = cell.run.config
-        method, steps = config["method"], config["train_steps"]
+        method, steps = config["method"], config["diffusion_steps"]
         if method not in rates["methods"]:
             raise ConfigError(
                 f"{RATES} has no rate for method '{method}'; known are "
@@ -134,7 +134,7 @@ def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | 
                 (
                     line.stage,
                     line.method,
-                    str(line.train_steps or "-"),
+                    str(line.diffusion_steps or "-"),
                     str(line.num_jobs),
                     f"{line.amount:,}",
                     line.unit,

@@ -141,7 +141,7 @@ def expand(
                 "sampling": sampling_name,
             }
             if steps is not None:
-                names["train_steps"] = steps
+                names["diffusion_steps"] = steps
             remaining = []
             for seed in seeds:
                 rule = exclusion_of(

@@ -21,7 +21,7 @@ def grid_points(entry: Mapping[str, Any]) -> Iterator[Point]:
         entry["methods"],
         entry["tasks"],
         entry.get("variants", [None]),
-        entry.get("train_steps", [None]),
+        entry.get("diffusion_steps", [None]),
         entry.get("sampling", ["default"]),
     )
 
@@ -36,7 +36,7 @@ def exclusion_of(
     for index, rule in enumerate(rules):
         wanted = {key: value if isinstance(value, list) else [value] for key, value in rule.items()}
         if all(point[key] in values for key, values in wanted.items() if key in point) and (
-            set(wanted) <= set(point) or default_steps() in wanted["train_steps"]
+            set(wanted) <= set(point) or default_steps() in wanted["diffusion_steps"]
         ):
             return index
     return None
@@ -54,7 +54,7 @@ def default_steps(
     if not method.diffusion:
         return 0
     base = _base(method, variant, variants)
-    return hyperparameters.resolve(root, method, base, task, tasks.likes(rows)).train_steps
+    return hyperparameters.resolve(root, method, base, task, tasks.likes(rows)).diffusion_steps
 
 
 def _base(method: hyperparameters.Method, variant: str | None, variants: Mapping[str, Any]) -> str:
@@ -98,15 +98,15 @@ def resolve_run(
     entry: Mapping[str, Any],
     task: str,
     variant: str | None,
-    train_steps: int | None,
+    diffusion_steps: int | None,
     variants: Mapping[str, Any],
     rows: Mapping[str, Mapping[str, Any]],
     where: str,
 ) -> Run:
     """The run of one grid point: hyperparameters, then the experiment's own changes to them."""
-    if train_steps is not None and not method.diffusion:
+    if diffusion_steps is not None and not method.diffusion:
         raise ConfigError(
-            f"{where}: train_steps {train_steps} is given for method '{method.name}', which has no "
+            f"{where}: diffusion_steps {diffusion_steps} is given for method '{method.name}', which has no "
             "diffusion steps; "
             "put it into a grid entry of its own."
         )
@@ -119,7 +119,7 @@ def resolve_run(
         )
     base = _base(method, variant, variants)
     resolved = hyperparameters.resolve(
-        root, method, base, task, tasks.likes(rows), train_steps, checked=False
+        root, method, base, task, tasks.likes(rows), diffusion_steps, checked=False
     )
     changes = {**own.get("hyperparameters", {})}
     values = {**resolved.values, **changes}
@@ -131,7 +131,7 @@ def resolve_run(
             f"known are {schema.listed(sorted(resolved.values))}."
         )
     hyperparameters.check_values(
-        root, method, values, resolved.train_steps, f"{where}: {method.name}/{variant or base} on {task}"
+        root, method, values, resolved.diffusion_steps, f"{where}: {method.name}/{variant or base} on {task}"
     )
     transforms = own.get("transforms", resolved.transforms)
     hyperparameters.check_transforms(root, transforms, f"{where}: transforms of '{variant or base}'")
@@ -142,7 +142,7 @@ def resolve_run(
         "method_format": method.format_version,
         "task": task,
         "variant": variant or base,
-        "train_steps": resolved.train_steps,
+        "diffusion_steps": resolved.diffusion_steps,
         "num_updates": num_updates,
         "checkpoints": _checkpoints(where, entry, num_updates),
         "hyperparameters": values,
@@ -192,11 +192,11 @@ def check_sampling(
                 "not have; put it into a grid entry of its own, or exclude it."
             )
         return
-    if steps is not None and steps > config["train_steps"]:
+    if steps is not None and steps > config["diffusion_steps"]:
         raise ConfigError(
             f"{where}: sampling setting '{name}' takes {steps} steps, but {method.name} on "
             f"{config['task']} is trained "
-            f"with {config['train_steps']}; allowed are 1 to {config['train_steps']}."
+            f"with {config['diffusion_steps']}; allowed are 1 to {config['diffusion_steps']}."
         )
     # awr, the advantage-weighted actor, extracts in training: there is nothing to choose among afterwards.
     if not set(method.extraction) - {"awr"}:

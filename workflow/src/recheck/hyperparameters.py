@@ -19,7 +19,7 @@ from recheck.errors import ConfigError
 FOLDER = Path("workflow/config/hyperparameters")
 
 # Fields of a layer that hold one sourced value; `hyperparameters` holds many.
-SINGLE_FIELDS = ("num_updates", "train_steps", "transforms", "train_fraction")
+SINGLE_FIELDS = ("num_updates", "diffusion_steps", "transforms", "train_fraction")
 # Transforms that change the rewards.
 REWARD_TRANSFORMS = ("minus_one", "shift_scale", "return_range", "normalize", "min_max")
 
@@ -37,7 +37,7 @@ class Resolved:
     task: str
     values: dict[str, Any]
     num_updates: int
-    train_steps: int
+    diffusion_steps: int
     transforms: list[dict[str, Any]]
     train_fraction: float
     like: str | None
@@ -46,7 +46,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Method:
-    """One hyperparameter file. `diffusion` says whether the number of training steps N is an axis of it."""
+    """One hyperparameter file. `diffusion` says whether the number of diffusion steps N is an axis of it."""
 
     name: str
     format_version: int
@@ -135,13 +135,13 @@ def resolve(
     variant: str,
     task: str,
     likes: Mapping[str, str | None],
-    train_steps: int | None = None,
+    diffusion_steps: int | None = None,
     checked: bool = True,
 ) -> Resolved:
     """The flat values of ``variant`` on ``task``, through common, suite and task layers.
 
     likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
-    train_steps: N of a diffusion method; None takes the variant's own.
+    diffusion_steps: N of a diffusion method; None takes the variant's own.
     checked: False where the caller changes the values first and holds them against the rules then.
 
     Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or
@@ -166,7 +166,7 @@ def resolve(
         visited.append(following)
 
     values: dict[str, Any] = {}
-    single: dict[str, Any] = {"train_steps": 0, "train_fraction": 1.0, "transforms": []}
+    single: dict[str, Any] = {"diffusion_steps": 0, "train_fraction": 1.0, "transforms": []}
     sources: dict[str, str] = {}
     for step in chain:
         for layer in _layers(method.variants[step], source_task):
@@ -179,14 +179,14 @@ def resolve(
         raise ConfigError(f"{where}: variant '{variant}' gives no num_updates for task '{source_task}'.")
     steps = 0
     if method.diffusion:
-        steps = single["train_steps"] if train_steps is None else train_steps
+        steps = single["diffusion_steps"] if diffusion_steps is None else diffusion_steps
     resolved = Resolved(
         method=method.name,
         variant=variant,
         task=task,
         values=values,
         num_updates=single["num_updates"],
-        train_steps=steps,
+        diffusion_steps=steps,
         transforms=[dict(transform) for transform in single["transforms"]],
         train_fraction=float(single["train_fraction"]),
         like=None if source_task == task else source_task,
@@ -226,7 +226,9 @@ def known_values(root: Path) -> list[str]:
     return sorted(schema.load(root, "hyperparameters")["$defs"]["values"]["properties"])
 
 
-def check_values(root: Path, method: Method, values: Mapping[str, Any], train_steps: int, where: str) -> None:
+def check_values(
+    root: Path, method: Method, values: Mapping[str, Any], diffusion_steps: int, where: str
+) -> None:
     """Hold flat values against the allowed ones; the rules that join several are here.
 
     Raises ConfigError with the allowed values.
@@ -248,18 +250,18 @@ def check_values(root: Path, method: Method, values: Mapping[str, Any], train_st
             "needs one actor update and equal sizes."
         )
     if method.diffusion:
-        if train_steps < 1:
-            raise ConfigError(f"{where}: train_steps is {train_steps}; it has to be at least 1.")
+        if diffusion_steps < 1:
+            raise ConfigError(f"{where}: diffusion_steps is {diffusion_steps}; it has to be at least 1.")
         calls = values.get("sampling_steps")
-        if calls is not None and calls > train_steps:
+        if calls is not None and calls > diffusion_steps:
             raise ConfigError(
-                f"{where}: sampling_steps is {calls} with train_steps {train_steps}; allowed are 1 to "
-                f"{train_steps}."
+                f"{where}: sampling_steps is {calls} with diffusion_steps {diffusion_steps}; allowed are 1 "
+                f"to {diffusion_steps}."
             )
-        if values.get("schedule") == "linear_scaled" and train_steps <= 20:
+        if values.get("schedule") == "linear_scaled" and diffusion_steps <= 20:
             raise ConfigError(
-                f"{where}: schedule is 'linear_scaled' with train_steps {train_steps}; it needs more than 20 "
-                "(its last noise variance would exceed 1), or one of linear, cosine, vp."
+                f"{where}: schedule is 'linear_scaled' with diffusion_steps {diffusion_steps}; it needs more "
+                "than 20 (its last noise variance would exceed 1), or one of linear, cosine, vp."
             )
 
 

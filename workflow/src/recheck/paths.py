@@ -18,7 +18,7 @@ DATASET = f"{RESULTS}/datasets/{{task}}"
 
 # One run of several seeds. `digest` covers all that changes the result; seeds and block size are no part
 # of it.
-RUN_GROUP = "{method}/{task}/{variant}-{digest}/N{train_steps}"
+RUN_GROUP = "{method}/{task}/{variant}-{digest}/N{diffusion_steps}"
 BLOCK = RUN_GROUP + "/seeds{first}-{last}"
 RUN = f"{RESULTS}/runs/{BLOCK}"
 # Resumable state is no rule's output, because a failed job's outputs are deleted.
@@ -37,9 +37,11 @@ def dataset(task: str) -> str:
     return DATASET.format(task=task)
 
 
-def run_group(method: str, task: str, variant: str, digest: str, train_steps: int) -> str:
+def run_group(method: str, task: str, variant: str, digest: str, diffusion_steps: int) -> str:
     """The part of a path that all blocks of one run share."""
-    return RUN_GROUP.format(method=method, task=task, variant=variant, digest=digest, train_steps=train_steps)
+    return RUN_GROUP.format(
+        method=method, task=task, variant=variant, digest=digest, diffusion_steps=diffusion_steps
+    )
 
 
 def run_block(group: str, first: int, last: int) -> str:

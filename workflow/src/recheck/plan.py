@@ -73,7 +73,7 @@ class Plan:
 
     def _run(self, wildcards: Any) -> runs_module.Run:
         group = paths.run_group(
-            wildcards.method, wildcards.task, wildcards.variant, wildcards.digest, wildcards.train_steps
+            wildcards.method, wildcards.task, wildcards.variant, wildcards.digest, wildcards.diffusion_steps
         )
         runs = self.required_experiment.runs
         if group not in runs:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from recheck import paths
+from recheck.former_names import hashed_form
 
 SAMPLING_FIELDS = (
     "sampler",
@@ -87,17 +88,17 @@ class Run:
     @cached_property
     def digest(self) -> str:
         """8 hex digits of everything that changes the result."""
-        return digest(self.config)
+        return digest(hashed_form(self.config))
 
     @cached_property
     def group(self) -> str:
         """`<method>/<task>/<variant>-<digest>/N<steps>`."""
         config = self.config
         return paths.run_group(
-            config["method"], config["task"], config["variant"], self.digest, config["train_steps"]
+            config["method"], config["task"], config["variant"], self.digest, config["diffusion_steps"]
         )
 
     def config_text(self, first: int, last: int) -> str:
-        """The resolved configuration of one block, as JSON."""
-        full = {**self.config, "digest": self.digest, "seeds": list(range(first, last + 1))}
+        """The resolved configuration of one block, as JSON; a rule's parameter, so with the hashed names."""
+        full = {**hashed_form(self.config), "digest": self.digest, "seeds": list(range(first, last + 1))}
         return json.dumps(full, sort_keys=True)

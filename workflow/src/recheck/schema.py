@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from recheck.errors import ConfigError
+from recheck.former_names import read_with_former_names
 
 SCHEMAS = Path("workflow/schemas")
 
@@ -37,7 +38,7 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, Loader=_Loader)
+            return read_with_former_names(yaml.load(stream, Loader=_Loader), path.name)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.") from None
     except yaml.YAMLError as error:
