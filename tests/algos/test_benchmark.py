@@ -107,7 +107,7 @@ def test_a_benchmark_writes_its_json_and_table(configs, tmp_path, capsys):
     path = tmp_path / "configs.json"
     path.write_text(json.dumps(configs))
     arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--device", "cpu"]
-    arguments += ["--blocks", "1,2", "--train-steps", "5", "--windows", "2", "--window-seconds", "0.02"]
+    arguments += ["--blocks", "1,2", "--diffusion-steps", "5", "--windows", "2", "--window-seconds", "0.02"]
     assert benchmark_command.main(arguments) == 0
     result = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert [(row["method"], row["block"]) for row in result["rows"]] == [

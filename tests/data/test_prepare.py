@@ -465,7 +465,7 @@ def test_a_dataset_changed_after_its_preparation_is_refused(
 
 def test_training_needs_neither_gymnasium_nor_minari_nor_h5py() -> None:
     code = (
-        "import sys; import algos.datasets, algos.transforms, algos.envs; "
+        "import sys; import algos.training.config, algos.datasets.prepare, algos.datasets.transforms, algos.envs.make; "
         "heavy = ('gymnasium', 'minari', 'h5py', 'mujoco', 'pandas', 'pyarrow'); "
         "print([name for name in heavy if name in sys.modules])"
     )
