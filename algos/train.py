@@ -54,7 +54,7 @@ def train_block(
         state_folder: of the resumable state; removed at the end.
         threads: of the CPU; torch's own choice when None.
         capture: CUDA graphs; None for wherever there is a GPU.
-        kernel_form: of `algos.kernels`.
+        kernel_form: of `algos.seed_parallel.kernels`.
         compiled: whether torch compiles the losses (11 to 60 s once; worth it for long runs).
 
     Raises:

@@ -176,7 +176,7 @@ class NoiseMLP(NoiseNetwork):
         hidden_sizes: widths of the hidden layers.
         time_size: w, 16 in the papers, 4 in the bandit.
         sinusoid_form: of `sinusoid`.
-        initialiser: name in `algos.networks.INITIALISERS`.
+        initialiser: name in `algos.seed_parallel.INITIALISERS`.
     """
 
     FIRST_LAYER = "layer0"
@@ -241,7 +241,7 @@ class NoiseResNet(NoiseNetwork):
         layer_norm: whether the blocks normalise.
         time_features: cosines and sines together, 128 (paper's commit: 64).
         time_hidden_sizes: widths of the time MLP, its output the last.
-        activation: name in `algos.networks.ACTIVATIONS`.
+        activation: name in `algos.seed_parallel.ACTIVATIONS`.
     """
 
     FIRST_LAYER = "first"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 BEHAVIORS = Path(__file__).resolve().parents[2] / "workflow" / "behaviors"
-# Bounds of a policy's log standard deviation, as in training (workflow/scripts/train_behaviors.py).
+# Bounds of a policy's log standard deviation, as in training (train_behaviours.py).
 LOG_STD_BOUNDS = (-5.0, 2.0)
 
 

@@ -1,7 +1,7 @@
 """Trains the behaviour policies that workflow/behaviors/ ships: soft actor-critic on one CPU core.
 
-    python workflow/scripts/train_behaviors.py train --environment Hopper-v4 --work <folder>
-    python workflow/scripts/train_behaviors.py publish --work <folder> --step 260000
+    python -m algos.recollect.train_behaviours train --environment Hopper-v4 --work <folder>
+    python -m algos.recollect.train_behaviours publish --work <folder> --step 260000
 
 Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905, with the learned temperature); its two critics
 carry layer normalisation (Ball et al. 2023, arXiv 2302.02948); one update per environment step. `train`
@@ -281,7 +281,7 @@ def publish(options: argparse.Namespace) -> None:
         "hidden_units": [settings["actor_width"]] * 2,
         "training_steps": options.step,
         "algorithm": "soft actor-critic, learned temperature, two layer-normalised critics",
-        "trained_by": "workflow/scripts/train_behaviors.py train",
+        "trained_by": "algos.recollect.train_behaviours train",
         "settings": settings,
         "versions": used_versions,
         "num_episodes": options.episodes,

@@ -21,7 +21,7 @@ def set_up_process(threads: int | None = None, kernel_form: str = "auto") -> str
 
     Args:
         threads: of the CPU; torch's own choice when None.
-        kernel_form: of `algos.kernels`.
+        kernel_form: of `algos.seed_parallel.kernels`.
 
     Returns:
         The form of the kernels that was chosen.

@@ -3,7 +3,7 @@
     python -m paper_tables.statistics --scores results/scores/<name> --output results/statistics/<name>
 
 Point estimates are rliable's (Agarwal et al., "Deep reinforcement learning at the edge of the statistical
-precipice", 2021); intervals are those of `paper_tables/intervals.py`. Written:
+precipice", 2021); intervals are those of `paper_tables/statistics/intervals.py`. Written:
 
 ``cells.csv``              mean, spread and t interval of every method and task
 ``task_sets.csv``          which tasks an aggregate spans

@@ -1,7 +1,7 @@
 """What a printed +/- can mean: every reading of a paper that does not say.
 
 A reading is a number of training seeds and a standard error of the reported mean. A verdict is given only if
-all readings agree (`paper_tables/verdicts.py`).
+all readings agree (`paper_tables/verdicts/rule.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often the verdicts are wrong: the rule of `paper_tables/verdicts.py` on made-up papers and reruns.
+"""How often the verdicts are wrong: the rule of `paper_tables/verdicts/rule.py` on made-up papers and reruns.
 
     python -m paper_tables.verdicts.simulation --output results/simulation [--studies 200000]
 

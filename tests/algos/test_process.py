@@ -9,7 +9,7 @@ from algos.training.process_setup import keep_freed_memory, set_up_process
 
 FAULTS = """
 import resource, sys, torch
-from algos.process import keep_freed_memory
+from algos.training.process_setup import keep_freed_memory
 assert keep_freed_memory(sys.argv[1] == "kept")
 def use():
     held = [torch.ones(1 << 20) for _ in range(4)]

@@ -426,7 +426,7 @@ def test_every_recollection_is_a_task_with_the_same_environment_and_horizon(name
 def test_the_training_script_trains_goes_on_and_publishes_a_policy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = BEHAVIORS.parent / "scripts" / "train_behaviors.py"
+    script = BEHAVIORS.parents[1] / "algos/recollect/train_behaviours.py"
     short = "--random-steps 100 --snapshot-every 150 --state-every 150 --episodes 1 --batch 16"
     work, published = tmp_path / "work", tmp_path / "published"
 
