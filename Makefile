@@ -3,7 +3,7 @@
 #   TORCH_INDEX   package index that torch comes from, e.g. that of its CPU build (small) or of a CUDA build;
 #                 empty: the plain index
 #   PYTHON        interpreter, 3.11 or 3.12
-#   CORES         CPU cores for `make run`
+#   CORES         CPU cores for `make run` and `make test`
 #   ARGS          more words for snakemake or pytest
 
 CORES ?= 2
@@ -12,11 +12,12 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup run test test-cluster lint format gpu-check clean
+.PHONY: help setup run test coverage test-cluster lint format gpu-check clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
 	@echo "make test          all tests but the cluster's"
+	@echo "make coverage      the same, with the share of lines that they reach"
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
 	@echo "make format        put formatting right"
@@ -33,7 +34,10 @@ run: setup
 	echo "Plots: results/figures/smoke; all on one page: results/report.html"; fi
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal $(ARGS)
+
+coverage: setup
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal --cov --cov-report=term $(ARGS)
 
 test-cluster: setup
 	tests/cluster/run.sh
