@@ -32,7 +32,7 @@ def copy(tmp_path):
     shutil.copytree(
         REPOSITORY / "workflow",
         tmp_path / "workflow",
-        ignore=shutil.ignore_patterns("executor", "planning", "__pycache__"),
+        ignore=shutil.ignore_patterns("src", "__pycache__"),
     )
     # Snakemake looks for profiles/default beside the Snakefile.
     (tmp_path / "profiles").symlink_to("workflow/profiles")

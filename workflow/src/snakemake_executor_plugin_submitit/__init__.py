@@ -1,7 +1,7 @@
 """Snakemake executor plugin: jobs go to SLURM through submitit.
 
-``snakemake --executor submitit``; see docs/cluster.md. What Snakemake looks for is loaded when it looks for
-it: in a job, submitit imports this package for the wrapper alone, and each job would pay for the rest.
+``snakemake --executor submitit``; see docs/cluster.md. What Snakemake looks for is imported when it looks
+for it: a job imports this package for the wrapper alone, and each job would pay for the rest.
 """
 
 from typing import Any

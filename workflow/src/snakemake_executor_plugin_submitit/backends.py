@@ -16,11 +16,13 @@ from submitit.local.debug import DebugExecutor
 from submitit.local.local import LocalExecutor
 from submitit.slurm.slurm import SlurmExecutor
 
-from .errors import CommandError, SubmititError
+from .errors import CommandError, SubmititError, UnknownSubmissionError
+from .files import write_text
 from .records import Records, Submission
 from .resources import Request
 from .slurm import Ending, QueuedJob, Slurm
-from .wrapper import Task, run
+from .task import Task
+from .wrapper import run
 
 
 class Backend(Protocol):
@@ -32,14 +34,25 @@ class Backend(Protocol):
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
     ) -> None:
-        """Submit jobs of one rule and equal requests, recording them before and after.
+        """Submit jobs of one rule and equal requests; they are recorded before and after.
 
         Raises:
-            CommandError: refused, or no answer.
+            CommandError: refused, or no answer and no job in the queue.
+            UnknownSubmissionError: no answer, so that nothing is known.
         """
 
+    def find(self, submission: Submission) -> str | None:
+        """The job id of a submission that has not been answered; None if SLURM does not have it.
+
+        Raises:
+            CommandError: no answer, so that nothing is known.
+        """
+
+    def discard(self, submission: Submission, records: Records) -> None:
+        """Remove the files of a submission that SLURM does not have."""
+
     def complete(self, submission: Submission, job_id: str, records: Records) -> None:
-        """Write down the job ids and put the pickles where the jobs look for them; may be repeated."""
+        """Record the job ids and rename the pickles to where the jobs look for them; may be repeated."""
 
     def alive(self) -> dict[str, QueuedJob]:
         """Jobs that have not ended.
@@ -48,8 +61,12 @@ class Backend(Protocol):
             CommandError: no answer, so that nothing is known.
         """
 
-    def endings(self, job_ids: Sequence[str]) -> dict[str, Ending]:
-        """How jobs ended, as far as it is known."""
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """How jobs ended, as far as it is known.
+
+        Args:
+            submitted: job id to the time of its submission, in seconds since 1970.
+        """
 
     def cancel(self, job_ids: Iterable[str]) -> None:
         """Cancel jobs; those that have ended are no error.
@@ -62,12 +79,13 @@ class Backend(Protocol):
 class _SlurmSubmitter(SlurmExecutor):
     """submitit's SLURM executor with sbatch called through :class:`Slurm`.
 
-    submitit writes the script and the pickles and runs them in the job. What is ours: the pickles are
-    written before sbatch is called, so that a kill at any moment leaves a submission that can be
-    completed; and sbatch is out of reach of Ctrl-C.
+    submitit writes the script and the pickles and runs them in the job. The difference to submitit: the
+    pickles are written before sbatch is called, so that a kill at any moment leaves a submission that can
+    be completed; and sbatch is out of reach of Ctrl-C.
     """
 
     def __init__(self, folder: Path, slurm: Slurm) -> None:
+        """Write into a folder and call SLURM's commands through ``slurm``."""
         super().__init__(folder=folder, max_num_timeout=0)
         self.slurm = slurm
         self.warns_before_limit = True
@@ -81,7 +99,7 @@ class _SlurmSubmitter(SlurmExecutor):
         text: str = super()._make_submission_file_text(command, uid)
         if self.warns_before_limit:
             return text
-        # submitit always asks for SIGUSR2 before the limit; it would kill a job that knows no resuming.
+        # submitit always asks for SIGUSR2 before the limit; it would kill a job that cannot resume.
         return "\n".join(line for line in text.split("\n") if not line.startswith("#SBATCH --signal="))
 
     def write_pickle(self, command_line: str) -> Path:
@@ -92,9 +110,18 @@ class _SlurmSubmitter(SlurmExecutor):
 
     def write_script(self, token: str) -> Path:
         """Write the batch script."""
-        path = Path(self.folder) / f".submission_{token}.sh"
-        path.write_text(self._make_submission_file_text(self._submitit_command_str, token))
+        path = Path(self.folder) / _script_name(token)
+        write_text(path, self._make_submission_file_text(self._submitit_command_str, token))
         return path
+
+
+def _script_name(token: str) -> str:
+    return f".submission_{token}.sh"
+
+
+def _script_of(submission: Submission) -> Path:
+    """The batch script until the job id is known."""
+    return Path(submission.script_folder) / _script_name(submission.token)
 
 
 class SlurmBackend:
@@ -117,6 +144,7 @@ class SlurmBackend:
             )
 
     def max_array_tasks(self) -> int:
+        """The controller's limit, asked for once."""
         if self._limit is None:
             try:
                 self._limit = self.slurm.limits().max_array_tasks
@@ -127,6 +155,7 @@ class SlurmBackend:
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
     ) -> None:
+        """Submit one job or one array by sbatch; see :class:`Backend`."""
         folder = Path(submission.script_folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         submitter = _SlurmSubmitter(folder, self.slurm)
@@ -157,28 +186,39 @@ class SlurmBackend:
             job_id = self.slurm.submit(str(script))
         except CommandError as error:
             if error.answered:
-                self._discard(submission, script, records)
+                self.discard(submission, records)
                 raise
-            job_id = self._find(submission) or ""
-            if not job_id:
-                self._discard(submission, script, records)
+            try:
+                found = self.find(submission)
+            except CommandError:
+                raise UnknownSubmissionError(error, submission) from None
+            if found is None:
+                self.discard(submission, records)
                 raise
+            job_id = found
         self.complete(submission, job_id, records)
 
-    def _find(self, submission: Submission) -> str | None:
-        """The job id of a submission that sbatch has not told, from the jobs' comment."""
+    def find(self, submission: Submission) -> str | None:
+        """The job id of a submission, from the comment of its jobs; None if no job in the queue has it.
+
+        Raises:
+            CommandError: squeue does not answer.
+        """
         for job in self.slurm.queue().values():
             if job.comment == submission.token:
                 return job.job_id.split("_")[0]
         return None
 
-    def _discard(self, submission: Submission, script: Path, records: Records) -> None:
+    def discard(self, submission: Submission, records: Records) -> None:
+        """Remove the record, the script and the pickles of a submission that SLURM does not have."""
         records.forget(submission)
+        script = _script_of(submission)
         for path in (script, *(Path(record.pickle) for record in submission.jobs)):
             with contextlib.suppress(OSError):
                 path.unlink()
 
     def complete(self, submission: Submission, job_id: str, records: Records) -> None:
+        """See :class:`Backend`."""
         folder = Path(submission.script_folder)
         for record in submission.jobs:
             index = submission.indices[record.key]
@@ -189,17 +229,20 @@ class SlurmBackend:
         for record in submission.jobs:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(record.pickle, JobPaths(folder, job_id=record.job_id).submitted_pickle)
-        script = folder / f".submission_{submission.token}.sh"
+        script = _script_of(submission)
         with contextlib.suppress(FileNotFoundError):
             os.rename(script, folder / f"{job_id}_submission.sh")
 
     def alive(self) -> dict[str, QueuedJob]:
+        """What squeue lists."""
         return self.slurm.queue()
 
-    def endings(self, job_ids: Sequence[str]) -> dict[str, Ending]:
-        return self.slurm.endings(job_ids)
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """See :class:`Backend`."""
+        return self.slurm.endings(submitted)
 
     def cancel(self, job_ids: Iterable[str]) -> None:
+        """Cancel by scancel; see :class:`Backend`."""
         self.slurm.cancel(job_ids)
 
 
@@ -207,14 +250,17 @@ class LocalBackend:
     """Jobs of this machine: submitit's local controllers, which outlive Snakemake as SLURM jobs do."""
 
     def __init__(self) -> None:
+        """Start without jobs."""
         self._jobs: dict[str, Job[int]] = {}
 
     def max_array_tasks(self) -> int:
+        """There are no arrays."""
         return 1
 
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
     ) -> None:
+        """Start one job under submitit's local controller."""
         folder = Path(submission.script_folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         executor = LocalExecutor(folder, max_num_timeout=0)
@@ -232,13 +278,23 @@ class LocalBackend:
         self._jobs[job.job_id] = job
         self.complete(submission, job.job_id, records)
 
+    def find(self, submission: Submission) -> str | None:
+        """None: a submission is answered at once."""
+        return None
+
+    def discard(self, submission: Submission, records: Records) -> None:
+        """Remove the record."""
+        records.forget(submission)
+
     def complete(self, submission: Submission, job_id: str, records: Records) -> None:
+        """Record the process id as job id."""
         for record in submission.jobs:
             record.job_id = job_id
             record.log = str(JobPaths(Path(submission.script_folder), job_id=job_id).stdout)
         records.add(submission)
 
     def alive(self) -> dict[str, QueuedJob]:
+        """The controllers that run, also those of an earlier Snakemake (Linux)."""
         alive = {job_id for job_id, job in self._jobs.items() if job.state == "RUNNING"}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and entry.name not in self._jobs:
@@ -247,10 +303,12 @@ class LocalBackend:
                         alive.add(entry.name)
         return {job_id: QueuedJob(job_id, "RUNNING", "None", "") for job_id in alive}
 
-    def endings(self, job_ids: Sequence[str]) -> dict[str, Ending]:
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """Nothing is known beyond the jobs' result files."""
         return {}
 
     def cancel(self, job_ids: Iterable[str]) -> None:
+        """Interrupt the controllers."""
         alive = self.alive()
         for job_id in job_ids:
             if job_id in alive:
@@ -259,14 +317,16 @@ class LocalBackend:
 
 
 class DebugBackend:
-    """Jobs one after the other in this process, for looking into a rule with a debugger."""
+    """Jobs one after the other in this process, to look into a rule with a debugger."""
 
     def max_array_tasks(self) -> int:
+        """There are no arrays."""
         return 1
 
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
     ) -> None:
+        """Run one job to its end."""
         folder = Path(submission.script_folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (task,) = tasks
@@ -274,27 +334,38 @@ class DebugBackend:
         self.complete(submission, job.job_id, records)
         job.results()
 
+    def find(self, submission: Submission) -> str | None:
+        """None: a submission is answered at once."""
+        return None
+
+    def discard(self, submission: Submission, records: Records) -> None:
+        """Remove the record."""
+        records.forget(submission)
+
     def complete(self, submission: Submission, job_id: str, records: Records) -> None:
+        """Record the job id."""
         for record in submission.jobs:
             record.job_id = job_id
             record.log = str(JobPaths(Path(submission.script_folder), job_id=job_id).stdout)
         records.add(submission)
 
     def alive(self) -> dict[str, QueuedJob]:
+        """None: a job has ended when it is submitted."""
         return {}
 
-    def endings(self, job_ids: Sequence[str]) -> dict[str, Ending]:
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """Nothing is known beyond the jobs' result files."""
         return {}
 
     def cancel(self, job_ids: Iterable[str]) -> None:
-        return None
+        """There is nothing to cancel."""
 
 
 def make_backend(cluster: str, job_prefix: str = "") -> Backend:
     """The backend of a ``--submitit-cluster`` value.
 
     Raises:
-        SubmititError: SLURM is asked for and not there.
+        SubmititError: SLURM is asked for and its commands are missing.
     """
     makers: Mapping[str, Any] = {
         "slurm": lambda: SlurmBackend(job_prefix),

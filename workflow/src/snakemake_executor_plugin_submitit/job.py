@@ -1,7 +1,7 @@
 """Entry point of a SLURM job: submitit's, without numpy.
 
-submitit imports numpy before it unpickles, for the sake of pickles that hold arrays. Ours hold one command
-line, and the import is more than half of the time that submitit takes to start.
+submitit imports numpy before it unpickles, for pickles that hold arrays. Those of this plugin hold one
+command line, and the import is more than half of the time that submitit takes to start.
 """
 
 import sys

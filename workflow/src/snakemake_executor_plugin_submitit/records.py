@@ -1,27 +1,24 @@
-"""What the plugin writes down in its folder, so that nothing is lost and nothing runs twice.
+"""The files in the plugin's folder, by which no job is lost and none runs twice.
 
-The folder (0700, because submitit reads pickles from it) holds:
+The folder (mode 0700, because submitit reads pickles from it) holds:
 
 - ``jobs.csv``: one line per submitted job, for people.
-- ``records/<submission>.json``: the jobs of one sbatch call that have not been accounted for yet. It is
-  written before sbatch is called, so that no kill of Snakemake leaves a job unrecorded.
+- ``records/<submission>.json``: the jobs of one sbatch call whose end has not been reported to Snakemake yet.
+  It is written before sbatch is called, so that a kill of Snakemake leaves no job unrecorded.
 - ``results/<key>.json``: how a job ended, written by the job itself.
 - ``requeues/<key>.json``: each interruption of a job, written by the job itself.
-- ``cancelled/<key>``: a mark that we cancel the job, set before ``scancel``.
-- ``<rule>/``: submitit's own files of a rule's jobs: script, pickles, logs.
+- ``cancelled/<key>``: a mark that Snakemake cancels the job, set before ``scancel``.
+- ``<rule>/``: submitit's files of a rule's jobs: script, pickles, logs.
 
 A key names one attempt of one Snakemake job; requeues keep it.
 """
 
 import contextlib
 import csv
-import hashlib
 import io
-import json
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,18 +26,23 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SubmititError
+from .files import read_json, write_json
+from .snakemake_job import format_wildcards
 
 JOBS_CSV_COLUMNS = ("job_id", "array_index", "rule", "wildcards", "attempt", "log")
 
-# Ended jobs nobody has asked for since: their records are dropped at the next start.
+# The record of an ended job is dropped after this time if no run has asked for the job.
 _KEEP_ENDED_SECONDS = 30 * 24 * 3600
 
 
 def prepare_folder(folder: Path) -> Path:
-    """Make the folder with mode 0700, or refuse one into which others could write.
+    """Make the folder with mode 0700, or refuse one that others can write to.
+
+    Returns:
+        The folder's absolute path.
 
     Raises:
-        SubmititError: it is no folder, belongs to somebody else, or others can write to it.
+        SubmititError: it is not a folder, it belongs to another user, or others can write to it.
     """
     folder = Path(os.path.abspath(folder.expanduser()))
     try:
@@ -53,14 +55,14 @@ def prepare_folder(folder: Path) -> Path:
         ) from None
     if found.st_uid != os.geteuid():
         raise SubmititError(
-            f"The submitit folder {folder} belongs to another user; jobs read pickles from it, which can "
-            f"run anything, so choose a folder of your own with --submitit-folder."
+            f"The submitit folder {folder} belongs to another user; jobs read pickles from it, and a pickle "
+            f"can run any code. Choose a folder that is yours with --submitit-folder."
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SubmititError(
             f"The submitit folder {folder} can be written to by others (mode {found.st_mode & 0o777:04o}); "
-            f"jobs read pickles from it, which can run anything. If you trust what is in it, run "
-            f"chmod 700 {folder}; otherwise choose another with --submitit-folder."
+            f"jobs read pickles from it, and a pickle can run any code. If you trust its content, run "
+            f"chmod 700 {folder}; otherwise choose another folder with --submitit-folder."
         )
     os.chmod(folder, 0o700)
     for name in ("records", "results", "requeues", "cancelled"):
@@ -68,36 +70,17 @@ def prepare_folder(folder: Path) -> Path:
     return folder
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write aside and move, so that a reader sees the old file or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A file of :func:`write_json`, None if it is missing or (on a failing disk) unreadable."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
 class JobFiles:
-    """The paths of one job, known both to the plugin and to the job itself."""
+    """The paths of one job's files, for the plugin and for the job itself."""
 
     def __init__(self, folder: Path, key: str) -> None:
+        """Name the files of one key.
+
+        Raises:
+            ValueError: the key is not 8 to 64 hexadecimal digits, so it could name a path elsewhere.
+        """
         if not re.fullmatch(r"[0-9a-f]{8,64}", key):
-            raise ValueError(f"{key!r} is no key of a job")
+            raise ValueError(f"{key!r} is not a job's key")
         self.folder = folder
         self.key = key
 
@@ -108,20 +91,20 @@ class JobFiles:
 
     @property
     def requeues(self) -> Path:
-        """Its interruptions so far."""
+        """The interruptions so far."""
         return self.folder / "requeues" / f"{self.key}.json"
 
     @property
     def cancel_mark(self) -> Path:
-        """Present when we cancel the job ourselves."""
+        """Present when Snakemake itself cancels the job."""
         return self.folder / "cancelled" / self.key
 
     def interruptions(self) -> list[dict[str, Any]]:
-        """Each interruption: why, when, how far the job had come."""
+        """Each interruption so far: why, and the progress at that time."""
         return list((read_json(self.requeues) or {}).get("interruptions", []))
 
     def remove(self) -> None:
-        """Remove all of them, once the job is accounted for."""
+        """Remove the files, once the job's end has been reported."""
         for path in (self.result, self.requeues, self.cancel_mark):
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -135,14 +118,17 @@ class JobRecord:
         key: names this attempt; see the module.
         rule: rule name, or the group's.
         wildcards: its wildcards; empty for a group.
-        target: what the job makes, in one text: equal for the same job in a later Snakemake run.
+        target: rule and outputs, a line for each member of a group: equal for the same job in a later run.
         digest: digest of parameters and inputs.
         attempt: Snakemake's attempt, counted from 1.
-        pickle: where submitit's pickle waits until the job id is known.
+        pickle: path of submitit's pickle until the job id is known.
         job_id: ``12`` or ``12_3``; empty before sbatch has answered.
         log: the job's log.
-        state_folder: where the job keeps its resumable state, or None.
+        state_folder: folder of the job's resumable state, or None.
         submitted: seconds since 1970.
+        memory_factor: by how much the rule's memory is multiplied, after OUT_OF_MEMORY.
+        logs_before: date (ns) and size (bytes) of the rule's log files when the job was submitted: a log that
+            has not changed since is not this job's. None in records of earlier versions.
     """
 
     key: str
@@ -157,6 +143,7 @@ class JobRecord:
     state_folder: str | None = None
     submitted: float = 0.0
     memory_factor: int = 1
+    logs_before: dict[str, list[int]] | None = None
 
 
 @dataclass
@@ -164,11 +151,12 @@ class Submission:
     """The jobs of one sbatch call.
 
     Attributes:
-        token: also the SLURM comment of its jobs, by which they are found again.
-        jobs: those not yet accounted for.
+        token: names the submission; also the SLURM comment of its jobs, by which they are found again.
         script_folder: submitit's folder of these jobs.
         is_array: whether the job ids end in ``_<index>``.
+        jobs: those whose end has not been reported yet.
         indices: array index of each key.
+        cluster: ``slurm``, ``local`` or ``debug``.
     """
 
     token: str
@@ -180,10 +168,12 @@ class Submission:
 
 
 class Records:
-    """The folder's records, kept in memory and on disk alike."""
+    """The records of a folder, the same in memory and on disk."""
 
     def __init__(self, folder: Path) -> None:
+        """Start without records; :meth:`load` reads those of earlier runs."""
         self.folder = folder
+        self.unreadable: list[Path] = []
         self._submissions: dict[str, Submission] = {}
         self._token_of: dict[str, str] = {}
         self._changed: set[str] = set()
@@ -193,17 +183,21 @@ class Records:
         return JobFiles(self.folder, key)
 
     def load(self) -> list[Submission]:
-        """Read what earlier runs of Snakemake have left."""
+        """Read the records of earlier runs of Snakemake.
+
+        Files that this version cannot read stay, and are named in ``unreadable``.
+        """
         found = []
         for path in sorted((self.folder / "records").glob("*.json")):
             content = read_json(path)
             if content is None:
+                self.unreadable.append(path)
                 continue
             try:
                 content["jobs"] = [JobRecord(**job) for job in content["jobs"]]
                 submission = Submission(**content)
             except (KeyError, TypeError):
-                # A later version's record: leave it to that version.
+                self.unreadable.append(path)  # written by a later version of the plugin, which can read it
                 continue
             found.append(submission)
             self._remember(submission)
@@ -233,7 +227,7 @@ class Records:
             self._path(submission.token).unlink()
 
     def account_for(self, key: str) -> None:
-        """A job has been dealt with: drop it from its record at the next :meth:`flush`."""
+        """Drop a job whose end has been reported from its record, on disk at the next :meth:`flush`."""
         token = self._token_of.pop(key, None)
         if token is None:
             return
@@ -254,12 +248,17 @@ class Records:
             self._changed.discard(token)
 
     def prune(self, alive: Iterable[str], now: float | None = None) -> None:
-        """Forget ended jobs that no run has asked for in a month."""
-        held = set(alive)
+        """Drop ended jobs that no run has asked for in a month.
+
+        Args:
+            alive: job ids that SLURM has in its queue.
+            now: seconds since 1970; the present if None.
+        """
+        queued = set(alive)
         oldest = (now or time.time()) - _KEEP_ENDED_SECONDS
         for submission in list(self._submissions.values()):
             for job in list(submission.jobs):
-                if job.job_id not in held and job.submitted < oldest:
+                if job.job_id not in queued and job.submitted < oldest:
                     self.files(job.key).remove()
                     self.account_for(job.key)
         self.flush()
@@ -279,50 +278,3 @@ def append_jobs_csv(folder: Path, rows: Iterable[tuple[str, str, str, Mapping[st
         os.write(handle, text.getvalue().encode())
     finally:
         os.close(handle)
-
-
-def format_wildcards(wildcards: Mapping[str, str]) -> str:
-    """``method=iql, task=hopper-medium-v2``."""
-    return ", ".join(f"{name}={value}" for name, value in wildcards.items())
-
-
-def digest_of(
-    params: Mapping[str, Any] | Iterable[Any],
-    inputs: Iterable[tuple[str, bool]],
-    small_bytes: int = 1_000_000,
-) -> str:
-    """Digest of a job's parameters and inputs: equal digests mean the same result.
-
-    As in Snakemake's own decision to rerun, small files count by content and larger ones by date.
-
-    Args:
-        params: parameter values, named or not.
-        inputs: (path, whether it is ``ancient``: then its content and date do not count).
-        small_bytes: files up to this size are read.
-    """
-    items = sorted(params.items()) if isinstance(params, Mapping) else list(params)
-    hasher = hashlib.sha256(json.dumps(items, sort_keys=True, default=_stable_repr).encode())
-    for path, is_ancient in sorted(set(inputs)):
-        hasher.update(f"\0{path}\0".encode())
-        if is_ancient:
-            continue
-        try:
-            found = os.stat(path)
-        except OSError:
-            hasher.update(b"missing")
-            continue
-        if stat.S_ISREG(found.st_mode) and found.st_size <= small_bytes:
-            try:
-                hasher.update(hashlib.sha256(Path(path).read_bytes()).digest())
-                continue
-            except OSError:
-                pass
-        hasher.update(f"{found.st_size} {found.st_mtime_ns}".encode())
-    return hasher.hexdigest()[:16]
-
-
-def _stable_repr(value: Any) -> str:
-    """A repr that is the same in the next process: no addresses, sets in order."""
-    if isinstance(value, (set, frozenset)):
-        return repr(sorted(map(repr, value)))
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

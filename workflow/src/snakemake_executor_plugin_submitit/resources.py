@@ -1,4 +1,4 @@
-"""Snakemake resources to sbatch options. Names are those of the official SLURM plugin."""
+"""Snakemake's resources as sbatch options. The names are those of the official SLURM plugin."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -23,10 +23,15 @@ KNOWN_RESOURCES: Mapping[str, str] = {
     "slurm_extra": "further long options, such as '--exclude=node7 --nice=100'",
 }
 
+# Those that are text. A number here is a mistake: YAML and Python read 0123, 1e5 or 12:30 as others.
+TEXT_RESOURCES = frozenset(
+    {"slurm_partition", "slurm_account", "qos", "constraint", "gpu_model", "gres", "slurm_extra"}
+)
+
 # Snakemake's own, which mean nothing to SLURM here.
 _IGNORED = frozenset({"tmpdir", "mem", "mem_mib", "disk", "_cores", "_nodes"})
 
-# The plugin sets these itself: a second value would lose jobs or logs.
+# The plugin sets these: a second value would lose jobs or logs.
 _RESERVED_OPTIONS = frozenset(
     (
         *("array", "chdir", "comment", "error", "help", "input", "job-name", "nodes", "ntasks", "open-mode"),
@@ -34,7 +39,7 @@ _RESERVED_OPTIONS = frozenset(
         *("wait", "wrap"),
     )
 )
-# The plugin reckons with these (memory grows, the warning comes before the time limit).
+# The plugin computes with these (memory grows, the warning comes before the time limit).
 _ONLY_AS_RESOURCE: Mapping[str, str] = {
     "mem": "mem_mb",
     "mem-per-cpu": "mem_mb_per_cpu",
@@ -70,7 +75,7 @@ def unknown_resources(names: Iterable[str], allowed: Iterable[str] = ()) -> list
 
 
 def refusal(rule: str, unknown: Iterable[str]) -> str:
-    """The sentence for unknown resources of a rule, with the list of what is known."""
+    """The message for unknown resources of a rule, with the list of what is known."""
     names = list(unknown)
     return (
         f"Rule {rule} asks for the resource{'s' if len(names) > 1 else ''} {', '.join(names)}, which the "
@@ -117,7 +122,7 @@ class Request:
 
 @dataclass
 class _Reader:
-    """Reads resources of one job, with errors that name rule and resource."""
+    """Reads the resources of one job, with errors that name rule and resource."""
 
     rule: str
     resources: Mapping[str, Any]
@@ -127,6 +132,14 @@ class _Reader:
         value = self.resources.get(name)
         if value is None or str(value).strip() == "":
             return None
+        if name in TEXT_RESOURCES and not isinstance(value, str):
+            raise SubmititError(
+                f"Rule {self.rule}: resource {name} is the {type(value).__name__} {value!r}; it must be "
+                f"text. An unquoted value such as 0123, 12:30 or no is read as a number or a boolean. Write "
+                f"it in quotes: "
+                f'{name}: "0123" in a profile, {name}="0123" in a rule, '
+                f"--default-resources \"{name}='0123'\" on the command line."
+            )
         text = str(value).strip()
         if "\n" in text:
             raise SubmititError(f"Rule {self.rule}: resource {name} has a line break in it.")
@@ -155,7 +168,7 @@ def request_of(rule: str, resources: Mapping[str, Any], threads: int, allowed: I
         rule: name of the rule, for messages.
         resources: the job's resources as Snakemake evaluated them.
         threads: the job's threads, which are its CPU cores unless ``cpus_per_task`` is given.
-        allowed: further names that are Snakemake's business, such as limits given with --resources.
+        allowed: further names that concern Snakemake alone, such as limits given with --resources.
 
     Raises:
         SubmititError: a resource is unknown, malformed, or two of them contradict each other.

@@ -1,29 +1,31 @@
-"""The plugin's settings, with help texts and parsing."""
+"""The plugin's settings, with their help texts and how they are read."""
 
 # Annotations of the settings are read at run time: no "from __future__ import annotations" here.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from snakemake_interface_common.exceptions import WorkflowError
-from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
+from snakemake_interface_executor_plugins.settings import CommonSettings
+
+from .snakemake_api import ExecutorSettingsBase
 
 CLUSTERS = ("slurm", "local", "debug")
 
 
 def parse_boolean(text: object) -> bool:
-    """``true``, ``false``, ``yes``, ``no``, ``on``, ``off``, ``1``, ``0``, in any case.
+    """Read ``true``, ``false``, ``yes``, ``no``, ``on``, ``off``, ``1``, ``0``, in upper or lower case.
 
     A profile's ``false`` reaches a plugin as the text "false", which Python takes for true.
 
     Raises:
-        WorkflowError: it is none of them.
+        WorkflowError: the text is none of them.
     """
     word = str(text).strip().lower()
     if word in ("true", "yes", "on", "1"):
         return True
     if word in ("false", "no", "off", "0"):
         return False
-    raise WorkflowError(f"{text!r} is no boolean: write true or false.")
+    raise WorkflowError(f"{text!r} is not a boolean: write true or false.")
 
 
 def _whole_number(name: str, least: int) -> Callable[[object], int]:
@@ -69,8 +71,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     array_limit: int = field(
         default=1000,
         metadata={
-            "help": "Most jobs in one SLURM array; 1 submits each job alone. The cluster's MaxArraySize is "
-            "kept in any case. Default: 1000",
+            "help": "Most jobs in one SLURM array; 1 submits each job alone. An array is never larger than "
+            "the cluster's MaxArraySize. Default: 1000",
             "parse_func": _whole_number("array-limit", 1),
             "unparse_func": str,
         },
@@ -78,8 +80,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     poll_interval: int = field(
         default=10,
         metadata={
-            "help": "Seconds between two calls of squeue, each for all jobs together. Ends are noticed "
-            "sooner, by the jobs' result files. Default: 10",
+            "help": "Seconds between two calls of squeue, each for all jobs together. The end of a job is "
+            "noticed sooner, by its result file. Default: 10",
             "parse_func": _whole_number("poll-interval", 1),
             "unparse_func": str,
         },
@@ -87,8 +89,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     max_requeues: int = field(
         default=50,
         metadata={
-            "help": "How often one job may be put back into the queue after preemption, time limit or a "
-            "node's failure, within one Snakemake attempt. Default: 50",
+            "help": "How often one job may be requeued after preemption, time limit or a node's failure, "
+            "within one Snakemake attempt. Default: 50",
             "parse_func": _whole_number("max-requeues", 0),
             "unparse_func": str,
         },
@@ -96,8 +98,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     requeue: bool | None = field(
         default=True,
         metadata={
-            "help": "true: jobs are requeued under their job id. false, for sites that forbid it: they are "
-            "submitted anew by Snakemake. Default: true",
+            "help": "true: interrupted jobs are requeued under their job id. false, for sites that forbid "
+            "it: Snakemake submits them again. Default: true",
             "parse_func": parse_boolean,
             "unparse_func": lambda value: str(value).lower(),
         },
@@ -113,7 +115,7 @@ class ExecutorSettings(ExecutorSettingsBase):
     )
     job_prefix: str = field(
         default="",
-        metadata={"help": "Put before the rule's name in the names of SLURM jobs. Default: none"},
+        metadata={"help": "Text in front of the rule's name in the names of SLURM jobs. Default: none"},
     )
 
 

@@ -1,23 +1,26 @@
-"""Every SLURM command the plugin calls, and the reading of what they print.
+"""Every SLURM command that the plugin calls, and the reading of what they print.
 
-The commands are wrapped once (:class:`Slurm`), so that tests fake them once; the parsers are plain
-functions on text, so that they are tested on recorded output without a cluster.
+The commands are called in one place (:class:`Slurm`); the parsers are functions on text, so that they are
+tested on recorded output without a cluster.
 """
 
 import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import CommandError
 
-# Variables of an outer allocation (salloc, sbatch) would bind the new jobs to it. Where the
-# configuration lies and how times are printed are no part of an allocation.
+# Variables of an outer allocation (salloc, sbatch) would bind the new jobs to it. These name the
+# configuration and the format of times, and are not part of an allocation.
 _KEPT_VARIABLES = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_TIME_FORMAT", "SLURM_CLUSTERS"})
 
-# Pending reasons that waiting cannot cure. Each with what to look at.
-HOPELESS_REASONS: Mapping[str, str] = {
+# How far the clocks of the controller and of this machine may differ (munge allows 300 s).
+_CLOCK_SECONDS = 300.0
+
+# Reasons for pending that waiting does not fix, each with what to look at.
+LASTING_REASONS: Mapping[str, str] = {
     "InvalidAccount": "check slurm_account",
     "InvalidQOS": "check qos",
     "AccountNotAllowed": "check slurm_account for this partition",
@@ -46,7 +49,7 @@ HOPELESS_REASONS: Mapping[str, str] = {
     "Licenses": "check the licences asked for in slurm_extra",
 }
 
-# The name of a violated limit, such as QOSMaxSubmitJobPerUserLimit; those on submitted jobs pass with time.
+# The name of a violated limit, such as QOSMaxSubmitJobPerUserLimit.
 _LIMIT_NAME = re.compile(r"\b(?:QOS|Assoc|Partition)(?:Max|Grp|Min)\w+")
 _SUBMIT_LIMIT = re.compile(r"Submit|MaxJobCount|job submit limit|[Tt]oo many jobs")
 _BUSY_PATTERN = re.compile(
@@ -57,10 +60,10 @@ _BUSY_PATTERN = re.compile(
 
 
 def is_submit_limit(text: str) -> bool:
-    """Whether sbatch refused for a limit on submitted jobs, so that waiting helps.
+    """Whether sbatch refused because of a limit on submitted jobs, so that waiting helps.
 
-    The sentence "job submit limit, user's size and/or time limits" follows any violated limit; only the name
-    before it tells which. Old versions give no name.
+    The words "job submit limit, user's size and/or time limits" follow any violated limit; only the name
+    before them says which. Old versions print no name.
     """
     names = _LIMIT_NAME.findall(text)
     return any(bool(_SUBMIT_LIMIT.search(part)) for part in (names or [text]))
@@ -69,14 +72,14 @@ def is_submit_limit(text: str) -> bool:
 def is_busy(text: str) -> bool:
     """Whether sbatch failed because the controller did not answer in time.
 
-    The job may have been accepted all the same, so look for it before submitting again.
+    The job may have been accepted, so look for it before submitting again.
     """
     return bool(_BUSY_PATTERN.search(text))
 
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """One line of squeue: a job, or one task of an array, that SLURM still holds."""
+    """One line of squeue: a job, or one task of an array, that has not ended."""
 
     job_id: str
     state: str
@@ -86,19 +89,28 @@ class QueuedJob:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ended, as SLURM tells it.
+    """How a job ended, as SLURM reports it.
 
     Attributes:
         state: the first word of SLURM's state, such as ``OUT_OF_MEMORY``, ``TIMEOUT``, ``FAILED``.
         exit_code: as SLURM prints it, ``code:signal``.
-        node: where it ran, empty when not told.
+        node: where it ran, empty if not reported.
         detail: the rest of the state ("by 1000") or SLURM's reason, empty when there is none.
+        vanished: whether nobody cancelled it although the state is CANCELLED: sacct names the user behind a
+            cancellation, and the accounting also closes jobs that the controller has lost as CANCELLED.
+        submitted: seconds since 1970, None if not reported.
     """
 
     state: str
     exit_code: str = ""
     node: str = ""
     detail: str = ""
+    vanished: bool = False
+    submitted: float | None = None
+
+    def is_of_job_submitted_at(self, seconds: float) -> bool:
+        """False if this is an older job of the same id: ids start again when a controller loses its state."""
+        return self.submitted is None or self.submitted >= seconds - _CLOCK_SECONDS
 
 
 def parse_squeue(text: str) -> dict[str, QueuedJob]:
@@ -127,28 +139,45 @@ def _expand_array(job_id: str) -> list[str]:
 
 
 def parse_sacct(text: str) -> dict[str, Ending]:
-    """Read ``sacct -X -n -P -o JobID,State,ExitCode,NodeList``: job id to how it ended.
+    """Read ``sacct -n -P -o JobID,State,ExitCode,NodeList,Submit``: job id to how it ended.
 
-    A line for steps (``12.batch``) is read only for OUT_OF_MEMORY, which some versions record on the
+    A line for a step (``12.batch``) is read only for OUT_OF_MEMORY, which some versions record on the
     step and not on the job.
     """
     endings: dict[str, Ending] = {}
-    starved: set[str] = set()
+    out_of_memory: set[str] = set()
     for line in text.splitlines():
         parts = line.strip().split("|")
         if len(parts) < 3 or not parts[0]:
             continue
-        state, _, detail = parts[1].strip().rstrip("+").partition(" ")
         if "." in parts[0]:
-            if state == "OUT_OF_MEMORY":
-                starved.add(parts[0].split(".")[0])
+            if parts[1].strip() == "OUT_OF_MEMORY":
+                out_of_memory.add(parts[0].split(".")[0])
             continue
         for job_id in _expand_array(parts[0]):
-            endings[job_id] = Ending(state, parts[2], parts[3] if len(parts) > 3 else "", detail)
-    for job_id in starved & endings.keys():
+            endings[job_id] = _ending_from_sacct(parts)
+    for job_id in out_of_memory & endings.keys():
         if endings[job_id].state == "FAILED":
-            endings[job_id] = Ending("OUT_OF_MEMORY", endings[job_id].exit_code, endings[job_id].node)
+            endings[job_id] = replace(endings[job_id], state="OUT_OF_MEMORY")
     return endings
+
+
+def _ending_from_sacct(parts: Sequence[str]) -> Ending:
+    words = parts[1].strip()
+    state, _, detail = words.rstrip("+").partition(" ")
+    return Ending(
+        state=state,
+        exit_code=parts[2],
+        node=parts[3] if len(parts) > 3 else "",
+        detail=detail,
+        vanished=words == "CANCELLED",  # "CANCELLED+" is cut off: a user may follow
+        submitted=_seconds(parts[4]) if len(parts) > 4 else None,
+    )
+
+
+def _seconds(text: str) -> float | None:
+    """A time as ``SLURM_TIME_FORMAT=%s`` prints it, or None."""
+    return float(text) if re.fullmatch(r"\d{9,12}", text.strip()) else None
 
 
 def parse_scontrol_job(text: str) -> dict[str, str]:
@@ -163,7 +192,10 @@ def parse_scontrol_job(text: str) -> dict[str, str]:
 
 
 def ending_from_scontrol(fields: Mapping[str, str]) -> Ending | None:
-    """How a job ended from ``scontrol show job``, which knows it for MinJobAge seconds; None if alive."""
+    """How a job ended from ``scontrol show job``, which knows it for MinJobAge seconds.
+
+    None if it has not ended, or the controller does not know it.
+    """
     state = fields.get("JobState", "")
     if not state or state in ALIVE_STATES:
         return None
@@ -173,10 +205,11 @@ def ending_from_scontrol(fields: Mapping[str, str]) -> Ending | None:
         fields.get("ExitCode", ""),
         fields.get("BatchHost", fields.get("NodeList", "")),
         "" if reason == "None" else reason,
+        submitted=_seconds(fields.get("SubmitTime", "")),
     )
 
 
-# States of a job that SLURM still holds or has put back; everything else has ended.
+# States of a job that has not ended; a requeued job is among them.
 ALIVE_STATES = frozenset(
     (
         *("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING"),
@@ -190,8 +223,8 @@ _OOM_LOG_PATTERN = re.compile(
 )
 
 
-def log_tells_out_of_memory(text: str) -> bool:
-    """Whether a log holds slurmstepd's word that the job ran out of memory.
+def log_shows_out_of_memory(text: str) -> bool:
+    """Whether a log has slurmstepd's line that the job ran out of memory.
 
     Without cgroups the state reads FAILED with exit code 9:0 or 0:9, and this line is all there is.
     """
@@ -200,13 +233,13 @@ def log_tells_out_of_memory(text: str) -> bool:
 
 @dataclass(frozen=True)
 class ClusterLimits:
-    """What the controller allows: the largest array (tasks), and whether arrays are allowed at all."""
+    """What the controller allows: the most tasks of an array; 1 where there are no arrays."""
 
     max_array_tasks: int
 
 
 def parse_limits(text: str) -> ClusterLimits:
-    """Read MaxArraySize and max_array_tasks from ``scontrol show config``; 1 means no arrays."""
+    """Read MaxArraySize and max_array_tasks from ``scontrol show config``."""
     size = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
     tasks = re.search(r"max_array_tasks=(\d+)", text)
     # SLURM's default is 1001; the largest index is MaxArraySize - 1, so as many tasks fit.
@@ -217,13 +250,14 @@ def parse_limits(text: str) -> ClusterLimits:
 
 
 class Slurm:
-    """SLURM's commands, each in a session of its own, without variables of an outer allocation.
+    """SLURM's commands, each in a new session, without variables of an outer allocation.
 
-    A session of its own, because a Ctrl-C in the terminal reaches every process of the foreground
-    group: an sbatch killed half-way may leave a job that nobody has written down.
+    A new session, because a Ctrl-C in the terminal reaches every process of the foreground group: an
+    sbatch killed half-way may leave a job without a record.
     """
 
     def __init__(self, timeout_seconds: float = 60.0) -> None:
+        """Set how long a command may take, in seconds."""
         self.timeout_seconds = timeout_seconds
 
     def call(self, command: Sequence[str], timeout_seconds: float | None = None) -> str:
@@ -241,7 +275,8 @@ class Slurm:
                 text=True,
                 errors="replace",
                 timeout=timeout,
-                env=clean_environment(os.environ),
+                # Times as seconds since 1970; how the user's commands print them does not matter here.
+                env={**clean_environment(os.environ), "SLURM_TIME_FORMAT": "%s"},
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
@@ -262,52 +297,59 @@ class Slurm:
         output = self.call(["sbatch", "--parsable", script])
         job_id = output.strip().splitlines()[-1].split(";")[0] if output.strip() else ""
         if not job_id.isdigit():
-            raise CommandError("sbatch", f"printed {output.strip()!r} in place of a job id")
+            raise CommandError("sbatch", f"printed {output.strip()!r} instead of a job id")
         return job_id
 
     def queue(self) -> dict[str, QueuedJob]:
-        """All of this user's jobs that SLURM still holds, in one call.
+        """All of this user's jobs that have not ended, in one call.
 
         Raises:
             CommandError: no answer, so that nothing is known of any job.
         """
         return parse_squeue(self.call(["squeue", "-h", "-r", "--me", "-o", "%i|%T|%r|%k"]))
 
-    def endings(self, job_ids: Sequence[str]) -> dict[str, Ending]:
-        """How jobs ended: from sacct, and for those it does not tell, from the controller's memory.
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """How jobs ended: from sacct, and for those that it does not know, from the controller's memory.
 
-        Jobs that neither knows, or that are not over, are absent from the answer.
+        Args:
+            submitted: job id to the time of its submission, in seconds since 1970.
+
+        Returns:
+            Job id to its ending. Jobs that neither knows, or that have not ended, are absent, and so is what
+            is known of an older job with the same id.
         """
         endings: dict[str, Ending] = {}
+        columns = "JobID,State,ExitCode,NodeList,Submit"
         try:
-            for some in _chunks(sorted(job_ids), 200):
-                text = self.call(
-                    ["sacct", "-n", "-P", "-o", "JobID,State,ExitCode,NodeList", "-j", ",".join(some)]
+            for some in _chunks(sorted(submitted), 200):
+                endings.update(
+                    parse_sacct(self.call(["sacct", "-n", "-P", "-o", columns, "-j", ",".join(some)]))
                 )
-                endings.update(parse_sacct(text))
         except CommandError:
             pass  # no accounting on this cluster, or it does not answer
         known = {
             job_id: endings[job_id]
-            for job_id in job_ids
-            if job_id in endings and endings[job_id].state not in ALIVE_STATES
+            for job_id, seconds in submitted.items()
+            if job_id in endings
+            and endings[job_id].state not in ALIVE_STATES
+            and endings[job_id].is_of_job_submitted_at(seconds)
         }
         # One call a job, so only for a few at a time.
-        for job_id in [job_id for job_id in job_ids if job_id not in known][:20]:
+        for job_id in [job_id for job_id in submitted if job_id not in known][:20]:
             ending = ending_from_scontrol(self.show_job(job_id))
-            if ending is not None:
+            if ending is not None and ending.is_of_job_submitted_at(submitted[job_id]):
                 known[job_id] = ending
         return known
 
     def show_job(self, job_id: str) -> dict[str, str]:
-        """The controller's fields of one job, empty if it knows nothing or does not answer."""
+        """The controller's fields of one job, empty if it does not know the job or does not answer."""
         try:
             return parse_scontrol_job(self.call(["scontrol", "show", "job", "-o", job_id]))
         except CommandError:
             return {}
 
     def limits(self) -> ClusterLimits:
-        """The largest array this cluster takes.
+        """The largest array that this cluster takes.
 
         Raises:
             CommandError: no answer.
@@ -328,7 +370,7 @@ class Slurm:
                     raise
 
     def requeue(self, job_id: str) -> None:
-        """Put a running job back into the queue.
+        """Requeue a running job.
 
         Raises:
             CommandError: not allowed here, already done, or no answer.

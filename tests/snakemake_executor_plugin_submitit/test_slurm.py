@@ -1,21 +1,17 @@
 """Reading what SLURM prints, on recorded text."""
 
 import pytest
-from snakemake_executor_plugin_submitit.reasons import explain, log_tail, state_of
-from snakemake_executor_plugin_submitit.resources import request_of
 from snakemake_executor_plugin_submitit.slurm import (
     Ending,
+    Slurm,
     ending_from_scontrol,
     is_busy,
     is_submit_limit,
-    log_tells_out_of_memory,
     parse_limits,
     parse_sacct,
     parse_scontrol_job,
     parse_squeue,
 )
-
-REQUEST = request_of("train", {"mem_mb": 500, "runtime": 5}, 1)
 
 
 def test_squeue() -> None:
@@ -44,9 +40,27 @@ def test_sacct_with_states_of_jobs_and_steps() -> None:
     assert endings["6"] == Ending("OUT_OF_MEMORY", "0:125", "main")
     assert endings["8"] == Ending("CANCELLED", "0:15", "None assigned", "by 1000")
     assert endings["9_3"].state == "NODE_FAIL"
-    assert endings["10"].state == "OUT_OF_MEMORY"  # some versions tell of it on the step only
+    assert endings["10"].state == "OUT_OF_MEMORY"  # some versions report it on the step only
     assert endings["12"].state == "CANCELLED"
+    assert not any(ending.vanished for ending in endings.values())
     assert parse_sacct("") == {}
+
+
+def test_a_cancellation_without_a_user_is_a_job_that_vanished() -> None:
+    endings = parse_sacct("1|CANCELLED|0:0|n1|1764160000\n2|CANCELLED by 0|0:0|n1|Unknown\n")
+    assert endings["1"] == Ending("CANCELLED", "0:0", "n1", vanished=True, submitted=1764160000.0)
+    assert endings["2"] == Ending("CANCELLED", "0:0", "n1", "by 0")
+
+
+def test_the_ending_of_an_older_job_with_the_same_id_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        "sacct": "7|CANCELLED by 0|0:0|n1|1764160000\n8|FAILED|1:0|n1|1764170000\n9|FAILED|1:0|n1|Unknown\n",
+        "scontrol": "JobId=7 JobState=FAILED Reason=None SubmitTime=1764160000 ExitCode=2:0",
+    }
+    monkeypatch.setattr(Slurm, "call", lambda self, command, timeout_seconds=None: answers[command[0]])
+    endings = Slurm().endings({"7": 1764170001.0, "8": 1764170001.0, "9": 1764170001.0})
+    assert sorted(endings) == ["8", "9"]  # 8 by a clock one second behind, 9 where the time is unknown
+    assert Slurm().endings({"7": 1764160001.0})["7"].detail == "by 0"
 
 
 SCONTROL = (
@@ -115,63 +129,3 @@ def test_no_answer() -> None:
     assert is_busy(
         "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
     )
-
-
-def test_out_of_memory_with_and_without_cgroups(tmp_path) -> None:
-    log = tmp_path / "log"
-    failed = {"outcome": "failed", "exit_code": 1}
-    log.write_text("fine\n")
-    assert state_of(failed, Ending("OUT_OF_MEMORY", "0:125"), str(log)) == "OUT_OF_MEMORY"
-    assert state_of(failed, Ending("FAILED", "1:0"), str(log)) == "FAILED"
-    log.write_text(
-        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=2.0. Some of your processes may\n"
-    )
-    assert state_of(failed, Ending("FAILED", "9:0"), str(log)) == "OUT_OF_MEMORY"
-    log.write_text("slurmstepd: error: Step 2.0 exceeded memory limit (612400 > 512000), being killed\n")
-    assert state_of(None, Ending("FAILED", "9:0"), str(log)) == "OUT_OF_MEMORY"
-    assert state_of(failed, None, str(log)) == "OUT_OF_MEMORY"
-    assert log_tells_out_of_memory("slurmstepd: error: Exceeded job memory limit")
-    assert not log_tells_out_of_memory("MemoryError: Unable to allocate 3 GiB")
-
-
-@pytest.mark.parametrize(
-    ("state", "ending", "words"),
-    [
-        (
-            "OUT_OF_MEMORY",
-            Ending("OUT_OF_MEMORY", "0:125", "n1"),
-            "OUT_OF_MEMORY on n1: it needed more than mem_mb=500",
-        ),
-        ("TIMEOUT", Ending("TIMEOUT", "0:0", "n1"), "TIMEOUT on n1: it reached runtime=5 minutes"),
-        ("NODE_FAIL", Ending("NODE_FAIL", "1:0", "n1"), "NODE_FAIL: its node n1 failed"),
-        (
-            "CANCELLED",
-            Ending("CANCELLED", "0:15", "n1", "by 7"),
-            "CANCELLED by 7 on n1, not by this Snakemake",
-        ),
-        ("FAILED", Ending("FAILED", "3:0", "n1"), "FAILED on n1 with exit code 3"),
-        ("FAILED", Ending("FAILED", "0:9", "n1"), "FAILED on n1 with exit code 0 (signal 9)"),
-        ("", None, "SLURM tells no reason"),
-    ],
-)
-def test_reasons_in_words(state: str, ending: Ending | None, words: str) -> None:
-    assert words in explain(state, None, ending, REQUEST)
-
-
-def test_the_log_tail_keeps_the_reason(tmp_path) -> None:
-    log = tmp_path / "log"
-    log.write_text(
-        "".join(f"line {number}\n" for number in range(50))
-        + "Command 'set -euo pipefail;  false' returned non-zero exit status 3.\n"
-        + "\nShutting down, this might take some time.\nElapsed time: 0:00:01\nWorkflowError:\n"
-        + "At least one job did not complete successfully.\n"
-    )
-    tail = log_tail(str(log), 3)
-    assert tail.splitlines() == [
-        "line 48",
-        "line 49",
-        "Command 'set -euo pipefail;  false' returned non-zero exit status 3.",
-    ]
-    failed = {"outcome": "failed", "exit_code": 1}
-    assert "exit code 3" in explain("FAILED", failed, None, REQUEST, str(log))
-    assert log_tail(str(tmp_path / "none")) == ""

@@ -2,28 +2,21 @@
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from snakemake_executor_plugin_submitit.records import JobFiles, prepare_folder, read_json, write_json
-from snakemake_executor_plugin_submitit.wrapper import (
-    Interruption,
-    Task,
-    read_progress,
-    reason_to_fail,
-    run,
-    why_stopped,
-)
-from submitit.core.utils import DelayedSubmission
+from snakemake_executor_plugin_submitit.files import read_json, write_json
+from snakemake_executor_plugin_submitit.records import JobFiles, prepare_folder
+from snakemake_executor_plugin_submitit.task import Task
 
 TRAINER = Path(__file__).with_name("toy_trainer.py")
+
+
 KEY = "0123456789abcdef"
 
 
@@ -102,16 +95,6 @@ class Job:
 @pytest.fixture
 def job(tmp_path: Path, fake_slurm: Any) -> Job:
     return Job(tmp_path, fake_slurm)
-
-
-def test_the_pickle_holds_one_command_line(tmp_path: Path) -> None:
-    task = task_in(tmp_path, "echo 'a b'  \"$HOME\" && x", state=tmp_path / "s", minutes=5, may_requeue=False)
-    line = task.command_line()
-    assert Task.parse(line) == task
-    DelayedSubmission(run, line).dump(tmp_path / "x.pkl")
-    loaded = pickle.loads((tmp_path / "x.pkl").read_bytes())
-    assert (loaded.function, loaded.args, loaded.kwargs) == (run, (line,), {})
-    assert isinstance(line, str)
 
 
 def test_success_and_threads(job: Job) -> None:
@@ -253,65 +236,3 @@ def test_slurms_own_requeues_are_noted_and_limited(job: Job) -> None:
     result = job.result()
     assert result is not None
     assert "more often than max-requeues=1 allows" in result["message"]
-
-
-def interruption(**changes: Any) -> Interruption:
-    values: dict[str, Any] = {
-        "why": "time limit",
-        "saved": True,
-        "progress_before": 100,
-        "progress": 200,
-        "earlier": 1,
-        "ran_seconds": 3600.0,
-    }
-    return Interruption(**{**values, **changes})
-
-
-def test_who_may_go_on() -> None:
-    assert reason_to_fail(interruption(), 5) is None
-    assert "no progress" in str(reason_to_fail(interruption(progress=100), 5))
-    assert "max-requeues=5" in str(reason_to_fail(interruption(earlier=5), 5))
-    assert "max-requeues=0" in str(reason_to_fail(interruption(earlier=0), 0))
-    # Preempted before it could come to its first save: not its fault, unless it had time enough.
-    early = interruption(why="preempted", progress=100, ran_seconds=20.0)
-    assert reason_to_fail(early, 5) is None
-    assert "no progress" in str(reason_to_fail(interruption(why="preempted", progress=100), 5))
-    unknown = interruption(why="preempted", progress=None, progress_before=None, saved=False)
-    assert reason_to_fail(unknown, 5) is None
-
-
-def test_why_a_signal_came(tmp_path: Path) -> None:
-    task = task_in(tmp_path, "x", minutes=10, signal_seconds=120)
-    running = {"JobState": "RUNNING", "PreemptTime": "None"}
-    term, usr2 = [int(signal.SIGTERM)], [int(signal.SIGUSR2)]
-    assert why_stopped({**running, "PreemptTime": "2026-11-20T07:50:20"}, term, task, 30) == "preempted"
-    assert why_stopped(running, usr2, task, 8 * 60 - 50) == "time limit"  # up to a minute early
-    assert why_stopped(running, usr2, task, 30) == "signal"
-    assert why_stopped(running, term, task, 30) == "signal"
-    assert why_stopped({"JobState": "CANCELLED"}, term, task, 30) is None
-    assert why_stopped({"JobState": "COMPLETING"}, term, task, 30) is None
-    assert why_stopped({}, term, task, 30) is None
-    assert why_stopped({}, usr2, task, 600) == "time limit"
-
-
-def test_progress_is_the_newest_update(tmp_path: Path) -> None:
-    assert read_progress(None) is None
-    assert read_progress(tmp_path / "none") is None
-    folder = tmp_path / "state"
-    folder.mkdir()
-    assert read_progress(folder) is None
-    (folder / "weights.bin").write_bytes(b"1")
-    first = read_progress(folder)
-    (folder / "weights.bin").write_bytes(b"22")
-    assert read_progress(folder) != first
-    (folder / "lock.json").write_text('{"update": 99999}')
-    for update in (1000, 2000):
-        (folder / f"{update}").mkdir()
-        (folder / f"{update}" / "state.json").write_text(json.dumps({"update": update}))
-    assert read_progress(folder) == 2000
-
-
-def test_parsing_is_strict() -> None:
-    parse: Callable[[str], Task] = Task.parse
-    with pytest.raises(SystemExit):
-        parse("--folder=/x --key=1 --surprise=1 -- true")

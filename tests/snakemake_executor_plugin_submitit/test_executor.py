@@ -6,13 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-
-import pytest
-from snakemake_executor_plugin_submitit.settings import CLUSTERS, ExecutorSettings, parse_boolean
-from snakemake_interface_common.exceptions import WorkflowError
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 SLOW = """
 rule train:
@@ -23,64 +17,6 @@ rule train:
         "PYTHON 'TRAINER' --updates 40 --seconds 0.1 --state {params.state} --output {output} "
         "--journal journal"
 """
-
-
-def settings_of(**words: str) -> Any:
-    """Settings as Snakemake makes them from words of the command line or a profile."""
-    import argparse
-
-    plugin = ExecutorPluginRegistry().get_plugin("submitit")
-    parser = argparse.ArgumentParser()
-    plugin.register_cli_args(parser, "executor")
-    line = [f"--submitit-{name.replace('_', '-')}={value}" for name, value in words.items()]
-    return plugin.get_settings(parser.parse_args(line))
-
-
-def test_every_setting_has_a_help_text_and_a_name() -> None:
-    infos = {
-        info["cliarg"]: info["help"]
-        for info in ExecutorPluginRegistry().get_plugin("submitit").get_settings_info()
-    }
-    assert set(infos) == {
-        f"--submitit-{name}"
-        for name in (
-            *(
-                "folder",
-                "cluster",
-                "array-limit",
-                "poll-interval",
-                "max-requeues",
-                "requeue",
-                "signal-seconds",
-            ),
-            "job-prefix",
-        )
-    }
-    assert all(len(text) > 40 for text in infos.values())
-    assert CLUSTERS == ("slurm", "local", "debug")
-
-
-def test_settings_are_parsed_by_us() -> None:
-    assert settings_of() == ExecutorSettings()
-    made = settings_of(requeue="false", array_limit="7", cluster="Local", folder="x y")
-    assert (made.requeue, made.array_limit, made.cluster, made.folder) == (False, 7, "local", "x y")
-    assert parse_boolean("True") is True
-    assert parse_boolean(" off ") is False
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("requeue", "perhaps", "no boolean"),
-        ("array_limit", "0", "at least 1"),
-        ("poll_interval", "often", "whole number"),
-        ("max_requeues", "-1", "at least 0"),
-        ("cluster", "pbs", "one of slurm, local, debug"),
-    ],
-)
-def test_wrong_settings_are_refused(name: str, value: str, sentence: str) -> None:
-    with pytest.raises(WorkflowError, match=sentence):
-        settings_of(**{name: value})
 
 
 def test_a_dry_run_calls_no_slurm_command(workflow: Any, fake_slurm: Any) -> None:
@@ -241,95 +177,6 @@ def test_limits_silence_and_a_lost_answer(workflow: Any, fake_slurm: Any, tmp_pa
     assert len(fake_slurm.jobs()) == 4
 
 
-def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None:
-    """Live jobs are adopted, ended ones count as done, changed ones are cancelled first."""
-    workflow.write(
-        """
-        rule all:
-            input: "slow", "quick", "changed"
-        rule slow:
-            output: "slow"
-            shell:
-                "echo x >> slow.ran; touch {output}; while [ ! -e go ]; do sleep 0.1; done; "
-                "echo done > {output}"
-        rule quick:
-            output: "quick"
-            shell: "echo x >> quick.ran; while [ ! -e finish ]; do sleep 0.1; done; echo done > {output}"
-        rule changed:
-            output: "changed"
-            params: value=config.get("value", 1)
-            shell:
-                "echo {params.value} >> changed.ran; [ {params.value} = 2 ] || sleep 100; "
-                "echo {params.value} > {output}"
-        """
-    )
-    folder = workflow.folder
-    process = workflow.start()
-    deadline = time.monotonic() + 60
-    while not all((folder / f"{name}.ran").exists() for name in ("slow", "quick", "changed")):
-        assert time.monotonic() < deadline, workflow.told()
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    (folder / "finish").touch()
-    assert len(workflow.records) == 3
-    # As after a kill between sbatch and its answer: the job is found again by its comment.
-    for path in workflow.records:
-        record = json.loads(path.read_text())
-        if record["jobs"][0]["rule"] == "slow":
-            record["jobs"][0].update(job_id="", log="")
-            path.write_text(json.dumps(record))
-    while not (folder / "quick").exists() or "COMPLETED" not in {
-        job["state"] for job in fake_slurm.jobs().values()
-    }:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-    assert workflow.run("--unlock")[0] == 0
-    before = set(fake_slurm.jobs())
-    process = workflow.start("--config", "value=2", name="again")
-    workflow.wait_for("Adopted SLURM job", name="again")
-    workflow.wait_for("has other parameters or inputs now: it is cancelled first", name="again")
-    assert (folder / "slow").exists()  # adopted before anything deletes its output
-    (folder / "go").touch()
-    assert process.wait(60) == 0
-    told = workflow.told("again")
-    assert "it is running" in told
-    assert "ended well while Snakemake was away and counts as done" in told or "ended well meanwhile" in told
-    assert (folder / "slow.ran").read_text() == "x\n"
-    assert (folder / "quick.ran").read_text() == "x\n"
-    assert (folder / "changed.ran").read_text() == "1\n2\n"
-    assert (folder / "changed").read_text() == "2\n"
-    assert len(set(fake_slurm.jobs()) - before) == 1
-    cancelled = [job for job in fake_slurm.jobs().values() if job["state"] == "CANCELLED"]
-    assert len(cancelled) == 1
-    assert workflow.records == []
-
-
-def test_forcerun_adopts_nothing(workflow: Any, fake_slurm: Any) -> None:
-    workflow.write(
-        """
-        rule train:
-            output: "policy"
-            shell: "echo x >> ran; [ $(wc -l < ran) = 2 ] || sleep 100; touch {output}"
-        """
-    )
-    process = workflow.start()
-    deadline = time.monotonic() + 60
-    while not (workflow.folder / "ran").exists():
-        assert time.monotonic() < deadline, workflow.told()
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    workflow.run("--unlock")
-    code, told = workflow.run("--forcerun", "train")
-    assert code == 0, told
-    assert "is forced to run anew: it is cancelled first" in told
-    assert "Adopted" not in told
-    states = sorted(job["state"] for job in fake_slurm.jobs().values())
-    assert states == ["CANCELLED", "COMPLETED"]
-
-
 def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: Any) -> None:
     """The plugin submits anew, as the same attempt; then SLURM itself requeues; the bytes are the same."""
     workflow.write(SLOW)
@@ -347,7 +194,7 @@ def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: An
     (first,) = fake_slurm.jobs()
     assert fake_slurm.jobs()[first]["options"]["signal"] == "USR2@120"
     fake_slurm.send(first, signal.SIGTERM)
-    workflow.wait_for("submitted anew, as the same attempt")
+    workflow.wait_for("submitted again, as the same attempt")
     fake_slurm.clear("requeue_forbidden")
     reached(15)
     second = max(fake_slurm.jobs())
@@ -431,42 +278,3 @@ def test_on_this_machine_and_in_this_process(workflow: Any, fake_slurm: Any) -> 
     assert code == 0, told
     assert (workflow.folder / "a").exists()
     assert not fake_slurm.jobs()
-
-
-def test_jobs_that_wait_in_vain_are_named_after_a_minute() -> None:
-    from snakemake_executor_plugin_submitit.executor import Executor, _Tracked
-    from snakemake_executor_plugin_submitit.slurm import QueuedJob
-
-    told: list[str] = []
-    executor = Executor.__new__(Executor)
-    executor.logger = SimpleNamespace(error=told.append)
-    executor._hopeless_told = set()
-    executor._tracked = {}
-    for index in range(2):
-        record = SimpleNamespace(job_id=f"7_{index}", rule="train")
-        executor._tracked[index] = _Tracked(
-            job=None,
-            info=None,
-            record=record,
-            request=None,
-            command="",
-            title="",
-            is_group=False,
-            forced=False,
-        )
-
-    def squeue(reason: str, now: float) -> list[str]:
-        executor._queue = {f"7_{index}": QueuedJob(f"7_{index}", "PENDING", reason, "") for index in range(2)}
-        executor._name_hopeless(now)
-        return told
-
-    assert squeue("Resources", 0.0) == []
-    assert squeue("Resources", 500.0) == []
-    assert squeue("InvalidAccount", 501.0) == []
-    assert squeue("InvalidAccount", 540.0) == []
-    assert len(squeue("InvalidAccount", 562.0)) == 1
-    assert "SLURM job 7 (rule train, 2 pending)" in told[0]
-    assert "InvalidAccount, which does not pass by waiting: check slurm_account" in told[0]
-    assert len(squeue("InvalidAccount", 700.0)) == 1
-    assert len(squeue("(ReqNodeNotAvail, UnavailableNodes:n1)", 701.0)) == 1
-    assert len(squeue("(ReqNodeNotAvail, UnavailableNodes:n1)", 800.0)) == 2

@@ -1,4 +1,4 @@
-"""The folder: who may write to it, and what is written down in it."""
+"""The folder: who may write to it, and what is recorded in it."""
 
 import csv
 import os
@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 from snakemake_executor_plugin_submitit.errors import SubmititError
+from snakemake_executor_plugin_submitit.files import write_json
 from snakemake_executor_plugin_submitit.records import (
     JobRecord,
     Records,
     Submission,
     append_jobs_csv,
-    digest_of,
     prepare_folder,
-    read_json,
-    write_json,
 )
 
 
@@ -101,7 +99,7 @@ def test_old_ended_jobs_are_forgotten_and_live_ones_are_not(tmp_path: Path) -> N
 
 
 def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no key"):
+    with pytest.raises(ValueError, match="not a job's key"):
         Records(tmp_path).files("../../etc/passwd")
 
 
@@ -128,44 +126,3 @@ def test_jobs_csv(tmp_path: Path) -> None:
             "log": "/x/13.out",
         },
     ]
-
-
-def test_the_digest_follows_parameters_and_inputs(tmp_path: Path) -> None:
-    small, large = tmp_path / "small", tmp_path / "large"
-    small.write_text("one")
-    large.write_bytes(bytes(2_000_000))
-    inputs = [(str(small), False), (str(large), False)]
-    digest = digest_of({"steps": 5}, inputs)
-    assert digest_of({"steps": 5}, inputs[::-1]) == digest
-    assert digest_of({"steps": 6}, inputs) != digest
-
-    os.utime(small, (0, 0))  # small files count by content, as in Snakemake
-    assert digest_of({"steps": 5}, inputs) == digest
-    small.write_text("two")
-    assert digest_of({"steps": 5}, inputs) != digest
-    small.write_text("one")
-    os.utime(large, (0, 0))
-    assert digest_of({"steps": 5}, inputs) != digest
-    ancient = [(str(small), False), (str(large), True)]
-    before = digest_of({"steps": 5}, ancient)
-    os.utime(large, (9, 9))
-    assert digest_of({"steps": 5}, ancient) == before
-    assert digest_of({"steps": 5}, [(str(tmp_path / "none"), False)]) != before
-
-
-def test_the_digest_is_the_same_in_the_next_process() -> None:
-    class Odd:
-        pass
-
-    assert digest_of({"a": Odd(), "b": {"y", "x"}}, []) == digest_of({"a": Odd(), "b": {"x", "y"}}, [])
-
-
-def test_json_is_written_whole(tmp_path: Path) -> None:
-    path = tmp_path / "x.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"a": object()})
-    assert read_json(path) == {"a": 1}
-    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
-    path.write_text("[1")
-    assert read_json(path) is None

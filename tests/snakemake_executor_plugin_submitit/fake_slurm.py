@@ -6,10 +6,11 @@ file for each job, and switches, files by which a test makes commands fail:
 - ``squeue_fails``, ``sacct_fails``, ``scontrol_fails``: the command writes the file's text and exits with 1.
 - ``submit_limit``: most jobs held at one time; more are refused as SLURM refuses them.
 - ``sbatch_refuses``: sbatch writes the text and exits with 1. ``sbatch_is_lost``: it submits, and then
-  does not tell. ``sbatch_is_slow``: it tells after so many seconds.
+  does not answer. ``sbatch_is_slow``: it answers after so many seconds.
 - ``requeue_forbidden``: scontrol requeue is refused.
 - ``hold``: jobs stay pending for the reason in the file.
-- ``state_of_<rule>``: what sacct tells of the next job of a rule that ends, as ``STATE|exit code``.
+- ``state_of_<rule>``: what sacct reports of the next job of a rule that ends, as ``STATE|exit code``.
+- ``first_job_id``: the next job id is the one after it, as of a controller that has lost its state.
 
 Every call is appended to ``calls``.
 """
@@ -89,7 +90,9 @@ def sbatch(arguments: list[str]) -> None:
     with (ROOT / "counter").open("a+") as counter:
         fcntl.flock(counter, fcntl.LOCK_EX)
         counter.seek(0)
-        number = int(counter.read() or 100) + 1
+        number = int(switch("first_job_id") or counter.read() or 100) + 1
+        if switch("first_job_id") is not None:
+            (ROOT / "first_job_id").unlink()
         counter.truncate(0)
         counter.write(str(number))
     for index in range(count):
@@ -106,6 +109,7 @@ def sbatch(arguments: list[str]) -> None:
                 "folder": os.getcwd(),
                 "restarts": 0,
                 "exit": "0:0",
+                "submitted": int(time.time()),
             }
         )
         start(job_id)
@@ -157,12 +161,12 @@ def run(job_id: str) -> None:
         start(job_id)  # requeued meanwhile
         return
     if job["state"] in ("RUNNING", "COMPLETING"):
-        told = switch(name := f"state_of_{job['options'].get('job-name')}")
+        reported = switch(name := f"state_of_{job['options'].get('job-name')}")
         job["state"], job["exit"] = (
             ("COMPLETED", "0:0") if code == 0 else ("FAILED", f"{max(code, 0)}:{max(-code, 0)}")
         )
-        if told:
-            job["state"], job["exit"] = told.split("|")
+        if reported:
+            job["state"], job["exit"] = reported.split("|")
             (ROOT / name).unlink()
         store(job)
 
@@ -224,8 +228,8 @@ def sacct(arguments: list[str]) -> None:
     if text := switch("sacct_fails"):
         fail(text)
     for job in wanted(arguments[arguments.index("-j") + 1].split(",")):
-        state = "CANCELLED by 1000" if job["state"] == "CANCELLED" else job["state"]
-        print(f"{job['id']}|{state}|{job['exit']}|fakenode")
+        state = "CANCELLED by 1000" if job["state"] == "CANCELLED" and not job.get("lost") else job["state"]
+        print(f"{job['id']}|{state}|{job['exit']}|fakenode|{job.get('submitted', 'Unknown')}")
 
 
 def scontrol(arguments: list[str]) -> None:
@@ -242,7 +246,8 @@ def scontrol(arguments: list[str]) -> None:
     if arguments[0] == "show":
         print(
             f"JobId=1 JobName=x JobState={job['state']} Reason=None Restarts={job['restarts']} "
-            f"PreemptTime={switch('preempt_time') or 'None'} ExitCode={job['exit']} BatchHost=fakenode"
+            f"PreemptTime={switch('preempt_time') or 'None'} ExitCode={job['exit']} BatchHost=fakenode "
+            f"SubmitTime={job.get('submitted', 'Unknown')}"
         )
     elif arguments[0] == "requeue":
         if switch("requeue_forbidden") is not None:
