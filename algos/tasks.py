@@ -19,6 +19,9 @@ TASKS_FILE = Path(__file__).resolve().parents[1] / "workflow" / "config" / "task
 SOURCE_KINDS = ("hdf5", "minari", "recollected")
 COMPARABILITIES = ("original", "recollected", "toy", "unverified")
 STANDINGS = ("adapted", "none", "same")
+# Which flags end an episode where a file leaves it open, and where a row's next state comes from.
+ENDS = ("d4rl", "horizon", "terminal", "timeout")
+NEXT_OBSERVATIONS = ("file", "following")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Task:
     fix_timeouts: bool = False
     recollect_transitions: int | None = None
     recollect_seed: int | None = None
+    ends: str | None = None
+    next_observations: str | None = None
     notes: str | None = None
 
     @property
@@ -93,10 +98,13 @@ def task_from_mapping(content: Mapping[str, Any], where: str = "the task") -> Ta
         ("source_kind", SOURCE_KINDS),
         ("comparability", COMPARABILITIES),
         ("environment_standing", STANDINGS),
+        ("ends", (None, *ENDS)),
+        ("next_observations", (None, *NEXT_OBSERVATIONS)),
     ):
         if getattr(task, name) not in allowed:
             raise DatasetError(
-                f"{where}: {name} cannot be {getattr(task, name)!r}; allowed are {', '.join(allowed)}."
+                f"{where}: {name} cannot be {getattr(task, name)!r}; allowed are "
+                f"{', '.join(value for value in allowed if value)}."
             )
     return task
 
