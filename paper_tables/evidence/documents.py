@@ -1,0 +1,69 @@
+"""What the documents with reported numbers are: title, year, and whose code made their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from recheck.errors import TablesError
+
+from paper_tables import frames, literature
+
+DOCUMENTS = literature.FOLDER / "documents.yaml"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of ``reported/``.
+
+    Attributes:
+        name: short name, the name of its file.
+        title: as printed.
+        year: in which it first appeared; None where it bears no date.
+        code: repository (owner/name) of each method's code; the key None stands for every other method.
+    """
+
+    name: str
+    title: str
+    year: int | None
+    code: dict[str | None, tuple[str, ...]]
+
+    def is_own_code(self, method: str, implementation: str) -> bool:
+        """Whether the document's numbers for a method come from this implementation.
+
+        Args:
+            method: as ``method_key`` of the reported numbers.
+            implementation: repository (owner/name), as in the public runs.
+        """
+        repositories = self.code.get(method, ()) + self.code.get(None, ())
+        return implementation.lower() in {name.lower() for name in repositories}
+
+
+def read_documents(path: Path = DOCUMENTS) -> dict[str, Document]:
+    """The documents by short name.
+
+    Raises:
+        TablesError: the file is absent, breaks ``schemas/documents.schema.json`` or names one twice.
+    """
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}.")
+    try:
+        entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise TablesError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    error = next(Draft202012Validator(frames.load_schema("documents")).iter_errors(entries), None)
+    if error is not None:
+        raise TablesError(f"{path}: {'/'.join(map(str, error.path))}: {error.message}.")
+    documents: dict[str, Document] = {}
+    for entry in entries:
+        if entry["document"] in documents:
+            raise TablesError(f"{path} names '{entry['document']}' twice.")
+        code: dict[str | None, tuple[str, ...]] = {}
+        for item in entry["code"]:
+            for method in item.get("methods", [None]):
+                code[method] = (*code.get(method, ()), item["repository"])
+        documents[entry["document"]] = Document(entry["document"], entry["title"], entry["year"], code)
+    return documents
