@@ -8,7 +8,6 @@ when it is read.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,6 @@ from paper_tables import frames
 
 FOLDER = Path(__file__).parent / "reported"
 REFERENCE_RUNS = FOLDER / "reference_runs" / "official_runs.csv"
-D3RLPY_RUNS = FOLDER / "fixtures" / "d3rlpy_per_seed_d4rl.csv"
 NOT_DOCUMENTS = ("suites",)
 
 
@@ -63,38 +61,3 @@ def read_suites(folder: Path = FOLDER) -> pd.DataFrame:
 def read_reference_runs(path: Path = REFERENCE_RUNS) -> pd.DataFrame:
     """Scores per seed of released code run on known files (``reference_runs/README.md`` says how)."""
     return frames.read_csv(path, "reference_runs")
-
-
-def read_d3rlpy_runs(path: Path = D3RLPY_RUNS) -> pd.DataFrame:
-    """Ten seeds of each algorithm and task of d3rlpy-benchmarks, in the columns of ``scores``.
-
-    The source's three numbers of a run become three selection rules: the last evaluation ``last``, the mean
-    of the last ten ``average_last_k``, the highest ``best_online``. The digest is that of the file.
-    """
-    runs = frames.read_csv(path, "d3rlpy_per_seed")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    rules = {"last": "final_score", "average_last_k": "mean_last10_score", "best_online": "best_score"}
-    parts = [
-        pd.DataFrame(
-            {
-                "method": runs["algorithm"],
-                "task": runs["task"],
-                "variant": "d3rlpy",
-                "digest": digest,
-                "diffusion_steps": 0,
-                "sampling": "default",
-                "seed": runs["seed"],
-                "selection": selection,
-                "update": runs["last_step"],
-                "score_percent": runs[column],
-                "num_episodes": None,
-                "comparability": "unverified",
-                "score_unit": "percent",
-                "num_checkpoints": 10 if selection == "average_last_k" else 1,
-            }
-        )
-        for selection, column in rules.items()
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    key = frames.load_schema("scores")["x-key"]
-    return frames.check(table.sort_values(key, ignore_index=True), "scores", str(path))

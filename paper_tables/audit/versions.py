@@ -31,14 +31,17 @@ def versions_mixed(claims: list[Claim]) -> Iterator[Finding]:
         for claim in group:
             if claim["origin"] != "copied":
                 continue
-            same = [other for other in group if other is not claim and other["task"] == claim["task"]]
+            # Another copy that repeats the number is no evidence that it belongs here; a run of it is.
+            same = [
+                other for other in group if other["task"] == claim["task"] and other["origin"] != "copied"
+            ]
             if any(agree(claim, other) and other["document"] != claim["document"] for other in same):
                 continue
             for other in group:
                 if (
                     other["task"] != claim["task"]
                     and other["document"] != claim["document"]
-                    and other["origin"] != "rerun"
+                    and other["origin"] == "own"
                     and agree(claim, other)
                 ):
                     key = (

@@ -56,7 +56,7 @@ class Design:
 
 
 def whole_counts(mean: float, decimals: int, total_episodes: int, step: float = 100.0) -> list[int]:
-    """The numbers of steps over all episodes that are printed as this mean (formula: |step k / N - m| <= u / 2).
+    """The numbers k of steps over all episodes that are printed as this mean: |step k / N - m| <= u / 2.
 
     Args:
         mean: as printed, in percent.
@@ -177,9 +177,7 @@ def spread_fits(
     return False
 
 
-def chance_that_a_spread_fits(
-    mean: float, spread: float, decimals: int, design: Design, kind: str
-) -> float:
+def chance_that_a_spread_fits(mean: float, spread: float, decimals: int, design: Design, kind: str) -> float:
     """The share of spreads up to one point off that would fit as well."""
     shifted = [round(spread + shift, decimals) for shift in SHIFTS if spread + shift > 0]
     fits = [spread_fits(mean, value, decimals, design, kind) for value in shifted]

@@ -54,9 +54,9 @@ def read_documents(path: Path = DOCUMENTS) -> dict[str, Document]:
         entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise TablesError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    error = next(Draft202012Validator(frames.load_schema("documents")).iter_errors(entries), None)
-    if error is not None:
-        raise TablesError(f"{path}: {'/'.join(map(str, error.path))}: {error.message}.")
+    fault = next(Draft202012Validator(frames.load_schema("documents")).iter_errors(entries), None)
+    if fault is not None:
+        raise TablesError(f"{path}: {'/'.join(map(str, fault.path))}: {fault.message}.")
     documents: dict[str, Document] = {}
     for entry in entries:
         if entry["document"] in documents:

@@ -11,14 +11,53 @@ other; `snakemake tables figures --config scores=d3rlpy` does both.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
 import pandas as pd
 from recheck.errors import TablesError
 
-from paper_tables import frames, literature
+from paper_tables import frames
+from paper_tables.evidence import runs as public_runs
 from paper_tables.scores import tables
+
+SOURCE = "d3rlpy"
+"""The public runs that are shown, by their source's name."""
+
+
+def read_d3rlpy_runs(folder: Path = public_runs.FOLDER) -> pd.DataFrame:
+    """Ten seeds of each algorithm and task of d3rlpy-benchmarks, in the columns of ``scores``.
+
+    Each run has three selection rules: the last evaluation, the mean of the last ten, the best. The digest is
+    that of the source's file.
+
+    Raises:
+        TablesError: the source cannot be used.
+    """
+    sources = public_runs.read_sources(folder)
+    runs = public_runs.read_source(sources[sources["source"] == SOURCE].iloc[0], folder)
+    path = folder / f"{SOURCE}.csv"
+    table = pd.DataFrame(
+        {
+            "method": runs["method_name"],
+            "task": runs["task"],
+            "variant": "d3rlpy",
+            "digest": hashlib.sha256(path.read_bytes()).hexdigest()[:8],
+            "diffusion_steps": 0,
+            "sampling": "default",
+            "seed": runs["seed"],
+            "selection": runs["selection"],
+            "update": runs["updates"],
+            "score_percent": runs["score_percent"],
+            "num_episodes": None,
+            "comparability": "unverified",
+            "score_unit": "percent",
+            "num_checkpoints": runs["selection"].map(public_runs.EVALUATIONS_AVERAGED),
+        }
+    )
+    key = frames.load_schema("scores")["x-key"]
+    return frames.check(table.sort_values(key, ignore_index=True), "scores", str(path))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of the four tables")
     options = parser.parse_args(arguments)
     try:
-        runs = literature.read_d3rlpy_runs()
+        runs = read_d3rlpy_runs()
         for name in tables.FILES:
             table = runs if name == "scores" else pd.DataFrame(columns=frames.columns(name))
             frames.write_parquet(table, options.output / f"{name}.parquet", name)

@@ -16,6 +16,9 @@ from recheck.errors import TablesError
 SPREAD_KINDS = {
     "standard_deviation_over_seeds": "sample standard deviation over training seeds",
     "population_standard_deviation_over_seeds": "standard deviation over training seeds with the divisor n",
+    "population_standard_deviation_over_evaluations": (
+        "standard deviation with the divisor n over several evaluations of one training seed"
+    ),
     "standard_error_over_seeds": "standard error over training seeds",
     "standard_error_of_pooled_episodes": "standard error over all episodes of all seeds",
     "standard_deviation_of_pooled_episodes": "standard deviation over all episodes of all seeds",
@@ -23,6 +26,9 @@ SPREAD_KINDS = {
     "none": "no spread is printed",
 }
 """What a printed +/- can mean."""
+
+HOLDING_NO_SEEDS = ("none", "population_standard_deviation_over_evaluations")
+"""Kinds that hold no variation between training seeds, so that a spread has to be assumed."""
 
 UNKNOWN_SEEDS = (3, 5, 10)
 """Numbers of seeds tried where the paper does not say."""
@@ -69,8 +75,13 @@ def readings_of_report(
         notes.append("The number of the paper's seeds is not stated: 3, 5 and 10 are tried.")
     else:
         counts = (int(seeds),) if isinstance(seeds, int | np.integer) else tuple(int(n) for n in seeds)
-    if spread_percent is None or spread_kind == "none":
-        notes.append("The paper prints no spread: 1 and 2 times ours are assumed.")
+    if spread_percent is None or spread_kind in HOLDING_NO_SEEDS:
+        notes.append(
+            "The paper prints no spread: 1 and 2 times ours are assumed."
+            if spread_percent is None or spread_kind == "none"
+            else "The +/- is over evaluations of one training seed and says nothing of seeds: 1 and 2 times "
+            "our spread are assumed."
+        )
         return [
             ReportedReading(n, factor * our_sd_percent / math.sqrt(n), dependent=True)
             for n in counts

@@ -17,8 +17,8 @@ from paper_tables import prices as prices_module
 from paper_tables.figures import __main__ as figures_command
 from paper_tables.figures import aggregates as aggregates_module
 from paper_tables.figures import forest, learning_curves, steps, style
-from paper_tables.literature import read_d3rlpy_runs
 from paper_tables.scores import tables as tables_module
+from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.statistics import __main__ as statistics_command
 from paper_tables.statistics import configurations
 

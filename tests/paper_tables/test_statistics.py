@@ -10,8 +10,8 @@ import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables.literature import read_d3rlpy_runs
 from paper_tables.rendering import table as table_module
+from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.statistics import __main__ as statistics_command
 from paper_tables.statistics import bootstrap, configurations, estimators, intervals
 from paper_tables.statistics import coverage as coverage_module

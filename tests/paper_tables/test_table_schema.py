@@ -13,10 +13,12 @@ from paper_tables import frames
 NAMES = sorted(path.name.removesuffix(".schema.json") for path in frames.SCHEMA_FOLDER.glob("*.json"))
 TABLES = [
     "cost",
-    "d3rlpy_per_seed",
+    "d4rl_tasks",
     "episodes",
     "findings",
     "losses",
+    "public_run_sources",
+    "public_runs",
     "reference_runs",
     "reported",
     "scores",

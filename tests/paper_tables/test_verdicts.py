@@ -11,8 +11,8 @@ import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import literature
 from paper_tables.config import load, load_margins
+from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.verdicts import multiplicity, rule
 from paper_tables.verdicts.judge import judge_against_runs, judge_cell
 from paper_tables.verdicts.loss_ratio import judge_ratio
@@ -287,7 +287,7 @@ def test_reference_runs_are_judged_as_their_mean_and_deviation():
 
 def test_halves_of_the_same_real_runs_are_seldom_different():
     """d3rlpy's ten seeds of every algorithm and task, five held against five: no true difference."""
-    runs = literature.read_d3rlpy_runs()
+    runs = read_d3rlpy_runs()
     found = []
     for _, cell in runs[runs["selection"] == "last"].groupby(["method", "task"]):
         scores = cell.sort_values("seed")["score_percent"].to_numpy(dtype=float)

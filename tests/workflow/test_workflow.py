@@ -110,7 +110,7 @@ def test_publishing_gathers_first_and_what_is_published_is_no_output(copy, snake
 
 
 def test_tables_of_others_runs_need_no_training(copy, snakemake):
-    fixture = Path("paper_tables/reported/fixtures/d3rlpy_per_seed_d4rl.csv")
+    fixture = Path("paper_tables/public_runs/d3rlpy.csv")
     (copy / fixture).parent.mkdir(parents=True)
     (copy / fixture).write_bytes(b"")
     process = snakemake("-n", "tables", "figures", "--config", "scores=d3rlpy")

@@ -3,7 +3,7 @@
 
 rule fixture:
     input:
-        runs="paper_tables/reported/fixtures/d3rlpy_per_seed_d4rl.csv",
+        runs="paper_tables/public_runs/d3rlpy.csv",
     output:
         tables=expand(f"{SCORES}/{{table}}.parquet", table=paths.SCORE_TABLES),
     log:
