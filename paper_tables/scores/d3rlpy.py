@@ -19,14 +19,15 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames
-from paper_tables.evidence import runs as public_runs
+from paper_tables.public_runs import reader
+from paper_tables.public_runs.checks import EVALUATIONS_AVERAGED
 from paper_tables.scores import tables
 
 SOURCE = "d3rlpy"
 """The public runs that are shown, by their source's name."""
 
 
-def read_d3rlpy_runs(folder: Path = public_runs.FOLDER) -> pd.DataFrame:
+def read_d3rlpy_runs(folder: Path = reader.FOLDER) -> pd.DataFrame:
     """Ten seeds of each algorithm and task of d3rlpy-benchmarks, in the columns of ``scores``.
 
     Each run has three selection rules: the last evaluation, the mean of the last ten, the best. The digest is
@@ -35,8 +36,8 @@ def read_d3rlpy_runs(folder: Path = public_runs.FOLDER) -> pd.DataFrame:
     Raises:
         TablesError: the source cannot be used.
     """
-    sources = public_runs.read_sources(folder)
-    runs = public_runs.read_source(sources[sources["source"] == SOURCE].iloc[0], folder)
+    sources = reader.read_sources(folder)
+    runs = reader.read_source(sources[sources["source"] == SOURCE].iloc[0], folder)
     path = folder / f"{SOURCE}.csv"
     table = pd.DataFrame(
         {
@@ -53,7 +54,7 @@ def read_d3rlpy_runs(folder: Path = public_runs.FOLDER) -> pd.DataFrame:
             "num_episodes": None,
             "comparability": "unverified",
             "score_unit": "percent",
-            "num_checkpoints": runs["selection"].map(public_runs.EVALUATIONS_AVERAGED),
+            "num_checkpoints": runs["selection"].map(EVALUATIONS_AVERAGED),
         }
     )
     key = frames.load_schema("scores")["x-key"]

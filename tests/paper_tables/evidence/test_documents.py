@@ -5,7 +5,7 @@ from recheck.errors import TablesError
 
 from paper_tables import literature
 from paper_tables.evidence.documents import read_documents
-from paper_tables.evidence.runs import read_runs
+from paper_tables.public_runs.reader import read_runs
 
 
 def test_every_document_has_an_entry_and_every_entry_a_document():

@@ -8,12 +8,13 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables import frames, literature
-from paper_tables.evidence import runs as public_runs
+from paper_tables.evidence import runs as evidence_runs
+from paper_tables.public_runs import checks, reader
 
 
 @pytest.fixture(scope="module")
 def runs() -> pd.DataFrame:
-    return public_runs.read_runs()
+    return reader.read_runs()
 
 
 # --- Known answers ---
@@ -50,7 +51,7 @@ def test_counts_of_runs_by_source_and_method(runs):
 
 
 def test_counts_of_rows_and_of_runs_with_a_reported_number(runs):
-    counts = public_runs.count_runs(runs, literature.read_all()).set_index("source")
+    counts = evidence_runs.count_runs(runs, literature.read_all()).set_index("source")
     assert counts["rows"].to_dict() == {
         "d3rlpy": 3 * 1410,
         "d3rlpy_baselines": 432,
@@ -72,8 +73,8 @@ def test_every_row_names_its_source_and_licence(runs):
     assert runs[runs["licence"] == "none"]["source"].unique().tolist() == ["significance"]
     d4rl = runs[runs["datasets"] == "d4rl"]
     assert d4rl["commit"].notna().all()
-    assert set(d4rl["task"]) <= set(public_runs.read_d4rl_tasks().index)
-    assert not set(runs[runs["datasets"] == "other"]["task"]) & set(public_runs.read_d4rl_tasks().index)
+    assert set(d4rl["task"]) <= set(checks.read_d4rl_tasks().index)
+    assert not set(runs[runs["datasets"] == "other"]["task"]) & set(checks.read_d4rl_tasks().index)
 
 
 def test_seeds_of_a_group(runs):
@@ -128,7 +129,7 @@ def test_rebracs_printed_table_is_made_of_these_runs(runs):
 
 
 def test_the_list_of_d4rls_tasks():
-    tasks = public_runs.read_d4rl_tasks()
+    tasks = checks.read_d4rl_tasks()
     assert len(tasks) == 179
     assert (tasks["defined_in"] == "d4rl/infos.py").sum() == 155
     assert tasks.loc["hopper-medium-v2", ["reference_min_score", "reference_max_score"]].tolist() == [
@@ -141,7 +142,7 @@ def test_the_list_of_d4rls_tasks():
 
 def test_the_workflows_tasks_have_d4rls_reference_returns_and_addresses():
     path = Path(__file__).parents[3] / "workflow" / "config" / "tasks.csv"
-    tasks = public_runs.read_d4rl_tasks()
+    tasks = checks.read_d4rl_tasks()
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["source"] == "D4RL"]
     assert len(rows) > 20
@@ -160,11 +161,11 @@ def test_the_workflows_tasks_have_d4rls_reference_returns_and_addresses():
 
 def _copy(tmp_path: Path, source: str = "corl_finetune") -> Path:
     """A folder with one source, to be spoilt."""
-    lines = (public_runs.FOLDER / "sources.csv").read_text(encoding="utf-8").splitlines()
+    lines = (reader.FOLDER / "sources.csv").read_text(encoding="utf-8").splitlines()
     kept = [lines[0], next(line for line in lines if line.startswith(f"{source},"))]
     (tmp_path / "sources.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
     name = f"{source}.csv"
-    (tmp_path / name).write_bytes((public_runs.FOLDER / name).read_bytes())
+    (tmp_path / name).write_bytes((reader.FOLDER / name).read_bytes())
     return tmp_path / name
 
 
@@ -181,7 +182,7 @@ def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
 
 def _refused(folder: Path) -> str:
     with pytest.raises(TablesError) as error:
-        public_runs.read_runs(folder)
+        reader.read_runs(folder)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -284,7 +285,7 @@ def test_scores_near_zero_pass_where_they_were_checked_and_only_there(tmp_path, 
     """Relocate, and runs that collapsed: marked in the data, refused without the mark."""
     marked = runs[runs["near_zero_checked"].fillna(False).astype(bool)]
     assert len(marked) == 346
-    assert (marked["score_percent"].abs() <= public_runs.LARGEST_FRACTION).all()
+    assert (marked["score_percent"].abs() <= checks.LARGEST_FRACTION).all()
     path = _copy(tmp_path)
     header, rows = _rows(path)
     row = next(i for i, cells in enumerate(rows) if cells[header.index("near_zero_checked")])
@@ -335,7 +336,7 @@ def test_a_bad_line_of_a_source_is_refused(tmp_path, column, value, words):
 
 def test_no_licence_is_a_value(tmp_path):
     _copy(tmp_path, "significance")
-    assert public_runs.read_runs(tmp_path)["licence"].unique().tolist() == ["none"]
+    assert reader.read_runs(tmp_path)["licence"].unique().tolist() == ["none"]
 
 
 def test_a_file_without_a_line_and_a_line_without_a_file_are_refused(tmp_path):
@@ -361,18 +362,18 @@ def test_the_command_says_one_sentence_and_writes_nothing(tmp_path, capsys):
     rows[0][header.index("task")] = "no-task-v0"
     _write(path, header, rows)
     before = sorted(tmp_path.iterdir())
-    assert public_runs.main(["--folder", str(tmp_path)]) == 2
+    assert evidence_runs.main(["--folder", str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
-    assert public_runs.main([]) == 0
+    assert evidence_runs.main([]) == 0
     assert "with_reported_number" in capsys.readouterr().out
 
 
 def test_the_document_page_has_every_source_and_column(runs):
     page = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    for row in public_runs.read_sources().to_dict("records"):
+    for row in reader.read_sources().to_dict("records"):
         assert f"### `{row['source']}`" in page
         assert row["repository"] in page
     for column, rule in frames.load_schema("public_runs")["items"]["properties"].items():
