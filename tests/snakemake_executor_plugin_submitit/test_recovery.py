@@ -1,8 +1,16 @@
 """After a crash of Snakemake: the same command again, and what may not be taken for done."""
 
 import json
+import os
 import time
+from pathlib import Path
 from typing import Any
+
+import pytest
+from snakemake_executor_plugin_submitit.ledger import State
+
+from tests.snakemake_executor_plugin_submitit.parts import Parts
+from tests.snakemake_executor_plugin_submitit.workflows import wait_until
 
 
 def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None:
@@ -92,3 +100,217 @@ def test_forcerun_adopts_nothing(workflow: Any, fake_slurm: Any) -> None:
     assert "Adopted" not in told
     states = sorted(job["state"] for job in fake_slurm.jobs().values())
     assert states == ["CANCELLED", "COMPLETED"]
+
+
+CHANGES = """
+rule all:
+    input: "table"
+rule by_parameter:
+    output: "parameter"
+    params: value=config.get("value", 1)
+    shell: "echo {params.value} >> parameter.ran; sleep 2; echo {params.value} > {output}"
+rule by_input:
+    input: "source"
+    output: "input"
+    shell: "cat {input} >> input.ran; sleep 2; cp {input} {output}"
+rule same:
+    output: "same"
+    params: value=config.get("other", 1)
+    shell: "echo {params.value} >> same.ran; sleep 2; echo {params.value} > {output}"
+rule first:
+    output: "half"
+    group: "together"
+    params: value=config.get("value", 1)
+    shell: "echo {params.value} > {output}; sleep 2"
+rule second:
+    input: "half"
+    output: "whole"
+    group: "together"
+    shell: "cat {input} >> group.ran; cat {input} > {output}"
+rule table:
+    input: "parameter", "input", "same", "whole"
+    output: "table"
+    shell: "cat {input} > {output}"
+"""
+
+
+def kill_and_let_the_jobs_end(workflow: Any, fake_slurm: Any, jobs: int) -> None:
+    """kill -9 of Snakemake once its jobs are recorded; they end without it."""
+    process = workflow.start()
+    wait_until(
+        lambda: (
+            len(fake_slurm.jobs()) == jobs
+            and all(json.loads(path.read_text())["jobs"][0]["job_id"] for path in workflow.records)
+        ),
+        60,
+        f"{jobs} jobs are submitted",
+    )
+    process.kill()
+    process.wait()
+    wait_until(
+        lambda: {job["state"] for job in fake_slurm.jobs().values()} == {"COMPLETED"}, 60, "the jobs end"
+    )
+    assert workflow.run("--unlock")[0] == 0
+
+
+def test_a_job_whose_parameters_or_inputs_have_changed_is_run_again(workflow: Any, fake_slurm: Any) -> None:
+    """What ended well while Snakemake was away counts as done only if it was made from what holds now."""
+    workflow.write(CHANGES)
+    folder = workflow.folder
+    (folder / "source").write_text("1\n")
+    kill_and_let_the_jobs_end(workflow, fake_slurm, 4)
+    made = {name: (folder / name).read_text() for name in ("parameter", "input", "same", "whole")}
+    assert made == dict.fromkeys(made, "1\n")
+
+    stamp = (folder / "source").stat()
+    (folder / "source").write_text("2\n")
+    os.utime(folder / "source", (stamp.st_atime, stamp.st_mtime))  # the content decides, not the date
+    code, output = workflow.run("--config", "value=2")
+    assert code == 0, output
+    assert (folder / "table").read_text() == "2\n2\n1\n2\n"
+    assert (folder / "parameter.ran").read_text() == "1\n2\n"
+    assert (folder / "input.ran").read_text() == "1\n2\n"
+    assert (folder / "same.ran").read_text() == "1\n"
+    assert (folder / "group.ran").read_text() == "1\n2\n"
+    assert output.count("its parameters, inputs or code have changed since: it is run again") == 3
+    assert output.count("ended well while Snakemake was away and counts as done") == 1
+    assert workflow.records == []
+
+    # What counts as done is recorded as what it was made from: a later change is noticed.
+    code, output = workflow.run("--config", "value=2", "--dry-run")
+    assert "Nothing to be done" in output
+    code, output = workflow.run("--config", "value=2", "other=2")
+    assert code == 0, output
+    assert (folder / "same.ran").read_text() == "1\n2\n"
+    assert (folder / "table").read_text() == "2\n2\n2\n2\n"
+
+
+def test_where_all_outputs_exist_a_changed_job_is_run_again_all_the_same(
+    workflow: Any, fake_slurm: Any
+) -> None:
+    """Snakemake sees nothing to do; another target asked for in between changes nothing."""
+    workflow.options.remove("--rerun-incomplete")
+    workflow.write(
+        """
+        rule train:
+            output: "policy"
+            params: value=config.get("value", 1)
+            shell: "echo {params.value} >> ran; sleep 1; echo {params.value} > {output}"
+        rule other:
+            output: "other"
+            shell: "touch {output}"
+        """
+    )
+    kill_and_let_the_jobs_end(workflow, fake_slurm, 1)
+    code, output = workflow.run("--keep-going", "other")
+    assert code == 0, output
+    assert len(workflow.records) == 1
+    code, output = workflow.run("--config", "value=2", "--keep-going", "policy")
+    assert code == 0, output
+    assert "its parameters, inputs or code have changed since: it is run again" in output
+    assert (workflow.folder / "policy").read_text() == "2\n"
+    assert (workflow.folder / "ran").read_text() == "1\n2\n"
+    code, output = workflow.run("--config", "value=2", "--keep-going", "policy")
+    assert "Nothing to be done" in output
+    assert (workflow.folder / "ran").read_text() == "1\n2\n"
+
+
+def test_changed_code_and_a_job_without_a_result(workflow: Any, fake_slurm: Any) -> None:
+    """Code counts where it counts for Snakemake; of a job without a result nothing is known."""
+    rule = """
+    rule train:
+        output: "policy"
+        shell: "echo x >> ran; sleep 1; echo NUMBER > {output}"
+    """
+    workflow.write(rule.replace("NUMBER", "1"))
+    kill_and_let_the_jobs_end(workflow, fake_slurm, 1)
+    workflow.write(rule.replace("NUMBER", "2"))
+    code, output = workflow.run()
+    assert code == 0, output
+    assert (workflow.folder / "policy").read_text() == "2\n"
+
+    (workflow.folder / "policy").unlink()
+    kill_and_let_the_jobs_end(workflow, fake_slurm, 3)
+    for path in (workflow.folder / ".snakemake/submitit/results").iterdir():
+        path.unlink()
+    code, output = workflow.run()
+    assert code == 0, output
+    assert "it ended without a good result: it is run again" in output
+    assert (workflow.folder / "ran").read_text() == "x\n" * 4
+
+
+def test_what_counts_as_the_same_work(tmp_path: Path, fake_slurm: Any) -> None:
+    recovery = Parts(tmp_path / "folder").recovery
+    record = Parts(tmp_path / "folder").job("true", digest="d", code_digest="c").record
+    assert recovery._is_same_work(record, "d", "other")  # --rerun-triggers without code
+    assert not recovery._is_same_work(record, "other", "c")
+    recovery.code_counts = True
+    assert recovery._is_same_work(record, "d", "c")
+    assert not recovery._is_same_work(record, "d", "other")
+    record.code_digest = ""  # of an earlier version
+    assert recovery._is_same_work(record, "d", "other")
+
+
+def test_two_live_jobs_of_one_target_are_both_cancelled(tmp_path: Path, fake_slurm: Any) -> None:
+    """Neither may be adopted: they write to the same outputs."""
+    first = Parts(tmp_path / "folder")
+    jobs = [first.take("sleep 100"), first.take("sleep 100")]
+    first.settings.array_limit = 1
+    first.submit(jobs[1])
+    again = Parts(tmp_path / "folder")
+    tracked = again.take("true")
+    again.queue.ask(time.monotonic())
+    again.recovery.place_new_jobs(time.monotonic())
+    assert tracked.state is State.CLEARING
+    assert {job["state"] for job in fake_slurm.jobs().values()} == {"CANCELLED"}
+    again.queue.ask(time.monotonic())
+    again.recovery.clear()
+    again.submit(tracked)
+    again.look_until(State.DONE, tracked=tracked)
+    assert len(fake_slurm.jobs()) == 3
+
+
+def test_a_job_of_a_group_that_is_split_is_not_run_twice_at_once(tmp_path: Path, fake_slurm: Any) -> None:
+    """An earlier group job makes one of the outputs: it is cancelled before the single job starts."""
+    first = Parts(tmp_path / "folder")
+    group = first.job("sleep 100")
+    group.record.target = "other|half\ntrain|policy"
+    first.ledger.take(group)
+    first.submit(group)
+    again = Parts(tmp_path / "folder")
+    tracked = again.take("true")
+    assert again.recovery.concerns(tracked)
+    again.queue.ask(time.monotonic())
+    again.recovery.place_new_jobs(time.monotonic())
+    assert tracked.state is State.CLEARING
+    assert tracked.previous_jobs[0].job_id == group.job_id
+
+
+def test_nothing_is_submitted_while_squeue_is_silent(tmp_path: Path, fake_slurm: Any) -> None:
+    first = Parts(tmp_path / "folder")
+    job = first.take("sleep 100")
+    first.submit(job)
+    again = Parts(tmp_path / "folder")
+    tracked = again.take("sleep 100")
+    fake_slurm.switch("squeue_fails", "no answer")
+    again.queue.ask(time.monotonic())
+    now = time.monotonic()
+    again.recovery.place_new_jobs(now)
+    again.submitter.submit_waiting(now, lambda: False)
+    assert tracked.state is State.WAITING
+    assert len(fake_slurm.jobs()) == 1
+    fake_slurm.clear("squeue_fails")
+    again.queue.ask(time.monotonic())
+    again.recovery.place_new_jobs(time.monotonic())
+    assert (tracked.state, tracked.job_id) == (State.RUNNING, job.job_id)
+
+
+def test_a_record_that_cannot_be_read_is_named(
+    tmp_path: Path, fake_slurm: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(tmp_path / "folder")
+    path = parts.ledger.records.folder / "records" / "later.json"
+    path.write_text('{"jobs": [], "novelty": 1}')
+    Parts(tmp_path / "folder")
+    assert f"The record {path} of submitted jobs cannot be read" in caplog.text
+    assert path.exists()

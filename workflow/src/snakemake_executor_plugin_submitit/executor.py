@@ -27,6 +27,7 @@ from .resources import refusal, request_of, unknown_resources
 from .slurm_queue import SlurmQueue
 from .snakemake_api import RemoteExecutor, SubmittedJobInfo
 from .snakemake_job import (
+    code_digest_of_members,
     digest_of_members,
     members_of,
     name_of,
@@ -67,11 +68,10 @@ class Executor(RemoteExecutor):
         self.outcomes.latency_wait = float(self.workflow.execution_settings.latency_wait)
         self.outcomes.max_requeues = int(settings.max_requeues)
         self.recovery = Recovery(self.ledger, self.queue, self.backend, self.logger)
-        self._with_code = any(
-            str(getattr(trigger, "name", trigger)).lower() == "code"
-            for trigger in getattr(self.workflow.dag_settings, "rerun_triggers", ())
+        self.recovery.code_counts = any(
+            trigger.name.lower() == "code" for trigger in self.workflow.dag_settings.rerun_triggers
         )
-        self.recovery.review(self.workflow, self._with_code)
+        self.recovery.review(self.workflow)
         self._refuse_unknown_resources()
         self._work = threading.RLock()
         self._wake = threading.Event()
@@ -138,7 +138,8 @@ class Executor(RemoteExecutor):
             rule=name,
             wildcards=wildcards,
             target=target,
-            digest=digest_of_members(members_of(job), self._with_code),
+            digest=digest_of_members(members_of(job)),
+            code_digest=code_digest_of_members(members_of(job)),
             attempt=int(job.attempt),
             state_folder=state_folder_of(job),
             memory_factor=self.ledger.memory_factors.get(target, 1),

@@ -51,8 +51,8 @@ class Signals:
                 os.killpg(self._forward_to, signal.SIGKILL if number == signal.SIGINT else number)
 
 
-def start_command(command: str, environment: Mapping[str, str], new_session: bool) -> int:
-    """Start a shell command and return its process id.
+def start_command(command: str, environment: Mapping[str, str], new_session: bool) -> subprocess.Popen[bytes]:
+    """Start a shell command.
 
     Orphans of the command become children of this process (Linux), so that :func:`wait_for_all` sees their
     exit codes. Without that, a changed state alone shows that it was saved.
@@ -62,16 +62,18 @@ def start_command(command: str, environment: Mapping[str, str], new_session: boo
         environment: all variables of the command.
         new_session: whether the command gets a process group to which signals are sent on. Under SLURM it
             stays in the job's: some sites track processes by it.
+
+    Returns:
+        The process. Keep it until the command has ended: Python takes the exit code of a forgotten one.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    child = subprocess.Popen(
+    return subprocess.Popen(
         ["/bin/bash", "-c", command],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         start_new_session=new_session,
     )
-    return child.pid
 
 
 def wait_for_all(child: int, signals: Signals, longest_seconds: float) -> tuple[int, bool]:

@@ -120,6 +120,7 @@ class JobRecord:
         wildcards: its wildcards; empty for a group.
         target: rule and outputs, a line for each member of a group: equal for the same job in a later run.
         digest: digest of parameters and inputs.
+        code_digest: digest of what the rules run; empty in records of earlier versions.
         attempt: Snakemake's attempt, counted from 1.
         pickle: path of submitit's pickle until the job id is known.
         job_id: ``12`` or ``12_3``; empty before sbatch has answered.
@@ -143,6 +144,7 @@ class JobRecord:
     state_folder: str | None = None
     submitted: float = 0.0
     memory_factor: int = 1
+    code_digest: str = ""
     logs_before: dict[str, list[int]] | None = None
 
 

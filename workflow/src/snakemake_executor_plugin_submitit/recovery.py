@@ -23,7 +23,7 @@ from .files import read_json
 from .ledger import Ledger, State, TrackedJob
 from .records import JobRecord, Submission
 from .slurm_queue import SlurmQueue
-from .snakemake_job import digest_of_members, format_wildcards, target_of_member
+from .snakemake_job import code_digest_of_members, digest_of_members, format_wildcards, target_of_member
 
 if TYPE_CHECKING:
     from .backends import Backend
@@ -41,6 +41,7 @@ class Recovery:
             backend: where jobs are cancelled and half-recorded submissions completed.
             logger: for the user.
         """
+        self.code_counts = False  # whether --rerun-triggers has code
         self._ledger = ledger
         self._queue = queue
         self._backend = backend
@@ -65,12 +66,11 @@ class Recovery:
 
     # --- at the start ---
 
-    def review(self, workflow: Any, with_code: bool) -> None:
+    def review(self, workflow: Any) -> None:
         """Compare the records with the jobs that Snakemake takes for complete.
 
         Args:
             workflow: Snakemake's workflow, whose DAG is built.
-            with_code: whether a rule's code is part of the digest.
         """
         if not self._left:
             return
@@ -87,7 +87,8 @@ class Recovery:
                 continue
             title = _title(record)
             result = read_json(self._ledger.records.files(record.key).result) or {}
-            same = digest_of_members(members, with_code) == record.digest
+            digests = digest_of_members(members), code_digest_of_members(members)
+            same = self._is_same_work(record, *digests)
             if same and result.get("outcome") == "success":
                 for member in complete:
                     workflow.async_run(workflow.persistence.finished(member))
@@ -96,7 +97,7 @@ class Recovery:
                     self._forget(record)
                     self._ledger.drop(record)
                 continue
-            why = "it ended without a result" if same else "its parameters or inputs have changed since"
+            why = "it ended without a good result" if same else "its parameters, inputs or code have changed since"
             self._logger.info(f"{title} ran while Snakemake was away, but {why}: it is run again.")
             again.extend(complete)
         if again:
@@ -187,7 +188,14 @@ class Recovery:
             return "was being cancelled"
         if record.target != tracked.record.target or record.digest != tracked.record.digest:
             return "has other parameters or inputs now"
-        return None
+        same = self._is_same_work(record, tracked.record.digest, tracked.record.code_digest)
+        return None if same else "has other code now"
+
+    def _is_same_work(self, record: JobRecord, digest: str, code_digest: str) -> bool:
+        """Whether a recorded job was made from the same parameters, inputs and, where it counts, code."""
+        if self.code_counts and record.code_digest not in ("", code_digest):
+            return False
+        return record.digest == digest
 
     def _adopt_ended(self, tracked: TrackedJob, record: JobRecord) -> bool:
         """Adopt a job that will be resumed, or has ended well with its outputs there; False if neither."""

@@ -55,13 +55,8 @@ def target_of(members: Iterable[Any]) -> str:
     return "\n".join(sorted(target_of_member(member) for member in members))
 
 
-def digest_of_members(members: Iterable[Any], with_code: bool = False) -> str:
-    """Digest of what a job's result follows from, of all members of a group together.
-
-    Args:
-        members: the job, or the jobs of a group.
-        with_code: whether the rules' code counts, as ``--rerun-triggers code`` says.
-    """
+def digest_of_members(members: Iterable[Any]) -> str:
+    """Digest of the parameters and inputs of a job, or of all jobs of a group together."""
     params: list[Any] = []
     inputs: list[tuple[str, bool]] = []
     for member in members:
@@ -69,10 +64,13 @@ def digest_of_members(members: Iterable[Any], with_code: bool = False) -> str:
         params.extend(
             (member.rule.name, repr(key), value) for key, value in enumerate(member.non_derived_params)
         )
-        if with_code:
-            params.append((member.rule.name, "code", _code_of(member.rule)))
         inputs.extend((str(path), bool(getattr(path, "is_ancient", False))) for path in member.input)
     return digest_of(sorted(params, key=repr), inputs)
+
+
+def code_digest_of_members(members: Iterable[Any]) -> str:
+    """Digest of what the rules of a job, or of all jobs of a group, run."""
+    return digest_of(sorted((member.rule.name, _code_of(member.rule)) for member in members), [])
 
 
 def state_folder_of(job: Any) -> str | None:

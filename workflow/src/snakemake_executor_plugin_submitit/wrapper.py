@@ -105,8 +105,8 @@ class _Job:
         before = read_progress(task.state)
         child = start_command(task.command, environment, new_session=task.where == "local")
         if task.where == "local":
-            self.signals.forward_to(child)
-        code, saved = wait_for_all(child, self.signals, float(max(task.signal_seconds, 60)))
+            self.signals.forward_to(child.pid)
+        code, saved = wait_for_all(child.pid, self.signals, float(max(task.signal_seconds, 60)))
         return self._ended(code, saved, before, earlier)
 
     def _note_slurms_requeues(self) -> str | None:
