@@ -73,6 +73,27 @@ class Sampling:
         return cls(**values)
 
 
+@dataclass(frozen=True)
+class MethodSpec:
+    """What a method's constructor takes.
+
+    Attributes:
+        hyperparameters: resolved values by name.
+        problem: widths of the task.
+        num_updates: length of the run in updates, for schedules.
+        diffusion_steps: diffusion steps N of training; 0 for methods without diffusion.
+        seeds: the K training seeds, in the order of the leading axis.
+        device: where the parameters are.
+    """
+
+    hyperparameters: Mapping[str, Any]
+    problem: ProblemSpec
+    num_updates: int
+    diffusion_steps: int = 0
+    seeds: Sequence[int] = (0,)
+    device: torch.device | str = "cpu"
+
+
 def _keep_guards_of_arguments(guards: Sequence[Any]) -> list[bool]:
     return [guard.guard_type == "TENSOR_MATCH" and "self" not in guard.name for guard in guards]
 
@@ -94,12 +115,13 @@ def _own_call(function: Callable[..., Any]) -> Callable[..., Any]:
 class Method(abc.ABC):
     """K seeds of one method: parameters, update and policy.
 
+    A subclass writes ``__init__(self, spec)``, calls this one first and then builds its networks.
+
     Args:
-        hyperparameters: resolved values by name; every method reads all of its own and refuses others.
-        problem: widths of the task.
-        num_updates: length of the run, for schedules.
-        diffusion_steps: diffusion steps N of training; 0 for methods without diffusion.
-        seeds: the training seeds, in the order of the leading axis.
+        spec: what is built; every method reads all of its own hyperparameters and refuses others.
+
+    Raises:
+        MethodError: a hyperparameter is missing, unknown or outside its allowed values.
     """
 
     name: ClassVar[str]
@@ -112,23 +134,15 @@ class Method(abc.ABC):
     # Names of the hyperparameters, with a phrase each.
     HYPERPARAMETERS: ClassVar[Mapping[str, str]]
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        check_hyperparameters(type(self), hyperparameters)
-        self.hyperparameters = dict(hyperparameters)
-        self.problem = problem
-        self.num_updates = num_updates
-        self.diffusion_steps = diffusion_steps
-        self.seeds = tuple(seeds)
+    def __init__(self, spec: MethodSpec) -> None:
+        check_hyperparameters(type(self), spec.hyperparameters)
+        self.hyperparameters = dict(spec.hyperparameters)
+        self.problem = spec.problem
+        self.num_updates = spec.num_updates
+        self.diffusion_steps = spec.diffusion_steps
+        self.seeds = tuple(spec.seeds)
         self.num_seeds = len(self.seeds)
-        self.device = torch.device(device)
+        self.device = torch.device(spec.device)
 
     # --- Training ---
 

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from algos.base import Method, Sampling, check_choice, cosine_decay
+from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
 from algos.seed_parallel.actors import GaussianActor
 from algos.seed_parallel.adam import Adam
-from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 
@@ -36,17 +35,9 @@ class BC(Method):
         "log_std_max": "upper clip of the policy's log standard deviation",
     }
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
         self.actor = GaussianActor(
             problem,

@@ -7,14 +7,14 @@ Zhendong-Wang/Diffusion-Policies-for-Offline-RL@d871f5c ("released" below).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import Sampling, check_choice
+from algos.base import MethodSpec, Sampling, check_choice
 from algos.diffusion.noise_networks import NoiseMLP, Parameters
 from algos.diffusion.policy import (
     DiffusionMethod,
@@ -28,7 +28,7 @@ from algos.diffusion.policy import (
 )
 from algos.diffusion.samplers import noise_loss
 from algos.seed_parallel.adam import Adam
-from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 # --- Losses ---
@@ -66,21 +66,13 @@ class DiffusionBC(DiffusionMethod):
         **DiffusionMethod.POLICY_HYPERPARAMETERS,
     }
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            diffusion_steps,
+            self.diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             initialiser=h["initialiser"],
@@ -163,17 +155,9 @@ class DiffusionQL(DiffusionMethod):
     }
     EXTRACTIONS = ("softmax", "argmax")
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         check_choice("lr_decay", h["lr_decay"], ("released", "described", "none"))
         check_choice("evaluation_actor", h["evaluation_actor"], ("online", "ema"))
         if h["max_q_backup"] and h["max_q_backup_actions"] < 1:
@@ -185,7 +169,7 @@ class DiffusionQL(DiffusionMethod):
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            diffusion_steps,
+            self.diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             initialiser=h["initialiser"],

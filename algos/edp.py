@@ -9,14 +9,14 @@ sail-sg/edp@b019648 ("released" below).
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import Sampling, check_choice
+from algos.base import MethodSpec, Sampling, check_choice
 from algos.diffusion.noise_networks import NoiseMLP
 from algos.diffusion.policy import (
     DiffusionMethod,
@@ -31,7 +31,7 @@ from algos.diffusion.samplers import noise_loss
 from algos.diffusion.schedule import SAMPLERS
 from algos.iql import advantage_weights, check_expectile, expectile_loss
 from algos.seed_parallel.adam import Adam
-from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
+from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise
 from algos.seed_parallel.random_streams import Draw, SeedStreams
@@ -114,17 +114,9 @@ class EDP(DiffusionMethod):
     }
     EXTRACTIONS = ("softmax", "argmax")
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         check_choice("head", h["head"], ("td3", "iql"))
         check_choice("sampler", h["sampler"], SAMPLERS)
         check_expectile(h["expectile"])
@@ -137,7 +129,7 @@ class EDP(DiffusionMethod):
         self.network = NoiseMLP(
             problem.observation_dim,
             problem.action_dim,
-            diffusion_steps,
+            self.diffusion_steps,
             h["hidden_sizes"],
             h["time_embedding_size"],
             sinusoid_form="edp",

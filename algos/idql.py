@@ -14,7 +14,7 @@ import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import Sampling, check_choice, cosine_decay
+from algos.base import MethodSpec, Sampling, check_choice, cosine_decay
 from algos.diffusion.noise_networks import NoiseResNet, layer_norm
 from algos.diffusion.policy import (
     DiffusionMethod,
@@ -170,17 +170,9 @@ class IDQL(DiffusionMethod):
     }
     EXTRACTIONS = ("argmax", "softmax", "implicit")
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         check_choice("value_loss", h["value_loss"], VALUE_LOSSES)
         check_choice("critic_loss", h["critic_loss"], ("sum", "half_sum"))
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
@@ -201,7 +193,7 @@ class IDQL(DiffusionMethod):
         self.network = NoiseResNet(
             problem.observation_dim,
             problem.action_dim,
-            diffusion_steps,
+            self.diffusion_steps,
             h["actor_width"],
             h["actor_blocks"],
             h["dropout"],

@@ -16,7 +16,7 @@ import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import Method, Sampling, check_choice, cosine_decay
+from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
 from algos.seed_parallel.actors import GaussianActor
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
@@ -106,17 +106,9 @@ class IQL(Method):
         "critic_loss": "sum: of both squared errors; half_sum (CORL)",
     }
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
-        h = self.hyperparameters
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
+        h, problem = self.hyperparameters, self.problem
         check_expectile(h["expectile"])
         check_choice("update_order", h["update_order"], ("paper", "corl"))
         check_choice("critic_loss", h["critic_loss"], ("sum", "half_sum"))

@@ -1,33 +1,53 @@
-"""The table from a method's name to its class."""
+"""From a method's name to its class: discovery by file.
+
+A method is known when ``workflow/config/hyperparameters/<name>.yaml`` exists; the file's key ``class`` names
+its module and class, which is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
-from recheck.errors import MethodError
+from recheck import hyperparameters
+from recheck.errors import ConfigError, MethodError
 
 from algos.base import Method
 
-# Name, as in workflow/config/hyperparameters/<name>.yaml, to module and class. The module is
-# imported when the method is asked for.
-METHODS: dict[str, str] = {
-    "iql": "algos.iql:IQL",
-    "bc": "algos.bc:BC",
-    "diffusion_bc": "algos.diffusion_ql:DiffusionBC",
-    "diffusion_ql": "algos.diffusion_ql:DiffusionQL",
-    "idql": "algos.idql:IDQL",
-    "idql_weighted": "algos.idql:IDQLWeighted",
-    "edp": "algos.edp:EDP",
-}
+# Where the hyperparameter files are, if the working directory is not a repository.
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def _root() -> Path:
+    return Path() if hyperparameters.FOLDER.is_dir() else REPOSITORY
+
+
+def known_methods() -> list[str]:
+    """The names of all methods, in alphabetical order."""
+    return hyperparameters.known_methods(_root())
 
 
 def method_class(name: str) -> type[Method]:
     """The class of method `name`.
 
     Raises:
-        MethodError: no method has this name; the message lists those that exist.
+        MethodError: no method has this name (the message lists those that exist), or its file names no
+            class that can be imported and is a `Method` of this name.
     """
-    if name not in METHODS:
-        raise MethodError(f"unknown method {name!r}; known are {', '.join(sorted(METHODS))}")
-    module, attribute = METHODS[name].split(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        path = hyperparameters.class_path(_root(), name)
+    except ConfigError as error:
+        raise MethodError(str(error)) from None
+    module, attribute = path.split(":")
+    where = f"{hyperparameters.FOLDER}/{name}.yaml: class is {path!r}"
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there and misses another one
+        raise MethodError(f"{where}, but there is no module {module!r}.") from None
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise MethodError(f"{where}, but {module} has no subclass of algos.base.Method of that name.")
+    if found.name != name:
+        raise MethodError(f"{where}, whose name is {found.name!r}; it has to be {name!r}.")
+    return found

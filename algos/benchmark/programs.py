@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from algos.base import Method
+from algos.base import Method, MethodSpec
 from algos.methods import method_class
 from algos.seed_parallel.batches import ProblemSpec, TrainingData
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
@@ -39,12 +39,14 @@ def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
 def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device) -> Method:
     """A method of a benchmark configuration, freshly initialised."""
     return method_class(config["method"])(
-        config["hyperparameters"],
-        HOPPER,
-        config["num_updates"],
-        config["diffusion_steps"],
-        seeds,
-        device,
+        MethodSpec(
+            config["hyperparameters"],
+            HOPPER,
+            config["num_updates"],
+            config["diffusion_steps"],
+            seeds,
+            device,
+        )
     )
 
 

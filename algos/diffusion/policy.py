@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import Method, Sampling, check_choice, cosine_decay
+from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
 from algos.diffusion.noise_networks import NoiseNetwork, Parameters
 from algos.diffusion.samplers import Sampler, check_sampling_steps
 from algos.diffusion.schedule import SAMPLERS, Diffusion
@@ -116,20 +116,12 @@ class DiffusionMethod(Method):
     # What `extraction` may be; empty for a method without a critic.
     EXTRACTIONS: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self,
-        hyperparameters: Mapping[str, Any],
-        problem: ProblemSpec,
-        num_updates: int,
-        diffusion_steps: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-    ) -> None:
-        super().__init__(hyperparameters, problem, num_updates, diffusion_steps, seeds, device)
+    def __init__(self, spec: MethodSpec) -> None:
+        super().__init__(spec)
         h = self.hyperparameters
         check_choice("ddpm_form", h["ddpm_form"], ("posterior", "beta"))
         check_choice("noise_loss_reduction", h["noise_loss_reduction"], ("mean", "sum"))
-        self.diffusion = Diffusion(h["schedule"], diffusion_steps, self.device)
+        self.diffusion = Diffusion(h["schedule"], self.diffusion_steps, self.device)
         self.resolve_sampling(Sampling())
 
     # --- Sampling settings ---

@@ -21,7 +21,7 @@ from recheck.progress import Progress
 from recheck.versions import git_state, package_versions
 from torch import Tensor
 
-from algos.base import Method
+from algos.base import Method, MethodSpec
 from algos.datasets import transforms
 from algos.datasets.transitions import Transitions
 from algos.methods import method_class
@@ -88,7 +88,14 @@ def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) 
             f"version has {known.format_version}; plan the run anew"
         )
     return known(
-        config.hyperparameters, problem, config.num_updates, config.diffusion_steps, config.seeds, device
+        MethodSpec(
+            config.hyperparameters,
+            problem,
+            config.num_updates,
+            config.diffusion_steps,
+            config.seeds,
+            device,
+        )
     )
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from algos import diffusion_ql
-from algos.base import Sampling
+from algos.base import MethodSpec, Sampling
 from algos.diffusion.policy import MishCritic, choose_by_softmax
 from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_term
 from algos.methods import method_class
@@ -59,7 +59,7 @@ BC_HYPERPARAMETERS = {
 
 
 def make(data, seeds=(0, 1), **changes):
-    return DiffusionQL({**HYPERPARAMETERS, **changes}, data.problem, UPDATES, STEPS, seeds)
+    return DiffusionQL(MethodSpec({**HYPERPARAMETERS, **changes}, data.problem, UPDATES, STEPS, seeds))
 
 
 # --- The plain implementation, one seed ---
@@ -244,7 +244,7 @@ def test_compiled_losses_train_alike_and_each_object_by_its_own_settings(small_d
 
     def trained(compiled, reduction):
         values = {**BC_HYPERPARAMETERS, "hidden_sizes": [16], "noise_loss_reduction": reduction}
-        method = DiffusionBC(values, small_data.problem, UPDATES, STEPS, (0, 1))
+        method = DiffusionBC(MethodSpec(values, small_data.problem, UPDATES, STEPS, (0, 1)))
         if compiled:
             method.compile_functions()
         record = replay(method, small_data, 6)
@@ -477,12 +477,9 @@ def test_coin_is_fair_and_each_seeds_own(small_data):
 
 
 def schedule_of(lr_decay, update):
+    changes = {"lr_decay": lr_decay, "epoch_updates": 1000, "released_decay_epochs": 50}
     method = DiffusionQL(
-        {**HYPERPARAMETERS, "lr_decay": lr_decay, "epoch_updates": 1000, "released_decay_epochs": 50},
-        ProblemSpec(4, 2),
-        2_000_000,
-        STEPS,
-        (0,),
+        MethodSpec({**HYPERPARAMETERS, **changes}, ProblemSpec(4, 2), 2_000_000, STEPS, (0,))
     )
     rates = method.schedules(update)
     assert rates["critic_learning_rate"] == pytest.approx(3.0 * rates["actor_learning_rate"])
@@ -533,7 +530,7 @@ def test_a_seed_in_a_block_equals_it_alone(small_data, replay, method_name):
     values = {**values, "time_embedding_size": 16}
     states = []
     for seeds in ((3, 7, 5), (7,)):
-        method = method_class(method_name)(values, small_data.problem, UPDATES, STEPS, seeds)
+        method = method_class(method_name)(MethodSpec(values, small_data.problem, UPDATES, STEPS, seeds))
         replay(method, small_data, 20)
         states.append(method.state())
     for name, alone in states[1].items():
@@ -547,7 +544,7 @@ def test_a_seed_in_a_block_equals_it_alone(small_data, replay, method_name):
 
 
 def test_diffusion_bc_equals_plain_implementation(small_data, replay, plain_network, assert_same_network):
-    method = DiffusionBC(BC_HYPERPARAMETERS, small_data.problem, UPDATES, STEPS, (0, 1))
+    method = DiffusionBC(MethodSpec(BC_HYPERPARAMETERS, small_data.problem, UPDATES, STEPS, (0, 1)))
     plains = [PlainActor(method, row, plain_network) for row in range(2)]
     optimisers = [torch.optim.Adam(plain.parameters(), lr=1e-3) for plain in plains]
     for draw, rates, losses in replay(method, small_data, UPDATES):
@@ -614,7 +611,7 @@ def test_bad_sampling_is_refused(small_data, sampling, message):
 
 
 def test_diffusion_bc_takes_one_sample(small_data):
-    method = DiffusionBC(BC_HYPERPARAMETERS, small_data.problem, UPDATES, STEPS, (0,))
+    method = DiffusionBC(MethodSpec(BC_HYPERPARAMETERS, small_data.problem, UPDATES, STEPS, (0,)))
     method.check_sampling(Sampling(candidates=1, sampler="ddim", steps=3))
     with pytest.raises(MethodError, match="without a critic takes 1"):
         method.check_sampling(Sampling(candidates=2))

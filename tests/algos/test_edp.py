@@ -10,7 +10,7 @@ from recheck.errors import MethodError
 from torch import nn
 
 from algos import edp
-from algos.base import Sampling
+from algos.base import MethodSpec, Sampling
 from algos.diffusion.schedule import noise_schedule
 from algos.edp import EDP, self_normalised_q_term, unit_gaussian_log_density
 from algos.seed_parallel import kernels
@@ -56,7 +56,7 @@ IQL_HEAD = {**TD3, "head": "iql"}
 
 
 def make(data, values=TD3, seeds=(0, 1), **changes):
-    return EDP({**values, **changes}, data.problem, UPDATES, STEPS, seeds)
+    return EDP(MethodSpec({**values, **changes}, data.problem, UPDATES, STEPS, seeds))
 
 
 # --- Losses by hand ---
@@ -408,4 +408,4 @@ def test_bad_hyperparameters_are_refused(small_data, changes, message):
 
 def test_scaled_linear_schedule_needs_more_than_20_steps(small_data):
     with pytest.raises(MethodError, match="allowed are more than 20 steps"):
-        EDP({**TD3, "sampling_steps": 5}, small_data.problem, UPDATES, 20, (0,))
+        EDP(MethodSpec({**TD3, "sampling_steps": 5}, small_data.problem, UPDATES, 20, (0,)))

@@ -10,7 +10,7 @@ from recheck.errors import MethodError
 from torch import nn
 
 from algos import idql
-from algos.base import Sampling
+from algos.base import MethodSpec, Sampling
 from algos.diffusion.policy import choose_by_weight
 from algos.idql import IDQL, IDQLWeighted, exponential_loss, implicit_weights, quantile_loss
 from algos.seed_parallel import kernels
@@ -76,7 +76,7 @@ NAMES = ["layer0", "layer1", "layer2"]
 
 def make(data, values=PAPER, seeds=(0, 1), **changes):
     kind = IDQLWeighted if "beta" in values else IDQL
-    return kind({**values, **changes}, data.problem, UPDATES, STEPS, seeds)
+    return kind(MethodSpec({**values, **changes}, data.problem, UPDATES, STEPS, seeds))
 
 
 # --- Losses by hand ---

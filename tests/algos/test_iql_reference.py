@@ -9,6 +9,7 @@ import torch
 from recheck.errors import MethodError
 from torch import nn
 
+from algos.base import MethodSpec
 from algos.bc import BC
 from algos.iql import IQL, advantage_weights, expectile_loss
 from algos.seed_parallel.actors import gaussian_log_density
@@ -173,7 +174,7 @@ def plain_batch(data, index):
 @pytest.fixture
 def compare(small_data, replay, plain_network, assert_same_network):
     def run(values):
-        method = IQL(values, small_data.problem, UPDATES, 0, (0, 1))
+        method = IQL(MethodSpec(values, small_data.problem, UPDATES, 0, (0, 1)))
         plains = [PlainIQL(method, row, plain_network) for row in range(2)]
         for k, (draw, _, losses) in enumerate(replay(method, small_data, UPDATES)):
             for row, plain in enumerate(plains):
@@ -212,7 +213,7 @@ def test_update_equals_plain_implementation(compare, values):
 
 def test_log_deviation_starts_at_zero_and_is_clipped_where_it_is_used(small_data):
     """A vector of its own, not a function of the state; beyond the clip the density stays and so does it."""
-    method = IQL(PAPER, small_data.problem, UPDATES, 0, (0, 1))
+    method = IQL(MethodSpec(PAPER, small_data.problem, UPDATES, 0, (0, 1)))
     actor = method.actor
     batch = small_data.batch(torch.zeros(2, 8, dtype=torch.long))
     draw = {f"dropout{i}": torch.ones(2, 8, 16) for i in range(2)}
@@ -300,7 +301,7 @@ def test_orders_differ(compare):
 
 def test_bc_is_the_actor_with_weight_one(small_data, replay, plain_network, assert_same_network):
     values = {name: PAPER[name] for name in BC.HYPERPARAMETERS}
-    method = BC(values, small_data.problem, UPDATES, 0, (0, 1))
+    method = BC(MethodSpec(values, small_data.problem, UPDATES, 0, (0, 1)))
     plains = [PlainGaussian(method.actor.group, row, plain_network) for row in range(2)]
     optimisers = [torch.optim.Adam(plain.parameters(), lr=1.0) for plain in plains]
     for k, (draw, _, losses) in enumerate(replay(method, small_data, UPDATES)):
@@ -321,7 +322,7 @@ def test_bc_is_the_actor_with_weight_one(small_data, replay, plain_network, asse
 def test_a_seed_in_a_block_equals_it_alone(small_data, replay, values):
     states = []
     for seeds in ((3, 7, 5), (7,)):
-        method = IQL(values, small_data.problem, UPDATES, 0, seeds)
+        method = IQL(MethodSpec(values, small_data.problem, UPDATES, 0, seeds))
         replay(method, small_data, 20)
         states.append(method.state())
     for name, alone in states[1].items():
@@ -333,8 +334,8 @@ def test_a_seed_in_a_block_equals_it_alone(small_data, replay, values):
 @pytest.mark.parametrize("expectile", [0.49, 1.0, -0.7])
 def test_expectile_outside_its_range_is_refused(small_data, expectile):
     with pytest.raises(MethodError, match=r"allowed are values in \[0.5, 1\)"):
-        IQL({**PAPER, "expectile": expectile}, small_data.problem, UPDATES, 0, (0,))
+        IQL(MethodSpec({**PAPER, "expectile": expectile}, small_data.problem, UPDATES, 0, (0,)))
 
 
 def test_one_step_baseline_is_allowed(small_data):
-    IQL({**PAPER, "expectile": 0.5}, small_data.problem, UPDATES, 0, (0,))
+    IQL(MethodSpec({**PAPER, "expectile": 0.5}, small_data.problem, UPDATES, 0, (0,)))

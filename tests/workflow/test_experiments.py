@@ -701,12 +701,28 @@ def test_cost_counts_what_is_left(copy, mine, repository):
     assert {line.stage: line.unit for line in on_gpu} == {"train": "GPU-hours", "evaluate": "CPU-hours"}
 
 
-def test_every_method_has_a_rate(repository):
+def test_every_rate_is_of_a_method(repository):
     from recheck import hyperparameters
 
-    assert set(cost_estimate.read_rates(repository)["methods"]) == set(
+    assert set(cost_estimate.read_rates(repository)["methods"]) <= set(
         hyperparameters.known_methods(repository)
     )
+
+
+def test_a_method_without_a_rate_costs_what_is_not_known(mine, repository):
+    rates = cost_estimate.read_rates(repository)
+    both = mine({"grid": [entry(methods=["iql", "bc"], seeds=1, checkpoints=1)]})
+    known = cost_estimate.predict(both, rates)
+    del rates["methods"]["bc"]
+    lines = cost_estimate.predict(both, rates)
+    text = cost_estimate.report(both, lines)
+    assert len(lines) == len(known) == 4
+    row = next(line for line in text.splitlines() if line.startswith("train") and " bc " in line)
+    row = next(line for line in text.splitlines() if line.startswith("train") and " bc " in line)
+    assert row.endswith("CPU-hours  not known  not known")
+    assert "without bc: not known." in text
+    assert "workflow/config/cost_rates.yaml has no rate for this method" in text
+    assert "nan" not in text
 
 
 def test_the_index_names_each_block_and_the_seeds_asked_for(copy, mine, repository, monkeypatch):

@@ -7,6 +7,7 @@ Only what is still to do is counted: finished blocks and evaluated episodes are 
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from recheck.errors import ConfigError
 
 RATES = Path("workflow/config/cost_rates.yaml")
 SECONDS_PER_HOUR = 3600.0
+UNKNOWN_RATE: dict[str, Any] = {
+    "seconds": [math.nan] * 3,
+    "seconds_per_diffusion_step": [0, 0, 0],
+    "source": f"not known: {RATES} has no rate for this method; `snakemake benchmark` measures one",
+}
 # Where tasks.csv gives no limit to an episode's length.
 DEFAULT_HORIZON = 1000
 
@@ -59,7 +65,7 @@ def read_rates(root: Path) -> dict[str, Any]:
 def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
     """What remains of an experiment, one line per stage, method and N.
 
-    Raises ConfigError for a method without a rate.
+    The hours of a method without a rate are not known: NaN.
     """
     device = loaded.settings["train_on"]
     lines: dict[tuple[str, str, int], Line] = {}
@@ -67,14 +73,9 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
     for cell in loaded.cells:
         config = cell.run.config
         method, steps = config["method"], config["diffusion_steps"]
-        if method not in rates["methods"]:
-            raise ConfigError(
-                f"{RATES} has no rate for method '{method}'; known are "
-                f"{schema.listed(sorted(rates['methods']))}."
-            )
         folder = loaded.root / cell.run_folder
         if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
-            rate = rates["methods"][method][device]
+            rate = rates["methods"].get(method, {device: UNKNOWN_RATE})[device]
             line = lines.setdefault(
                 ("train", method, steps),
                 Line("train", method, steps, f"{device.upper()}-hours", rate["source"]),
@@ -115,6 +116,8 @@ def asked_for(
 
 
 def _number(hours: float) -> str:
+    if math.isnan(hours):
+        return "not known"
     return f"{hours:.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
@@ -139,7 +142,7 @@ def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | 
                     f"{line.amount:,}",
                     line.unit,
                     likely,
-                    f"{low} to {high}",
+                    likely if likely == "not known" else f"{low} to {high}",
                 )
             )
         widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
@@ -148,11 +151,14 @@ def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | 
         for unit in dict.fromkeys(line.unit for line in lines):
             for stage in dict.fromkeys(line.stage for line in lines if line.unit == unit):
                 chosen = [line for line in lines if line.unit == unit and line.stage == stage]
-                low, likely, high = (_number(sum(line.hours[i] for line in chosen)) for i in range(3))
-                out.append(f"Together, {stage}: {likely} {unit} ({low} to {high}).")
+                known = [line for line in chosen if not math.isnan(line.hours[1])]
+                low, likely, high = (_number(sum(line.hours[i] for line in known)) for i in range(3))
+                unknown = sorted({line.method for line in chosen} - {line.method for line in known})
+                without = f", without {schema.listed(unknown)}: not known" if unknown else ""
+                out.append(f"Together, {stage}: {likely} {unit} ({low} to {high}){without}.")
         out += ["", "Sources:"]
-        known = dict.fromkeys((line.stage, line.method, line.source) for line in lines)
-        out += [f"  {stage} {method}: {source}" for stage, method, source in known]
+        sources = dict.fromkeys((line.stage, line.method, line.source) for line in lines)
+        out += [f"  {stage} {method}: {source}" for stage, method, source in sources]
     if resources:
         out += ["", "Resources:"]
         out += [

@@ -46,9 +46,14 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Method:
-    """One hyperparameter file. `diffusion` says whether the number of diffusion steps N is an axis of it."""
+    """One hyperparameter file. `diffusion` says whether the number of diffusion steps N is an axis of it.
+
+    class_path: module and class, as ``algos.bc:BC``. allowed: name -> JSON schema of the hyperparameters that
+    this file defines itself, because no method before it has them.
+    """
 
     name: str
+    class_path: str
     format_version: int
     title: str
     diffusion: bool
@@ -57,6 +62,7 @@ class Method:
     deviations: list[dict[str, Any]]
     repositories: dict[str, str]
     extraction: list[str] = field(default_factory=list)
+    allowed: dict[str, Any] = field(default_factory=dict)
 
 
 def known_methods(root: Path) -> list[str]:
@@ -99,7 +105,41 @@ def read(root: Path, name: str) -> Method:
         deviations=content["deviations"],
         repositories=content["repositories"],
         extraction=content.get("extraction", []),
+        class_path=content["class"],
+        allowed=_own_allowed(root, content, where),
     )
+
+
+def _own_allowed(root: Path, content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The hyperparameters that a file defines itself.
+
+    Raises ConfigError if one is among the common ones, which have one meaning for all methods.
+    """
+    allowed = dict(content.get("allowed", {}))
+    common = schema.load(root, "hyperparameters")["$defs"]["values"]["properties"]
+    taken = sorted(set(allowed) & set(common))
+    if taken:
+        raise ConfigError(
+            f"{where}: allowed defines {schema.listed(taken)}, which workflow/schemas/"
+            "hyperparameters.schema.json defines for all methods; use that meaning or another name."
+        )
+    return allowed
+
+
+def class_path(root: Path, name: str) -> str:
+    """Module and class of method ``name``, as its file says; nothing else of the file is checked.
+
+    Raises ConfigError for an unknown method (with the known ones) or a file without the key `class`.
+    """
+    known = known_methods(root)
+    if name not in known:
+        raise ConfigError(f"There is no method '{name}'; known are {schema.listed(known)}.")
+    where = f"{FOLDER}/{name}.yaml"
+    content = schema.read_yaml(root / where)
+    found = content.get("class") if isinstance(content, Mapping) else None
+    if not isinstance(found, str) or not found.count(":") == 1:
+        raise ConfigError(f"{where}: class is {found!r}; it has to be a module and a class, as algos.bc:BC.")
+    return found
 
 
 def lineage(variants: Mapping[str, Any], variant: str, where: str) -> Iterator[str]:
@@ -233,7 +273,11 @@ def check_values(
 
     Raises ConfigError with the allowed values.
     """
-    schema.check(dict(values), root, "hyperparameters", where, part="values")
+    own = {name: value for name, value in values.items() if name in method.allowed}
+    common = {name: value for name, value in values.items() if name not in method.allowed}
+    schema.check(common, root, "hyperparameters", where, part="values")
+    if own:
+        schema.check_against(own, {"type": "object", "properties": method.allowed}, where)
     extraction = values.get("extraction")
     if extraction is not None and extraction not in method.extraction:
         raise ConfigError(

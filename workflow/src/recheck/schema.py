@@ -59,11 +59,15 @@ def load(root: Path, name: str) -> dict[str, Any]:
 
 @cache
 def _validator(root: Path, name: str, part: str) -> Any:
-    import jsonschema
-
     schema = load(root, name)
     if part:
         schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
+    return _strict(schema)
+
+
+def _strict(schema: dict[str, Any]) -> Any:
+    import jsonschema
+
     # JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not.
     strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda checker, value: isinstance(value, int) and not isinstance(value, bool)
@@ -76,13 +80,23 @@ def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> N
 
     Raises ConfigError with one sentence: where, what is wrong, what is allowed.
     """
+    _refuse(instance, _validator(root, name, part), where)
+
+
+def check_against(instance: Any, rules: dict[str, Any], where: str) -> None:
+    """As `check`, against a schema that is given itself.
+
+    Raises ConfigError with one message: where, what is wrong, what is allowed.
+    """
+    _refuse(instance, _strict(rules), where)
+
+
+def _refuse(instance: Any, validator: Any, where: str) -> None:
     for place, value in _not_finite(instance):
         raise ConfigError(
             f"{where}: {'.'.join(place) or 'the value'} is {value}; it has to be a finite number."
         )
-    errors = sorted(
-        _validator(root, name, part).iter_errors(instance), key=lambda e: (list(map(str, e.path)), e.message)
-    )
+    errors = sorted(validator.iter_errors(instance), key=lambda e: (list(map(str, e.path)), e.message))
     if errors:
         raise ConfigError(sentence(errors[0], where))
 
