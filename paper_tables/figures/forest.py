@@ -10,6 +10,8 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables.figures.style import FOREST_ROWS, VERDICT_STYLE, Figures, legend_below, new_figure, records
+from paper_tables.rendering.verdicts import differs_under_adjustment
+from paper_tables.verdicts import rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +22,7 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
 
     Args:
         cells: judged cells, drawn from the top in their order; columns `task`, `who` (method or column),
-            `difference_percent`, `interval_low`, `interval_high`, `margin_percent`, `adjusted_verdict`.
+            `difference_percent`, `interval_low`, `interval_high`, `margin_percent`, `verdict`, `flags`.
     """
     count = len(cells)
     figure = new_figure(0.155 * count + 1.0)
@@ -35,12 +37,13 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
     reach = _forest_reach(cells)
     used = []
     for height, row in zip(heights, records(cells)):
-        verdict = str(row["adjusted_verdict"])
+        verdict = str(row["verdict"])
         colour, marker, filled = VERDICT_STYLE[verdict]
         used.append(verdict)
         if np.isfinite(row["interval_low"]):
             low, high = max(row["interval_low"], -reach), min(row["interval_high"], reach)
-            axis.plot([low, high], [height, height], color=colour, linewidth=1.1, zorder=2)
+            line = "--" if rule.CONDITIONAL in str(row["flags"]) else "-"
+            axis.plot([low, high], [height, height], line, color=colour, linewidth=1.1, zorder=2)
             for end, cut, arrow in (
                 (low, row["interval_low"] < -reach, "<"),
                 (high, row["interval_high"] > reach, ">"),
@@ -58,6 +61,8 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
             markeredgewidth=0.9,
             zorder=3,
         )
+        if differs_under_adjustment(row):
+            axis.plot(middle, height, "x", color="white", markersize=3, markeredgewidth=0.9, zorder=4)
     names = list(cells["task"])
     if cells["who"].nunique() > 1:
         names = [f"{task}, {who}" for task, who in zip(cells["task"], cells["who"])]
@@ -109,14 +114,15 @@ def forest_rows(path: Path) -> pd.DataFrame:
         "interval_low",
         "interval_high",
         "margin_percent",
-        "adjusted_verdict",
+        "verdict",
+        "flags",
     ]
     missing = [column for column in needed if column not in cells.columns]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)} of judged cells.")
-    cells = cells[
-        cells["adjusted_verdict"].isin(list(VERDICT_STYLE)) & cells["difference_percent"].notna()
-    ].copy()
+    cells = cells[cells["verdict"].isin(list(VERDICT_STYLE)) & cells["difference_percent"].notna()].copy()
+    if "adjusted_verdict" not in cells.columns:
+        cells["adjusted_verdict"] = cells["verdict"]
     second = next((column for column in ("method", "label", "column") if column in cells.columns), None)
     cells["who"] = "" if second is None else cells[second].astype(str)
     return cells.reset_index(drop=True)
@@ -140,7 +146,9 @@ def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:
         done.save(
             draw_forest(rows),
             "forest" if place == 0 else f"forest_{place + 1}",
-            f"{told} mean minus the reported one, with its 90% interval (the widest over all readings of the "
-            "paper), and the margin. Marks are the verdicts after Holm's adjustment within the table; a cell "
-            "without a line has one seed on a side, or an error that nothing bounds.",
+            f"{told} mean minus the reported one, with its 90% interval (the widest over all interpretations "
+            "of the paper), and the margin. The interval decides the verdict. A dashed line is conditional: "
+            "the paper prints no spread, and one is assumed. A cross on the mark: the claim is not kept by "
+            "Benjamini and Hochberg at 5% in its family. Without a line: one seed on a side, or an error "
+            "that nothing bounds.",
         )

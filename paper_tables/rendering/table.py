@@ -20,7 +20,8 @@ MARKS = {
     "different (higher)": ("↑", r"$\uparrow$"),
     "inconclusive": ("?", "?"),
     "uninformative": ("○", r"$\circ$"),
-    "not comparable": ("×", r"$\times$"),
+    "not_judged": ("×", r"$\times$"),
+    "no_evidence": ("·", r"$\cdot$"),
 }
 MOST_LATEX_ROWS = 45
 _LATEX = {
@@ -41,6 +42,7 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "○": r"$\circ$",
+    "·": r"$\cdot$",
     "<": r"$<$",
     ">": r"$>$",
     "|": r"$|$",

@@ -18,6 +18,19 @@ COMPARABILITY_MARKS = {
 }
 
 
+FLAG_MARKS = {
+    "conditional": (
+        "cond",
+        "conditional: the paper prints no spread, and the verdict depends on an assumed one",
+    ),
+    "other_settings": ("set", "our runs have other hyperparameters than the reported number"),
+    "other_selection": ("sel", "our checkpoints are selected by another rule than the paper's"),
+    "within_implementation_spread": ("impl", "different, but independent re-runs differ as much"),
+}
+NOT_KEPT = "bh"
+"""The mark of a claim that does not survive the adjustment in its family."""
+
+
 def in_order(labels: Iterable[Any]) -> list[str]:
     """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
 
@@ -78,7 +91,7 @@ def mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = froze
         runs: the score rows shown, for what the marks refer to.
         everywhere: marks that every cell carries.
     """
-    notes = dict(COMPARABILITY_MARKS.values())
+    notes = dict(COMPARABILITY_MARKS.values()) | dict(FLAG_MARKS.values())
     like = sorted({str(value) for value in runs["hyperparameters_like"].dropna()})
     notes |= {
         "a": "our environment is adapted to the paper's",
@@ -89,6 +102,7 @@ def mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = froze
         "m": "noted from memory, unverified",
         "c": "computed from the rows, not printed or not transcribed",
         "d": "detectable: the 90% interval of the difference does not hold 0",
+        NOT_KEPT: "the claim is not kept by Benjamini and Hochberg at 5% in its family",
     }
     explained = [
         f"{'All cells' if mark in everywhere else mark}: {notes[mark]}."

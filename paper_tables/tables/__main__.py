@@ -4,13 +4,13 @@
                                   --output <folder>
 
 ``--layout`` names a file of ``layouts/`` (``all`` for every one) or a path; each gives
-``<name>.{md,csv,tex}`` and ``<name>_cells.csv``, one row per cell with both verdicts. Without ``--scores``
+``<name>.{md,csv,tex}`` and ``<name>_cells.csv``, one row per cell with its verdict. Without ``--scores``
 the paper's side stands alone. ``--experiment`` gives ``scores.{md,csv,tex}`` and ``scores_cells.csv`` (mean
 and interval per method and task), ``selection.*`` (the selection rules side by side), ``cost.*`` (time of an
 update and of an action) and, where an experiment has twins of the reference runs, ``reference_runs.*`` and
 ``reference_curves.*``.
 ``verdicts.csv`` gathers every judged cell of the call, for the figures; ``verdict_summary.{md,csv,tex}`` is
-the same to read, and begins with how many cells are not settled and what would settle them.
+the same to read, and begins with how many numbers are inconclusive and what would decide them.
 
 The same scores give the same bytes: outputs carry no clock, host or path, and numbers are rounded before
 they are written. Runs of one row must share their provenance (`paper_tables.provenance`) unless that is
@@ -23,6 +23,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from recheck.errors import TablesError
@@ -34,40 +35,42 @@ from paper_tables.scores import provenance, tables
 from paper_tables.tables import experiment as experiment_module
 from paper_tables.tables import layout as layout_module
 from paper_tables.tables import paper_table, verdict_summary
+from paper_tables.verdicts.table import adjust_together
+from paper_tables.verdicts.verdict import VERDICT_COLUMNS
 
-VERDICT_FILE_COLUMNS = (
-    "table",
-    "task",
-    "column",
-    "our_mean_percent",
-    "our_sd_percent",
-    "our_seeds",
+PLACE_COLUMNS = ("table", "task", "column")
+REPORTED_COLUMNS = (
     "reported_mean",
     "reported_spread",
     "spread_kind",
-    "difference_percent",
-    "interval_low",
-    "interval_high",
-    "margin_percent",
-    "verdict",
-    "adjusted_verdict",
-    "detectable",
-    "holds_as_printed",
-    "smallest_margin_percent",
-    "power",
-    "note",
+    "reported_seeds",
+    "number",
+    "judged_at",
 )
+VERDICT_FILE_COLUMNS = (*PLACE_COLUMNS, *REPORTED_COLUMNS, *VERDICT_COLUMNS)
+
+
+def judge_layouts(
+    names: Sequence[str], runs: pd.DataFrame | None, allowed: Sequence[str] = ()
+) -> list[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
+    """Layout, judged cells and shown runs of several layouts, each reported number in one family once."""
+    found = []
+    for name in names:
+        layout = layout_module.read_layout(name)
+        found.append((layout, *paper_table.layout_cells(layout, runs, allowed)))
+    if len(found) < 2:
+        return found
+    adjusted = adjust_together([cells for _, cells, _ in found])
+    return [(layout, cells, shown) for (layout, _, shown), cells in zip(found, adjusted)]
 
 
 def write_layout(
-    name: str, runs: pd.DataFrame | None, folder: Path, allowed: Sequence[str] = ()
+    layout: dict[str, Any], cells: pd.DataFrame, shown: pd.DataFrame, folder: Path
 ) -> pd.DataFrame:
     """Write a layout's table and cells; returns the judged cells that have runs of ours."""
-    layout = layout_module.read_layout(name)
-    cells, shown = paper_table.layout_cells(layout, runs, allowed)
     table_module.write(paper_table.layout_table(layout, cells, shown), folder, layout["name"])
     frames.write_text(cells_csv(cells), folder / f"{layout['name']}_cells.csv")
-    return cells[[len(found) > 0 for found in cells["our_scores_percent"]]]
+    return cells[[len(scores) > 0 for scores in cells["our_scores_percent"]]]
 
 
 def write_experiment(
@@ -116,7 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         runs = None if options.scores is None else tables.read(options.scores, "scores")
         judged = [
-            write_layout(name, runs, options.output, options.allow_mixed_provenance) for name in layouts
+            write_layout(*parts, options.output)
+            for parts in judge_layouts(layouts, runs, options.allow_mixed_provenance)
         ]
         if options.experiment:
             judged.append(

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from paper_tables import frames
-from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, mark_notes, marks_of_run, number, our_text, with_spread
+from paper_tables.rendering.verdicts import verdict_marks, verdict_notes
 from paper_tables.scores import provenance
 from paper_tables.tables.layout import RULE_OF, reported_value, reported_values
 
@@ -68,33 +68,32 @@ def _runs_of(
     return Found(runs.iloc[:0])
 
 
-def _not_comparable(
-    reported: dict[str, Any],
-    layout: dict[str, Any],
-    task: str,
-    found: pd.DataFrame,
-    trained: int,
-    wanted: int | None,
+def _why_not_judged(
+    judged: dict[str, Any], task: str, found: pd.DataFrame, trained: int, wanted: int | None
 ) -> list[str]:
     """Why a cell cannot be judged; empty where it can."""
     reasons = []
-    if reported["confidence"] != "seen":
+    if judged["confidence"] != "seen":
         reasons.append("the reported number is unverified")
     ours = found.iloc[0]
     if ours["task"] != task:
         reasons.append(f"ours is of {ours['task']}")
     if ours["comparability"] != "original":
         reasons.append(f"our dataset is {ours['comparability']}")
-    if ours["environment_standing"] not in ("same", "adapted"):
+    if pd.isna(ours["environment_standing"]):
+        reasons.append("the environment of our runs is not stated")
+    elif ours["environment_standing"] not in ("same", "adapted"):
         reasons.append("our environment is another")
     if ours["score_unit"] != "percent":
         reasons.append("our score is a raw return")
-    rule = reported["selection"]
-    if rule in RULE_OF and layout["our_selection"] not in RULE_OF[rule]:
-        reasons.append(f"the paper selects by {rule}, ours is {layout['our_selection']}")
     if wanted is not None and trained != wanted:
         reasons.append(f"ours was trained for {trained:,} updates, the paper's for {wanted:,}")
     return reasons
+
+
+def _other_selection(selection: str, layout: dict[str, Any]) -> bool:
+    """Whether our checkpoints are selected by another rule than the one that the paper states."""
+    return selection in RULE_OF and layout["our_selection"] not in RULE_OF[selection]
 
 
 def layout_cells(
@@ -108,14 +107,17 @@ def layout_cells(
         allowed: provenance fields in which the runs of a row may differ, beside those of the layout.
 
     Returns:
-        The cells, hidden rows too, with the columns of ``verdicts.judge_table``; and the score rows shown.
+        The cells, hidden rows too, with the columns of ``verdicts.table.judge_table``, and the score rows
+        shown. ``printed_*`` is what this table prints, ``reported_*`` what is judged: a copy's origin.
 
     Raises:
         TablesError: mixed provenance.
     """
     from paper_tables.config import load_margins
+    from paper_tables.verdicts import background
     from paper_tables.verdicts.table import judge_table
 
+    known = background.of_the_literature()
     numbers = reported_values(layout)
     runs = _no_runs() if runs is None else runs
     margins = load_margins()
@@ -135,16 +137,14 @@ def layout_cells(
                     "task": row["task"],
                     "column": column["heading"],
                     "hidden": row.get("hidden", False),
-                    "reported_mean": None if reported is None else reported["score_percent"],
-                    "reported_spread": None if reported is None else reported["spread_percent"],
-                    "spread_kind": "none" if reported is None else reported["spread_kind"],
-                    "reported_seeds": None if reported is None else reported["num_seeds"],
-                    "reported_episodes_per_seed": None if reported is None else reported["episodes_per_seed"],
-                    "reported_selection": None if reported is None else reported["selection"],
-                    "confidence": None if reported is None else reported["confidence"],
+                    "printed_mean": None if reported is None else reported["score_percent"],
+                    "printed_spread": None if reported is None else reported["spread_percent"],
+                    "printed_spread_kind": "none" if reported is None else reported["spread_kind"],
+                    **(NO_QUESTION if reported is None else known.question(reported)),
                     "margin_percent": margins.of_suite(group["suite"]),
                     "our_scores_percent": (),
-                    "not_comparable_reason": None,
+                    "not_judged_reason": None,
+                    "other_selection": False,
                     "our_task": None,
                     "not_shown": "",
                     "marks": (),
@@ -162,18 +162,34 @@ def layout_cells(
                         cell["our_task"] = found.iloc[0]["task"]
                         cell["marks"] = marks_of_run(found.iloc[0], row["task"], trained, wanted)
                         if reported is not None:
-                            reasons = _not_comparable(reported, layout, row["task"], found, trained, wanted)
-                            cell["not_comparable_reason"] = "; ".join(reasons) or None
+                            reasons = _why_not_judged(cell, row["task"], found, trained, wanted)
+                            cell["not_judged_reason"] = "; ".join(reasons) or None
+                            cell["other_selection"] = _other_selection(cell["reported_selection"], layout)
                 cells.append(cell)
             if in_row:
                 together = pd.concat(in_row, ignore_index=True)
                 provenance.refuse_mixed(together, f"Row {row['task']} of {layout['name']}", allowed)
                 shown.append(together)
     table = pd.DataFrame(cells)
-    known = table["reported_mean"].notna()
-    judged = judge_table(table[known])
+    judged = judge_table(table[table["reported_mean"].notna()], known.bands)
     result = table.join(judged[[name for name in judged.columns if name not in table.columns]])
     return result, pd.concat(shown, ignore_index=True) if shown else runs.iloc[:0]
+
+
+NO_QUESTION: dict[str, Any] = {
+    "reported_mean": None,
+    "reported_spread": None,
+    "spread_kind": "none",
+    "reported_seeds": None,
+    "reported_episodes_per_seed": None,
+    "reported_selection": None,
+    "confidence": None,
+    "number": None,
+    "family": None,
+    "judged_at": "",
+    "largest_known_sd_percent": None,
+}
+"""The columns of a place where the paper prints nothing."""
 
 
 def _no_runs() -> pd.DataFrame:
@@ -227,7 +243,7 @@ def layout_table(layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame
             in_row = [
                 by_place[(group["name"], row["task"], column["heading"])] for column in layout["columns"]
             ]
-            bold = _bold([cell["reported_mean"] for cell in in_row], layout["bold"])
+            bold = _bold([cell["printed_mean"] for cell in in_row], layout["bold"])
             pairs = [
                 (
                     _reported_cell(cell, decimals, weight),
@@ -252,19 +268,18 @@ def layout_table(layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame
 
 
 def _reported_cell(cell: dict[str, Any], decimals: int, bold: bool) -> Cell:
-    if cell["reported_mean"] is None or pd.isna(cell["reported_mean"]):
+    if cell["printed_mean"] is None or pd.isna(cell["printed_mean"]):
         return Cell(NOTHING)
     marks = ("m",) if cell["confidence"] == "from_memory" else ()
-    return Cell(with_spread(cell["reported_mean"], cell["reported_spread"], decimals), bold, "", marks)
+    return Cell(with_spread(cell["printed_mean"], cell["printed_spread"], decimals), bold, "", marks)
 
 
 def _our_cell(cell: dict[str, Any], decimals: int) -> Cell:
     if not len(cell["our_scores_percent"]):
         return Cell(NOTHING)
-    verdict = cell["adjusted_verdict"]
-    marks = tuple(cell["marks"]) + (("d",) if pd.notna(cell["detectable"]) and cell["detectable"] else ())
-    known = isinstance(verdict, str) and verdict != ""
-    return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict if known else "", marks)
+    verdict = cell["verdict"] if isinstance(cell["verdict"], str) else ""
+    marks = tuple(cell["marks"]) + verdict_marks(cell)
+    return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict, marks)
 
 
 def _aggregate(
@@ -290,7 +305,7 @@ def _aggregate(
     printed = None
     if "reported" in aggregate:
         printed = reported_value(numbers, column["reported"], group["suite"], aggregate["reported"])
-    values = [cell["reported_mean"] for cell in in_group if pd.notna(cell["reported_mean"])]
+    values = [cell["printed_mean"] for cell in in_group if pd.notna(cell["printed_mean"])]
     if printed is not None:
         value: float | None = printed["score_percent"]
         marks: tuple[str, ...] = ("m",) if printed["confidence"] == "from_memory" else ()
@@ -312,7 +327,7 @@ def _aggregate(
 def _layout_notes(
     layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame, used: set[str]
 ) -> list[str]:
-    kinds = sorted(set(cells.loc[cells["reported_spread"].notna(), "spread_kind"]))
+    kinds = sorted(set(cells.loc[cells["printed_spread"].notna(), "printed_spread_kind"]))
     meaning = ", ".join(kind.replace("_", " ") for kind in kinds) or "not printed"
     notes = [f"The paper's ±: {meaning}. Bold: {layout['bold']['rule'].replace('_', ' ')} of the reported."]
     if runs.empty:
@@ -326,14 +341,6 @@ def _layout_notes(
         )
         if "unknown" in stated:
             notes.append("Where the paper's selection rule is unknown, a verdict takes it to be ours.")
-        judged = cells[cells["adjusted_verdict"].isin(list(table_module.MARKS))]
-        counts = judged["adjusted_verdict"].value_counts()
-        named = [
-            f"{table_module.MARKS[name][0]} {name} ({counts[name]})"
-            for name in table_module.MARKS
-            if name in counts
-        ]
-        if named:
-            notes.append(f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.")
+        notes += verdict_notes(cells[[len(scores) > 0 for scores in cells["our_scores_percent"]]])
     notes += [f"Not shown: {problem}." for problem in sorted(set(cells["not_shown"])) if problem]
     return [*notes, *mark_notes(used, runs), *provenance.footnote(runs)]

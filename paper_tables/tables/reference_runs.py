@@ -5,8 +5,8 @@ checkpoint of a longer run has another rate and is not comparable) and the varia
 ``reported/reference_runs/twins.yaml`` names. Scores: our last checkpoint against the reference's final
 evaluation, one number per seed; near the random policy on both sides a cell is ``uninformative``, with one
 seed on a side ``inconclusive``. Curves: each loss at each recorded checkpoint as a ratio of means over
-seeds, margin 10% (``paper_tables.curves``). Diffusion-QL's reference losses are means over the last 1,000
-updates, like ours; IQL's are single batches, which is noise on their side.
+seeds, margin 10% (``paper_tables.verdicts.loss_ratio``). Diffusion-QL's reference losses are means over the
+last 1,000 updates, like ours; IQL's are single batches, which is noise on their side.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from paper_tables import frames, literature
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, cells_csv
+from paper_tables.rendering.verdicts import mark_notes_of_verdicts, verdict_marks, verdict_notes
 
 TWINS = literature.FOLDER / "reference_runs" / "twins.yaml"
 CURVES = ("noise_loss", "value_loss", "critic_loss")
@@ -81,7 +82,7 @@ def _pairs(
 
 
 def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Final scores of twins by the verdict rule, Holm over the comparison.
+    """Final scores of twins by the verdict rule, adjusted within each released code.
 
     Args:
         runs: rows of the schema ``scores``.
@@ -91,12 +92,12 @@ def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) ->
         One row per twin and task, ours and the reference's scores per seed, and the columns of a verdict.
     """
     from paper_tables.config import load_margins
-    from paper_tables.verdicts.judge import judge_against_runs
-    from paper_tables.verdicts.multiplicity import adjust
+    from paper_tables.verdicts import background
+    from paper_tables.verdicts.table import judge_table
 
     reference = literature.read_reference_runs() if reference is None else reference
     margins = load_margins()
-    rows, verdicts = [], []
+    rows: list[dict[str, Any]] = []
     for twin, variant, task, horizon, ours in _pairs(runs, reference):
         final = reference[
             (reference["code"] == twin["code"])
@@ -115,14 +116,6 @@ def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) ->
             reasons.append(
                 f"ours ran on mujoco {', '.join(sorted(versions))}, theirs on {twin['mujoco_version']}"
             )
-        verdicts.append(
-            judge_against_runs(
-                ours["score_percent"].to_numpy(dtype=float),
-                theirs,
-                margins.of_suite(None),
-                not_comparable_reason="; ".join(reasons) or None,
-            )
-        )
         rows.append(
             {
                 "table": "reference_runs",
@@ -130,17 +123,22 @@ def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) ->
                 "column": f"{twin['method']} {variant}",
                 "question": "twin" if variant == twin["variant"] else "second question",
                 "code": twin["code"],
+                "family": f"released code {twin['code']}",
                 "num_updates": horizon,
                 "reported_mean": float(final["score_percent"].mean()),
                 "reported_spread": float(final["score_percent"].std(ddof=1)) if len(final) > 1 else None,
                 "spread_kind": "standard_deviation_over_seeds" if len(final) > 1 else "none",
                 "reported_seeds": len(final),
+                "reported_episodes_per_seed": None,
+                "margin_percent": margins.of_suite(None),
+                "not_judged_reason": "; ".join(reasons) or None,
+                "other_settings": variant != twin["variant"],
+                "units_confirmed": True,
                 "our_scores_percent": tuple(ours["score_percent"]),
                 "reference_scores_percent": theirs,
             }
         )
-    judged = pd.DataFrame([asdict(verdict) for verdict in adjust(verdicts)])
-    return pd.DataFrame(rows).join(judged) if rows else pd.DataFrame()
+    return judge_table(pd.DataFrame(rows), background.of_the_literature().bands) if rows else pd.DataFrame()
 
 
 def compare_curves(
@@ -214,7 +212,8 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
             "Difference",
             "90% interval",
             "Margin",
-            "Settles at",
+            "Typical runs",
+            "Margin needed",
         ],
         text_columns=2,
     )
@@ -225,10 +224,11 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
                 Cell(row["column"] + ("" if row["question"] == "twin" else " (second question)")),
                 Cell(f"{row['num_updates']:,}"),
                 Cell(_per_seed(row["reference_scores_percent"])),
-                Cell(_per_seed(row["our_scores_percent"]), False, row["adjusted_verdict"]),
+                Cell(_per_seed(row["our_scores_percent"]), False, row["verdict"], verdict_marks(row)),
                 Cell(_signed(row["difference_percent"])),
                 Cell(_interval(row["interval_low"], row["interval_high"], 1)),
                 Cell(f"{row['margin_percent']:g}"),
+                Cell(row["typical_verdict"] or NOTHING),
                 Cell(
                     NOTHING
                     if pd.isna(row["smallest_margin_percent"])
@@ -236,20 +236,26 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
                 ),
             ]
         )
-    counts = cells["adjusted_verdict"].value_counts()
-    named = [
-        f"{table_module.MARKS[name][0]} {name} ({counts[name]})"
-        for name in table_module.MARKS
-        if name in counts
-    ]
     notes = [
-        f"{row['column']} on {row['task']}: {row['note']}" for row in frames.records(cells) if row["note"]
+        f"{row['column']} on {row['task']}: {row['reason']}" for row in frames.records(cells) if row["reason"]
+    ]
+    used = {mark for row in frames.records(cells) for mark in verdict_marks(row)}
+    collapses = [
+        f"{row['column']} on {row['task']}: collapsed are {row['our_collapsed']} of ours and "
+        f"{row['reported_collapsed']} of theirs (equal rates: p = {row['collapse_p_value']:.2g})."
+        for row in frames.records(cells)
+        if (row["our_collapsed"] and not row["our_collapsed"].startswith("0"))
+        or (row["reported_collapsed"] and not row["reported_collapsed"].startswith("0"))
     ]
     table.notes = [
         "Mean over seeds, in brackets the score of every seed; last checkpoint, normalised percent.",
-        f"Verdicts after Holm's adjustment over this table: {', '.join(named)}.",
-        "Settles at: the smallest margin at which the cell would be reproduced.",
+        *verdict_notes(cells),
+        "Typical runs: the verdict without collapsed seeds, those more than four margins below the median of "
+        "both sides.",
+        "Margin needed: the smallest margin at which the number would be reproduced.",
         *_second_question(cells),
+        *mark_notes_of_verdicts(used),
+        *collapses,
         *notes,
         f"Released code: {', '.join(sorted(set(cells['code'])))}.",
     ]

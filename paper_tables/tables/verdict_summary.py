@@ -1,4 +1,4 @@
-"""All verdicts of a call in one table, led by how many cells are not settled and what would settle them."""
+"""All verdicts of a call in one table, led by how many are inconclusive and what would decide them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pandas as pd
 
 from paper_tables import frames
 from paper_tables.rendering.table import MARKS, Cell, Table
-from paper_tables.rendering.text import NOTHING, number, with_spread
+from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, with_spread
+from paper_tables.rendering.verdicts import differs_under_adjustment, verdict_marks
 from paper_tables.verdicts import rule
 
 ORDER = (
@@ -17,10 +18,26 @@ ORDER = (
     rule.DIFFERENT_LOWER,
     rule.DIFFERENT_HIGHER,
     rule.UNINFORMATIVE,
-    rule.NOT_COMPARABLE,
+    rule.NOT_JUDGED,
 )
 FEW_SEEDS = 10
 """What a study of one laboratory can train."""
+
+
+def numbers_once(cells: pd.DataFrame) -> pd.DataFrame:
+    """One row for each reported number: the first place where it is shown, its own table if that is there.
+
+    Args:
+        cells: judged cells, with `number` and `judged_at` where a number can be shown at several places.
+    """
+    if "number" not in cells.columns:
+        return cells
+    copies_last = cells
+    if "judged_at" in cells.columns:
+        copied = cells["judged_at"].fillna("").astype(str) != ""
+        copies_last = pd.concat([cells[~copied], cells[copied]])
+    keep = ~copies_last["number"].duplicated() | copies_last["number"].isna()
+    return copies_last[keep].sort_index()
 
 
 def verdict_summary(cells: pd.DataFrame) -> Table:
@@ -29,9 +46,10 @@ def verdict_summary(cells: pd.DataFrame) -> Table:
     Args:
         cells: the columns of ``verdicts.csv``; only rows with a verdict are shown.
     """
-    judged = cells[cells["adjusted_verdict"].isin(list(ORDER))]
+    shown = cells[cells["verdict"].isin(list(ORDER))]
+    judged = numbers_once(shown)
     place = {name: position for position, name in enumerate(ORDER)}
-    judged = judged.sort_values("adjusted_verdict", key=lambda values: values.map(place), kind="stable")
+    judged = judged.sort_values("verdict", key=lambda values: values.map(place), kind="stable")
     table = Table(
         "Verdicts",
         [
@@ -42,29 +60,75 @@ def verdict_summary(cells: pd.DataFrame) -> Table:
             "Reported",
             "Difference",
             "90% interval",
-            "Holds as printed",
-            "Settles at margin",
+            "Against re-runs",
+            "Margin needed",
             "Seeds needed",
         ],
         text_columns=3,
     )
     previous = None
     for row in frames.records(judged):
-        if previous not in (None, row["adjusted_verdict"]):
+        if previous not in (None, row["verdict"]):
             table.rows.append(None)
-        previous = row["adjusted_verdict"]
+        previous = row["verdict"]
         table.rows.append(_row(row))
     table.lead = lead(judged)
     if judged.empty:
         return table
+    if len(shown) > len(judged):
+        table.lead.append(
+            f"These numbers are shown at {len(shown)} places: a copied number is judged once, at its origin."
+        )
     table.notes = [
         "Ours: mean ± sample standard deviation over seeds (number of seeds). Reported: as printed.",
-        "Interval of our mean minus the reported one, the widest over all readings of the paper; d: "
-        "detectable, it does not hold 0, which is no verdict.",
-        "Holds as printed: the printed number taken as exact. Settles at margin: the margin above which the "
-        "cell would be reproduced. Seeds needed: ours, for an 80% chance of reproduced if nothing differs.",
+        "Interval of our mean minus the reported one, the widest over all interpretations of the paper; it "
+        "decides the verdict. d: detectable, it does not hold 0, which is no verdict.",
+        "Against re-runs: whether the interval is within or outside the spread of independent re-runs in "
+        "this domain (in brackets its half-width, points), which is larger than that of seeds; open: it "
+        "reaches over the border; –: not known for this domain.",
+        "Margin needed: the margin above which the number would be reproduced. Seeds needed: ours, for an "
+        "80% chance of reproduced if nothing differs. In brackets, where another: under adjustment, the "
+        "other numbers of the family held at their present p values.",
+        f"{NOT_KEPT}: the claim is not kept by Benjamini and Hochberg at 5% in its family, the numbers of "
+        "one document for one method and selection rule.",
+        *_flag_notes(judged),
+        *_typical_notes(judged),
+        *_reason_notes(judged),
     ]
     return table
+
+
+def _flag_notes(judged: pd.DataFrame) -> list[str]:
+    used = {flag for flags in judged["flags"].dropna() for flag in str(flags).split("; ") if flag}
+    return [f"{FLAG_MARKS[flag][0]}: {FLAG_MARKS[flag][1]}." for flag in FLAG_MARKS if flag in used]
+
+
+def _typical_notes(judged: pd.DataFrame) -> list[str]:
+    """Typical runs where some seed has collapsed."""
+    if "typical_verdict" not in judged.columns:
+        return []
+    notes = []
+    for row in frames.records(judged):
+        collapsed = [row["our_collapsed"], row["reported_collapsed"]]
+        if any(isinstance(text, str) and text and not text.startswith("0 of") for text in collapsed):
+            notes.append(
+                f"{row['column']} on {row['task']}: typical runs {row['typical_verdict']}; collapsed are "
+                f"{collapsed[0]} of ours and {collapsed[1]} of theirs (equal rates: p = "
+                f"{row['collapse_p_value']:.2g})."
+            )
+    return notes
+
+
+def _reason_notes(judged: pd.DataFrame) -> list[str]:
+    """Why numbers are not judged, and what the second line says about those that are different."""
+    told = judged[
+        judged["verdict"].isin([rule.NOT_JUDGED, rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER])
+        & (judged["reason"].fillna("") != "")
+    ]
+    grouped: dict[str, list[str]] = {}
+    for row in frames.records(told):
+        grouped.setdefault(str(row["reason"]), []).append(f"{row['column']} on {row['task']}")
+    return [f"{', '.join(places)}: {reason}" for reason, places in grouped.items()]
 
 
 def lead(judged: pd.DataFrame) -> list[str]:
@@ -74,19 +138,27 @@ def lead(judged: pd.DataFrame) -> list[str]:
         judged: cells with a verdict.
     """
     if judged.empty:
-        return ["No reported number has a run of ours beside it."]
-    counts = judged["adjusted_verdict"].value_counts()
+        return ["No reported number has a run of ours."]
+    counts = judged["verdict"].value_counts()
     counted = [f"{counts[name]} {name} ({MARKS[name][0]})" for name in ORDER if name in counts]
-    lines = [f"Of {len(judged)} cells with runs of ours: {', '.join(counted)}."]
-    open_cells = judged[judged["adjusted_verdict"] == rule.INCONCLUSIVE]
+    lines = [f"Of {len(judged)} numbers with runs of ours: {', '.join(counted)}."]
+    conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
+    claims = judged["verdict"].isin(list(rule.CLAIMS))
+    if (conditional & claims).any():
+        lines.append(
+            f"{int((conditional & claims).sum())} of the {int(claims.sum())} claims are conditional: the "
+            "paper prints no spread."
+        )
+    open_cells = judged[judged["verdict"] == rule.INCONCLUSIVE]
     if not open_cells.empty:
-        needed = [_settled_by(row) for row in frames.records(open_cells)]
+        needed = [_decided_by(row) for row in frames.records(open_cells)]
         parts = [f"{needed.count(way)} by {way}" for way in WAYS[:3] if way in needed]
         parts += [f"{needed.count(way)} not: {way}" for way in WAYS[3:] if way in needed]
-        lines.append(f"What would settle the {len(open_cells)} inconclusive: {'; '.join(parts)}.")
-    alone = judged[(judged["verdict"] != judged["adjusted_verdict"]) & (judged["verdict"] != "")]
-    if not alone.empty:
-        lines.append(f"{len(alone)} of them would be settled if judged alone, without Holm's adjustment.")
+        lines.append(f"What would decide the {len(open_cells)} inconclusive: {'; '.join(parts)}.")
+    changed = [row for row in frames.records(judged) if differs_under_adjustment(row)]
+    if changed:
+        places = ", ".join(f"{row['column']} on {row['task']}" for row in changed)
+        lines.append(f"Not kept by Benjamini and Hochberg in their families: {len(changed)} ({places}).")
     return lines
 
 
@@ -97,11 +169,11 @@ WAYS = (
     "the paper's error, printed or assumed, fills the margin, or nothing bounds it",
     "one seed on a side",
 )
-"""What settles a cell, if its true difference is 0; the last two do not."""
+"""What decides a number, if its true difference is 0; the last two do not."""
 
 
-def _settled_by(row: dict[str, Any]) -> str:
-    text = "" if pd.isna(row["power"]) else str(row["power"]).removesuffix(".0")
+def _decided_by(row: dict[str, Any]) -> str:
+    text = _seeds_text(row["seeds_needed"])
     if text == "never":
         return WAYS[3]
     if text.startswith(">"):
@@ -111,25 +183,52 @@ def _settled_by(row: dict[str, Any]) -> str:
     return WAYS[4]
 
 
+def _seeds_text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value).removesuffix(".0")
+
+
 def _row(row: dict[str, Any]) -> list[Cell]:
-    difference = round(float(row["difference_percent"]), 1) + 0.0  # no negative zero
+    difference = NOTHING
+    if pd.notna(row["difference_percent"]):
+        difference = f"{round(float(row['difference_percent']), 1) + 0.0:+.1f}"  # no negative zero
     ours = with_spread(row["our_mean_percent"], row["our_sd_percent"], 1) + f" ({int(row['our_seeds'])})"
     interval = (
         NOTHING
         if pd.isna(row["interval_low"])
         else f"[{number(row['interval_low'], 1)}, {number(row['interval_high'], 1)}]"
     )
-    margin = row["smallest_margin_percent"]
-    power = "" if pd.isna(row["power"]) else str(row["power"]).removesuffix(".0")
     return [
         Cell(str(row["table"])),
         Cell(str(row["task"])),
         Cell(str(row["column"])),
-        Cell(ours, False, str(row["adjusted_verdict"]), ("d",) if row["detectable"] is True else ()),
+        Cell(ours, False, str(row["verdict"]), verdict_marks(row)),
         Cell(with_spread(row["reported_mean"], row["reported_spread"], 1)),
-        Cell(f"{difference:+.1f}"),
+        Cell(difference),
         Cell(interval),
-        Cell(str(row["holds_as_printed"]) if row["holds_as_printed"] else NOTHING),
-        Cell(NOTHING if pd.isna(margin) else number(margin, 1)),
-        Cell(power or NOTHING),
+        Cell(_against_reruns(row)),
+        Cell(
+            _also(
+                _margin_text(row["smallest_margin_percent"]),
+                _margin_text(row["adjusted_smallest_margin_percent"]),
+            )
+        ),
+        Cell(_also(_seeds_text(row["seeds_needed"]), _seeds_text(row["adjusted_seeds_needed"]))),
     ]
+
+
+def _margin_text(value: Any) -> str:
+    return "" if pd.isna(value) else number(value, 1)
+
+
+def _also(raw: str, adjusted: str) -> str:
+    """The raw figure, and the adjusted one in brackets where it is another."""
+    if not raw:
+        return NOTHING
+    return raw if adjusted in ("", raw) else f"{raw} ({adjusted})"
+
+
+def _against_reruns(row: dict[str, Any]) -> str:
+    place = row["implementation_spread"]
+    if pd.isna(place) or not place:
+        return NOTHING
+    return f"{place} ({number(row['implementation_band_percent'], 1)})"

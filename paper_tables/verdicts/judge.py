@@ -1,313 +1,419 @@
-"""The verdict on a reported number: does it hold, is it different, or can it not be settled?
+"""The verdict on one reported number, from runs whose score of every seed is known.
 
-d is our mean minus the reported one, over training seeds, with Welch's error and degrees of freedom; M is the
-margin, fixed beforehand per suite (`config/margins.yaml`).
+    reported = ReportedNumber(97.4, spread_percent=6.4, spread_kind="standard_deviation_over_seeds", seeds=4)
+    judge(reported, [95.0, 98.2, 96.1], Comparison(margin_percent=5)).verdict
 
-- `reproduced`: the 90% interval of d lies inside (-M, M): two one-sided tests at 5% (Schuirmann,
-  J. Pharmacokinetics and Biopharmaceutics 15, 1987).
-- `different (lower)`, `different (higher)`: it lies wholly outside [-M, M].
-- `inconclusive`: anything else.
-- `uninformative`: against reference runs, where both sides are near the random policy.
-- `not comparable`: another dataset, another selection rule, or a number that is not verified.
-
-What the paper does not say is not guessed: every reading of it is a point of a grid, and a verdict is
-given only if all points agree. All points share d and differ in the width of the interval alone, so the
-widest one decides, and it is the one shown.
+The rule itself is in ``rule.py``. Here is what comes before and after it: what cannot be judged, what is
+near the random policy, which spread is assumed where none is printed, typical runs, and the spread between
+independent implementations.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.config import load_margins
-from paper_tables.verdicts.reported_error import SPREAD_KINDS, readings_of_report
-from paper_tables.verdicts.rule import (
-    DIFFERENT_HIGHER,
-    DIFFERENT_LOWER,
-    HOLDS_HIGHER,
-    HOLDS_LOWER,
-    HOLDS_OPEN,
-    HOLDS_YES,
-    INCONCLUSIVE,
-    NOT_COMPARABLE,
-    REPRODUCED,
-    UNINFORMATIVE,
-    Verdict,
-    as_sentence,
-    difference_interval,
-    error_and_df,
-    p_values,
-    verdict_of_interval,
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.implementations import Band
+from paper_tables.verdicts.reported_error import (
+    HOLDING_NO_SEEDS,
+    SPREAD_KINDS,
+    Interpretation,
+    assumed_interpretations,
+    printed_interpretations,
 )
+from paper_tables.verdicts.typical import judge_typical_runs
+from paper_tables.verdicts.verdict import Verdict
 
-if TYPE_CHECKING:
-    pass
+FRACTIONS_UP_TO = 1.5
+PERCENT_FROM = 15.0
+"""All scores of one side up to the first and the other mean from the second on: two units, it seems."""
 
 
-"""Of each one-sided test, and of Holm's procedure within a table."""
+@dataclass(frozen=True)
+class ReportedNumber:
+    """A number as its document prints it.
+
+    Attributes:
+        mean_percent: the printed mean, in points of the normalised score.
+        spread_percent: the number after the +/-, in points; None where nothing is printed.
+        spread_kind: one of `SPREAD_KINDS`; `none` where there is no spread.
+        seeds: training seeds; several numbers where the paper contradicts itself; None where unknown.
+        episodes_per_seed: evaluation episodes per training seed, or None.
+        scores_percent: the score of every seed, where they are known; None for a number in a paper.
+    """
+
+    mean_percent: float
+    spread_percent: float | None = None
+    spread_kind: str = "none"
+    seeds: int | Sequence[int] | None = None
+    episodes_per_seed: int | None = None
+    scores_percent: tuple[float, ...] | None = None
+
+    @classmethod
+    def of_runs(cls, scores_percent: Sequence[float] | np.ndarray) -> ReportedNumber:
+        """The reported side where it is runs: one score per seed, at least one.
+
+        Raises:
+            TablesError: no score, or one that is not finite.
+        """
+        scores = np.asarray(scores_percent, dtype=float)
+        if scores.ndim != 1 or scores.size == 0 or not np.isfinite(scores).all():
+            raise TablesError("The reference runs need one finite score per seed, at least one.")
+        several = len(scores) > 1
+        return cls(
+            float(scores.mean()),
+            float(scores.std(ddof=1)) if several else None,
+            "standard_deviation_over_seeds" if several else "none",
+            len(scores),
+            scores_percent=tuple(map(float, scores)),
+        )
+
+    def __post_init__(self) -> None:
+        """Refuse what no document can mean.
+
+        Raises:
+            TablesError: a mean that is not finite, an unknown kind of spread, a spread below 0 or infinite,
+                or a number of seeds or episodes below 1.
+        """
+        if not math.isfinite(self.mean_percent):
+            raise TablesError(f"The reported score is {self.mean_percent}; it must be a finite number.")
+        if self.spread_kind not in SPREAD_KINDS:
+            allowed = ", ".join(SPREAD_KINDS)
+            raise TablesError(f"There is no kind of spread '{self.spread_kind}'; allowed are {allowed}.")
+        spread = self.spread_percent
+        if spread is not None and math.isnan(spread):
+            object.__setattr__(self, "spread_percent", None)
+        elif spread is not None and (spread < 0 or math.isinf(spread)):
+            raise TablesError(f"The reported spread is {spread:g}; it must be a finite number, 0 or more.")
+        if self.episodes_per_seed is not None and self.episodes_per_seed < 1:
+            raise TablesError(
+                f"The reported number of episodes per seed is {self.episodes_per_seed}; it must be 1 or more."
+            )
+        if self.seeds is not None and (not self.seed_counts or self.seed_counts[0] < 1):
+            raise TablesError(f"The reported number of seeds is {self.seeds}; it must be 1 or more.")
+
+    @property
+    def seed_counts(self) -> tuple[int, ...] | None:
+        """The possible numbers of training seeds, ascending; None where unknown."""
+        if self.seeds is None:
+            return None
+        if isinstance(self.seeds, int | float | np.number):
+            return (int(self.seeds),)
+        return tuple(sorted({int(count) for count in self.seeds}))
+
+    @property
+    def prints_spread(self) -> bool:
+        """Whether a spread is printed that can be used.
+
+        A printed 0 is rounding or a mistake, unless every seed can be at the bound of the score.
+        """
+        if self.spread_percent is None or self.spread_kind in HOLDING_NO_SEEDS:
+            return False
+        return self.spread_percent > 0 or self.scores_percent is not None or at_bound(self.mean_percent)
 
 
-# One cell.
-def judge_cell(
-    our_scores_percent: Sequence[float] | np.ndarray,
-    reported_mean: float,
-    reported_spread: float | None,
-    spread_kind: str,
-    reported_seeds: int | Sequence[int] | None,
-    reported_episodes_per_seed: int | None,
-    margin_percent: float,
-    *,
-    not_comparable_reason: str | None = None,
-    against_reference_runs: bool = False,
-    random_policy_percent: float = 0.0,
-    random_policy_points: float | None = None,
-) -> Verdict:
+@dataclass(frozen=True)
+class Comparison:
+    """What is asked about a reported number, fixed before the runs are looked at.
+
+    Attributes:
+        margin_percent: the margin M of the suite, in points.
+        not_judged_reason: why the runs cannot be compared with the number (another dataset, a number that is
+            not verified); then the verdict is `not_judged` whatever the scores.
+        other_settings: the runs have other hyperparameters than the number's.
+        other_selection: the runs' checkpoints are selected by another rule than the number's.
+        random_policy_percent: score of the random policy, 0 on the normalised scale.
+        uninformative_within_percent: how near to it both sides must be for `uninformative`, in points; None
+            takes that of ``config/margins.yaml``.
+        band: spread between independent re-runs in this domain, or None where it is not known.
+        largest_known_sd_percent: the largest standard deviation over seeds that any document prints for this
+            method and task; used only where the number is printed without a spread.
+        units_confirmed: both sides are known to be in percent, so that 0.7 against 70 is a result.
+        with_seeds_needed: also compute how many seeds of ours would be conclusive.
+    """
+
+    margin_percent: float
+    not_judged_reason: str | None = None
+    other_settings: bool = False
+    other_selection: bool = False
+    random_policy_percent: float = 0.0
+    uninformative_within_percent: float | None = None
+    band: Band | None = None
+    largest_known_sd_percent: float | None = None
+    units_confirmed: bool = False
+    with_seeds_needed: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a margin that is not above 0.
+
+        Raises:
+            TablesError: the margin is 0, negative or not finite.
+        """
+        if not (math.isfinite(self.margin_percent) and self.margin_percent > 0):
+            raise TablesError(f"The margin is {self.margin_percent:g} points; it must be above 0.")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags that the question itself brings, in the vocabulary's order."""
+        asked = {rule.OTHER_SETTINGS: self.other_settings, rule.OTHER_SELECTION: self.other_selection}
+        return tuple(name for name, holds in asked.items() if holds)
+
+
+def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparison: Comparison) -> Verdict:
     """The verdict on one reported number.
 
     Args:
-        our_scores_percent: our score of every training seed, `[seeds]`, one number per seed.
-        reported_mean: the printed number, in points.
-        reported_spread: what stands after the +/-, in points, or None.
-        spread_kind: one of `SPREAD_KINDS`; `none` where there is no spread.
-        reported_seeds: training seeds of the paper; several numbers where it contradicts itself; None
-            where it does not say.
-        reported_episodes_per_seed: evaluation episodes per training seed, or None.
-        margin_percent: the margin M of the suite, in points.
-        not_comparable_reason: why the two numbers cannot be held against each other (other dataset, other
-            selection rule, number not verified); then the verdict is `not comparable` whatever the scores.
-        against_reference_runs: the reported side is reference runs; only then can a cell be `uninformative`.
-        random_policy_percent: score of the random policy, 0 on the normalised scale.
-        random_policy_points: how near to it both sides must lie for `uninformative`; by default that of
-            `config/margins.yaml`.
+        reported: the number as printed, or `ReportedNumber.of_runs`.
+        runs: our score of every training seed, `[seeds]`, one number per seed; none gives `no_evidence`.
+        comparison: the margin and what else the question fixes.
 
     Raises:
-        TablesError: no score of ours, a score that is not finite, a negative spread, an unknown kind of
-            spread, a number of seeds or episodes below 1, or a margin that is not above 0.
+        TablesError: a score of ours that is not finite, or scores that are no list.
     """
-    ours = np.asarray(our_scores_percent, dtype=float)
-    seeds = _check_cell(
-        ours,
-        reported_mean,
-        reported_spread,
-        spread_kind,
-        reported_seeds,
-        reported_episodes_per_seed,
-        margin_percent,
-    )
-    if reported_spread is not None and math.isnan(reported_spread):
-        reported_spread = None
-    our_seeds = len(ours)
-    our_mean = float(ours.mean())
-    difference = our_mean - float(reported_mean)
-    our_sd = float(ours.std(ddof=1)) if our_seeds > 1 else None
-    verdict = Verdict(
-        verdict=INCONCLUSIVE,
-        adjusted_verdict=INCONCLUSIVE,
-        difference_percent=difference,
-        margin_percent=float(margin_percent),
-        our_mean_percent=our_mean,
-        our_sd_percent=our_sd,
-        our_seeds=our_seeds,
-    )
-    if not_comparable_reason is not None:
-        return replace(
-            verdict,
-            verdict=NOT_COMPARABLE,
-            adjusted_verdict=NOT_COMPARABLE,
-            holds_as_printed="",
-            note=as_sentence(not_comparable_reason),
+    ours = np.asarray(runs, dtype=float)
+    if ours.ndim != 1:
+        raise TablesError(
+            f"A verdict needs a list with one score per seed, not an array of shape {ours.shape}."
         )
-    if our_sd is None:
-        verdict = replace(verdict, note="One seed of ours: nothing can be said about its error.")
-    else:
-        verdict = replace(verdict, **_as_printed(difference, our_sd, our_seeds, margin_percent))
-        if seeds == [1]:
-            verdict = replace(
-                verdict, note="The reported number is of one seed: nothing can be said about its error."
-            )
-        else:
-            verdict = _judge_difference(
-                verdict,
-                difference,
-                our_sd,
-                our_seeds,
-                reported_spread,
-                spread_kind,
-                seeds,
-                reported_episodes_per_seed,
-                margin_percent,
-            )
-    if not against_reference_runs:
-        return verdict
-    if random_policy_points is None:
-        random_policy_points = load_margins().uninformative_within_percent
-    near = max(abs(our_mean - random_policy_percent), abs(reported_mean - random_policy_percent))
-    if near <= random_policy_points:
-        note = f"Both sides lie within {random_policy_points:g} points of the random policy."
+    if ours.size == 0:
+        return _without_claim(rule.NO_EVIDENCE, "No runs of this method and task.", comparison)
+    if not np.isfinite(ours).all():
+        wrong = ours[~np.isfinite(ours)][0]
+        raise TablesError(f"A verdict needs finite scores; one of ours is {wrong}.")
+    verdict = replace(
+        _without_claim(rule.INCONCLUSIVE, "", comparison),
+        difference_percent=float(ours.mean()) - float(reported.mean_percent),
+        our_mean_percent=float(ours.mean()),
+        our_sd_percent=float(ours.std(ddof=1)) if len(ours) > 1 else None,
+        our_seeds=len(ours),
+    )
+    refusal = comparison.not_judged_reason or _two_units(ours, reported, comparison)
+    if refusal:
+        return _decided(verdict, rule.NOT_JUDGED, refusal)
+    near_random = _near_random(float(ours.mean()), reported, comparison)
+    missing = _missing_spread(ours, reported)
+    if missing is None:
+        verdict = _judged_by_rule(verdict, ours, reported, comparison)
+    elif not near_random:
+        return _decided(verdict, *missing)
+    if near_random:
         return replace(
-            verdict,
-            verdict=UNINFORMATIVE,
-            adjusted_verdict=UNINFORMATIVE,
-            power_n=None,
-            power="",
-            note=" ".join(part for part in (note, verdict.note) if part),
+            _decided(verdict, rule.UNINFORMATIVE, f"{near_random} {verdict.reason}"),
+            seeds_needed="",
+            ranks="",
         )
     return verdict
 
 
-def judge_against_runs(
-    our_scores_percent: Sequence[float] | np.ndarray,
-    reference_scores_percent: Sequence[float] | np.ndarray,
-    margin_percent: float,
-    *,
-    not_comparable_reason: str | None = None,
-    random_policy_percent: float = 0.0,
-) -> Verdict:
-    """The verdict on reference runs whose score of every seed is known.
+def at_bound(score_percent: float) -> bool:
+    """Whether a score is exactly 0 or 100, where all seeds can agree without a mistake."""
+    return score_percent in (0.0, 100.0)
 
-    Args:
-        our_scores_percent: `[seeds]`.
-        reference_scores_percent: `[reference seeds]`.
-        margin_percent: the margin M, in points.
-        not_comparable_reason: as in `judge_cell`.
-        random_policy_percent: score of the random policy.
-    """
-    reference = np.asarray(reference_scores_percent, dtype=float)
-    if reference.ndim != 1 or reference.size == 0 or not np.isfinite(reference).all():
-        raise TablesError("The reference runs need one finite score per seed, at least one.")
-    several = len(reference) > 1
-    return judge_cell(
-        our_scores_percent,
-        float(reference.mean()),
-        float(reference.std(ddof=1)) if several else None,
-        "standard_deviation_over_seeds" if several else "none",
-        len(reference),
-        None,
-        margin_percent,
-        not_comparable_reason=not_comparable_reason,
-        against_reference_runs=True,
-        random_policy_percent=random_policy_percent,
+
+def _without_claim(name: str, reason: str, comparison: Comparison) -> Verdict:
+    return Verdict(
+        name, comparison.flags, reason, margin_percent=float(comparison.margin_percent), adjusted_verdict=name
     )
 
 
-def _check_cell(
-    ours: np.ndarray,
-    reported_mean: float,
-    spread: float | None,
-    kind: str,
-    seeds: int | Sequence[int] | None,
-    episodes: int | None,
-    margin: float,
-) -> list[int] | None:
-    """Refuse what cannot be judged; the reported numbers of seeds as a list, None where unknown."""
-    if ours.ndim != 1 or ours.size == 0:
-        raise TablesError("A verdict needs one score of ours per training seed, at least one.")
-    if not np.isfinite(ours).all() or not math.isfinite(reported_mean):
-        raise TablesError("A verdict needs finite scores on both sides.")
-    if kind not in SPREAD_KINDS:
-        raise TablesError(f"There is no kind of spread '{kind}'; allowed are {', '.join(SPREAD_KINDS)}.")
-    if spread is not None and (spread < 0 or math.isinf(spread)):
-        raise TablesError(f"The reported spread is {spread:g}; it must be a finite number, 0 or more.")
-    if not (math.isfinite(margin) and margin > 0):
-        raise TablesError(f"The margin is {margin:g} points; it must be above 0.")
-    if episodes is not None and episodes < 1:
-        raise TablesError(f"The reported number of episodes per seed is {episodes}; it must be 1 or more.")
-    if seeds is None:
-        return None
-    counts = [int(seeds)] if isinstance(seeds, int | float | np.number) else sorted({int(n) for n in seeds})
-    if not counts or counts[0] < 1:
-        raise TablesError(f"The reported number of seeds is {seeds}; it must be 1 or more.")
-    # One contested reading with a single seed cannot be bounded, and every reading must agree.
-    return [1] if counts[0] == 1 else counts
+def _decided(verdict: Verdict, name: str, reason: str) -> Verdict:
+    return replace(verdict, verdict=name, adjusted_verdict=name, reason=sentence(reason))
 
 
-def _as_printed(difference: float, our_sd: float, our_seeds: int, margin: float) -> dict[str, Any]:
-    """The printed number as a constant: the rule and the t test with our error alone."""
-    from scipy import stats
-
-    error = our_sd / math.sqrt(our_seeds)
-    low, high = difference_interval(difference, error, our_seeds - 1)
-    answer = {
-        REPRODUCED: HOLDS_YES,
-        DIFFERENT_LOWER: HOLDS_LOWER,
-        DIFFERENT_HIGHER: HOLDS_HIGHER,
-        INCONCLUSIVE: HOLDS_OPEN,
-    }[verdict_of_interval(float(low), float(high), margin)]
-    if error > 0:
-        p_value = float(2 * stats.t.sf(abs(difference) / error, our_seeds - 1))
-    else:
-        p_value = 1.0 if difference == 0 else 0.0
-    return {"holds_as_printed": answer, "as_printed_p_value": p_value}
+def sentence(text: str) -> str:
+    """The text with a full stop."""
+    text = text.strip()
+    return text if not text or text.endswith(".") else text + "."
 
 
-def _judge_difference(
-    verdict: Verdict,
-    difference: float,
-    our_sd: float,
-    our_seeds: int,
-    spread: float | None,
-    kind: str,
-    seeds: list[int] | None,
-    episodes: int | None,
-    margin: float,
-) -> Verdict:
-    """The rule over every reading of the report."""
-    from paper_tables.verdicts.power import seeds_needed
-
-    readings, notes = readings_of_report(spread, kind, seeds, episodes, our_sd)
-    low, high = difference, difference
-    p_reproduced = p_different = 0.0
-    verdicts = set()
-    needed = []
-    for reading in readings:
-        if math.isinf(reading.error_percent):
-            # Nothing bounds this reading: its interval is the whole line.
-            low, high, p_reproduced, p_different = -math.inf, math.inf, 1.0, 1.0
-            verdicts.add(INCONCLUSIVE)
-            continue
-        error, df = error_and_df(our_sd, our_seeds, reading, reading.error_percent)
-        point_low, point_high = (float(end) for end in difference_interval(difference, error, df))
-        verdicts.add(verdict_of_interval(point_low, point_high, margin))
-        low, high = min(low, point_low), max(high, point_high)
-        reproduced, different = p_values(difference, float(error), float(df), margin)
-        p_reproduced, p_different = max(p_reproduced, reproduced), max(p_different, different)
-        needed.append(
-            seeds_needed(
-                our_sd, reading.error_percent, reading.seeds, margin, spread_is_assumed=reading.dependent
+def _two_units(ours: np.ndarray, reported: ReportedNumber, comparison: Comparison) -> str:
+    """Why the two sides seem to be in two units, or empty."""
+    if comparison.units_confirmed:
+        return ""
+    theirs = np.asarray(reported.scores_percent or (reported.mean_percent,))
+    for small, large, whose in ((ours, theirs, "Our"), (theirs, ours, "The reported")):
+        fractions = np.abs(small).max() <= FRACTIONS_UP_TO and 100 * small.mean() >= PERCENT_FROM
+        if fractions and large.mean() >= PERCENT_FROM:
+            return (
+                f"{whose} score of {small.mean():.3g} looks like a fraction and {large.mean():.3g} like "
+                "percent: give both in percent, or confirm the units"
             )
-        )
+    return ""
+
+
+def _near_random(our_mean: float, reported: ReportedNumber, comparison: Comparison) -> str:
+    within = comparison.uninformative_within_percent
+    if within is None:
+        within = load_margins().uninformative_within_percent
+    centre = comparison.random_policy_percent
+    if max(abs(our_mean - centre), abs(reported.mean_percent - centre)) > within:
+        return ""
+    return f"Both sides are within {within:g} points of the random policy."
+
+
+def _missing_spread(ours: np.ndarray, reported: ReportedNumber) -> tuple[str, str] | None:
+    """The verdict and its reason where a side has no usable spread between seeds; None where both have."""
+    if len(ours) == 1:
+        return rule.INCONCLUSIVE, "One seed of ours: nothing can be said about its error."
+    counts = reported.seed_counts
+    # One contested count of a single seed cannot be bounded, and every interpretation must agree.
+    if counts is not None and counts[0] == 1:
+        return rule.INCONCLUSIVE, "The reported number is of one seed: nothing can be said about its error."
+    sides = [("Ours", ours)]
+    if reported.scores_percent is not None:
+        sides.append(("The reported side", np.asarray(reported.scores_percent)))
+    constant = [(name, scores) for name, scores in sides if np.ptp(scores) == 0]
+    for name, scores in constant:
+        if not at_bound(float(scores[0])):
+            return rule.NOT_JUDGED, f"{name}: all {len(scores)} seeds are identical ({scores[0]:g})."
+    their_sd = reported.spread_percent if reported.prints_spread else None
+    if np.ptp(ours) == 0 and not their_sd:
+        return rule.NOT_JUDGED, "Neither side has a spread between seeds that is known and above 0."
+    return None
+
+
+def _judged_by_rule(
+    verdict: Verdict, ours: np.ndarray, reported: ReportedNumber, comparison: Comparison
+) -> Verdict:
+    """The rule over every interpretation of the report, and the lines that stand next to it."""
+    margin, sd, seeds = comparison.margin_percent, float(ours.std(ddof=1)), len(ours)
+    difference = float(verdict.difference_percent or 0.0)
+    interpretations, notes = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
+    bounds = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin)
+    cautious = rule.bounds_of_difference(
+        difference, sd, seeds, interpretations, margin, caution=rule.CAUTION_BELOW_LEVEL
+    )
+    low, high = rule.confidence_interval(difference, bounds)
     bounded = math.isfinite(high)
-    if low == high:
-        notes.append("Neither side shows any spread between seeds, so the interval has no width.")
-    # All intervals share their centre: the widest decides for all, and is decided only if all are.
-    decided = verdict_of_interval(low, high, margin)
-    if not bounded or any(need.never for need in needed):
-        power_n, power = None, "never"
-    elif any(need.seeds is None for need in needed):
-        power_n, power = None, next(need.text for need in needed if need.seeds is None)
-    else:
-        power_n = max(need.seeds for need in needed if need.seeds is not None)
-        power = str(power_n)
-    return replace(
+    name = rule.verdict_of_interval(low, high, margin)
+    if name == rule.REPRODUCED and (sd == 0 or not any(i.error_percent > 0 for i in interpretations)):
+        name = rule.INCONCLUSIVE
+        notes.append("All seeds of a side are exactly at a bound of the score: their spread is not known.")
+    assumed = any(interpretation.assumed for interpretation in interpretations)
+    verdict = replace(
         verdict,
-        verdict=decided,
-        adjusted_verdict=decided,
+        verdict=name,
+        adjusted_verdict=name,
+        flags=((rule.CONDITIONAL,) if assumed else ()) + verdict.flags,
         interval_low=low if bounded else None,
         interval_high=high if bounded else None,
         detectable=bounded and not low <= 0 <= high,
         smallest_margin_percent=max(abs(low), abs(high)) if bounded else None,
-        power_n=power_n,
-        power=power,
-        assumed=any(reading.dependent for reading in readings),
-        p_reproduced=p_reproduced,
-        p_different=p_different,
-        grid_points=len(readings),
-        grid_agrees=len(verdicts) == 1,
-        note=" ".join(notes),
+        seeds_needed=_seeds_needed(sd, interpretations, comparison),
+        p_reproduced=float(bounds.p_reproduced),
+        p_different=float(bounds.p_different),
+        cautious_p_reproduced=float(cautious.p_reproduced),
+        cautious_p_different=float(cautious.p_different),
+        interpretations=len(interpretations),
+        interpretations_agree=_agree(difference, sd, seeds, interpretations, margin),
+        ranks=rank_words(ours, reported) if assumed else "",
+        reason=" ".join(notes),
+    )
+    if reported.scores_percent is not None:
+        verdict = replace(verdict, **_typical_fields(ours, reported, margin))
+    return _with_band(verdict, comparison)
+
+
+def interpretations_of(
+    reported: ReportedNumber, our_sd_percent: float, largest_known_sd_percent: float | None = None
+) -> tuple[list[Interpretation], list[str]]:
+    """Every interpretation of a reported number, and what a reader must know about them.
+
+    Args:
+        reported: the number.
+        our_sd_percent: our sample standard deviation over seeds, used where no spread is printed.
+        largest_known_sd_percent: the largest printed anywhere for the method and task, or None.
+    """
+    if reported.prints_spread:
+        return printed_interpretations(
+            reported.spread_percent, reported.spread_kind, reported.seed_counts, reported.episodes_per_seed
+        )
+    interpretations, notes = assumed_interpretations(
+        reported.seed_counts, our_sd_percent, largest_known_sd_percent
+    )
+    if reported.spread_percent is not None and reported.spread_kind != "none":
+        of_one_seed = reported.spread_kind in HOLDING_NO_SEEDS
+        why = "is over one training seed" if of_one_seed else "is 0"
+        notes.insert(0, f"The printed spread {why} and is taken as none.")
+    return interpretations, notes
+
+
+def _agree(
+    difference: float, sd: float, seeds: int, interpretations: Sequence[Interpretation], margin: float
+) -> bool:
+    alone = set()
+    for interpretation in interpretations:
+        bounds = rule.bounds_of_difference(difference, sd, seeds, [interpretation], margin)
+        alone.add(rule.verdict_of_interval(*rule.confidence_interval(difference, bounds), margin))
+    return len(alone) == 1
+
+
+def _seeds_needed(sd: float, interpretations: Sequence[Interpretation], comparison: Comparison) -> str:
+    from paper_tables.verdicts.power import seeds_needed_by_all
+
+    if not comparison.with_seeds_needed:
+        return ""
+    return seeds_needed_by_all(sd, interpretations, comparison.margin_percent)
+
+
+def _typical_fields(ours: np.ndarray, reported: ReportedNumber, margin: float) -> dict[str, Any]:
+    typical = judge_typical_runs(ours.tolist(), reported.scores_percent or (), margin)
+    return {
+        "typical_verdict": typical.verdict,
+        "typical_difference_percent": typical.difference_percent,
+        "typical_interval_low": typical.interval_low,
+        "typical_interval_high": typical.interval_high,
+        "our_collapsed": typical.ours.text,
+        "reported_collapsed": typical.reported.text,
+        "collapse_p_value": typical.collapse_p_value,
+    }
+
+
+def rank_words(ours: np.ndarray, reported: ReportedNumber) -> str:
+    """How a number printed without a spread ranks among our runs; says nothing about its error."""
+    lower, higher = int((ours < reported.mean_percent).sum()), int((ours > reported.mean_percent).sum())
+    if higher == len(ours):
+        return f"all {len(ours)} seeds are above the reported number"
+    if lower == len(ours):
+        return f"all {len(ours)} seeds are below the reported number"
+    return f"{higher} of {len(ours)} seeds are above the reported number, {lower} below"
+
+
+def _with_band(verdict: Verdict, comparison: Comparison) -> Verdict:
+    """The second line: within or outside the spread of independent re-runs."""
+    band = comparison.band
+    if band is None or verdict.interval_low is None or verdict.interval_high is None:
+        return verdict
+    half = max(band.half_width_percent, comparison.margin_percent)
+    code = int(rule.claims_of_intervals(verdict.interval_low, verdict.interval_high, half))
+    place = {1: "within", 0: "open"}.get(code, "outside")
+    flags, reason = verdict.flags, verdict.reason
+    if verdict.verdict in (rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER):
+        if place == "outside":
+            told = (
+                f"The difference is also beyond the spread of independent re-runs in {band.domain} "
+                f"({half:.3g} points): it is more than two implementations usually differ by."
+            )
+        else:
+            flags = (*flags, rule.WITHIN_IMPLEMENTATION_SPREAD)
+            told = (
+                f"Independent re-runs in {band.domain} differ by up to {half:.3g} points ({band.share:.0%} "
+                f"of {band.pairs}), and the interval does not exclude that: these implementations differ, "
+                "which does not show that the reported number is wrong."
+            )
+        reason = f"{reason} {told}".strip()
+    return replace(
+        verdict,
+        flags=flags,
+        reason=reason,
+        implementation_spread=place,
+        implementation_band_percent=half,
+        implementation_band_source=band.source,
     )

@@ -1,6 +1,7 @@
 """Training curves against reference runs: a loss at one checkpoint, as a ratio of means.
 
-Losses vary far less between seeds than scores, so three seeds can settle what scores leave open.
+Losses vary far less between seeds than scores, so three seeds can decide what scores leave open. As with
+scores, a claim needs the intervals under unequal and under equal variances to agree.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.statistics.intervals import welch_standard_error_and_df
-from paper_tables.verdicts.rule import INCONCLUSIVE, LEVEL, verdict_of_interval
+from paper_tables.verdicts.rule import INCONCLUSIVE, LEVEL, two_error_estimates, verdict_of_interval
+
+_ROUNDS = 50
+_CLOSE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,11 @@ def judge_ratio(
 ) -> RatioVerdict:
     """Compare a loss of our runs with that of reference runs at the same checkpoint, as a ratio of means.
 
-    The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954) with Welch's degrees of
-    freedom taken at each end: the ratios r for which mean(ours) - r mean(reference) is not
-    significantly different from 0. It stays right where the reference mean is uncertain, and is
-    unbounded where that mean may be 0.
+    The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954): the ratios r for which
+    mean(ours) - r mean(reference) is not significantly different from 0. It is right where the reference mean
+    is uncertain, and is unbounded where that mean may be 0. It is the wider of two: with unequal variances
+    and the rule's degrees of freedom taken at each end, and with equal variances of ours and of r times
+    the reference's.
 
     Args:
         our_values: one value per seed, `[seeds]`.
@@ -68,37 +72,45 @@ def judge_ratio(
         return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, "One seed on a side.")
     low, high = _fieller(ours, reference)
     if low is None or high is None or ratio is None:
-        note = "The reference mean cannot be told from 0: a ratio says nothing."
+        note = "The reference mean may be 0: a ratio says nothing."
         return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, note)
     return RatioVerdict(verdict_of_interval(low - 1, high - 1, margin_ratio), ratio, low, high, margin_ratio)
 
 
 def _fieller(ours: np.ndarray, reference: np.ndarray) -> tuple[float | None, float | None]:
     """Ends of the 90% Fieller interval of mean(ours) / mean(reference), None where unbounded."""
+    ends = [_fieller_end(ours, reference, sign, which) for sign in (-1, 1) for which in (0, 1)]
+    known = [end for end in ends if end is not None]
+    return (None, None) if len(known) < len(ends) else (min(known), max(known))
+
+
+def _fieller_end(ours: np.ndarray, reference: np.ndarray, sign: int, which: int) -> float | None:
+    """One end under unequal (0) or equal (1) variances.
+
+    The variance of mean(ours) - r mean(reference) is a + b r^2 under either; only a, b and the degrees of
+    freedom differ.
+    """
     from scipy import special
 
+    n, m = len(ours), len(reference)
     our_mean, mean = float(ours.mean()), float(reference.mean())
-    our_error, error = float(ours.var(ddof=1)) / len(ours), float(reference.var(ddof=1)) / len(reference)
-    ends = []
-    for sign in (-1, 1):
-        end = our_mean / mean if mean else 0.0
-        # The degrees of freedom depend on the end and the end on them: a few rounds settle both.
-        for _ in range(50):
-            _, df = welch_standard_error_and_df(
-                our_error * len(ours), len(ours), end**2 * error * len(reference), len(reference)
-            )
-            quantile = float(special.stdtrit(float(df), 1 - LEVEL))
-            leading = mean**2 - quantile**2 * error
-            if leading <= 0:
-                return None, None
-            # Roots of leading r^2 - 2 our_mean mean r + our_mean^2 - t^2 our_error = 0.
-            root = math.sqrt(
-                max(0.0, (our_mean * mean) ** 2 - leading * (our_mean**2 - quantile**2 * our_error))
-            )
-            moved = (our_mean * mean + sign * root) / leading
-            if abs(moved - end) <= 1e-12 * max(1.0, abs(end)):
-                end = moved
-                break
-            end = moved
-        ends.append(end)
-    return ends[0], ends[1]
+    our_variance, variance = float(ours.var(ddof=1)), float(reference.var(ddof=1))
+    if which == 0:
+        a, b = our_variance / n, variance / m
+    else:
+        a, b = ((k - 1) * v * (1 / n + 1 / m) / (n + m - 2) for k, v in ((n, our_variance), (m, variance)))
+    end = our_mean / mean if mean else 0.0
+    # The degrees of freedom depend on the end and the end on them: a few rounds find both.
+    for _ in range(_ROUNDS):
+        estimate = two_error_estimates(our_variance, n, end**2 * variance, m)[which]
+        quantile = float(special.stdtrit(float(estimate.df), 1 - LEVEL))
+        leading = mean**2 - quantile**2 * b
+        if leading <= 0:
+            return None
+        # Roots of leading r^2 - 2 our_mean mean r + our_mean^2 - t^2 a = 0.
+        root = math.sqrt(max(0.0, (our_mean * mean) ** 2 - leading * (our_mean**2 - quantile**2 * a)))
+        moved = (our_mean * mean + sign * root) / leading
+        if abs(moved - end) <= _CLOSE * max(1.0, abs(end)):
+            return moved
+        end = moved
+    return end

@@ -1,165 +1,239 @@
-"""How many seeds a verdict needs: the chance of `reproduced`, and the smallest number that gives 80%.
+"""How many seeds a verdict needs: the chance of a claim, and the smallest number that gives 80%.
 
-The chance is computed by quadrature over the distributions of the sample variances, not by drawing:
-given both sample variances the difference of the means is normal and independent of them, so
-P(reproduced) = E[ P(|d| < M - t(0.95, df) se) ] with Welch's se and df. Same input, same figure.
+The chance is computed by quadrature over the distributions of the sample variances, not by drawing: given
+both sample variances the difference of the means is normal and independent of them, so
+P(reproduced) = E[ P(|d| < M - half) ] with the half-width of the rule. Same input, same figure.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from recheck.errors import TablesError
-from scipy import special, stats
 
-from paper_tables.statistics.intervals import welch_standard_error_and_df
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.reported_error import Interpretation
 
 LARGEST_NUMBER_OF_SEEDS = 100
 WANTED_CHANCE = 0.80
-ONE_SIDED_LEVEL = 0.05
-_NODES = 200
+NEVER = "never"
+_NODES = 100
+_EVERY_NUMBER_UP_TO = 30
+_THEN_STEPS_OF = 10
+
+PRINTED, ASSUMED, HYPOTHETICAL = "printed", "assumed", "hypothetical"
+SPREADS = (PRINTED, ASSUMED, HYPOTHETICAL)
 
 
 @dataclass(frozen=True)
-class SeedsNeeded:
-    """What would settle a cell.
+class TwoSides:
+    """Two sides whose true spreads between seeds are known, in points.
 
     Attributes:
-        seeds: our smallest number of seeds with the wanted chance of `reproduced` at true difference
-            zero, or None where there is none up to the largest number.
-        never: the reported error alone fills the margin: no number of our seeds can give `reproduced`.
-        text: `never`, `>100` or the number, as the tables print it.
+        our_seeds: our number of training seeds, at least 2.
+        reported_seeds: the reported number of training seeds, at least 2.
+        our_sd_percent: true standard deviation between our seeds.
+        reported_sd_percent: that between the reported seeds.
+        reported_spread: `printed`, the reported sample standard deviation is already known to be this one;
+            `assumed`, the paper prints none and this multiple of our sample standard deviation is assumed;
+            `hypothetical`, it varies from one hypothetical paper to the next.
     """
 
-    seeds: int | None
-    never: bool
-    text: str
+    our_seeds: int
+    reported_seeds: int
+    our_sd_percent: float
+    reported_sd_percent: float
+    reported_spread: str = HYPOTHETICAL
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises:
+            TablesError: fewer than two seeds, a standard deviation below 0 or an unknown kind of spread.
+        """
+        if min(self.our_seeds, self.reported_seeds) < 2:
+            raise TablesError(
+                f"A verdict needs at least 2 seeds on either side, not {self.our_seeds} and "
+                f"{self.reported_seeds}."
+            )
+        if min(self.our_sd_percent, self.reported_sd_percent) < 0:
+            raise TablesError("Standard deviations must be 0 or more.")
+        if self.reported_spread not in SPREADS:
+            raise TablesError(f"A reported spread is {', '.join(SPREADS)}, not '{self.reported_spread}'.")
+
+    @property
+    def true_error_percent(self) -> float:
+        """Standard deviation of the difference of the means, in points."""
+        return math.sqrt(
+            self.our_sd_percent**2 / self.our_seeds + self.reported_sd_percent**2 / self.reported_seeds
+        )
 
 
-@cache
-def _unit_variance_nodes(num_seeds: int) -> np.ndarray:
-    """Equal-probability nodes of the sample variance of standard normal scores, `[nodes]`."""
-    probabilities = (np.arange(_NODES) + 0.5) / _NODES
-    return stats.chi2.ppf(probabilities, num_seeds - 1) / (num_seeds - 1)
+@dataclass(frozen=True)
+class Chances:
+    """Chances of the claims, 0 to 1."""
+
+    reproduced: float
+    different: float
 
 
-def _variance_nodes(sd: float, num_seeds: int, known: bool) -> np.ndarray:
-    """Nodes of the sample variance of `num_seeds` normal scores, or the variance itself, `[nodes]`."""
-    return np.array([sd**2]) if known or sd == 0 else sd**2 * _unit_variance_nodes(num_seeds)
-
-
-def chance_of_reproduced(
-    our_seeds: int,
-    reported_seeds: int,
-    our_sd_percent: float,
-    reported_sd_percent: float,
-    margin_percent: float,
-    true_difference_percent: float = 0.0,
-    reported_spread_is_printed: bool = False,
-    reported_spread_is_assumed: bool = False,
-) -> float:
-    """Chance that a cell comes out as `reproduced`, for normal seeds.
+def chances_of_claims(
+    sides: TwoSides, margin_percent: float, true_difference_percent: float = 0.0, level: float = rule.LEVEL
+) -> Chances:
+    """Chances that a number is judged `reproduced` and `different`, for normal seeds.
 
     Args:
-        our_seeds: our number of training seeds, at least 2.
-        reported_seeds: the paper's number of training seeds, at least 2.
-        our_sd_percent: true standard deviation between our seeds, in points.
-        reported_sd_percent: that between the paper's seeds, in points.
+        sides: seeds and true spreads of both.
         margin_percent: the margin M, in points.
-        true_difference_percent: our true mean minus the paper's.
-        reported_spread_is_printed: the paper's sample standard deviation is already known to be
-            `reported_sd_percent`; otherwise it varies from one hypothetical paper to the next.
-        reported_spread_is_assumed: the paper prints no spread, a fixed multiple of our sample standard
-            deviation stands in for it, and the degrees of freedom are at most our seeds less one.
+        true_difference_percent: our true mean minus the reported one, in points.
+        level: of each one-sided test.
 
     Raises:
-        TablesError: fewer than two seeds, a negative standard deviation or a margin of 0 or less.
+        TablesError: the margin is not above 0.
     """
-    if min(our_seeds, reported_seeds) < 2:
-        raise TablesError(
-            f"A verdict needs at least 2 seeds on either side, not {our_seeds} and {reported_seeds}."
+    if not margin_percent > 0:
+        raise TablesError(f"The margin is {margin_percent:g} points; it must be above 0.")
+    half = _half_widths(sides, level)
+    error = sides.true_error_percent
+    if error == 0:
+        outside = abs(true_difference_percent) > margin_percent
+        return Chances(float(abs(true_difference_percent) < margin_percent), float(outside))
+    from scipy import special
+
+    room, reach = margin_percent - half, margin_percent + half
+    inside = special.ndtr((room - true_difference_percent) / error) - special.ndtr(
+        (-room - true_difference_percent) / error
+    )
+    beyond = special.ndtr((true_difference_percent - reach) / error) + special.ndtr(
+        (-true_difference_percent - reach) / error
+    )
+    return Chances(float(np.where(room > 0, inside, 0.0).mean()), float(beyond.mean()))
+
+
+def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
+    """The rule's half-widths over the nodes of both sample variances, `[nodes]`, in points."""
+    ours = _variance_nodes(sides.our_sd_percent, sides.our_seeds)
+    caution = rule.CAUTION_AT_LEVEL if level >= rule.LEVEL else rule.CAUTION_BELOW_LEVEL
+    if sides.reported_spread == ASSUMED:
+        ratio = sides.reported_sd_percent / sides.our_sd_percent if sides.our_sd_percent > 0 else 1.0
+        error = np.sqrt(ours) * ratio / math.sqrt(sides.reported_seeds)
+        known = Interpretation(sides.reported_seeds, error, assumed=True)
+    elif sides.reported_spread == PRINTED:
+        known = Interpretation(
+            sides.reported_seeds, sides.reported_sd_percent / math.sqrt(sides.reported_seeds)
         )
-    if min(our_sd_percent, reported_sd_percent) < 0 or margin_percent <= 0:
-        raise TablesError("Standard deviations must be 0 or more and the margin above 0.")
-    ours = _variance_nodes(our_sd_percent, our_seeds, known=False)[:, None]
-    if reported_spread_is_assumed and our_sd_percent > 0:
-        reported = ours * (reported_sd_percent / our_sd_percent) ** 2
     else:
-        reported = _variance_nodes(reported_sd_percent, reported_seeds, known=reported_spread_is_printed)[
-            None, :
-        ]
-    error, df = welch_standard_error_and_df(ours, our_seeds, reported, reported_seeds)
-    if reported_spread_is_assumed:
-        df = np.minimum(df, our_seeds - 1)
-    # What is left of the margin once the half-width of the interval is taken from it.
-    room = margin_percent - special.stdtrit(df, 1 - ONE_SIDED_LEVEL) * error
-    true_error = math.sqrt(our_sd_percent**2 / our_seeds + reported_sd_percent**2 / reported_seeds)
-    if true_error == 0:
-        return float(abs(true_difference_percent) < margin_percent)
-    upper = special.ndtr((room - true_difference_percent) / true_error)
-    lower = special.ndtr((-room - true_difference_percent) / true_error)
-    return float(np.where(room > 0, upper - lower, 0.0).mean())
+        nodes = _variance_nodes(sides.reported_sd_percent, sides.reported_seeds)
+        ours, reported = (grid.ravel() for grid in np.meshgrid(ours, nodes))
+        known = Interpretation(sides.reported_seeds, np.sqrt(reported / sides.reported_seeds))
+    half = np.zeros_like(ours)
+    for estimate in rule.error_estimates(np.sqrt(ours), sides.our_seeds, [known], caution):
+        half = np.maximum(half, rule.half_width(estimate, level))
+    return half
 
 
-def never_reproducible(reported_error_percent: float, reported_seeds: int, margin_percent: float) -> bool:
-    """Whether t(0.95, n_r - 1) s_r / sqrt(n_r) >= M: the paper's own error already fills the margin.
+def _variance_nodes(sd: float, num_seeds: int) -> np.ndarray:
+    """Equal-probability nodes of the sample variance of `num_seeds` normal scores, `[nodes]`."""
+    return np.zeros(1) if sd == 0 else sd**2 * _unit_variance_nodes(num_seeds)
+
+
+@lru_cache(maxsize=256)
+def _unit_variance_nodes(num_seeds: int) -> np.ndarray:
+    from scipy import stats
+
+    probabilities = (np.arange(_NODES) + 0.5) / _NODES
+    return np.asarray(stats.chi2.ppf(probabilities, num_seeds - 1) / (num_seeds - 1))
+
+
+def least_half_width(
+    our_sd_percent: float, interpretation: Interpretation, level: float = rule.LEVEL
+) -> float:
+    """What the half-width tends to as our number of seeds grows, in points.
+
+    With m reported seeds and a reported standard deviation t it is the larger of t(m - 1) t / sqrt(m), under
+    unequal variances, and z s / sqrt(m), under equal ones; with an assumed spread both have the normal
+    quantile.
 
     Args:
-        reported_error_percent: the standard error of the paper's mean, s_r / sqrt(n_r), in points.
-        reported_seeds: the paper's number of training seeds n_r, at least 2.
-        margin_percent: the margin M, in points.
+        our_sd_percent: standard deviation s between our seeds, in points.
+        interpretation: of the reported number.
+        level: of each one-sided test.
     """
-    if reported_seeds < 2:
-        return True
-    return bool(
-        stats.t.ppf(1 - ONE_SIDED_LEVEL, reported_seeds - 1) * reported_error_percent >= margin_percent
+    from scipy import special
+
+    if interpretation.seeds < 2 or math.isinf(interpretation.error_percent):
+        return math.inf
+    normal = float(special.ndtri(1 - level))
+    quantile = (
+        normal if interpretation.assumed else float(special.stdtrit(interpretation.seeds - 1, 1 - level))
+    )
+    return max(
+        quantile * float(interpretation.error_percent),
+        normal * our_sd_percent / math.sqrt(interpretation.seeds),
     )
 
 
+@lru_cache(maxsize=4096)
 def seeds_needed(
     our_sd_percent: float,
-    reported_error_percent: float,
-    reported_seeds: int,
+    interpretation: Interpretation,
     margin_percent: float,
+    level: float = rule.LEVEL,
     wanted_chance: float = WANTED_CHANCE,
     largest: int = LARGEST_NUMBER_OF_SEEDS,
-    spread_is_assumed: bool = False,
-) -> SeedsNeeded:
+) -> str:
     """Our smallest number of seeds with the wanted chance of `reproduced` at true difference zero.
 
-    The paper's spread is taken as printed, ours as estimated from the seeds at hand.
-
     Args:
-        our_sd_percent: standard deviation between our seeds, in points.
-        reported_error_percent: standard error of the paper's mean, in points.
-        reported_seeds: the paper's number of training seeds.
+        our_sd_percent: standard deviation between our seeds, in points, as estimated from those at hand.
+        interpretation: of the reported number; its spread is taken as printed.
         margin_percent: the margin M, in points.
-        wanted_chance: the chance asked for, 0.8.
-        largest: the search stops here, 100.
-        spread_is_assumed: the paper's error is a multiple of our own spread, as in `chance_of_reproduced`.
+        level: of each one-sided test.
+        wanted_chance: the chance asked for.
+        largest: the search ends here.
+
+    Returns:
+        The number, `never` where the reported error alone fills the margin, or `>100`.
     """
-    if never_reproducible(reported_error_percent, reported_seeds, margin_percent):
-        return SeedsNeeded(None, True, "never")
-    reported_sd = reported_error_percent * math.sqrt(reported_seeds)
+    if least_half_width(our_sd_percent, interpretation, level) >= margin_percent:
+        return NEVER
+    sides = TwoSides(
+        2,
+        interpretation.seeds,
+        our_sd_percent,
+        float(interpretation.error_percent) * math.sqrt(interpretation.seeds),
+        ASSUMED if interpretation.assumed else PRINTED,
+    )
 
-    def enough(our_seeds: int) -> bool:
-        chance = chance_of_reproduced(
-            our_seeds,
-            reported_seeds,
-            our_sd_percent,
-            reported_sd,
-            margin_percent,
-            reported_spread_is_printed=not spread_is_assumed,
-            reported_spread_is_assumed=spread_is_assumed,
-        )
-        return chance >= wanted_chance
+    def enough(seeds: int) -> bool:
+        at_this = replace(sides, our_seeds=seeds)
+        return chances_of_claims(at_this, margin_percent, level=level).reproduced >= wanted_chance
 
-    # A plain search, not halving: Welch's degrees of freedom fall towards the paper's n_r - 1 as our
-    # share of the error vanishes, so the chance need not grow with every seed of ours.
-    for our_seeds in range(2, largest + 1):
-        if enough(our_seeds):
-            return SeedsNeeded(our_seeds, False, str(our_seeds))
-    return SeedsNeeded(None, False, f">{largest}")
+    # A search upwards, not halving: the degrees of freedom fall towards the paper's m - 1 as our share of
+    # the error vanishes, so the chance need not grow with every seed of ours.
+    tried = [*range(2, min(_EVERY_NUMBER_UP_TO, largest) + 1)]
+    tried += [*range(_EVERY_NUMBER_UP_TO + _THEN_STEPS_OF, largest + 1, _THEN_STEPS_OF)]
+    for before, seeds in zip([1, *tried], tried):
+        if enough(seeds):
+            return str(next(n for n in range(before + 1, seeds + 1) if n == seeds or enough(n)))
+    return f">{largest}"
+
+
+def seeds_needed_by_all(
+    our_sd_percent: float,
+    interpretations: Sequence[Interpretation],
+    margin_percent: float,
+    level: float = rule.LEVEL,
+) -> str:
+    """`seeds_needed` for the most demanding interpretation of the reported number."""
+    needed = [
+        seeds_needed(our_sd_percent, interpretation, margin_percent, level)
+        for interpretation in interpretations
+    ]
+    if NEVER in needed:
+        return NEVER
+    return max(needed, key=lambda text: math.inf if text.startswith(">") else int(text))

@@ -1,94 +1,249 @@
-"""The verdict rule: intervals of a difference, and what they allow to say."""
+"""The verdict rule: which claim a difference between our mean and a reported one supports.
+
+d is our mean minus the reported mean, over training seeds. M is the margin, fixed beforehand per suite
+(``config/margins.yaml``). A claim is made only where two intervals agree:
+
+- unequal variances: Welch's standard error (Biometrika 34, 1947) with cautious degrees of freedom, the
+  smallest that Satterthwaite's formula gives within k standard errors of the estimated share of variance;
+- equal variances: the pooled standard error with n + m - 2 degrees of freedom.
+
+Neither is safe alone. Welch's error is too small where the side with few seeds has missed the collapses,
+the pooled one where that side truly varies more. ``docs/statistics.md`` has the measured rates of both.
+
+With the 90% interval [d - half, d + half], half being the larger of the two half-widths:
+
+- ``reproduced``: it is inside (-M, M): two one-sided tests at 5% (Schuirmann, Journal of
+  Pharmacokinetics and Biopharmaceutics 15, 1987);
+- ``different (higher)``, ``different (lower)``: it is wholly above M, or wholly below -M;
+- ``inconclusive``: anything else.
+
+What a paper leaves out gives several interpretations of its spread (`reported_error`). All share d, so the
+widest interval decides. Everything here works on numbers and on arrays alike; arguments broadcast.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from paper_tables.statistics.intervals import welch_standard_error_and_df
-from paper_tables.verdicts.reported_error import ReportedReading
-
-if TYPE_CHECKING:
-    pass
-
+from paper_tables.verdicts.reported_error import Interpretation
 
 REPRODUCED = "reproduced"
 DIFFERENT_LOWER = "different (lower)"
 DIFFERENT_HIGHER = "different (higher)"
 INCONCLUSIVE = "inconclusive"
 UNINFORMATIVE = "uninformative"
-NOT_COMPARABLE = "not comparable"
-VERDICTS = (REPRODUCED, DIFFERENT_LOWER, DIFFERENT_HIGHER, INCONCLUSIVE, UNINFORMATIVE, NOT_COMPARABLE)
+NOT_JUDGED = "not_judged"
+NO_EVIDENCE = "no_evidence"
+VERDICTS = (
+    REPRODUCED,
+    DIFFERENT_LOWER,
+    DIFFERENT_HIGHER,
+    INCONCLUSIVE,
+    UNINFORMATIVE,
+    NOT_JUDGED,
+    NO_EVIDENCE,
+)
+"""The closed vocabulary of verdicts."""
+
+CLAIMS = (REPRODUCED, DIFFERENT_LOWER, DIFFERENT_HIGHER)
+"""The verdicts that claim something and can therefore be wrong."""
+
+CONDITIONAL = "conditional"
+OTHER_SETTINGS = "other_settings"
+OTHER_SELECTION = "other_selection"
+WITHIN_IMPLEMENTATION_SPREAD = "within_implementation_spread"
+FLAGS = {
+    CONDITIONAL: "the verdict depends on a spread that the paper does not print and that is assumed",
+    OTHER_SETTINGS: "the runs have other hyperparameters than the reported number",
+    OTHER_SELECTION: "the runs are selected by another rule than the reported number",
+    WITHIN_IMPLEMENTATION_SPREAD: "different, but independent re-runs differ as much",
+}
+"""The closed vocabulary of flags, which stand next to a verdict."""
+
 LEVEL = 0.05
-HOLDS_YES, HOLDS_LOWER, HOLDS_HIGHER, HOLDS_OPEN = "yes", "no (lower)", "no (higher)", "open"
+"""Of each one-sided test."""
+
+CAUTION_AT_LEVEL = 0.5
+"""k at 5%: how many standard errors of the share of variance the degrees of freedom are guarded against."""
+
+CAUTION_BELOW_LEVEL = 1.25
+"""k at every smaller level (adjusted p values, early looks): Welch's approximation fails in the far tail."""
+
+Number = float | np.ndarray
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is known about one reported number; points are percent of the normalised score.
+class ErrorEstimate:
+    """A standard error of the difference, in points, and its degrees of freedom."""
 
-    Attributes:
-        verdict: one of `VERDICTS`, by the rule above, for this cell alone.
-        adjusted_verdict: after Holm over its table; equal to `verdict` for a cell judged alone.
-        difference_percent: our mean minus the reported one.
-        interval_low: lower end of the widest 90% interval of the difference over the grid.
-        interval_high: its upper end.
-        detectable: that interval does not hold 0. A footnote, never a verdict.
-        holds_as_printed: the same rule with the printed number taken as a constant, which needs no spread:
-            `yes`, `no (lower)`, `no (higher)`, `open`.
-        as_printed_p_value: two-sided one-sample t test of our mean against the printed number.
-        smallest_margin_percent: the margin above which the cell would be `reproduced`.
-        power_n: our smallest number of seeds with 80% chance of `reproduced` at true difference 0.
-        power: the same as text: a number, `never` or `>100`; empty where it has no meaning.
-        assumed: the paper prints no spread; a multiple of ours stands in for it.
-        margin_percent: the margin M.
-        p_reproduced: larger of the two one-sided p values, at the worst grid point.
-        p_different: one-sided p value of |true d| > M on the side of d, at the worst grid point.
-        our_mean_percent: our mean over seeds.
-        our_sd_percent: our sample standard deviation over seeds; None with one seed.
-        our_seeds: our number of seeds.
-        grid_points: readings of the paper that were tried.
-        grid_agrees: all of them gave the same verdict.
-        note: what a reader must know, one sentence each, or empty.
-    """
-
-    verdict: str
-    adjusted_verdict: str
-    difference_percent: float | None = None
-    interval_low: float | None = None
-    interval_high: float | None = None
-    detectable: bool = False
-    holds_as_printed: str = HOLDS_OPEN
-    as_printed_p_value: float | None = None
-    smallest_margin_percent: float | None = None
-    power_n: int | None = None
-    power: str = ""
-    assumed: bool = False
-    margin_percent: float | None = None
-    p_reproduced: float | None = None
-    p_different: float | None = None
-    our_mean_percent: float | None = None
-    our_sd_percent: float | None = None
-    our_seeds: int = 0
-    grid_points: int = 0
-    grid_agrees: bool = True
-    note: str = ""
+    error_percent: np.ndarray
+    df: np.ndarray
 
 
-VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))
-# The rule itself, on arrays.
-_CLAIMS = {0: INCONCLUSIVE, 1: REPRODUCED, 2: DIFFERENT_HIGHER, -2: DIFFERENT_LOWER}
+def two_error_estimates(
+    our_variance: Number,
+    our_seeds: int | np.ndarray,
+    reported_variance: Number,
+    reported_seeds: int | np.ndarray,
+    caution: float = CAUTION_AT_LEVEL,
+) -> tuple[ErrorEstimate, ErrorEstimate]:
+    """The standard error of a difference of two means, under unequal and under equal variances.
 
-
-def claims_of_intervals(
-    low: np.ndarray | float, high: np.ndarray | float, margin_percent: np.ndarray | float
-) -> np.ndarray:
-    """The rule: 1 `reproduced`, 2 `different (higher)`, -2 `different (lower)`, 0 `inconclusive`.
+    With x our share of the squared error and f(z) = 1 / (z^2 / (n - 1) + (1 - z)^2 / (m - 1)), the degrees of
+    freedom under unequal variances are the smaller of f(x - r) and f(x + r), arguments kept in [0, 1], where
+    r = caution * x (1 - x) sqrt(2 / (n - 1) + 2 / (m - 1)) is `caution` standard errors of x.
 
     Args:
-        low: lower ends of 90% intervals of the difference, in points; arguments broadcast.
+        our_variance: sample variance between our seeds, points squared.
+        our_seeds: our number of seeds n, at least 2.
+        reported_variance: the reported side's sample variance between seeds, points squared.
+        reported_seeds: the reported side's number of seeds m, at least 2.
+        caution: k; 0 gives Welch's own degrees of freedom.
+
+    Returns:
+        The estimate under unequal variances, then the one under equal variances.
+    """
+    n, m = np.asarray(our_seeds), np.asarray(reported_seeds)
+    ours = np.asarray(our_variance, dtype=float) / n
+    reported = np.asarray(reported_variance, dtype=float) / m
+    total = ours + reported
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Shares, not squares of small numbers: a variance of 1e-200 must not underflow to 0 / 0.
+        share = np.where(total > 0, ours / total, 0.5)
+    distance = caution * share * (1 - share) * np.sqrt(2 / (n - 1) + 2 / (m - 1))
+
+    def satterthwaite(z: np.ndarray) -> np.ndarray:
+        return 1 / (z**2 / (n - 1) + (1 - z) ** 2 / (m - 1))
+
+    cautious_df = np.minimum(
+        satterthwaite(np.maximum(0.0, share - distance)), satterthwaite(np.minimum(1.0, share + distance))
+    )
+    pooled_df = n + m - 2
+    pooled_variance = (
+        (n - 1) * np.asarray(our_variance) + (m - 1) * np.asarray(reported_variance)
+    ) / pooled_df
+    return (
+        ErrorEstimate(np.sqrt(total), cautious_df),
+        ErrorEstimate(np.sqrt(pooled_variance * (1 / n + 1 / m)), pooled_df + np.zeros_like(total)),
+    )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The widest interval over all interpretations, and the largest p values.
+
+    Attributes:
+        half_width_percent: half of the interval of the difference, in points; infinite where an
+            interpretation bounds nothing.
+        p_reproduced: the larger of the two one-sided p values of |true d| >= M.
+        p_different: the one-sided p value of |true d| <= M on the side of d.
+    """
+
+    half_width_percent: Any
+    p_reproduced: Any
+    p_different: Any
+
+
+def bounds_of_difference(
+    difference_percent: Number,
+    our_sd_percent: Number,
+    our_seeds: int,
+    interpretations: Sequence[Interpretation],
+    margin_percent: Number,
+    *,
+    level: float = LEVEL,
+    caution: float | None = None,
+) -> Bounds:
+    """Apply the rule to every interpretation of the reported spread and keep the worst.
+
+    Args:
+        difference_percent: our mean minus the reported one, in points.
+        our_sd_percent: our sample standard deviation over seeds, in points.
+        our_seeds: our number of seeds, at least 2.
+        interpretations: those of the reported side, at least one.
+        margin_percent: the margin M, in points.
+        level: of each one-sided test; the interval has the confidence 1 - 2 level.
+        caution: k; by default `CAUTION_AT_LEVEL` at 5% and `CAUTION_BELOW_LEVEL` below.
+    """
+    if caution is None:
+        caution = CAUTION_AT_LEVEL if level >= LEVEL else CAUTION_BELOW_LEVEL
+    difference = np.asarray(difference_percent, dtype=float)
+    half: Any = np.zeros_like(difference)
+    reproduced: Any = np.zeros_like(difference)
+    different: Any = np.zeros_like(difference)
+    for estimate in error_estimates(our_sd_percent, our_seeds, interpretations, caution):
+        half = np.maximum(half, half_width(estimate, level))
+        p_reproduced, p_different = p_values(difference, estimate, margin_percent)
+        reproduced = np.maximum(reproduced, p_reproduced)
+        different = np.maximum(different, p_different)
+    return Bounds(half, reproduced, different)
+
+
+def error_estimates(
+    our_sd_percent: Number,
+    our_seeds: int,
+    interpretations: Sequence[Interpretation],
+    caution: float = CAUTION_AT_LEVEL,
+) -> Iterable[ErrorEstimate]:
+    """The error estimates that a claim must satisfy: two for each interpretation, one for an assumed spread.
+
+    An assumed spread brings no information of its own. The larger of the two standard errors is then a
+    multiple of ours, or a constant next to ours, and has our n - 1 degrees of freedom.
+    """
+    our_variance = np.square(our_sd_percent)
+    for interpretation in interpretations:
+        reported_variance = np.square(interpretation.error_percent) * interpretation.seeds
+        unequal, equal = two_error_estimates(
+            our_variance, our_seeds, reported_variance, interpretation.seeds, caution
+        )
+        if interpretation.assumed:
+            larger = np.maximum(unequal.error_percent, equal.error_percent)
+            yield ErrorEstimate(larger, np.full_like(larger, our_seeds - 1))
+        else:
+            yield unequal
+            yield equal
+
+
+def half_width(estimate: ErrorEstimate, level: float = LEVEL) -> np.ndarray:
+    """Half of the interval with confidence 1 - 2 level, in points."""
+    from scipy import special
+
+    with np.errstate(invalid="ignore"):
+        width = special.stdtrit(estimate.df, 1 - level) * estimate.error_percent
+    return np.where(np.isinf(estimate.error_percent), np.inf, width)
+
+
+def p_values(
+    difference_percent: Number, estimate: ErrorEstimate, margin_percent: Number
+) -> tuple[np.ndarray, np.ndarray]:
+    """One-sided p values of `reproduced` and `different`, below a level exactly where its interval claims."""
+    from scipy import special
+
+    room = np.asarray(margin_percent) - np.abs(difference_percent)
+    error = estimate.error_percent
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.where(error == 0, np.sign(room) * np.inf, room / error)
+    # Without any error the claim is certain, but not at the margin itself: 0 * inf is NaN.
+    statistic = np.where(np.isnan(statistic), -np.inf, statistic)
+    reproduced = special.stdtr(estimate.df, -statistic)
+    different = special.stdtr(estimate.df, np.where((error == 0) & (room == 0), np.inf, statistic))
+    unbounded = np.isinf(error)
+    return np.where(unbounded, 1.0, reproduced), np.where(unbounded, 1.0, different)
+
+
+_VERDICT_OF_CODE = {0: INCONCLUSIVE, 1: REPRODUCED, 2: DIFFERENT_HIGHER, -2: DIFFERENT_LOWER}
+
+
+def claims_of_intervals(low: Number, high: Number, margin_percent: Number) -> np.ndarray:
+    """The rule on intervals: 1 `reproduced`, 2 and -2 `different` (higher, lower), 0 `inconclusive`.
+
+    Args:
+        low: lower ends of the intervals of the difference, in points.
         high: their upper ends.
         margin_percent: the margin M.
     """
@@ -98,48 +253,13 @@ def claims_of_intervals(
 
 
 def verdict_of_interval(low: float, high: float, margin_percent: float) -> str:
-    """`reproduced`, `different (...)` or `inconclusive` for a 90% interval of the difference, in points."""
-    return _CLAIMS[int(claims_of_intervals(low, high, margin_percent))]
+    """`reproduced`, `different (...)` or `inconclusive` for one interval of the difference, in points."""
+    return _VERDICT_OF_CODE[int(claims_of_intervals(low, high, margin_percent))]
 
 
-def difference_interval(
-    difference: np.ndarray | float, error: np.ndarray | float, df: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The 90% interval of a difference with a standard error and degrees of freedom; arguments broadcast."""
-    from scipy import special
-
-    half = special.stdtrit(df, 1 - LEVEL) * error
-    return np.asarray(difference - half), np.asarray(difference + half)
-
-
-def error_and_df(
-    our_sd: np.ndarray | float, our_seeds: int, reading: ReportedReading, error: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standard error of the difference and its degrees of freedom for one reading.
-
-    Args:
-        our_sd: our sample standard deviation over seeds, in points; broadcasts with `error`.
-        our_seeds: our number of seeds.
-        reading: gives the paper's number of seeds.
-        error: standard error of the reported mean under this reading, in points.
-    """
-    total, df = welch_standard_error_and_df(
-        np.square(our_sd), our_seeds, np.square(error) * reading.seeds, reading.seeds
-    )
-    # An assumed spread is a multiple of ours: it adds no degrees of freedom to our n - 1.
-    return total, np.minimum(df, our_seeds - 1) if reading.dependent else df
-
-
-def p_values(difference: float, error: float, df: float, margin: float) -> tuple[float, float]:
-    """One-sided p values of the two claims, below 5% exactly where the interval gives the verdict."""
-    from scipy import stats
-
-    distance = margin - abs(difference)
-    if error == 0:
-        return float(distance <= 0), float(distance >= 0)
-    return float(stats.t.sf(distance / error, df)), float(stats.t.sf(-distance / error, df))
-
-
-def as_sentence(text: str) -> str:
-    text = text.strip()
-    return text if not text or text.endswith(".") else text + "."
+def confidence_interval(difference_percent: float, bounds: Bounds) -> tuple[float, float]:
+    """Both ends of the widest interval of the difference, in points; infinite where nothing bounds it."""
+    half = float(bounds.half_width_percent)
+    if math.isinf(half):
+        return -math.inf, math.inf
+    return difference_percent - half, difference_percent + half

@@ -1,376 +1,266 @@
-"""How often the verdicts are wrong: the rule of `paper_tables/verdicts/rule.py` on made-up papers and reruns.
+"""How often verdicts are wrong: the rule on simulated papers and re-runs whose truth is known.
 
-    python -m paper_tables.verdicts.simulation --output results/simulation [--studies 200000]
+    python -m paper_tables.verdicts.simulation --output results/simulation [--studies 40000]
 
-Writes ``simulation.csv`` and prints the worst rate of each family. A false `reproduced` is one at
-|true d| >= M, a false `different` one at |true d| <= M; both are likeliest at |true d| = M, where they are
-simulated. Families:
+Writes ``simulation.csv`` and prints the worst rate of every family. A false `reproduced` is one at
+|true d| >= M, a false `different` one at |true d| <= M; both are likeliest at |true d| = M, where
+they are simulated, on either side. Each rate is given for the rule and for Welch's interval alone,
+which the rule replaces. Families (`family` in the file):
 
-``stated``       normal seeds; the paper states seeds and standard deviation
-``unknown``      the paper prints the standard deviation or the standard error and does not say which
-``unstated``     nor how many seeds it used
-``pooled``       the paper prints the standard error over all episodes of all seeds
-``no spread``    the paper prints none; the true one is 0.5, 1 or 2 times ours
-``collapse``     one seed in ten, five or three loses 40 points, on either side: skewed, so the rate is
-                 reported, not promised
-``table``        nine cells at the margin: a table with at least one false claim after Holm's adjustment
-``power``        the chance of `reproduced` at equal means
+``made-up laws``     normal seeds with ratios of the standard deviations from 1/8 to 8, the same law
+                     with collapses on both sides, exponential, Student's t
+``real runs``        residuals of 141 methods and tasks, ten seeds each: mean and worst over them
+``printed``          the spread printed as standard error, or without saying what it is; the number
+                     of seeds not stated
+``no spread``        no spread printed; the true one is 1/3 to 3 times ours
+``typical runs``     the verdict on typical runs, with collapses on both sides or on one
+``one side``         collapses on one side, judged by means: a known limit, not promised
+``sequential``       looks at 3, 5 and 10 seeds
+``power``            the chance of a claim where it is true
+``many numbers``     families of numbers after Benjamini and Hochberg (``simulated_families.py``)
+``implementations``  correct re-implementations that differ as published re-runs do
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from recheck.errors import TablesError
+import pandas as pd
+from recheck import cli
 
-from paper_tables.verdicts.reported_error import ReportedReading, readings_of_report
-from paper_tables.verdicts.rule import LEVEL, claims_of_intervals, difference_interval, error_and_df
+from paper_tables import frames
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.laws import (
+    MADE_UP,
+    Collapse,
+    Law,
+    Normal,
+    TypicalWithCollapse,
+    real_laws,
+)
+from paper_tables.verdicts.sequential import SequentialPlan
+from paper_tables.verdicts.simulated_families import family_rows, implementation_rows
+from paper_tables.verdicts.simulated_studies import (
+    LEAST_STUDIES,
+    MARGIN_PERCENT,
+    RULE,
+    STATED,
+    STUDIES,
+    WELCH,
+    Printed,
+    Rates,
+    Scenario,
+    simulate,
+    simulate_sequential,
+    simulate_typical,
+)
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MARGIN_PERCENT = 5.0
 NUMBERS_OF_SEEDS = (3, 5, 10)
-STUDIES = 200_000
-COLLAPSE_CHANCES = (0.1, 0.2, 0.3)
-COLLAPSE_POINTS = 40.0
-"""A collapsed seed loses this many points."""
-_CHUNK = 50_000
 
 
-@dataclass(frozen=True)
-class Side:
-    """How the seeds of one side are distributed.
-
-    Attributes:
-        seeds: number of training seeds.
-        sd_percent: standard deviation of a seed's true score, in points.
-        episode_sd_percent: standard deviation between episodes of one seed, in points.
-        episodes: episodes per seed; only counted where episodes vary.
-        collapse: chance that a seed loses `COLLAPSE_POINTS`.
-    """
-
-    seeds: int
-    sd_percent: float
-    episode_sd_percent: float = 0.0
-    episodes: int = 1
-    collapse: float = 0.0
-
-    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean `[count]`, sample sd over seeds `[count]` and pooled-episode standard error `[count]`.
-
-        The expected mean is 0, with collapses too, so that the true difference is the one asked for.
-        """
-        true = rng.normal(0.0, self.sd_percent, (count, self.seeds))
-        if self.collapse:
-            fallen = rng.random((count, self.seeds)) < self.collapse
-            true += COLLAPSE_POINTS * (self.collapse - fallen)
-        within = np.zeros((count, self.seeds))
-        scores = true
-        if self.episode_sd_percent:
-            scores = true + rng.normal(0.0, self.episode_sd_percent / math.sqrt(self.episodes), true.shape)
-            if self.episodes > 1:
-                freedom = self.episodes - 1
-                within = self.episode_sd_percent**2 * rng.chisquare(freedom, true.shape)
-        mean = scores.mean(axis=1)
-        squares = ((scores - mean[:, None]) ** 2).sum(axis=1)
-        sd = np.sqrt(squares / (self.seeds - 1))
-        total = self.seeds * self.episodes
-        pooled = np.sqrt((self.episodes * squares + within.sum(axis=1)) / max(1, total - 1) / total)
-        return mean, sd, pooled
+def pairs_of_seeds(numbers: Sequence[int] = NUMBERS_OF_SEEDS) -> list[tuple[int, int]]:
+    """Every (ours, theirs)."""
+    return list(itertools.product(numbers, numbers))
 
 
-@dataclass(frozen=True)
-class Paper:
-    """What the made-up paper prints of its side.
-
-    Attributes:
-        prints: `sd`, `se`, `pooled` or `nothing`.
-        kind: what the reader is told it is, one of `readings.SPREAD_KINDS`.
-        states_seeds: whether the number of seeds is stated.
-        states_episodes: whether the number of episodes per seed is.
-    """
-
-    prints: str = "sd"
-    kind: str = "standard_deviation_over_seeds"
-    states_seeds: bool = True
-    states_episodes: bool = True
-
-
-def claims(
-    ours: Side,
-    theirs: Side,
-    paper: Paper,
-    true_difference_percent: float,
-    margin_percent: float,
-    studies: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """The rule's answer in many made-up studies, coded as in `claims_of_intervals`, `[studies]`.
-
-    The same readings and the same arithmetic as `judge_cell`, on arrays; a test holds the two equal.
-    """
-    our_mean, our_sd, _ = ours.draw(rng, studies)
-    their_mean, their_sd, their_pooled = theirs.draw(rng, studies)
-    printed = {
-        "sd": their_sd,
-        "se": their_sd / math.sqrt(theirs.seeds),
-        "pooled": their_pooled,
-        "nothing": np.full(studies, np.nan),
-    }[paper.prints]
-    low, high, _, _ = widest_intervals(
-        our_mean + true_difference_percent - their_mean,
-        our_sd,
-        ours.seeds,
-        printed,
-        theirs,
-        paper,
-        margin_percent,
-    )
-    return claims_of_intervals(low, high, margin_percent)
+def made_up_scenarios(numbers: Sequence[int] = NUMBERS_OF_SEEDS) -> Iterator[Scenario]:
+    """The made-up laws at the margin, and what a paper can print."""
+    for name, (ours, theirs) in MADE_UP.items():
+        for n, m in pairs_of_seeds(numbers):
+            yield Scenario("made-up laws", name, ours, theirs, n, m)
+    kinds = [
+        Printed("se", "standard_error_over_seeds"),
+        *(Printed(spread, "unknown") for spread in ("sd", "se")),
+        Printed("sd", states_seeds=False),
+        *(Printed(spread, "unknown", states_seeds=False) for spread in ("sd", "se")),
+    ]
+    some = ("normal, sds 1:1", "normal, sds 1:8", "normal, sds 8:1", "normal, sds 1:3", "normal, sds 3:1",
+            "collapse 10%", "collapse 30%", "minus exponential", "t, 3 df")  # fmt: skip
+    for printed in kinds:
+        for name in some:
+            for n, m in pairs_of_seeds(numbers):
+                yield Scenario("printed", name, *MADE_UP[name], n, m, printed)
+    for ratio in (1 / 3, 1.0, 2.0, 3.0):
+        for n, m in pairs_of_seeds(numbers):
+            sides = Normal(0.1), Normal(0.1 * ratio)
+            yield Scenario(
+                "no spread", f"normal, sds 1:{ratio:.3g}", *sides, n, m, Printed("nothing", "none")
+            )
+    for chance in (0.1, 0.3):
+        for n, m in pairs_of_seeds(numbers):
+            yield Scenario(
+                "one side", f"collapse {chance:.0%} on their side", Normal(3.0), Collapse(chance), n, m
+            )
+    for sd in (2.0, 3.0):
+        for n, m in pairs_of_seeds(numbers):
+            sides = Normal(sd), Normal(sd)
+            yield Scenario("power", f"normal, sd {sd:g}", *sides, n, m, true_difference_percent=0.0)
 
 
-def widest_intervals(
-    difference: np.ndarray,
-    our_sd: np.ndarray,
-    our_seeds: int,
-    printed: np.ndarray,
-    theirs: Side,
-    paper: Paper,
-    margin_percent: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Ends of the widest interval over all readings, and the worst p values of both claims, `[studies]`."""
-    from scipy import special
-
-    low, high = difference.copy(), difference.copy()
-    p_reproduced, p_different = np.zeros_like(difference), np.zeros_like(difference)
-    for reading in unit_readings(theirs, paper):
-        error = reading.error_percent * (our_sd if reading.dependent else printed)
-        total, df = error_and_df(our_sd, our_seeds, reading, error)
-        point_low, point_high = difference_interval(difference, total, df)
-        low, high = np.minimum(low, point_low), np.maximum(high, point_high)
-        distance = (margin_percent - np.abs(difference)) / total
-        p_reproduced = np.maximum(p_reproduced, special.stdtr(df, -distance))
-        p_different = np.maximum(p_different, special.stdtr(df, distance))
-    return low, high, p_reproduced, p_different
-
-
-def unit_readings(theirs: Side, paper: Paper) -> list[ReportedReading]:
-    """Readings of a printed spread of 1 and a spread of ours of 1: errors are proportional to them."""
-    readings, _ = readings_of_report(
-        None if paper.prints == "nothing" else 1.0,
-        paper.kind,
-        theirs.seeds if paper.states_seeds else None,
-        theirs.episodes if paper.states_episodes else None,
-        1.0,
-    )
-    return readings
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One row of the simulation: two sides, what the paper prints, and the true difference."""
-
-    family: str
-    ours: Side
-    theirs: Side
-    paper: Paper
-    true_difference_percent: float = MARGIN_PERCENT
-
-
-def scenarios(numbers: tuple[int, ...] = NUMBERS_OF_SEEDS) -> Iterator[Scenario]:
-    """Every scenario of the fine simulation, in a fixed order."""
-    told = Paper()
-    pairs = [(n, m) for n in numbers for m in numbers]
-    for n, m in pairs:
-        for our_sd, their_sd in ((1, 1), (3, 3), (5, 5), (1, 3), (3, 1), (2, 8), (8, 2)):
-            yield Scenario("stated", Side(n, our_sd), Side(m, their_sd), told)
-            if (our_sd, their_sd) == (3, 3):
-                yield Scenario("power", Side(n, 3), Side(m, 3), told, 0.0)
-            if (our_sd, their_sd) == (5, 5):
-                yield Scenario("power", Side(n, 5), Side(m, 5), told, 0.0)
-    for n, m in pairs:
-        for prints in ("sd", "se"):
-            for our_sd, their_sd in ((1, 1), (1, 3), (3, 1)):
-                sides = Side(n, our_sd), Side(m, their_sd)
-                yield Scenario("unknown", *sides, Paper(prints, "unknown"))
-                yield Scenario("unstated", *sides, Paper(prints, "unknown", states_seeds=False))
-        for seed_sd, episode_sd in ((0, 8), (2, 5), (3, 0)):
-            ours, theirs = (Side(count, seed_sd, episode_sd, 10) for count in (n, m))
-            yield Scenario("pooled", ours, theirs, Paper("pooled", "standard_error_of_pooled_episodes"))
-        for ratio in (0.5, 1.0, 2.0):
-            yield Scenario("no spread", Side(n, 1), Side(m, ratio), Paper("nothing", "none"))
-        for chance in COLLAPSE_CHANCES:
-            ours, theirs = (Side(count, 3, collapse=chance) for count in (n, m))
-            yield Scenario("collapse", ours, theirs, told)
-
-
-def simulate(
-    scenario: Scenario, studies: int = STUDIES, seed: int = 0, margin_percent: float = MARGIN_PERCENT
-) -> dict[str, float]:
-    """Shares of `reproduced`, `different` and `inconclusive` among many studies of one scenario.
-
-    Raises:
-        TablesError: fewer than 100 studies.
-    """
-    if studies < 100:
-        raise TablesError(f"A simulation of {studies} studies says nothing; at least 100 are needed.")
-    rng = np.random.default_rng(seed)
-    counts = {"reproduced": 0, "different": 0, "inconclusive": 0}
-    for start in range(0, studies, _CHUNK):
-        found = claims(
-            scenario.ours,
-            scenario.theirs,
-            scenario.paper,
-            scenario.true_difference_percent,
-            margin_percent,
-            min(_CHUNK, studies - start),
-            rng,
-        )
-        counts["reproduced"] += int((found == 1).sum())
-        counts["different"] += int((np.abs(found) == 2).sum())
-        counts["inconclusive"] += int((found == 0).sum())
-    return {name: count / studies for name, count in counts.items()}
-
-
-def simulate_tables(
-    our_seeds: int,
-    their_seeds: int,
-    sd_percent: float = 1.0,
-    cells: int = 9,
-    tables: int = 20_000,
-    seed: int = 0,
-    margin_percent: float = MARGIN_PERCENT,
-) -> tuple[float, float]:
-    """Share of tables with at least one false claim, all cells at |true d| = M, after Holm's adjustment.
-
-    Returns:
-        For `reproduced` and for `different`.
-    """
-    rng = np.random.default_rng(seed)
-    ours, theirs, paper = Side(our_seeds, sd_percent), Side(their_seeds, sd_percent), Paper()
-    count = tables * cells
-    our_mean, our_sd, _ = ours.draw(rng, count)
-    their_mean, their_sd, _ = theirs.draw(rng, count)
-    difference = our_mean - their_mean + margin_percent
-    _, _, p_reproduced, p_different = widest_intervals(
-        difference, our_sd, our_seeds, their_sd, theirs, paper, margin_percent
-    )
-    # The smallest p value decides whether anything is claimed: Holm's first step.
-    first = [values.reshape(tables, cells).min(axis=1) for values in (p_reproduced, p_different)]
-    return float((first[0] * cells < LEVEL).mean()), float((first[1] * cells < LEVEL).mean())
-
-
-def run(studies: int = STUDIES, seed: int = 0, numbers: tuple[int, ...] = NUMBERS_OF_SEEDS) -> pd.DataFrame:
+def run(studies: int = STUDIES, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> pd.DataFrame:
     """Simulate every scenario.
 
-    Returns:
-        One row per scenario: the two sides, the true difference, shares of the three answers, and the
-        Monte Carlo error of a share of 5%.
-    """
-    import pandas as pd
+    Args:
+        studies: number of studies in each.
+        seed: of the first; every scenario has its own.
+        say: told which family comes next.
 
+    Returns:
+        One row per scenario and variant of the rule: shares of the claims and the Monte Carlo error of 5%.
+    """
     rows: list[dict[str, object]] = []
-    for place, scenario in enumerate(scenarios(numbers)):
-        shares = simulate(scenario, studies, seed=seed + place)
-        rows.append(
-            {
-                "family": scenario.family,
-                "prints": scenario.paper.prints,
-                "our_seeds": scenario.ours.seeds,
-                "reported_seeds": scenario.theirs.seeds,
-                "our_sd_percent": scenario.ours.sd_percent,
-                "reported_sd_percent": scenario.theirs.sd_percent,
-                "episode_sd_percent": scenario.theirs.episode_sd_percent,
-                "collapse_chance": scenario.theirs.collapse,
-                "true_difference_percent": scenario.true_difference_percent,
-                "margin_percent": MARGIN_PERCENT,
-                **{name: round(share, 5) for name, share in shares.items()},
-                "monte_carlo_error": round(math.sqrt(LEVEL * (1 - LEVEL) / studies), 5),
-                "studies": studies,
-            }
-        )
-    for n in numbers:
-        for m in numbers:
-            tables = max(100, studies // 9)
-            reproduced, different = simulate_tables(n, m, tables=tables, seed=seed)
-            rows.append(
-                {
-                    "family": "table",
-                    "prints": "sd",
-                    "our_seeds": n,
-                    "reported_seeds": m,
-                    "our_sd_percent": 1.0,
-                    "reported_sd_percent": 1.0,
-                    "episode_sd_percent": 0.0,
-                    "collapse_chance": 0.0,
-                    "true_difference_percent": MARGIN_PERCENT,
-                    "margin_percent": MARGIN_PERCENT,
-                    "reproduced": round(reproduced, 5),
-                    "different": round(different, 5),
-                    "inconclusive": None,
-                    "monte_carlo_error": round(math.sqrt(LEVEL * (1 - LEVEL) / tables), 5),
-                    "studies": tables,
-                }
-            )
+    family = ""
+    for place, scenario in enumerate(made_up_scenarios()):
+        if scenario.family != family:
+            family = scenario.family
+            say(family)
+        for variant in (RULE, WELCH):
+            rates = simulate(scenario, studies, seed + place, variant)
+            rows.append(_row(scenario, variant, rates, studies))
+    say("typical runs")
+    rows += _typical_rows(studies, seed)
+    say("real runs")
+    rows += _real_rows(studies, seed)
+    say("sequential")
+    rows += _sequential_rows(studies, seed)
+    say("many numbers")
+    rows += family_rows(studies, seed)
+    say("implementations")
+    rows += implementation_rows(studies, seed)
     return pd.DataFrame(rows)
 
 
-def summary(table: pd.DataFrame) -> list[str]:
-    """The worst false rate of each family and the power figures, one sentence each."""
-    lines = []
-    for family, rows in table.groupby("family", sort=False):
-        if family == "power":
-            continue
-        parts = []
-        for claim in ("reproduced", "different"):
-            worst = rows.iloc[int(rows[claim].to_numpy().argmax())]
-            parts.append(
-                f"false {claim} at most {100 * worst[claim]:.2f}% ({worst['our_seeds']} against "
-                f"{worst['reported_seeds']} seeds, sd {worst['our_sd_percent']:g} and "
-                f"{worst['reported_sd_percent']:g})"
+def _row(scenario: Scenario, variant: str, rates: Rates, studies: int) -> dict[str, object]:
+    return {
+        "family": scenario.family,
+        "law": scenario.law,
+        "printed": scenario.printed.text,
+        "our_seeds": scenario.our_seeds,
+        "reported_seeds": scenario.their_seeds,
+        "true_difference_percent": scenario.true_difference_percent,
+        "variant": variant,
+        "reproduced": round(rates.reproduced, 5),
+        "different": round(rates.different, 5),
+        "worst_claim": round(rates.worst_claim, 5),
+        "mean_seeds": None,
+        "monte_carlo_error": round(math.sqrt(rule.LEVEL * (1 - rule.LEVEL) / studies), 5),
+        "studies": studies,
+    }
+
+
+def _typical_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    rows = []
+    for chance, points in itertools.product((0.1, 0.2, 0.3), (25.0, 40.0)):
+        falling = TypicalWithCollapse(chance, 3.0, points)
+        sides: dict[str, tuple[Law, Law]] = {
+            "both sides": (falling, falling),
+            "our side": (falling, Normal(3.0)),
+            "their side": (Normal(3.0), falling),
+        }
+        for where, (ours, theirs) in sides.items():
+            for n, m in pairs_of_seeds():
+                name = f"collapse {chance:.0%} by {points:g} points on {where}"
+                scenario = Scenario("typical runs", name, ours, theirs, n, m)
+                rows.append(
+                    _row(scenario, RULE, simulate_typical(ours, theirs, n, m, studies, seed), studies)
+                )
+    return rows
+
+
+def _real_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    rows = []
+    laws = real_laws()
+    asked = ((MARGIN_PERCENT, "real runs"), (0.0, "power"), (2 * MARGIN_PERCENT, "power"))
+    for (n, m), (true, family) in itertools.product(pairs_of_seeds(), asked):
+        if m < n and true == MARGIN_PERCENT:
+            continue  # The same law on both sides: as with the sides exchanged.
+        # Power is a mean over cells, for which fewer studies of each suffice.
+        of_each = studies if family == "real runs" else max(LEAST_STUDIES, studies // 10)
+        for variant in (RULE, WELCH):
+            found = [
+                simulate(Scenario(family, name, law, law, n, m, STATED, true), of_each, seed + place, variant)
+                for place, (name, law) in enumerate(laws.items())
+            ]
+            mean = Rates(*np.mean([(f.reproduced, f.higher, f.lower) for f in found], axis=0))
+            scenario = Scenario(family, "real, mean of cells", Normal(1), Normal(1), n, m, STATED, true)
+            rows.append(_row(scenario, variant, mean, of_each))
+            if family == "real runs":
+                worst = max(found, key=lambda rates: rates.worst_claim)
+                rows.append(_row(replace(scenario, law="real, worst cell"), variant, worst, of_each))
+    return rows
+
+
+def _sequential_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    rows = []
+    plan = SequentialPlan()
+    for m in NUMBERS_OF_SEEDS:
+        for name, (ours, theirs) in MADE_UP.items():
+            scenario = Scenario("sequential", name, ours, theirs, plan.last, m)
+            found = simulate_sequential(scenario, studies, seed, plan)
+            rows.append(
+                _row(scenario, RULE, found.rates, studies) | {"mean_seeds": round(found.mean_seeds, 2)}
             )
-        error = 100 * rows["monte_carlo_error"].max()
-        lines.append(f"{family}: {'; '.join(parts)}; Monte Carlo error {error:.2f}%.")
-    power = table[(table["family"] == "power") & (table["our_seeds"] == table["reported_seeds"])]
-    for _, row in power.iterrows():
+        for true in (MARGIN_PERCENT, 0.0, 2 * MARGIN_PERCENT):
+            rows.append(_sequential_real_row(m, true, max(LEAST_STUDIES, studies // 10), seed, plan))
+    return rows
+
+
+def _sequential_real_row(
+    m: int, true: float, studies: int, seed: int, plan: SequentialPlan
+) -> dict[str, object]:
+    found = [
+        simulate_sequential(
+            Scenario("sequential", name, law, law, plan.last, m, STATED, true), studies, seed, plan
+        )
+        for name, law in real_laws().items()
+    ]
+    mean = Rates(*np.mean([(f.rates.reproduced, f.rates.higher, f.rates.lower) for f in found], axis=0))
+    scenario = Scenario("sequential", "real, mean of cells", Normal(1), Normal(1), plan.last, m, STATED, true)
+    seeds = round(float(np.mean([f.mean_seeds for f in found])), 2)
+    return _row(scenario, RULE, mean, studies) | {"mean_seeds": seeds}
+
+
+def summary(table: pd.DataFrame) -> list[str]:
+    """The worst one-sided error of each family and variant, one sentence each."""
+    lines = []
+    at_margin = table[table["true_difference_percent"] == MARGIN_PERCENT]
+    for (family, variant), rows in at_margin.groupby(["family", "variant"], sort=False):
+        worst = rows.sort_values("worst_claim").to_dict("records")[-1]
         lines.append(
-            f"power: {row['our_seeds']} against {row['reported_seeds']} seeds, sd {row['our_sd_percent']:g}, "
-            f"equal means: reproduced in {100 * row['reproduced']:.1f}%."
+            f"{family}, {variant}: at most {100 * worst['worst_claim']:.2f}% ({worst['law']}, "
+            f"{worst['our_seeds']} and {worst['reported_seeds']} seeds, {worst['printed']}); "
+            f"Monte Carlo error {100 * worst['monte_carlo_error']:.2f}%."
         )
     return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the top of this file."""
-    from paper_tables import frames
-
     parser = argparse.ArgumentParser(
         prog="python -m paper_tables.verdicts.simulation",
         description="Simulate how often verdicts are wrong.",
     )
     parser.add_argument("--output", type=Path, help="folder of simulation.csv; without it, print only")
-    parser.add_argument("--studies", type=int, default=STUDIES, help="made-up studies per scenario")
+    parser.add_argument("--studies", type=int, default=STUDIES, help="simulated studies per scenario")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    try:
-        table = run(options.studies, options.seed)
+
+    def command() -> int:
+        table = run(options.studies, options.seed, say=lambda family: print(f"{family} ...", flush=True))
         if options.output is not None:
-            frames.write_text(
-                table.to_csv(index=False, lineterminator="\n"), options.output / "simulation.csv"
-            )
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print("\n".join(summary(table)))
-    return 0
+            text = table.to_csv(index=False, lineterminator="\n")
+            frames.write_text(text, options.output / "simulation.csv")
+        print("\n".join(summary(table)))
+        return 0
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""How verdicts are shown in tables: signs, marks, and the notes that count and explain them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from paper_tables.rendering.table import MARKS
+from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT
+
+MOST_LISTED = 12
+
+
+def verdict_marks(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """The raised letters next to a verdict: its flags, detectable, and a claim that is not kept.
+
+    Args:
+        cell: a row with the columns of a verdict.
+    """
+    flags = str(cell["flags"]).split("; ") if isinstance(cell["flags"], str) and cell["flags"] else []
+    marks = [FLAG_MARKS[flag][0] for flag in flags]
+    if pd.notna(cell["detectable"]) and cell["detectable"]:
+        marks.append("d")
+    if differs_under_adjustment(cell):
+        marks.append(NOT_KEPT)
+    return tuple(marks)
+
+
+def mark_notes_of_verdicts(marks: set[str]) -> list[str]:
+    """One sentence for each flag's mark that is used, and for `detectable`."""
+    explained = dict(FLAG_MARKS.values()) | {"d": "detectable: the 90% interval does not hold 0"}
+    return [f"{mark}: {explained[mark]}." for mark in sorted(marks) if mark in explained]
+
+
+def differs_under_adjustment(cell: Mapping[Any, Any]) -> bool:
+    """Whether a claim is not kept by Benjamini and Hochberg in its family."""
+    adjusted = cell["adjusted_verdict"]
+    return isinstance(adjusted, str) and adjusted != "" and adjusted != cell["verdict"]
+
+
+def verdict_notes(cells: pd.DataFrame) -> list[str]:
+    """What a reader must know about the verdicts of a table: counts, the adjustment, and where it matters.
+
+    Args:
+        cells: rows with the columns of a verdict and `task` and `column`; those without a verdict are
+            skipped. Rows with one `number` are counted once.
+    """
+    judged = cells[cells["verdict"].isin(list(MARKS))]
+    if judged.empty:
+        return []
+    once = judged
+    if "number" in judged.columns:
+        once = judged[~(judged["number"].duplicated() & judged["number"].notna())]
+    counts = once["verdict"].value_counts()
+    named = [f"{MARKS[name][0]} {name} ({counts[name]})" for name in MARKS if name in counts]
+    notes = [
+        f"Verdicts by the 90% interval: {', '.join(named)}.",
+        "A second sign: claims that Benjamini and Hochberg keep at 5% among the numbers of one document for "
+        "one method and selection rule, apart for reproduced and for different.",
+    ]
+    changed = once[[differs_under_adjustment(row) for row in once.to_dict("records")]]
+    if len(changed):
+        places = [f"{row['column']} on {row['task']}" for row in changed.to_dict("records")]
+        listed = ", ".join(places[:MOST_LISTED])
+        more = f" and {len(places) - MOST_LISTED} more" if len(places) > MOST_LISTED else ""
+        notes.append(f"Not kept ({NOT_KEPT}): {listed}{more}.")
+    if len(once) < len(judged):
+        notes.append(
+            f"{len(judged)} places show {len(once)} numbers: a copied number is judged once, at its origin."
+        )
+    return notes

@@ -1,0 +1,285 @@
+"""Seeds one after the other: three looks with fixed levels, and a rule for giving up.
+
+    plan = SequentialPlan()
+    look = sequential_verdict(reported, scores_in_order_of_seed_labels, comparison, plan)
+    look.next_seeds         # None: stop; 5: train up to the fifth seed and look again
+
+Looking after every seed at 5% makes up to 15% false claims. Here each look has its own level and the levels
+sum to 5% (Bonferroni), so the error is at most 5% as far as each look keeps its own. Stopping for futility
+never makes a claim, so it never adds an error. The plan is fixed before the first seed is trained; seeds are
+taken in the order of their labels and never chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from recheck.errors import TablesError
+
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
+from paper_tables.verdicts.verdict import Verdict
+
+DEFAULT_LEVELS = {3: 0.004, 5: 0.011, 10: 0.035}
+FUTILE_BELOW = 0.10
+_TOLERANCE = 1e-9
+
+CLAIM, FUTILE, LAST_LOOK, CONTINUE = "claim", "futile", "last look", "continue"
+
+
+@dataclass(frozen=True)
+class SequentialPlan:
+    """A sequential design, fixed before any seed is trained.
+
+    Attributes:
+        levels: number of our seeds at each look -> one-sided level of that look, ascending.
+        futile_below: stop where the predicted chance of any claim at the last look is below this.
+    """
+
+    levels: Mapping[int, float] = field(default_factory=lambda: dict(DEFAULT_LEVELS))
+    futile_below: float = FUTILE_BELOW
+
+    def __post_init__(self) -> None:
+        """Refuse a design that does not keep its error.
+
+        Raises:
+            TablesError: no look, a look at fewer than 2 seeds, looks that do not ascend, levels that are not
+                above 0 or that sum to more than 5%, or a futility border outside 0 to 1.
+        """
+        looks = list(self.levels)
+        if not looks or looks[0] < 2 or looks != sorted(set(looks)):
+            raise TablesError(f"Looks must be ascending numbers of seeds from 2 on, not {looks}.")
+        if min(self.levels.values()) <= 0 or sum(self.levels.values()) > rule.LEVEL + _TOLERANCE:
+            raise TablesError(
+                f"The levels of the looks must be above 0 and sum to at most {rule.LEVEL:g}, not "
+                f"{sum(self.levels.values()):g}."
+            )
+        if not 0 <= self.futile_below < 1:
+            raise TablesError(
+                f"The futility border is {self.futile_below:g}; it must be at least 0 and below 1."
+            )
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which the data are looked at."""
+        return tuple(self.levels)
+
+    @property
+    def last(self) -> int:
+        """The largest number of seeds."""
+        return self.looks[-1]
+
+    def caution(self, seeds: int) -> float:
+        """k at one look: the larger one at all but the last, whose level is near 5%."""
+        return rule.CAUTION_AT_LEVEL if seeds == self.last else rule.CAUTION_BELOW_LEVEL
+
+    @property
+    def text(self) -> str:
+        """The design in words, for the results."""
+        levels = ", ".join(f"{level:g} at {seeds}" for seeds, level in self.levels.items())
+        return (
+            f"one-sided levels {levels} seeds; given up where the chance of a claim is below "
+            f"{self.futile_below:.0%}"
+        )
+
+
+@dataclass(frozen=True)
+class SequentialLook:
+    """The state of a sequential study.
+
+    Attributes:
+        verdict: the verdict so far; its interval is that of the last look; `inconclusive` while it goes on.
+        state: `claim`, `futile` or `last look` where the study stops, else `continue`.
+        next_seeds: number of seeds at the next look, None where the study stops.
+        looked_at: numbers of seeds that were looked at.
+        chance_of_claim: predicted chance of any claim at the last look; None at the last look.
+        p_reproduced: p value of `reproduced` over the looks so far, adjusted for them.
+        p_different: that of `different`.
+    """
+
+    verdict: Verdict
+    state: str
+    next_seeds: int | None
+    looked_at: tuple[int, ...]
+    chance_of_claim: float | None
+    p_reproduced: float
+    p_different: float
+
+
+def sequential_verdict(
+    reported: ReportedNumber,
+    runs: Sequence[float] | np.ndarray,
+    comparison: Comparison,
+    plan: SequentialPlan | None = None,
+) -> SequentialLook:
+    """Look at the seeds trained so far, all earlier looks included.
+
+    Args:
+        reported: the reported number.
+        runs: our score of every seed in the order of their labels, `[seeds]`; exactly as many as a look has.
+        comparison: the margin and what else the question fixes.
+        plan: the design; the default has looks at 3, 5 and 10 seeds.
+
+    Raises:
+        TablesError: the number of runs is not one of the looks.
+    """
+    plan = SequentialPlan() if plan is None else plan
+    ours = np.asarray(runs, dtype=float)
+    if len(ours) not in plan.looks:
+        listed = ", ".join(map(str, plan.looks))
+        raise TablesError(
+            f"{len(ours)} seeds are no look of this design: it looks at {listed} seeds, and looking in "
+            "between would make its error larger than it says."
+        )
+    p_of_look: dict[str, dict[int, float]] = {"reproduced": {}, "different": {}}
+    looked: list[int] = []
+    for seeds in [look for look in plan.looks if look <= len(ours)]:
+        looked.append(seeds)
+        verdict, bounds = _one_look(reported, ours[:seeds], comparison, plan, seeds)
+        if bounds is not None:
+            p_of_look["reproduced"][seeds] = float(bounds.p_reproduced)
+            p_of_look["different"][seeds] = float(bounds.p_different)
+        chance = None if seeds == plan.last else chance_of_claim(reported, ours[:seeds], comparison, plan)
+        state = _state(verdict, seeds, chance, plan)
+        if state != CONTINUE:
+            break
+    later = [look for look in plan.looks if look > looked[-1]]
+    return SequentialLook(
+        verdict=verdict,
+        state=state,
+        next_seeds=later[0] if state == CONTINUE else None,
+        looked_at=tuple(looked),
+        chance_of_claim=chance,
+        p_reproduced=sequential_p(p_of_look["reproduced"], plan),
+        p_different=sequential_p(p_of_look["different"], plan),
+    )
+
+
+def _one_look(
+    reported: ReportedNumber, ours: np.ndarray, comparison: Comparison, plan: SequentialPlan, seeds: int
+) -> tuple[Verdict, rule.Bounds | None]:
+    """The verdict at the level of one look, and its bounds; no bounds where the rule cannot be applied."""
+    verdict = judge(reported, ours, comparison)
+    if verdict.p_reproduced is None or verdict.our_sd_percent is None:
+        return verdict, None
+    interpretations, _ = interpretations_of(
+        reported, verdict.our_sd_percent, comparison.largest_known_sd_percent
+    )
+    difference = float(verdict.difference_percent or 0.0)
+    bounds = rule.bounds_of_difference(
+        difference,
+        verdict.our_sd_percent,
+        seeds,
+        interpretations,
+        comparison.margin_percent,
+        level=plan.levels[seeds],
+        caution=plan.caution(seeds),
+    )
+    low, high = rule.confidence_interval(difference, bounds)
+    name = rule.verdict_of_interval(low, high, comparison.margin_percent)
+    if not verdict.claims:
+        # What stands in the way at 5% (near the random policy, a spread that is not known) still does.
+        name = verdict.verdict
+    fields: dict[str, Any] = {"verdict": name, "adjusted_verdict": name}
+    if math.isfinite(high):
+        fields |= {
+            "interval_low": low,
+            "interval_high": high,
+            "detectable": not low <= 0 <= high,
+            "smallest_margin_percent": max(abs(low), abs(high)),
+        }
+    if name == rule.INCONCLUSIVE:
+        fields["flags"] = tuple(f for f in verdict.flags if f != rule.WITHIN_IMPLEMENTATION_SPREAD)
+    return replace(verdict, **fields), bounds
+
+
+def _state(verdict: Verdict, seeds: int, chance: float | None, plan: SequentialPlan) -> str:
+    if verdict.claims:
+        return CLAIM
+    if seeds == plan.last:
+        return LAST_LOOK
+    if verdict.verdict == rule.UNINFORMATIVE or verdict.verdict == rule.NOT_JUDGED:
+        return FUTILE
+    return FUTILE if chance is not None and chance < plan.futile_below else CONTINUE
+
+
+def chance_of_claim(
+    reported: ReportedNumber,
+    runs: Sequence[float] | np.ndarray,
+    comparison: Comparison,
+    plan: SequentialPlan | None = None,
+) -> float:
+    """Predicted chance of any claim at the last look, from the seeds so far.
+
+    The mean of all seeds at the last look is normal about the present one with standard deviation
+    s sqrt(1 / n - 1 / last); the half-width there is taken from the present s.
+
+    Args:
+        reported: the reported number.
+        runs: our scores so far, `[seeds]`, at least 2 and fewer than the last look's.
+        comparison: the margin.
+        plan: the design.
+    """
+    plan = SequentialPlan() if plan is None else plan
+    ours = np.asarray(runs, dtype=float)
+    sd = float(ours.std(ddof=1))
+    counts = reported.seed_counts
+    if sd == 0 or (counts is not None and counts[0] < 2):
+        return 0.0
+    difference = float(ours.mean()) - reported.mean_percent
+    interpretations, _ = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
+    bounds = rule.bounds_of_difference(
+        difference,
+        sd,
+        plan.last,
+        interpretations,
+        comparison.margin_percent,
+        level=plan.levels[plan.last],
+        caution=plan.caution(plan.last),
+    )
+    spread = sd * math.sqrt(1 / len(ours) - 1 / plan.last)
+    return float(
+        chance_at_last_look(difference, spread, bounds.half_width_percent, comparison.margin_percent)
+    )
+
+
+def chance_at_last_look(
+    difference_percent: Any, later_sd_percent: Any, half_width_percent: Any, margin_percent: float
+) -> Any:
+    """P(|later d| < M - half) + P(|later d| > M + half) for a normal later difference, on arrays too."""
+    from scipy import special
+
+    room, reach = margin_percent - half_width_percent, margin_percent + half_width_percent
+    inside = special.ndtr((room - difference_percent) / later_sd_percent) - special.ndtr(
+        (-room - difference_percent) / later_sd_percent
+    )
+    beyond = special.ndtr((difference_percent - reach) / later_sd_percent) + special.ndtr(
+        (-difference_percent - reach) / later_sd_percent
+    )
+    return np.where(room > 0, inside, 0.0) + beyond
+
+
+def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = None) -> float:
+    """The p value of one claim over the looks so far.
+
+    Args:
+        p_of_look: number of seeds -> p value at that look.
+        plan: the design.
+
+    Returns:
+        The smallest of 0.05 p / level over the looks, at most 1: below 0.05 exactly where a look claims.
+
+    Raises:
+        TablesError: a number of seeds that is no look.
+    """
+    plan = SequentialPlan() if plan is None else plan
+    strangers = sorted(set(p_of_look) - set(plan.looks))
+    if strangers:
+        raise TablesError(
+            f"{strangers[0]} seeds are no look of this design: {', '.join(map(str, plan.looks))}."
+        )
+    return min([1.0, *(rule.LEVEL * p / plan.levels[seeds] for seeds, p in p_of_look.items())])

@@ -1,0 +1,218 @@
+"""Simulated families of numbers, and correct re-implementations: what many claims at once are worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paper_tables import literature
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.implementations import bands_of_reruns, domain_of, rerun_differences
+from paper_tables.verdicts.laws import Law, Normal, real_laws
+from paper_tables.verdicts.multiplicity import FALSE_DISCOVERY_RATE, holm
+from paper_tables.verdicts.reported_error import Interpretation
+from paper_tables.verdicts.simulated_studies import MARGIN_PERCENT
+
+FAMILY_SIZES = (9, 27, 63)
+FAMILY_SEEDS = ((5, 5), (10, 10))
+SHARES = {0.0: 0.6, MARGIN_PERCENT: 0.2, 2 * MARGIN_PERCENT: 0.2}
+"""True difference -> share of a family's numbers."""
+
+IMPLEMENTATION_SEEDS = ((3, 5), (5, 5), (10, 10), (20, 20))
+BENJAMINI_HOCHBERG, HOLM, RAW = "Benjamini-Hochberg", "Holm", "raw"
+
+
+@dataclass(frozen=True)
+class FamilyRates:
+    """What is claimed in many simulated families, as shares of the numbers of which it is true.
+
+    Attributes:
+        reproduced: claims of `reproduced` among numbers with true difference 0.
+        different: claims of `different` among numbers at twice the margin.
+        false_share: false claims among all claims.
+        any_false: families with at least one false claim.
+    """
+
+    reproduced: float
+    different: float
+    false_share: float
+    any_false: float
+
+
+def simulate_families(
+    laws: Sequence[tuple[Law, Law]],
+    true_differences: np.ndarray,
+    seeds: tuple[int, int],
+    seed: int = 0,
+) -> Mapping[str, FamilyRates]:
+    """Judge families of numbers together.
+
+    Args:
+        laws: of both sides; number j of every family has the one at j modulo their number, shifted from
+            family to family.
+        true_differences: `[families, numbers]`, in points.
+        seeds: ours and theirs.
+        seed: of the draw.
+
+    Returns:
+        Procedure -> rates: Benjamini and Hochberg, Holm, and none.
+    """
+    rng = np.random.default_rng(seed)
+    families, size = true_differences.shape
+    shift = np.arange(families)[:, None] * 7
+    which = (np.arange(size)[None, :] + shift) % len(laws)
+    difference, sd, their_sd = (np.empty((families, size)) for _ in range(3))
+    for place, (ours, theirs) in enumerate(laws):
+        here = which == place
+        ours_drawn = ours.draw(rng, (int(here.sum()), seeds[0]))
+        theirs_drawn = theirs.draw(rng, (int(here.sum()), seeds[1]))
+        difference[here] = ours_drawn.mean(axis=1) - theirs_drawn.mean(axis=1)
+        sd[here], their_sd[here] = ours_drawn.std(axis=1, ddof=1), theirs_drawn.std(axis=1, ddof=1)
+    difference += true_differences
+    known = [Interpretation(seeds[1], their_sd / math.sqrt(seeds[1]))]
+    raw = rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT)
+    cautious = rule.bounds_of_difference(
+        difference, sd, seeds[0], known, MARGIN_PERCENT, caution=rule.CAUTION_BELOW_LEVEL
+    )
+    kept: dict[str, tuple[np.ndarray, np.ndarray]] = {
+        RAW: (raw.p_reproduced < rule.LEVEL, raw.p_different < rule.LEVEL)
+    }
+    p_values = cautious.p_reproduced, cautious.p_different
+    kept[BENJAMINI_HOCHBERG] = _kept_by_bh(p_values[0]), _kept_by_bh(p_values[1])
+    kept[HOLM] = _kept_by_holm(p_values[0]), _kept_by_holm(p_values[1])
+    return {
+        name: _family_rates(reproduced, different, difference, true_differences)
+        for name, (reproduced, different) in kept.items()
+    }
+
+
+def _kept_by_bh(p_values: np.ndarray) -> np.ndarray:
+    """Benjamini and Hochberg in every row of `[families, numbers]`."""
+    size = p_values.shape[1]
+    ordered = np.sort(p_values, axis=1)
+    below = ordered <= FALSE_DISCOVERY_RATE * np.arange(1, size + 1) / size
+    largest = np.where(below, ordered, -1.0).max(axis=1, keepdims=True)
+    return p_values <= largest
+
+
+def _kept_by_holm(p_values: np.ndarray) -> np.ndarray:
+    return np.array([holm(row) for row in p_values]) < rule.LEVEL
+
+
+def _family_rates(
+    reproduced: np.ndarray, different: np.ndarray, difference: np.ndarray, true: np.ndarray
+) -> FamilyRates:
+    wrong_way = np.sign(difference) != np.sign(true)
+    false = (reproduced & (np.abs(true) >= MARGIN_PERCENT)) | (
+        different & ((np.abs(true) <= MARGIN_PERCENT) | wrong_way)
+    )
+    claims = int(reproduced.sum() + different.sum())
+    same, far = true == 0, np.abs(true) == 2 * MARGIN_PERCENT
+    return FamilyRates(
+        reproduced=float(reproduced[same].mean()) if same.any() else math.nan,
+        different=float(different[far].mean()) if far.any() else math.nan,
+        false_share=float(false.sum() / claims) if claims else 0.0,
+        any_false=float(false.any(axis=1).mean()),
+    )
+
+
+def family_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    """Families of real runs with mixed truths, and families that are all at the margin.
+
+    Args:
+        studies: numbers in all that are simulated for each row.
+        seed: of the draw.
+    """
+    rows: list[dict[str, object]] = []
+    real = [(law, law) for law in real_laws().values()]
+    for size in FAMILY_SIZES:
+        for seeds in FAMILY_SEEDS:
+            families = max(100, studies // size)
+            rng = np.random.default_rng([seed, size, *seeds])
+            true = rng.choice(list(SHARES), p=list(SHARES.values()), size=(families, size))
+            true = true * rng.choice([-1.0, 1.0], size=true.shape)
+            for name, rates in simulate_families(real, true, seeds, seed).items():
+                rows.append(_row(f"real runs, {size} numbers", name, seeds, rates, families))
+    for sds in ((0.3, 0.1), (0.1, 0.3)):
+        for seeds in ((3, 5), (3, 10), (5, 10)):
+            families = max(100, studies // 9)
+            laws = [(Normal(sds[0]), Normal(sds[1]))]
+            true = np.full((families, 9), MARGIN_PERCENT)
+            for name, rates in simulate_families(laws, true, seeds, seed).items():
+                law = f"all 9 at the margin, normal, sds {10 * sds[0]:g}:{10 * sds[1]:g}"
+                rows.append(_row(law, name, seeds, rates, families))
+    return rows
+
+
+def _row(
+    law: str, procedure: str, seeds: tuple[int, int], rates: FamilyRates, families: int
+) -> dict[str, object]:
+    return {
+        "family": "many numbers",
+        "law": law,
+        "printed": procedure,
+        "our_seeds": seeds[0],
+        "reported_seeds": seeds[1],
+        "variant": procedure,
+        "reproduced": round(rates.reproduced, 5),
+        "different": round(rates.different, 5),
+        "false_share": round(rates.false_share, 5),
+        "any_false": round(rates.any_false, 5),
+        "studies": families,
+    }
+
+
+def implementation_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    """How often a correct re-implementation is called different, and how often beyond the band.
+
+    True differences are drawn from those between published re-runs, whose own noise between seeds is thus
+    counted twice: the rates are upper figures.
+
+    Args:
+        studies: number of studies for each row.
+        seed: of the draw.
+    """
+    numbers = literature.read_all()
+    bands = bands_of_reruns(numbers)
+    drawn_from = [
+        (domain_of(task), difference)
+        for task, difference in rerun_differences(numbers)
+        if domain_of(task) in bands
+    ]
+    laws = list(real_laws().values())
+    rows: list[dict[str, object]] = []
+    for n, m in IMPLEMENTATION_SEEDS:
+        rng = np.random.default_rng([seed, n, m])
+        place = rng.integers(0, len(drawn_from), studies)
+        true = np.array([drawn_from[i][1] for i in place]) * rng.choice([-1.0, 1.0], studies)
+        half_bands = np.array(
+            [max(MARGIN_PERCENT, bands[drawn_from[i][0]].half_width_percent) for i in place]
+        )
+        ours, theirs = np.empty((studies, n)), np.empty((studies, m))
+        for start, law in enumerate(laws):
+            ours[start :: len(laws)] = law.draw(rng, ours[start :: len(laws)].shape)
+            theirs[start :: len(laws)] = law.draw(rng, theirs[start :: len(laws)].shape)
+        difference = ours.mean(axis=1) - theirs.mean(axis=1) + true
+        known = [Interpretation(m, theirs.std(axis=1, ddof=1) / math.sqrt(m))]
+        bounds = rule.bounds_of_difference(difference, ours.std(axis=1, ddof=1), n, known, MARGIN_PERCENT)
+        low, high = difference - bounds.half_width_percent, difference + bounds.half_width_percent
+        claims = rule.claims_of_intervals(low, high, MARGIN_PERCENT)
+        beyond = np.abs(rule.claims_of_intervals(low, high, half_bands)) == 2
+        rows.append(
+            {
+                "family": "implementations",
+                "law": "real runs, differences of published re-runs",
+                "printed": "sd",
+                "our_seeds": n,
+                "reported_seeds": m,
+                "variant": "rule",
+                "reproduced": round(float((claims == 1).mean()), 5),
+                "different": round(float((np.abs(claims) == 2).mean()), 5),
+                "beyond_band": round(float((beyond & (np.abs(claims) == 2)).mean()), 5),
+                "studies": studies,
+            }
+        )
+    return rows

@@ -1,0 +1,306 @@
+"""Simulated studies of one number whose truth is known: how often the rule claims what is not so.
+
+A study draws the seeds of both sides from their laws (`laws.py`), lets the paper print what it prints, and
+applies the rule with the arithmetic of `judge`, for all studies at once. Which studies are run is in
+``simulation.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from recheck.errors import TablesError
+
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.laws import Law
+from paper_tables.verdicts.reported_error import (
+    Interpretation,
+    assumed_interpretations,
+    printed_interpretations,
+)
+from paper_tables.verdicts.sequential import SequentialPlan, chance_at_last_look
+from paper_tables.verdicts.typical import COLLAPSE_MARGINS, LEAST_TYPICAL_SEEDS, SPLIT_MARGINS
+
+MARGIN_PERCENT = 5.0
+STUDIES = 40_000
+LEAST_STUDIES = 100
+
+RULE, WELCH, POOLED = "rule", "Welch alone", "pooled alone"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What the simulated paper prints of its side.
+
+    Attributes:
+        spread: `sd`, `se` or `nothing`.
+        kind: what the reader is told that it is, one of `reported_error.SPREAD_KINDS`.
+        states_seeds: whether the number of seeds is stated.
+    """
+
+    spread: str = "sd"
+    kind: str = "standard_deviation_over_seeds"
+    states_seeds: bool = True
+
+    @property
+    def text(self) -> str:
+        """In words, for the results."""
+        meaning = "meaning not stated" if self.kind == "unknown" else "meaning stated"
+        seeds = "seeds stated" if self.states_seeds else "seeds not stated"
+        return f"{self.spread}, {seeds}" if self.spread == "nothing" else f"{self.spread}, {meaning}, {seeds}"
+
+
+STATED = Printed()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Two sides, what the paper prints, and the true difference.
+
+    Attributes:
+        family: see the top of this file.
+        law: name of the law, for the results.
+        ours: law of our seeds.
+        theirs: law of the reported seeds.
+        our_seeds: our number of seeds.
+        their_seeds: the reported number of seeds.
+        printed: what the paper prints.
+        true_difference_percent: our true mean minus theirs; at the margin both signs are simulated.
+    """
+
+    family: str
+    law: str
+    ours: Law
+    theirs: Law
+    our_seeds: int
+    their_seeds: int
+    printed: Printed = STATED
+    true_difference_percent: float = MARGIN_PERCENT
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of studies with each claim, 0 to 1."""
+
+    reproduced: float
+    higher: float
+    lower: float
+
+    @property
+    def different(self) -> float:
+        """Share of `different`, either way."""
+        return self.higher + self.lower
+
+    @property
+    def worst_claim(self) -> float:
+        """The larger of the three: the one-sided error at the margin."""
+        return max(self.reproduced, self.higher, self.lower)
+
+
+def simulate(scenario: Scenario, studies: int = STUDIES, seed: int = 0, variant: str = RULE) -> Rates:
+    """Shares of the claims in many studies of one scenario; at the margin the worst over both signs.
+
+    Raises:
+        TablesError: fewer than 100 studies.
+    """
+    if studies < LEAST_STUDIES:
+        raise TablesError(
+            f"A simulation of {studies} studies says nothing; at least {LEAST_STUDIES} are needed."
+        )
+    rng = np.random.default_rng(seed)
+    ours = scenario.ours.draw(rng, (studies, scenario.our_seeds))
+    theirs = scenario.theirs.draw(rng, (studies, scenario.their_seeds))
+    half = half_widths(
+        ours.std(axis=1, ddof=1), scenario.our_seeds, theirs.std(axis=1, ddof=1), scenario, variant
+    )
+    difference = ours.mean(axis=1) - theirs.mean(axis=1)
+    return worst_rates(difference, half, scenario.true_difference_percent)
+
+
+def worst_rates(difference: np.ndarray, half: np.ndarray, true_difference_percent: float) -> Rates:
+    """Rates of the claims at +- the true difference, each the larger of the two signs.
+
+    Args:
+        difference: of the means, true difference 0, `[studies]`.
+        half: half-widths of the intervals, `[studies]`.
+        true_difference_percent: in points.
+    """
+    found = []
+    for shift in sorted({true_difference_percent, -true_difference_percent}):
+        codes = rule.claims_of_intervals(difference + shift - half, difference + shift + half, MARGIN_PERCENT)
+        found.append(Rates(*(float((codes == code).mean()) for code in (1, 2, -2))))
+    if abs(true_difference_percent) > MARGIN_PERCENT:
+        # Beyond the margin `different` in the true direction is right: power, not error.
+        return Rates(max(f.reproduced for f in found), found[-1].higher, 0.0)
+    return Rates(max(f.reproduced for f in found), max(f.higher for f in found), max(f.lower for f in found))
+
+
+def half_widths(
+    our_sd: np.ndarray, our_seeds: int, their_sd: np.ndarray, scenario: Scenario, variant: str = RULE
+) -> np.ndarray:
+    """The rule's half-widths, or those of one variance assumption alone, `[studies]`."""
+    interpretations = interpretations_of_studies(our_sd, their_sd, scenario.their_seeds, scenario.printed)
+    half = np.zeros_like(our_sd)
+    for interpretation in interpretations:
+        for estimate in _estimates(our_sd, our_seeds, interpretation, variant):
+            half = np.maximum(half, rule.half_width(estimate))
+    return half
+
+
+def _estimates(
+    our_sd: np.ndarray, our_seeds: int, interpretation: Interpretation, variant: str
+) -> Sequence[rule.ErrorEstimate]:
+    if variant == RULE:
+        return list(rule.error_estimates(our_sd, our_seeds, [interpretation]))
+    reported_variance = np.square(interpretation.error_percent) * interpretation.seeds
+    unequal, equal = rule.two_error_estimates(
+        our_sd**2, our_seeds, reported_variance, interpretation.seeds, caution=0.0
+    )
+    if interpretation.assumed:
+        return [replace(unequal, df=np.minimum(unequal.df, our_seeds - 1))]
+    return [unequal] if variant == WELCH else [equal]
+
+
+def interpretations_of_studies(
+    our_sd: np.ndarray, their_sd: np.ndarray, their_seeds: int, printed: Printed
+) -> list[Interpretation]:
+    """The interpretations that `judge` would try, for all studies at once."""
+    seeds = their_seeds if printed.states_seeds else None
+    if printed.spread == "nothing":
+        return assumed_interpretations(seeds, our_sd)[0]
+    spread = their_sd if printed.spread == "sd" else their_sd / math.sqrt(their_seeds)
+    return printed_interpretations(spread, printed.kind, seeds, None)[0]
+
+
+# Typical runs and sequential seeds.
+
+
+def simulate_typical(
+    ours: Law, theirs: Law, our_seeds: int, their_seeds: int, studies: int, seed: int = 0
+) -> Rates:
+    """The same for the verdict on typical runs: means and spreads without collapsed seeds, vectorised.
+
+    The arithmetic is that of `typical.judge_typical_runs`; a test compares the two.
+    """
+    worst: list[Rates] = []
+    for sign in (1, -1):
+        rng = np.random.default_rng(seed)
+        ours_scores = ours.draw(rng, (studies, our_seeds)) + sign * MARGIN_PERCENT
+        their_scores = theirs.draw(rng, (studies, their_seeds))
+        worst.append(_rates_of_codes(typical_codes(ours_scores, their_scores, MARGIN_PERCENT)))
+    return Rates(max(r.reproduced for r in worst), max(r.higher for r in worst), max(r.lower for r in worst))
+
+
+def _rates_of_codes(codes: np.ndarray) -> Rates:
+    return Rates(*(float((codes == code).mean()) for code in (1, 2, -2)))
+
+
+def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -> np.ndarray:
+    """Claims on typical runs, coded as in `rule.claims_of_intervals`, `[studies]`.
+
+    Args:
+        ours: `[studies, seeds]`.
+        theirs: `[studies, reported seeds]`.
+        margin_percent: the margin M.
+    """
+    median = np.median(np.concatenate([ours, theirs], axis=1), axis=1, keepdims=True)
+    lowest = median - COLLAPSE_MARGINS * margin_percent
+    mean, sd, count = _moments_where(ours, ours >= lowest)
+    their_mean, their_sd, their_count = _moments_where(theirs, theirs >= lowest)
+    gap = np.maximum(_widest_gap_where(ours, ours >= lowest), _widest_gap_where(theirs, theirs >= lowest))
+    enough = (np.minimum(count, their_count) >= LEAST_TYPICAL_SEEDS) & (sd > 0) & (their_sd > 0)
+    enough &= gap <= SPLIT_MARGINS * margin_percent
+    n, m = np.where(enough, count, 2), np.where(enough, their_count, 2)
+    half = np.zeros(len(ours))
+    for estimate in rule.two_error_estimates(sd**2, n, their_sd**2, m):
+        half = np.maximum(half, rule.half_width(estimate))
+    difference = mean - their_mean
+    codes = rule.claims_of_intervals(difference - half, difference + half, margin_percent)
+    return np.where(enough, codes, 0)
+
+
+def _moments_where(scores: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    count = kept.sum(axis=1)
+    divisor = np.maximum(count, 1)
+    mean = np.where(kept, scores, 0.0).sum(axis=1) / divisor
+    squares = np.where(kept, (scores - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    return mean, np.sqrt(squares / np.maximum(count - 1, 1)), count
+
+
+def _widest_gap_where(scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Largest distance between neighbouring kept scores, `[studies]`."""
+    highest = np.where(kept, scores, scores.min()).max(axis=1, keepdims=True)
+    # What is not kept is put at the highest kept score, where it makes no gap.
+    return np.diff(np.sort(np.where(kept, scores, highest), axis=1), axis=1).max(axis=1)
+
+
+@dataclass(frozen=True)
+class SequentialRates:
+    """Claims of a sequential study and the seeds that it took."""
+
+    rates: Rates
+    mean_seeds: float
+
+
+def simulate_sequential(
+    scenario: Scenario, studies: int = STUDIES, seed: int = 0, plan: SequentialPlan | None = None
+) -> SequentialRates:
+    """Claims over all looks, with the futility rule; the worst over both signs of the true difference.
+
+    Args:
+        scenario: `our_seeds` is ignored, the plan has them.
+        studies: number of studies.
+        seed: of the draw.
+        plan: the design.
+    """
+    plan = SequentialPlan() if plan is None else plan
+    rng = np.random.default_rng(seed)
+    ours = scenario.ours.draw(rng, (studies, plan.last))
+    theirs = scenario.theirs.draw(rng, (studies, scenario.their_seeds))
+    their_mean, their_sd = theirs.mean(axis=1), theirs.std(axis=1, ddof=1)
+    found, seeds_used = [], []
+    for shift in sorted({scenario.true_difference_percent, -scenario.true_difference_percent}):
+        codes, used = _sequential_codes(ours + shift - their_mean[:, None], their_sd, scenario, plan)
+        found.append(_rates_of_codes(codes))
+        seeds_used.append(float(used.mean()))
+    worst = Rates(max(f.reproduced for f in found), max(f.higher for f in found), max(f.lower for f in found))
+    if abs(scenario.true_difference_percent) > MARGIN_PERCENT:
+        worst = Rates(worst.reproduced, found[-1].higher, 0.0)
+    return SequentialRates(worst, max(seeds_used))
+
+
+def _sequential_codes(
+    differences: np.ndarray, their_sd: np.ndarray, scenario: Scenario, plan: SequentialPlan
+) -> tuple[np.ndarray, np.ndarray]:
+    """Claims and seeds used, `[studies]` each, from our seeds minus the reported mean."""
+    codes = np.zeros(len(differences), dtype=int)
+    used = np.full(len(differences), plan.last)
+    active = np.ones(len(differences), dtype=bool)
+    for seeds, level in plan.levels.items():
+        now = differences[:, :seeds]
+        difference, sd = now.mean(axis=1), now.std(axis=1, ddof=1)
+        interpretations = interpretations_of_studies(sd, their_sd, scenario.their_seeds, scenario.printed)
+
+        def half(number: int, at: float, sd: np.ndarray = sd, known: Any = interpretations) -> np.ndarray:
+            bounds = rule.bounds_of_difference(
+                np.zeros_like(sd), sd, number, known, MARGIN_PERCENT, level=at, caution=plan.caution(number)
+            )
+            return np.asarray(bounds.half_width_percent)
+
+        width = half(seeds, level)
+        found = rule.claims_of_intervals(difference - width, difference + width, MARGIN_PERCENT)
+        stops = active & (found != 0)
+        codes[stops], used[stops] = found[stops], seeds
+        active &= found == 0
+        if seeds != plan.last:
+            later = sd * math.sqrt(1 / seeds - 1 / plan.last)
+            width = half(plan.last, plan.levels[plan.last])
+            chance = chance_at_last_look(difference, later, width, MARGIN_PERCENT)
+            futile = active & (chance < plan.futile_below)
+            used[futile] = seeds
+            active &= ~futile
+    return codes, used

@@ -1,0 +1,136 @@
+"""Typical runs: where every seed of both sides is known, collapsed seeds are counted and judged apart.
+
+A mean over seeds of which some collapse says little: with collapses on one side only, no rule for means
+keeps its error (`docs/statistics.md`). A seed is collapsed if its score is more than four margins below the
+median of both sides' seeds together. The others are judged by the same rule; the rates are compared exactly.
+
+Where most seeds of both sides have collapsed, that median is among them and nothing is set apart. So a side
+that is left in two groups, more than three margins apart, is not judged: which group is typical is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paper_tables.verdicts import rule
+from paper_tables.verdicts.reported_error import Interpretation
+
+COLLAPSE_MARGINS = 4.0
+"""A seed this many margins below the joint median is collapsed."""
+
+LEAST_TYPICAL_SEEDS = 2
+
+SPLIT_MARGINS = 3.0
+"""Two neighbouring seeds of one side this many margins apart: the side is in two groups."""
+
+
+@dataclass(frozen=True)
+class CollapseRate:
+    """Collapsed seeds of one side.
+
+    Attributes:
+        collapsed: number of collapsed seeds.
+        seeds: number of seeds.
+        low: lower end of Clopper and Pearson's exact 95% interval of the rate, 0 to 1.
+        high: its upper end.
+    """
+
+    collapsed: int
+    seeds: int
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """`3 of 10 [7%, 65%]`."""
+        return f"{self.collapsed} of {self.seeds} [{100 * self.low:.0f}%, {100 * self.high:.0f}%]"
+
+
+@dataclass(frozen=True)
+class TypicalRuns:
+    """The judgement of typical runs and of the collapses.
+
+    Attributes:
+        verdict: `reproduced`, `different (...)` or `inconclusive` for typical runs.
+        difference_percent: our mean minus theirs, collapsed seeds left out; None where a side has fewer than
+            two typical seeds or is in two groups.
+        interval_low: lower end of its 90% interval.
+        interval_high: upper end.
+        ours: our collapse rate.
+        reported: theirs.
+        collapse_p_value: Boschloo's exact test of equal rates (two-sided).
+    """
+
+    verdict: str
+    difference_percent: float | None
+    interval_low: float | None
+    interval_high: float | None
+    ours: CollapseRate
+    reported: CollapseRate
+    collapse_p_value: float
+
+
+def judge_typical_runs(
+    our_scores_percent: Sequence[float], their_scores_percent: Sequence[float], margin_percent: float
+) -> TypicalRuns:
+    """Judge typical runs by the rule and compare the collapse rates.
+
+    Args:
+        our_scores_percent: `[seeds]`, at least 2.
+        their_scores_percent: `[reported seeds]`, at least 2.
+        margin_percent: the margin M, in points.
+    """
+    ours = np.asarray(our_scores_percent, dtype=float)
+    theirs = np.asarray(their_scores_percent, dtype=float)
+    lowest = float(np.median(np.concatenate([ours, theirs]))) - COLLAPSE_MARGINS * margin_percent
+    typical, their_typical = ours[ours >= lowest], theirs[theirs >= lowest]
+    rates = (
+        collapse_rate(len(ours) - len(typical), len(ours)),
+        collapse_rate(len(theirs) - len(their_typical), len(theirs)),
+    )
+    p_value = compare_collapses(*rates)
+    few = min(len(typical), len(their_typical)) < LEAST_TYPICAL_SEEDS
+    gap = max(widest_gap(typical), widest_gap(their_typical))
+    if few or gap > SPLIT_MARGINS * margin_percent:
+        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value)
+    difference = float(typical.mean() - their_typical.mean())
+    sd, their_sd = float(typical.std(ddof=1)), float(their_typical.std(ddof=1))
+    if sd == their_sd == 0:
+        return TypicalRuns(rule.INCONCLUSIVE, difference, None, None, *rates, p_value)
+    known = Interpretation(len(their_typical), their_sd / len(their_typical) ** 0.5)
+    bounds = rule.bounds_of_difference(difference, sd, len(typical), [known], margin_percent)
+    low, high = rule.confidence_interval(difference, bounds)
+    verdict = rule.verdict_of_interval(low, high, margin_percent)
+    if verdict == rule.REPRODUCED and min(sd, their_sd) == 0:
+        # Seeds exactly at a bound of the score: their spread is not known.
+        verdict = rule.INCONCLUSIVE
+    return TypicalRuns(verdict, difference, low, high, *rates, p_value)
+
+
+def widest_gap(scores: np.ndarray) -> float:
+    """The largest distance between neighbouring scores, 0 where there are fewer than two."""
+    return float(np.diff(np.sort(scores)).max()) if len(scores) > 1 else 0.0
+
+
+def collapse_rate(collapsed: int, seeds: int) -> CollapseRate:
+    """The rate with Clopper and Pearson's exact 95% interval (Biometrika 26, 1934)."""
+    from scipy import stats
+
+    interval = stats.binomtest(collapsed, seeds).proportion_ci(0.95, method="exact")
+    return CollapseRate(collapsed, seeds, float(interval.low), float(interval.high))
+
+
+def compare_collapses(ours: CollapseRate, theirs: CollapseRate) -> float:
+    """Two-sided p value of equal rates: Boschloo's exact test (Statistica Neerlandica 24, 1970)."""
+    from scipy import stats
+
+    if ours.collapsed == theirs.collapsed == 0:
+        return 1.0
+    table = [
+        [ours.collapsed, theirs.collapsed],
+        [ours.seeds - ours.collapsed, theirs.seeds - theirs.collapsed],
+    ]
+    return min(1.0, float(stats.boschloo_exact(table).pvalue))
