@@ -181,7 +181,7 @@ def test_the_fixture_is_drawn(tmp_path: Path):
 
 def test_forest_leaves_out_what_cannot_be_compared(judged_cells: Path, tmp_path: Path):
     cells = pd.read_csv(judged_cells)
-    cells.loc[0, "adjusted_verdict"] = "not comparable"
+    cells.loc[0, "verdict"] = "not_judged"
     path = tmp_path / "cells.csv"
     cells.to_csv(path, index=False)
     rows = forest.forest_rows(path)

@@ -58,7 +58,7 @@ def test_the_reference_scores_are_those_of_the_file():
 
 def test_three_seeds_against_three_are_inconclusive_and_say_what_would_settle():
     cells = reference_runs.compare_scores(our_runs(reference_scores("iql")))
-    assert list(cells["adjusted_verdict"]) == ["inconclusive"]
+    assert list(cells["verdict"]) == ["inconclusive"]
     assert cells["difference_percent"][0] == pytest.approx(0)
     assert cells["smallest_margin_percent"][0] > 5
     assert cells["question"][0] == "twin"
@@ -66,7 +66,7 @@ def test_three_seeds_against_three_are_inconclusive_and_say_what_would_settle():
 
 def test_a_clear_difference_is_different():
     cells = reference_runs.compare_scores(our_runs([150.0, 151.0, 152.0, 150.5, 151.5]))
-    assert list(cells["adjusted_verdict"]) == ["different (higher)"]
+    assert list(cells["verdict"]) == ["different (higher)"]
 
 
 def test_near_the_random_policy_nothing_is_said():
@@ -74,12 +74,12 @@ def test_near_the_random_policy_nothing_is_said():
     runs = our_runs([8.0, 8.1, 8.2], method="diffusion_ql", variant="paper", update=20_000)
     low = literature.read_reference_runs()
     low.loc[low["method"] == "diffusion_ql", "score_percent"] = 8.1
-    assert list(reference_runs.compare_scores(runs, low)["adjusted_verdict"]) == ["uninformative"]
+    assert list(reference_runs.compare_scores(runs, low)["verdict"]) == ["uninformative"]
     high = low.copy()
     high.loc[high["method"] == "diffusion_ql", "score_percent"] = [
         11.0 + 0.01 * place for place in range(int((high["method"] == "diffusion_ql").sum()))
     ]
-    assert list(reference_runs.compare_scores(runs, high)["adjusted_verdict"]) == ["reproduced"]
+    assert list(reference_runs.compare_scores(runs, high)["verdict"]) == ["reproduced"]
 
 
 def test_one_seed_on_a_side_is_inconclusive():
@@ -108,10 +108,10 @@ def test_the_papers_variant_stands_beside_the_twin_as_a_second_question():
     }
 
 
-def test_another_mujoco_is_not_comparable():
+def test_another_mujoco_is_not_judged():
     cells = reference_runs.compare_scores(our_runs([50.0, 51.0, 52.0], mujoco_version="3.3.0"))
-    assert list(cells["verdict"]) == ["not comparable"]
-    assert "mujoco 3.3.0" in cells["note"][0]
+    assert list(cells["verdict"]) == ["not_judged"]
+    assert "mujoco 3.3.0" in cells["reason"][0]
 
 
 def test_two_runs_that_fit_are_refused():

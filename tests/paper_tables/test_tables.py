@@ -176,9 +176,9 @@ def test_ours_stand_beside_theirs_with_the_verdict():
     )
     layout = layout_module.read_layout("diffusion_ql_table_1")
     cells, shown = paper_table.layout_cells(layout, runs)
-    assert cell_of(cells, "halfcheetah-medium-expert-v2", "Diffusion-QL")["adjusted_verdict"] == "reproduced"
-    assert cell_of(cells, "hopper-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "different (lower)"
-    assert cell_of(cells, "walker2d-medium-v2", "Diffusion-QL")["adjusted_verdict"] == "inconclusive"
+    assert cell_of(cells, "halfcheetah-medium-expert-v2", "Diffusion-QL")["verdict"] == "reproduced"
+    assert cell_of(cells, "hopper-medium-v2", "Diffusion-QL")["verdict"] == "different (lower)"
+    assert cell_of(cells, "walker2d-medium-v2", "Diffusion-QL")["verdict"] == "inconclusive"
     text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     assert "**96.8 ± 0.3** | 96.8 ± 0.1 (5) ✓" in text
     assert "20.2 ± 0.6 (5) ↓<sup>d</sup>" in text
@@ -206,6 +206,7 @@ def test_totals_of_ours_need_all_rows():
         ({"comparability": "unverified"}, "our dataset is unverified"),
         ({"comparability": "toy"}, "our dataset is toy"),
         ({"environment_standing": "none"}, "our environment is another"),
+        ({"environment_standing": None}, "the environment of our runs is not stated"),
         ({"update": 20_000}, "ours was trained for 20,000 updates, the paper's for 2,000,000"),
         ({"score_unit": "return"}, "our score is a raw return"),
     ],
@@ -214,29 +215,51 @@ def test_what_cannot_be_compared_is_said(other, reason):
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0, 92.0]}, **other)
     cells, _ = paper_table.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
-    assert cell["adjusted_verdict"] == "not comparable"
-    assert reason in cell["not_comparable_reason"]
+    assert cell["verdict"] == "not_judged"
+    assert reason in cell["not_judged_reason"]
+    assert reason in cell["reason"]
 
 
-def test_another_selection_rule_is_not_comparable(tmp_path):
-    layout = yaml.safe_load((layout_module.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()) | {
-        "our_selection": "last"
-    }
+def test_another_selection_rule_is_a_flag_and_a_family_of_its_own(tmp_path):
+    text = (layout_module.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()
+    layout = yaml.safe_load(text) | {"our_selection": "last"}
     path = tmp_path / "other.yaml"
     path.write_text(yaml.safe_dump(layout))
-    cells, _ = paper_table.layout_cells(
-        layout_module.read_layout(str(path)), some_runs({"hopper-medium-v2": [90.0, 91.0]})
-    )
+    layout = layout_module.read_layout(str(path))
+    cells, shown = paper_table.layout_cells(layout, some_runs({"hopper-medium-v2": [30.0, 31.0, 30.5]}))
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
-    assert cell["not_comparable_reason"] == "the paper selects by offline, ours is last"
+    assert (cell["verdict"], cell["flags"]) == ("different (lower)", "other_selection")
+    assert cell["adjusted_family"].endswith("| other_selection")
+    written = table_module.markdown(paper_table.layout_table(layout, cells, shown))
+    assert "↓<sup>sel,d</sup>" in written
+    assert "sel: our checkpoints are selected by another rule than the paper's" in written
 
 
-def test_an_unverified_number_is_not_comparable():
+def test_a_copied_number_is_judged_once_at_its_origin():
+    """IDQL's Table 1 repeats IQL's column: one number, one verdict, shown at both places."""
+    task = "hopper-medium-v2"
+    runs = some_runs({task: [66.0, 66.5, 65.8, 66.2]}, method="iql", diffusion_steps=0, selection="last",
+                     update=1_000_000)  # fmt: skip
+    own, copied = tables.judge_layouts(["iql_table_1", "idql_table_1"], runs)
+    first, second = cell_of(own[1], task, "IQL"), cell_of(copied[1], task, "IQL-A")
+    assert second["judged_at"] == "iql, Table 1"
+    assert first["number"] == second["number"]
+    for field in ("verdict", "flags", "interval_low", "adjusted_verdict", "family_size"):
+        assert first[field] == second[field], field
+    assert first["family_size"] == 1
+    gathered = pd.concat([cells[[len(x) > 0 for x in cells["our_scores_percent"]]].astype(object)
+                          for _, cells, _ in (own, copied)])  # fmt: skip
+    lead = verdict_summary.verdict_summary(gathered.infer_objects()).lead
+    assert lead[0].startswith("Of 1 numbers with runs of ours")
+    assert lead[-1] == "These numbers are shown at 2 places: a copied number is judged once, at its origin."
+
+
+def test_an_unverified_number_is_not_judged():
     runs = some_runs({"pen-human-v1": [70.0, 71.0, 72.0]}, update=1_000_000)
     cells, _ = paper_table.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "pen-human-v1", "Diffusion-QL")
     assert cell["confidence"] == "from_memory"
-    assert cell["adjusted_verdict"] == "not comparable"
+    assert cell["verdict"] == "not_judged"
 
 
 def test_marks_for_version_environment_and_hyperparameters():
@@ -250,7 +273,7 @@ def test_marks_for_version_environment_and_hyperparameters():
     cells, shown = paper_table.layout_cells(layout, runs)
     cell = cell_of(cells, "antmaze-umaze-v0", "Diffusion-QL")
     assert cell["marks"] == ("v2", "a", "h")
-    assert cell["adjusted_verdict"] == "not comparable"
+    assert cell["verdict"] == "not_judged"
     text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
     assert "90.5 ± 0.7 (2) ×<sup>v2,a,h</sup>" in text
     for note in (
@@ -462,9 +485,9 @@ def test_judged_cells_are_gathered_for_the_figures(tmp_path):
     assert list(gathered["task"]) == ["halfcheetah-medium-v2", "hopper-medium-v2"]
     assert gathered["verdict"].notna().all()
     summary = (tmp_path / "out" / "verdict_summary.md").read_text(encoding="utf-8")
-    assert "Of 2 cells with runs of ours: " in summary.split("| Table |")[0]
+    assert "Of 2 numbers with runs of ours: " in summary.split("| Table |")[0]
     both = pd.read_csv(tmp_path / "out" / "diffusion_ql_table_1_cells.csv")
-    assert {"verdict", "adjusted_verdict", "holds_as_printed", "smallest_margin_percent"} <= set(both.columns)
+    assert {"verdict", "adjusted_verdict", "flags", "smallest_margin_percent"} <= set(both.columns)
 
 
 def _judged(**changes: object) -> dict[str, object]:
@@ -483,45 +506,57 @@ def _judged(**changes: object) -> dict[str, object]:
         "verdict": "inconclusive",
         "adjusted_verdict": "inconclusive",
         "detectable": True,
-        "holds_as_printed": "open",
         "smallest_margin_percent": 12.0,
-        "power": "17",
-        "note": "",
+        "adjusted_smallest_margin_percent": 14.0,
+        "seeds_needed": "17",
+        "adjusted_seeds_needed": "17",
+        "implementation_spread": "open",
+        "implementation_band_percent": 12.5,
+        "flags": "conditional",
+        "reason": "",
     }
     return cell | changes
 
 
-def test_the_verdicts_begin_with_what_is_open_and_what_would_settle_it():
+def test_the_verdicts_begin_with_what_is_open_and_what_would_decide_it():
     cells = pd.DataFrame(
         [
-            _judged(verdict="reproduced", adjusted_verdict="reproduced", task="first", power="3"),
+            _judged(verdict="reproduced", adjusted_verdict="inconclusive", task="first", seeds_needed="3"),
             _judged(),
-            _judged(power="never", task="second"),
-            _judged(power=">100", verdict="different (lower)"),
-            _judged(power="8"),
+            _judged(seeds_needed="never", task="second"),
+            _judged(seeds_needed=">100"),
+            _judged(seeds_needed="8"),
             _judged(
-                power="", interval_low=None, interval_high=None, smallest_margin_percent=None, our_seeds=1
+                seeds_needed="",
+                interval_low=None,
+                interval_high=None,
+                smallest_margin_percent=None,
+                adjusted_smallest_margin_percent=None,
+                our_seeds=1,
             ),
-            _judged(verdict="", adjusted_verdict=""),
+            _judged(verdict="no_evidence", adjusted_verdict="no_evidence"),
         ]
     )
     table = verdict_summary.verdict_summary(cells)
     assert table.lead == [
-        "Of 6 cells with runs of ours: 5 inconclusive (?), 1 reproduced (✓).",
-        "What would settle the 5 inconclusive: 1 by at most 10 seeds of ours; 1 by 11 to 100 seeds of ours; "
+        "Of 6 numbers with runs of ours: 5 inconclusive (?), 1 reproduced (✓).",
+        "1 of the 1 claims are conditional: the paper prints no spread.",
+        "What would decide the 5 inconclusive: 1 by at most 10 seeds of ours; 1 by 11 to 100 seeds of ours; "
         "1 by more than 100 seeds of ours; 1 not: the paper's error, printed or assumed, fills the "
         "margin, or nothing bounds it; 1 not: one seed on a side.",
-        "1 of them would be settled if judged alone, without Holm's adjustment.",
+        "Not kept by Benjamini and Hochberg in their families: 1 (IQL on first).",
     ]
-    # Open cells first, then a line, then the rest; a cell without runs of ours is not among them.
+    # Open numbers first, then a line, then the rest; a number without runs of ours is not among them.
     assert [row is None for row in table.rows] == [False] * 5 + [True, False]
     assert [cell.text for cell in table.rows[0]][3:] == [
-        "60.0 ± 4.0 (5)", "66.3", "-6.3", "[-12.0, -0.6]", "open", "12.0", "17"
+        "60.0 ± 4.0 (5)", "66.3", "-6.3", "[-12.0, -0.6]", "open (12.5)", "12.0 (14.0)", "17"
     ]  # fmt: skip
+    assert table.rows[0][3].marks == ("cond", "d")
+    assert table.rows[6][3].marks == ("cond", "d", "bh")
     written = table_module.markdown(table)
-    assert written.index("What would settle") < written.index("| Table |")
+    assert written.index("What would decide") < written.index("| Table |")
     nothing = verdict_summary.verdict_summary(cells.iloc[:0])
-    assert nothing.lead == ["No reported number has a run of ours beside it."]
+    assert nothing.lead == ["No reported number has a run of ours."]
 
 
 def test_nothing_heavy_is_imported_before_it_is_used():
