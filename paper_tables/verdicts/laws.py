@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from paper_tables.scores.d3rlpy import read_d3rlpy_runs
+
 COLLAPSE_POINTS = 40.0
 """A collapsed seed loses this many points."""
 
@@ -106,17 +108,15 @@ def real_laws(runs: pd.DataFrame | None = None) -> Mapping[str, Residuals]:
     """One law for every method and task of the d3rlpy benchmark runs, ten seeds each.
 
     Args:
-        runs: columns `algorithm`, `task`, `final_score`; those of the package by default.
+        runs: columns `method`, `task`, `selection`, `score_percent`; those of the package by default.
     """
     if runs is None:
-        from paper_tables import frames, literature
-
-        runs = frames.read_csv(literature.D3RLPY_RUNS, "d3rlpy_per_seed")
+        runs = read_d3rlpy_runs()
     laws = {}
-    for (algorithm, task), rows in runs.groupby(["algorithm", "task"], sort=True):
-        scores = rows["final_score"].to_numpy(dtype=float)
+    for (method, task), rows in runs[runs["selection"] == "last"].groupby(["method", "task"], sort=True):
+        scores = rows["score_percent"].to_numpy(dtype=float)
         if len(scores) > 1:
-            laws[f"{algorithm} {task}"] = Residuals(tuple(scores - scores.mean()))
+            laws[f"{method} {task}"] = Residuals(tuple(scores - scores.mean()))
     return laws
 
 

@@ -10,7 +10,7 @@ import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables import frames, literature
+from paper_tables.public_runs import reader
 from paper_tables.verdicts import judge as module
 from paper_tables.verdicts import rule
 from paper_tables.verdicts.implementations import Band
@@ -130,6 +130,13 @@ def test_ranks_are_told_where_no_spread_is_printed_and_claim_nothing():
     assert found.ranks == "all 53 seeds are above the reported number"
     assert judge(ours, 42.5, 5.0, seeds=3).ranks == ""
     assert "27 of 53" in judge(ours, 79.9, None, seeds=3).ranks
+
+
+def test_a_spread_over_one_training_seed_is_no_spread():
+    kind = "population_standard_deviation_over_evaluations"
+    found = judge(seeds_with(70.0, 1.0, 5), 70.0, 2.0, spread_kind=kind)
+    assert found.flags == (rule.CONDITIONAL,)
+    assert "over one training seed" in found.reason
 
 
 def test_a_printed_zero_is_no_spread_but_at_the_bounds():
@@ -315,13 +322,15 @@ def test_collapses_are_told_where_every_seed_is_known():
 @pytest.mark.parametrize("floor", [False, True])
 def test_halves_of_the_same_real_runs_are_never_different(floor: bool):
     """d3rlpy's ten seeds of every algorithm and task, the file's first five against its last five."""
-    runs = frames.read_csv(literature.D3RLPY_RUNS, "d3rlpy_per_seed")
+    sources = reader.read_sources()
+    runs = reader.read_source(sources[sources["source"] == "d3rlpy"].iloc[0])
+    runs = runs[runs["selection"] == "last"]
     asked = replace(ASKED, with_seeds_needed=False, units_confirmed=True)
     if not floor:
         asked = replace(asked, random_policy_percent=-1000.0)
     found = []
-    for _, cell in runs.groupby(["algorithm", "task"]):
-        scores = cell["final_score"].to_numpy(dtype=float)
+    for _, cell in runs.groupby(["method", "task"]):
+        scores = cell["score_percent"].to_numpy(dtype=float)
         found.append(module.judge(ReportedNumber.of_runs(scores[5:]), scores[:5], asked).verdict)
     counts = {name: found.count(name) for name in sorted(set(found))}
     if floor:
