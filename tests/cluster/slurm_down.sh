@@ -4,7 +4,7 @@ set -u
 DIR=${RECHECK_SLURM_DIR:-/var/tmp/recheck-slurm}
 [ -s "$DIR/slurm.conf" ] || { echo "slurm_down: there is no cluster in $DIR"; exit 0; }
 grep -q '^ClusterName=recheck_test$' "$DIR/slurm.conf" || {
-    echo "slurm_down: $DIR holds another cluster than the tests'; left alone" >&2
+    echo "slurm_down: $DIR has another cluster than that of the tests; nothing is changed" >&2
     exit 1
 }
 export SLURM_CONF=$DIR/slurm.conf

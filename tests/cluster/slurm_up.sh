@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A SLURM cluster on one bare Debian machine, as root, for the tests: munge, MariaDB, slurmdbd, slurmctld
 # and several slurmd, the nodes being names on the loopback interface; fake GPUs that schedule as real ones
-# do. Everything (configuration, keys, database, logs, ports) is its own, under RECHECK_SLURM_DIR, so that
+# do. Everything (configuration, keys, database, logs, ports) is separate, under RECHECK_SLURM_DIR, so that
 # a SLURM of this machine is neither touched nor disturbed.
 #
 #   RECHECK_TEST_CLUSTER=1 tests/cluster/slurm_up.sh        start what is not running yet
@@ -48,7 +48,7 @@ done
 if [ -n "$MISSING" ]; then
     say "apt-get install$MISSING"
     LOG=$(mktemp)
-    # policy-rc.d: the packages must not start daemons of their own.
+    # policy-rc.d: the packages must not start daemons themselves.
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
         chmod 755 /usr/sbin/policy-rc.d
@@ -65,7 +65,7 @@ fi
 
 install -d -m 0755 "$DIR" "$DIR/log" "$DIR/run" "$DIR/state" "$DIR/spool"
 
-# --- munge, with a key and a socket of its own
+# --- munge, with a separate key and socket
 install -d -m 0700 "$DIR/munge"
 [ -s "$DIR/munge/key" ] || { dd if=/dev/urandom of="$DIR/munge/key" bs=1024 count=1 2>/dev/null; chmod 0400 "$DIR/munge/key"; }
 MUNGE_SOCKET=$DIR/run/munge.socket
@@ -167,7 +167,7 @@ for file in slurm.conf gres.conf; do
 done
 export SLURM_CONF=$DIR/slurm.conf
 if running "$DIR/run/slurmctld.pid" && [ "$CHANGED" = 1 ]; then
-    echo "slurm_up: $DIR holds a running cluster of another configuration; stop it first (slurm_down.sh)" >&2
+    echo "slurm_up: $DIR has a running cluster of another configuration; stop it first (slurm_down.sh)" >&2
     exit 1
 fi
 cat >"$DIR/env.sh" <<ENV

@@ -1,7 +1,7 @@
 """The plugin on a real SLURM: what clusters do to jobs, and that nothing is lost and nothing runs twice.
 
 Faults take minutes, most of them waiting, so they are tried at the same time, each in a workflow, a
-partition and a node of its own; the tests then look at what came of them.
+partition and a node that no other uses; the tests then look at what came of them.
 """
 
 import csv
@@ -47,7 +47,7 @@ class Seen:
     """What came of one fault."""
 
     code: int
-    told: str
+    printed: str
     updates: list[int] = field(default_factory=list)
     policy: str = ""
     jobs: list[dict[str, str]] = field(default_factory=list)
@@ -61,7 +61,7 @@ def look(workflow: Any, code: int, name: str = "output", **extra: Any) -> Seen:
     folder = workflow.folder
     with (folder / ".snakemake/submitit/jobs.csv").open(newline="") as file:
         jobs = list(csv.DictReader(file))
-    seen = Seen(code, workflow.told(name), workflow.updates(), jobs=jobs, extra=extra)
+    seen = Seen(code, workflow.printed(name), workflow.updates(), jobs=jobs, extra=extra)
     if (folder / "policy").exists():
         seen.policy = (folder / "policy").read_text()
     extra["records"] = len(workflow.records)
@@ -194,22 +194,29 @@ def preempted(workflow: Any, partition: str, interval: int) -> Seen:
 
 
 def killed(workflow: Any) -> Seen:
-    """kill -9 of Snakemake: one job goes on, one ends well meanwhile, one has other parameters after."""
+    """kill -9 of Snakemake: one job runs on, two end well meanwhile, two have other parameters after."""
     workflow.write(
         """
         rule all:
-            input: "policy", "quick", "changed"
+            input: "policy", "quick", "changed", "altered"
         rule train:
             output: "policy"
             params: state="state"
             resources: runtime=10
             shell:
-                "PYTHON 'TRAINER' --updates 80 --seconds 0.5 --state {params.state} --output {output} "
+                "PYTHON 'TRAINER' --updates 160 --seconds 0.5 --state {params.state} --output {output} "
                 "--journal journal"
         rule quick:
             output: "quick"
             resources: runtime=10
             shell: "echo x >> quick.ran; while [ ! -e finish ]; do sleep 0.2; done; echo done > {output}"
+        rule altered:
+            output: "altered"
+            params: value=config.get("value", 1)
+            resources: runtime=10
+            shell:
+                "echo {params.value} >> altered.ran; while [ ! -e finish ]; do sleep 0.2; done; "
+                "echo {params.value} > {output}"
         rule changed:
             output: "changed"
             params: value=config.get("value", 1)
@@ -222,11 +229,13 @@ def killed(workflow: Any) -> Seen:
     folder = workflow.folder
     process = workflow.start()
     wait(lambda: len(workflow.updates()) >= 3, 200, "training runs")
-    wait(lambda: (folder / "quick.ran").exists() and (folder / "changed.ran").exists(), 100, "all run")
+    started = [folder / f"{name}.ran" for name in ("quick", "altered", "changed")]
+    wait(lambda: all(path.exists() for path in started), 100, "all run")
     process.kill()
     process.wait()
     (folder / "finish").touch()
-    wait(lambda: (folder / "quick").exists(), 60, "the quick job ends")
+    results = folder / ".snakemake/submitit/results"
+    wait(lambda: len(list(results.iterdir())) == 2, 60, "two jobs end")
     workflow.run("--unlock", name="unlock")
     code, _ = workflow.run("--config", "value=2", name="again", timeout=300)
     return look(
@@ -235,6 +244,7 @@ def killed(workflow: Any) -> Seen:
         name="again",
         quick=(folder / "quick.ran").read_text(),
         changed=(folder / "changed.ran").read_text(),
+        altered=(folder / "altered.ran").read_text() + (folder / "altered").read_text(),
         starts=sum(line.startswith("start") for line in workflow.journal()),
     )
 
@@ -267,7 +277,7 @@ FAULTS: dict[str, Callable[[Any], Seen]] = {
 def faults(
     cluster: None, tmp_path_factory: pytest.TempPathFactory, workflow_in: Callable[[Path, list[str]], Any]
 ) -> Iterator[dict[str, Future[Seen]]]:
-    """All faults, under way."""
+    """All faults, each being tried."""
     workflows = {name: workflow_in(tmp_path_factory.mktemp(name), OPTIONS) for name in FAULTS}
     with ThreadPoolExecutor(len(FAULTS)) as pool:
         yield {name: pool.submit(fault, workflows[name]) for name, fault in FAULTS.items()}
@@ -296,7 +306,7 @@ def test_an_array_of_twenty(seen: Any) -> None:
     assert sorted(map(int, it.extra["ran"])) == list(range(20))
     assert len({job["job_id"] for job in it.jobs}) == 1
     assert sorted(int(job["array_index"]) for job in it.jobs) == list(range(20))
-    assert "Submitted 20 jobs of rule one as SLURM array" in it.told
+    assert "Submitted 20 jobs of rule one as SLURM array" in it.printed
     assert set(it.states.values()) <= {"COMPLETED", "COMPLETING"}
     assert it.extra["records"] == 0
 
@@ -306,8 +316,8 @@ def test_ctrl_c_cancels_everything(seen: Any) -> None:
     assert it.code != 0
     assert set(it.states.values()) == {"CANCELLED"}
     assert set(it.restarts.values()) == {0}
-    assert "Cancelled 3 jobs" in it.told
-    assert len(it.extra["gpus"]) == 3  # each had a GPU of its own
+    assert "Cancelled 3 jobs" in it.printed
+    assert len(it.extra["gpus"]) == 3  # each had another GPU
 
 
 def test_a_users_scancel_stays_cancelled(seen: Any) -> None:
@@ -316,7 +326,7 @@ def test_a_users_scancel_stays_cancelled(seen: Any) -> None:
     assert len(it.jobs) == 1
     assert set(it.states.values()) == {"CANCELLED"}
     assert set(it.restarts.values()) == {0}
-    assert "not by this Snakemake; it stays cancelled" in it.told
+    assert "not by this Snakemake; it stays cancelled" in it.printed
 
 
 def test_too_little_memory_is_tried_again_with_more(seen: Any) -> None:
@@ -324,9 +334,9 @@ def test_too_little_memory_is_tried_again_with_more(seen: Any) -> None:
     assert it.code == 0
     assert it.extra["made"]
     assert [job["attempt"] for job in it.jobs] == ["1", "2"]
-    assert "it needed more than mem_mb=400" in it.told
-    assert "OUT_OF_MEMORY" in it.told
-    assert "asks for 800 MB" in it.told
+    assert "it needed more than mem_mb=400" in it.printed
+    assert "OUT_OF_MEMORY" in it.printed
+    assert "asks for 800 MB" in it.printed
     # SLURM itself says OUT_OF_MEMORY or, where its cgroup is gone before it is asked, FAILED.
     first, second = it.states.values()
     assert first in ("OUT_OF_MEMORY", "FAILED")
@@ -334,75 +344,76 @@ def test_too_little_memory_is_tried_again_with_more(seen: Any) -> None:
 
 
 def test_the_time_limit_is_no_failure(seen: Any) -> None:
-    """Two minutes of limit, longer training: it goes on from its state, under the same job."""
+    """Two minutes of limit, longer training: it resumes from its state, under the same job."""
     it = seen.of("out_of_time")
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert it.updates == list(range(1, 121))
     assert it.policy == expected_policy(120)
     assert len(it.jobs) == 1
     assert set(it.restarts.values()) <= {1, 2, 3}
-    assert "was interrupted: time limit, at update" in it.told
-    assert "requeued by the job (1 of at most 50)" in it.told
-    assert "Error in rule" not in it.told
+    assert "was interrupted: time limit, at update" in it.printed
+    assert "requeued by the job (1 of at most 50)" in it.printed
+    assert "Error in rule" not in it.printed
 
 
 def test_preemption_where_slurm_requeues(seen: Any) -> None:
     it = seen.of("requeue")
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert it.updates == list(range(1, 61))
     assert it.policy == expected_policy(60)
     assert len(it.jobs) == 1
     assert set(it.restarts.values()) == {1}  # once, not once by SLURM and once by us
-    assert "was interrupted: preempted, at update" in it.told
-    assert "Error in rule" not in it.told
+    assert "was interrupted: preempted, at update" in it.printed
+    assert "Error in rule" not in it.printed
 
 
 def test_preemption_where_slurm_cancels(seen: Any) -> None:
     it = seen.of("cancel")
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert it.updates == list(range(1, 61))
     assert it.policy == expected_policy(60)
     assert {job["attempt"] for job in it.jobs} == {"1"}
-    assert "was interrupted: preempted, at update" in it.told
-    assert "Error in rule" not in it.told
+    assert "was interrupted: preempted, at update" in it.printed
+    assert "Error in rule" not in it.printed
 
 
 def test_preemption_without_grace_loses_the_last_interval_and_no_more(seen: Any) -> None:
     it = seen.of("abrupt")
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert sorted(set(it.updates)) == list(range(1, 61))
     assert len(it.updates) - 60 <= 5
     assert it.policy == expected_policy(60)
     assert {job["attempt"] for job in it.jobs} == {"1"}
-    assert "was interrupted" in it.told
-    assert "Error in rule" not in it.told
+    assert "was interrupted" in it.printed
+    assert "Error in rule" not in it.printed
 
 
 def test_a_node_set_down(seen: Any) -> None:
     it = seen.of("node_down")
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert sorted(set(it.updates)) == list(range(1, 61))
     assert len(it.updates) - 60 <= 5
     assert it.policy == expected_policy(60)
     assert len(it.jobs) == 1  # SLURM's own requeue is the same job
     assert set(it.restarts.values()) == {1}
-    assert "requeued by SLURM" in it.told
-    assert "Error in rule" not in it.told
+    assert "requeued by SLURM" in it.printed
+    assert "Error in rule" not in it.printed
 
 
 def test_kill_and_the_same_command_again(seen: Any) -> None:
     it = seen.of("killed")
-    assert it.code == 0, it.told
-    assert it.updates == list(range(1, 81))
+    assert it.code == 0, it.printed
+    assert it.updates == list(range(1, 161))
     assert it.extra["starts"] == 1
-    assert it.policy == expected_policy(80)
+    assert it.policy == expected_policy(160)
     assert it.extra["quick"] == "x\n"
     assert it.extra["changed"] == "1\n2\n"
-    assert len(it.jobs) == 4
+    assert it.extra["altered"] == "1\n2\n2\n"  # ended well, but with a parameter of before
+    assert len(it.jobs) == 6
     assert sorted(it.states.values()).count("CANCELLED") == 1
-    assert "Adopted SLURM job" in it.told
-    assert "has other parameters or inputs now: it is cancelled first" in it.told
-    assert "counts as done" in it.told or "ended well meanwhile" in it.told
+    assert "Adopted SLURM job" in it.printed
+    assert "has other parameters or inputs now: it is cancelled first" in it.printed
+    assert "counts as done" in it.printed or "ended well meanwhile" in it.printed
     assert it.extra["records"] == 0
 
 
@@ -421,19 +432,19 @@ def test_slurmctld_restarted_while_jobs_run(
     workflow.wait_for("none is given up", 60)
     subprocess.run(["slurmctld", "-f", str(folder / "slurm.conf")], check=True)
     it = look(workflow, process.wait(120))
-    assert it.code == 0, it.told
+    assert it.code == 0, it.printed
     assert it.updates == list(range(1, 41))
     assert it.policy == expected_policy(40)
     assert len(it.jobs) == 1
     assert set(it.restarts.values()) == {0}
-    assert "SLURM answers again" in it.told or "Finished jobid" in it.told
+    assert "SLURM answers again" in it.printed or "Finished jobid" in it.printed
     workflow.stop()
 
 
 def test_the_experiment_ci_from_end_to_end(
     cluster: None, after_faults: None, tmp_path: Path, workflow_in: Callable[[Path, list[str]], Any]
 ) -> None:
-    """The profile `slurm` as it stands in a fresh clone: data, training, evaluation, tables, figures."""
+    """The profile `slurm` as it is in a fresh clone: data, training, evaluation, tables, figures."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -456,12 +467,12 @@ def test_the_experiment_ci_from_end_to_end(
         "--submitit-poll-interval",
         "2",
     ]
-    code, told = workflow.run("cost", *common, timeout=60, name="cost")
-    assert code == 0, told
-    assert "CPU-hours" in told
-    assert "first job (train)" in told
-    code, told = workflow.run(*common, timeout=400)
-    assert code == 0, told
+    code, printed = workflow.run("cost", *common, timeout=60, name="cost")
+    assert code == 0, printed
+    assert "CPU-hours" in printed
+    assert "first job (train)" in printed
+    code, printed = workflow.run(*common, timeout=400)
+    assert code == 0, printed
     with (clone / ".snakemake/submitit/jobs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     rules = [row["rule"] for row in rows]
@@ -469,6 +480,6 @@ def test_the_experiment_ci_from_end_to_end(
     assert len(rules) == len({(row["rule"], row["wildcards"]) for row in rows})  # none computed twice
     for stage in ("scores", "statistics", "tables", "figures"):
         assert any((clone / "results" / stage / "ci").iterdir())
-    code, told = workflow.run("-n", *common, timeout=60, name="again")
+    code, printed = workflow.run("-n", *common, timeout=60, name="again")
     assert code == 0
-    assert "Nothing to be done" in told
+    assert "Nothing to be done" in printed

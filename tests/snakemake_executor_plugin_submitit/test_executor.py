@@ -21,9 +21,9 @@ rule train:
 
 def test_a_dry_run_calls_no_slurm_command(workflow: Any, fake_slurm: Any) -> None:
     workflow.write(SLOW)
-    code, told = workflow.run("--dry-run")
+    code, printed = workflow.run("--dry-run")
     assert code == 0
-    assert "train" in told
+    assert "train" in printed
     assert not (fake_slurm.folder / "calls").exists()
     assert not (workflow.folder / ".snakemake/submitit").exists()
 
@@ -44,17 +44,17 @@ def test_unknown_resources_and_open_folders_are_refused_before_anything_starts(
             shell: "touch {output}"
         """
     )
-    code, told = workflow.run()
+    code, printed = workflow.run()
     assert code != 0
-    assert "Rule wrong asks for the resource partition, which the submitit executor does not know" in told
-    assert "slurm_partition, slurm_account" in told
-    assert "Traceback" not in told
+    assert "Rule wrong asks for the resource partition, which the submitit executor does not know" in printed
+    assert "slurm_partition, slurm_account" in printed
+    assert "Traceback" not in printed
     folder = workflow.folder / "open"
     folder.mkdir()
     folder.chmod(0o777)
-    code, told = workflow.run("--submitit-folder", "open", "a")
+    code, printed = workflow.run("--submitit-folder", "open", "a")
     assert code != 0
-    assert "can be written to by others (mode 0777)" in told
+    assert "can be written to by others (mode 0777)" in printed
     assert not fake_slurm.jobs()
 
 
@@ -98,7 +98,7 @@ def test_arrays_failures_and_what_is_written_down(workflow: Any, fake_slurm: Any
         """
     )
     workflow.environment.update(SLURM_JOB_NAME="outer", SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="9")
-    code, told = workflow.run("--keep-going", "--retries", "1", "--group-components", "together=1")
+    code, printed = workflow.run("--keep-going", "--retries", "1", "--group-components", "together=1")
     assert code != 0
 
     # Arrays of one rule, cut at MaxArraySize; the group alone; nothing of the outer allocation.
@@ -117,20 +117,20 @@ def test_arrays_failures_and_what_is_written_down(workflow: Any, fake_slurm: Any
     assert threads == [["2", "2"]] * 4
     assert len(set((workflow.folder / "joined").read_text().split())) == 1
 
-    # What the user is told.
-    assert "FAILED on fakenode with exit code 3" in told
-    assert "| the reason" in told
-    assert "resource gpu=-1 must be a whole number of at least 0" in told
+    # What the user reads.
+    assert "FAILED on fakenode with exit code 3" in printed
+    assert "| the reason" in printed
+    assert "resource gpu=-1 must be a whole number of at least 0" in printed
     for job_id in jobs:
-        assert f"is {job_id}, log: {workflow.folder}/.snakemake/submitit/" in told
-    assert "Traceback (most recent call last)" not in told
+        assert f"is {job_id}, log: {workflow.folder}/.snakemake/submitit/" in printed
+    assert "Traceback (most recent call last)" not in printed
 
     # Retries count failures only; memory grows after OUT_OF_MEMORY and not otherwise.
     assert [jobs[job_id]["options"]["mem"] for job_id in sorted(by_rule["failing"])] == ["500M", "500M"]
     starved = [jobs[job_id] for job_id in sorted(by_rule["starving"])]
     assert [job["options"]["mem"] for job in starved] == ["300M", "600M"]
-    assert "OUT_OF_MEMORY on fakenode: it needed more than mem_mb=300" in told
-    assert "A next attempt (--retries) asks for 600 MB" in told
+    assert "OUT_OF_MEMORY on fakenode: it needed more than mem_mb=300" in printed
+    assert "A next attempt (--retries) asks for 600 MB" in printed
 
     # jobs.csv has every job; nothing is left in the records.
     with (workflow.folder / ".snakemake/submitit/jobs.csv").open(newline="") as file:
@@ -147,7 +147,7 @@ def test_arrays_failures_and_what_is_written_down(workflow: Any, fake_slurm: Any
 
 
 def test_limits_silence_and_a_lost_answer(workflow: Any, fake_slurm: Any, tmp_path: Path) -> None:
-    """A limit, no answer, an sbatch that does not tell: nothing fails, nothing runs twice."""
+    """A limit, no answer, an sbatch that does not answer: nothing fails, nothing runs twice."""
     workflow.write(
         """
         rule all:
@@ -170,15 +170,15 @@ def test_limits_silence_and_a_lost_answer(workflow: Any, fake_slurm: Any, tmp_pa
     workflow.wait_for("none is given up", 30)
     fake_slurm.clear("squeue_fails")
     assert process.wait(90) == 0
-    told = workflow.told()
-    assert "a limit on submitted jobs" in told
-    assert "SLURM answers again" in told or "Finished jobid" in told
+    printed = workflow.printed()
+    assert "a limit on submitted jobs" in printed
+    assert "SLURM answers again" in printed or "Finished jobid" in printed
     assert (workflow.folder / "ran").read_text().count("x") == 4
     assert len(fake_slurm.jobs()) == 4
 
 
 def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: Any) -> None:
-    """The plugin submits anew, as the same attempt; then SLURM itself requeues; the bytes are the same."""
+    """The plugin submits the job again, as the same attempt; then SLURM itself requeues; the bytes are the same."""
     workflow.write(SLOW)
     fake_slurm.switch("requeue_forbidden")
     fake_slurm.switch("preempt_time", "2026-11-20T07:50:20")
@@ -187,7 +187,7 @@ def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: An
 
     def reached(update: int) -> None:
         while update not in workflow.updates():
-            assert time.monotonic() < deadline, workflow.told()
+            assert time.monotonic() < deadline, workflow.printed()
             time.sleep(0.05)
 
     reached(5)
@@ -201,10 +201,10 @@ def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: An
     assert second != first
     fake_slurm.send(second, signal.SIGTERM)
     workflow.wait_for("requeued by the job (2 of at most 50)")
-    assert process.wait(60) == 0, workflow.told()
+    assert process.wait(60) == 0, workflow.printed()
     assert workflow.updates() == list(range(1, 41))
     assert fake_slurm.jobs()[second]["restarts"] == 1
-    assert "Error" not in workflow.told()
+    assert "Error" not in workflow.printed()
     with (workflow.folder / ".snakemake/submitit/jobs.csv").open(newline="") as file:
         assert [row["attempt"] for row in csv.DictReader(file)] == ["1", "1"]
 
@@ -214,19 +214,19 @@ def test_a_cancelled_job_stays_cancelled(workflow: Any, fake_slurm: Any) -> None
     process = workflow.start("--retries", "3")
     deadline = time.monotonic() + 60
     while len(workflow.updates()) < 3:
-        assert time.monotonic() < deadline, workflow.told()
+        assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
     (job_id,) = fake_slurm.jobs()
     fake_slurm.end(job_id, "CANCELLED", signal.SIGTERM)
     assert process.wait(60) != 0
-    told = workflow.told()
-    assert "CANCELLED by 1000 on fakenode, not by this Snakemake; it stays cancelled" in told
+    printed = workflow.printed()
+    assert "CANCELLED by 1000 on fakenode, not by this Snakemake; it stays cancelled" in printed
     assert len(fake_slurm.jobs()) == 1
-    assert "Trying to restart" not in told
+    assert "Trying to restart" not in printed
 
 
 def test_ctrl_c_cancels_and_sigterm_lets_jobs_go_on(workflow: Any, fake_slurm: Any) -> None:
-    """Ctrl-C while sbatch has taken the job and not yet told: it is cancelled all the same."""
+    """Ctrl-C while sbatch has taken the job and not answered yet: the job is cancelled."""
     # A shell starts what runs in the background deaf to Ctrl-C, and children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     workflow.write(SLOW)
@@ -234,23 +234,23 @@ def test_ctrl_c_cancels_and_sigterm_lets_jobs_go_on(workflow: Any, fake_slurm: A
     process = workflow.start()
     deadline = time.monotonic() + 60
     while not fake_slurm.jobs():
-        assert time.monotonic() < deadline, workflow.told()
+        assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
     assert process.wait(60) != 0
     fake_slurm.clear("sbatch_is_slow")
     (job_id,) = fake_slurm.jobs()
-    assert f"Cancelled 1 job: {job_id}" in workflow.told()
+    assert f"Cancelled 1 job: {job_id}" in workflow.printed()
     assert fake_slurm.jobs()[job_id]["state"] == "CANCELLED"
     assert len(list((workflow.folder / ".snakemake/submitit/cancelled").iterdir())) == 1
 
     process = workflow.start(name="again")
     while len(fake_slurm.jobs()) < 2 or len(workflow.updates()) < 10:
-        assert time.monotonic() < deadline, workflow.told("again")
+        assert time.monotonic() < deadline, workflow.printed("again")
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     workflow.wait_for("Will exit after finishing currently running jobs", name="again")
-    assert process.wait(60) == 0 or "Finished jobid" in workflow.told("again")
+    assert process.wait(60) == 0 or "Finished jobid" in workflow.printed("again")
     assert (workflow.folder / "policy").exists()
     assert not fake_slurm.calls("scancel")[1:]
     assert json.loads(json.dumps(workflow.updates())) == sorted(workflow.updates())
@@ -269,12 +269,12 @@ def test_on_this_machine_and_in_this_process(workflow: Any, fake_slurm: Any) -> 
             shell: "echo a local reason; exit 4"
         """
     )
-    code, told = workflow.run("--keep-going", "--submitit-cluster", "local")
+    code, printed = workflow.run("--keep-going", "--submitit-cluster", "local")
     assert code != 0
     assert (workflow.folder / "a").read_text() == "1\n"
-    assert "FAILED with exit code 4" in told
+    assert "FAILED with exit code 4" in printed
     (workflow.folder / "a").unlink()
-    code, told = workflow.run("--submitit-cluster", "debug", "a")
-    assert code == 0, told
+    code, printed = workflow.run("--submitit-cluster", "debug", "a")
+    assert code == 0, printed
     assert (workflow.folder / "a").exists()
     assert not fake_slurm.jobs()

@@ -1,4 +1,4 @@
-"""The log files of a job: its own lines, and the last of them."""
+"""The log files of a job: which lines it has written, and the last of them."""
 
 import os
 import time

@@ -39,7 +39,7 @@ def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None
     process = workflow.start()
     deadline = time.monotonic() + 60
     while not all((folder / f"{name}.ran").exists() for name in ("slow", "quick", "changed")):
-        assert time.monotonic() < deadline, workflow.told()
+        assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
     process.kill()
     process.wait()
@@ -65,9 +65,12 @@ def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None
     assert (folder / "slow").exists()  # adopted before anything deletes its output
     (folder / "go").touch()
     assert process.wait(60) == 0
-    told = workflow.told("again")
-    assert "it is running" in told
-    assert "ended well while Snakemake was away and counts as done" in told or "ended well meanwhile" in told
+    printed = workflow.printed("again")
+    assert "it is running" in printed
+    assert (
+        "ended well while Snakemake was away and counts as done" in printed
+        or "ended well meanwhile" in printed
+    )
     assert (folder / "slow.ran").read_text() == "x\n"
     assert (folder / "quick.ran").read_text() == "x\n"
     assert (folder / "changed.ran").read_text() == "1\n2\n"
@@ -89,15 +92,15 @@ def test_forcerun_adopts_nothing(workflow: Any, fake_slurm: Any) -> None:
     process = workflow.start()
     deadline = time.monotonic() + 60
     while not (workflow.folder / "ran").exists():
-        assert time.monotonic() < deadline, workflow.told()
+        assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
     process.kill()
     process.wait()
     workflow.run("--unlock")
-    code, told = workflow.run("--forcerun", "train")
-    assert code == 0, told
-    assert "is forced to run again: it is cancelled first" in told
-    assert "Adopted" not in told
+    code, printed = workflow.run("--forcerun", "train")
+    assert code == 0, printed
+    assert "is forced to run again: it is cancelled first" in printed
+    assert "Adopted" not in printed
     states = sorted(job["state"] for job in fake_slurm.jobs().values())
     assert states == ["CANCELLED", "COMPLETED"]
 
@@ -154,7 +157,7 @@ def kill_and_let_the_jobs_end(workflow: Any, fake_slurm: Any, jobs: int) -> None
 
 
 def test_a_job_whose_parameters_or_inputs_have_changed_is_run_again(workflow: Any, fake_slurm: Any) -> None:
-    """What ended well while Snakemake was away counts as done only if it was made from what holds now."""
+    """What ended well while Snakemake was away counts as done only if nothing has changed since."""
     workflow.write(CHANGES)
     folder = workflow.folder
     (folder / "source").write_text("1\n")

@@ -105,7 +105,7 @@ def test_numbers_are_whole(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "sentence"),
+    ("extra", "message"),
     [
         ("--array=0-3", "--array in slurm_extra is set by the executor itself"),
         ("--no-requeue", "--no-requeue in slurm_extra is set by the executor itself"),
@@ -116,8 +116,8 @@ def test_numbers_are_whole(name: str, value: object) -> None:
         ("--qos=low", "another resource of the rule sets"),
     ],
 )
-def test_slurm_extra_is_checked(extra: str, sentence: str) -> None:
-    with pytest.raises(SubmititError, match=sentence):
+def test_slurm_extra_is_checked(extra: str, message: str) -> None:
+    with pytest.raises(SubmititError, match=message):
         options(qos="high", slurm_extra=extra)
 
 
@@ -127,3 +127,14 @@ def test_memory_grows_by_a_factor_and_nothing_else_changes() -> None:
     assert grown.memory_mb == 2000
     assert request.with_memory_factor(1) == request
     assert grown.sbatch_options() == {**request.sbatch_options(), "mem": "2000M"}
+
+
+@pytest.mark.parametrize(
+    "name", ["slurm_partition", "slurm_account", "qos", "constraint", "gpu_model", "gres"]
+)
+@pytest.mark.parametrize("value", [83, 1e5, False])
+def test_a_number_or_a_boolean_is_no_text(name: str, value: object) -> None:
+    """YAML has read 0123 as 83, Snakemake's command line 1e5 as 100000."""
+    with pytest.raises(SubmititError, match=f"Rule train: resource {name} is the .* must be text.*in quotes"):
+        options(**{name: value})
+    assert options(slurm_account="0123")["account"] == "0123"

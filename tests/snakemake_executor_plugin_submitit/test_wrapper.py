@@ -37,7 +37,7 @@ def task_in(folder: Path, command: str, **changes: Any) -> Task:
 
 
 class Job:
-    """A wrapper in a process of its own, as SLURM runs it, with the toy trainer below a shell."""
+    """A wrapper in a new process, as SLURM runs it, with the toy trainer below a shell."""
 
     def __init__(self, tmp_path: Path, fake_slurm: Any) -> None:
         self.fake = fake_slurm
@@ -48,9 +48,9 @@ class Job:
         self.state = tmp_path / "state"
         self.journal = tmp_path / "journal"
         self.output = tmp_path / "policy"
-        self.tell_slurm("RUNNING")
+        self.set_state("RUNNING")
 
-    def tell_slurm(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         (self.fake.folder / "jobs" / "7.json").write_text(
             json.dumps({"id": "7", "state": state, "restarts": 0, "exit": "0:0", "options": {}})
         )
@@ -121,10 +121,10 @@ def test_a_preempted_job_waits_for_the_state_and_requeues_itself(job: Job, numbe
     job.fake.switch("preempt_time", "2026-11-20T07:50:20")
     process = job.start(job.command("--save-seconds=1"))
     job.wait_for_updates(12)
-    code, told = job.stop(process, number)
+    code, printed = job.stop(process, number)
     assert code == 75
-    assert "preempted, at update" in told
-    assert job.result() is None  # it goes on: nothing has ended
+    assert "preempted, at update" in printed
+    assert job.result() is None  # it is requeued: nothing has ended
     assert job.fake.calls("scontrol") == ["scontrol show job -o 7", "scontrol requeue 7"]
     (stop,) = job.files.interruptions()
     assert stop["why"] == "preempted"
@@ -142,15 +142,15 @@ def test_a_preempted_job_waits_for_the_state_and_requeues_itself(job: Job, numbe
 def test_the_time_limit_requeues_as_long_as_there_is_progress(job: Job) -> None:
     process = job.start(minutes=1)
     job.wait_for_updates(5)
-    code, told = job.stop(process, signal.SIGUSR2)
+    code, printed = job.stop(process, signal.SIGUSR2)
     assert code == 75
-    assert "time limit, at update" in told
+    assert "time limit, at update" in printed
     stuck = job.computed()[-1]
 
-    job.tell_slurm("RUNNING")
+    job.set_state("RUNNING")
     process = job.start(job.command(f"--stuck-at={stuck}"), restarts=1, minutes=1)
     time.sleep(1.0)
-    code, told = job.stop(process, signal.SIGUSR2)
+    code, printed = job.stop(process, signal.SIGUSR2)
     assert code != 0
     result = job.result()
     assert result is not None
@@ -184,7 +184,7 @@ def test_our_own_cancel_is_not_requeued(job: Job) -> None:
 def test_a_users_scancel_is_not_requeued(job: Job, state: str) -> None:
     process = job.start()
     job.wait_for_updates(3)
-    job.tell_slurm(state)
+    job.set_state(state)
     job.stop(process, signal.SIGTERM)
     assert job.fake.calls("scontrol") == ["scontrol show job -o 7"]
     result = job.result()

@@ -57,23 +57,23 @@ class Workflow:
 
     def run(self, *arguments: str, timeout: float = 120, name: str = "output") -> tuple[int, str]:
         """Run Snakemake to its end: exit code and what this run has printed."""
-        before = len(self.told(name))
+        before = len(self.printed(name))
         process = self.start(*arguments, name=name)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            pytest.fail(f"Snakemake did not end within {timeout} s:\n{self.told(name)}")
-        return code, self.told(name)[before:]
+            pytest.fail(f"Snakemake did not end within {timeout} s:\n{self.printed(name)}")
+        return code, self.printed(name)[before:]
 
-    def told(self, name: str = "output") -> str:
-        """All that the user was told."""
+    def printed(self, name: str = "output") -> str:
+        """All that the user has read."""
         path = self.folder / name
         return path.read_text() if path.exists() else ""
 
     def wait_for(self, text: str, seconds: float = 60, name: str = "output") -> None:
-        """Wait until the user has been told something."""
-        wait_until(lambda: text in self.told(name), seconds, f"{text!r} in\n{self.told(name)}")
+        """Wait until a text has been printed."""
+        wait_until(lambda: text in self.printed(name), seconds, f"{text!r} in\n{self.printed(name)}")
 
     def journal(self, name: str = "journal") -> list[str]:
         """Lines of the toy trainer's journal."""

@@ -1,7 +1,6 @@
 """Atomic writes of the plugin's files: a reader sees the old file or the new one, never half of it.
 
-A private copy, with mode 0600, of what a project's own writer does: the plugin must install alone, and its
-folder is private.
+The plugin has this module, with mode 0600, because it must install alone and its folder is private.
 """
 
 import contextlib
@@ -57,8 +56,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, atomically.
 
     Raises:
-        TypeError: the content holds something that JSON has no form for.
-        ValueError: the content holds NaN or an infinity.
+        TypeError: the content has something that JSON has no form for.
+        ValueError: the content has NaN or an infinity.
     """
     write_text(path, json.dumps(content, sort_keys=True, allow_nan=False) + "\n")
 

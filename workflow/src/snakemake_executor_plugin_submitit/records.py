@@ -1,6 +1,6 @@
 """The files in the plugin's folder, by which no job is lost and none runs twice.
 
-The folder (mode 0700, because submitit reads pickles from it) holds:
+The folder (mode 0700, because submitit reads pickles from it) contains:
 
 - ``jobs.csv``: one line per submitted job, for people.
 - ``records/<submission>.json``: the jobs of one sbatch call whose end has not been reported to Snakemake yet.

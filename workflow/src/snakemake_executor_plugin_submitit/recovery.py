@@ -6,7 +6,7 @@ neither the parameters nor the inputs that they were made with: those are record
 alone, when a job's end is reported to it. So at its start the plugin compares the digest in each record with
 the job's digest now (:meth:`Recovery.review`):
 
-- ended well with the same digest: Snakemake's own record is written, and the job counts as done;
+- ended well with the same digest: Snakemake's record is written, and the job counts as done;
 - ended with another digest, or without a result: the job is put on Snakemake's list of jobs to run.
 
 Jobs that Snakemake wants to run meet the records when they are submitted (:meth:`Recovery.place_new_jobs`).
@@ -97,7 +97,8 @@ class Recovery:
                     self._forget(record)
                     self._ledger.drop(record)
                 continue
-            why = "it ended without a good result" if same else "its parameters, inputs or code have changed since"
+            changed = "its parameters, inputs or code have changed since"
+            why = "it ended without a good result" if same else changed
             self._logger.info(f"{title} ran while Snakemake was away, but {why}: it is run again.")
             again.extend(complete)
         if again:
@@ -131,7 +132,7 @@ class Recovery:
             self.swept = True
 
     def clear(self) -> None:
-        """Let jobs go on whose previous jobs are gone from the queue; cancel the others once more."""
+        """Release jobs whose previous jobs are gone from the queue; cancel the others once more."""
         if self._queue.silent_since is not None:
             return
         for tracked in self._ledger.in_state(State.CLEARING):
