@@ -22,6 +22,10 @@ from paper_tables.audit.claims import (
     value_text,
 )
 
+LEAST_EQUAL_ROWS = 5
+SHARE_OF_EQUAL_ROWS = 0.8
+"""Rows of two columns that are equal to the last digit: so many and such a share are no chance."""
+
 
 def reported_differently(claims: list[Claim]) -> Iterator[Finding]:
     """One cell or aggregate that several places print with different values.
@@ -191,6 +195,59 @@ def columns_that_repeat(claims: list[Claim]) -> Iterator[Finding]:
                     task=f"{len(common)} rows",
                     read_in=stated_in(second[task], first[task]),
                 )
+
+
+def column_equals_another(claims: list[Claim]) -> Iterator[Finding]:
+    """A rerun that equals another document's column in nearly all rows: a copy that is called a rerun.
+
+    The later document, by arXiv number, is the copy. Two runs of one method agree to the last digit in one
+    row of dozens; `SHARE_OF_EQUAL_ROWS` of at least `LEAST_EQUAL_ROWS` different numbers is no chance.
+    """
+    columns: dict[tuple[str, str], dict[tuple[str, str, str], dict[str, Claim]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for claim in claims:
+        if claim["aggregate"] == "cell" and claim["origin"] != "copied":
+            place = (claim["document"], claim["table"], claim["method"])
+            columns[claim["method_key"], claim["suite"]][place][claim["task"]] = claim
+    for _, places in sorted(columns.items()):
+        for place, column in sorted(places.items()):
+            if any(claim["origin"] != "rerun" for claim in column.values()):
+                continue
+            for other_place, other in sorted(places.items()):
+                first, second = next(iter(column.values())), next(iter(other.values()))
+                if other_place[0] == place[0] or not _may_be_the_copy(first, second):
+                    continue
+                common = [task for task in column if task in other and column[task]["score_percent"]]
+                equal = [
+                    task for task in common if column[task]["score_percent"] == other[task]["score_percent"]
+                ]
+                if (
+                    len({column[task]["score_percent"] for task in equal}) < LEAST_EQUAL_ROWS
+                    or len(equal) < SHARE_OF_EQUAL_ROWS * len(common)
+                    or max(column[task]["decimals"] for task in equal) == 0
+                ):
+                    continue
+                printed = ", ".join(value_text(column[task]) for task in equal)
+                yield make_finding(
+                    "column_equals_another",
+                    "contradiction",
+                    first,
+                    printed,
+                    f"{place_of(second)} ({second['method']})",
+                    printed,
+                    f"The column is called a rerun and equals {second['method']} of {place_of(second)} in "
+                    f"{len(equal)} of {len(common)} rows.",
+                    task=f"{len(equal)} of {len(common)} rows",
+                    read_in=stated_in(first, second),
+                )
+
+
+def _may_be_the_copy(claim: Claim, other: Claim) -> bool:
+    """Whether the other is the original: older by arXiv number, or the authors' own where one has none."""
+    if claim["arxiv"] and other["arxiv"]:
+        return bool(other["arxiv"] < claim["arxiv"])
+    return bool(other["origin"] == "own")
 
 
 def sub_task_for_the_group(claims: list[Claim]) -> Iterator[Finding]:

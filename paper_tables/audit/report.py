@@ -8,8 +8,7 @@ import pandas as pd
 
 from paper_tables.audit.claims import GRADES, claims_of, grouped_by
 from paper_tables.audit.known_errors import known_errors_table
-from paper_tables.audit.protocol import out_of_range
-from paper_tables.audit.rules import RULES
+from paper_tables.audit.rules import RULES, SUITE_RULES
 from paper_tables.audit.totals import rows_of
 
 
@@ -32,7 +31,7 @@ def unchecked_totals(reported: pd.DataFrame) -> list[str]:
 
 def report(reported: pd.DataFrame, findings: pd.DataFrame, known_errors: list[dict[str, Any]]) -> str:
     """The audit in Markdown: counts, findings by rule, known errors, what could not be checked."""
-    functions = {rule.__name__: rule for rule in (*RULES, out_of_range)}
+    functions = {rule.__name__: rule for rule in (*RULES, *SUITE_RULES)}
     meaning = {name: (function.__doc__ or "").strip().split("\n")[0] for name, function in functions.items()}
     meaning |= {
         "spread_unknown": "A +/- whose meaning the document does not state.",

@@ -9,12 +9,14 @@ import pandas as pd
 from paper_tables import frames, literature
 from paper_tables.audit.claims import GRADES, Claim, Finding, claims_of
 from paper_tables.audit.copies import (
+    column_equals_another,
     columns_that_repeat,
     copy_is_not_the_original,
     reported_differently,
     sub_task_for_the_group,
     value_of_another_column,
 )
+from paper_tables.audit.digits import impossible_mean, impossible_spread, kind_of_spread_proven
 from paper_tables.audit.protocol import (
     best_below_its_average,
     out_of_range,
@@ -32,6 +34,7 @@ RULES: tuple[Callable[[list[Claim]], Iterator[Finding]], ...] = (
     copy_is_not_the_original,
     value_of_another_column,
     columns_that_repeat,
+    column_equals_another,
     best_below_its_average,
     sub_task_for_the_group,
     versions_mixed,
@@ -41,6 +44,14 @@ RULES: tuple[Callable[[list[Claim]], Iterator[Finding]], ...] = (
     seeds_unclear,
     unverified,
 )
+
+SUITE_RULES: tuple[Callable[[list[Claim], pd.DataFrame], Iterator[Finding]], ...] = (
+    out_of_range,
+    impossible_mean,
+    impossible_spread,
+    kind_of_spread_proven,
+)
+"""Rules that need the ranges of the suites as well."""
 
 
 def audit(reported: pd.DataFrame, suites: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -58,7 +69,8 @@ def audit(reported: pd.DataFrame, suites: pd.DataFrame | None = None) -> pd.Data
     """
     claims = sorted(claims_of(reported), key=lambda claim: [str(value) for value in claim.values()])
     findings = [finding for rule in RULES for finding in rule(claims)]
-    findings += out_of_range(claims, literature.read_suites() if suites is None else suites)
+    ranges = literature.read_suites() if suites is None else suites
+    findings += [finding for rule in SUITE_RULES for finding in rule(claims, ranges)]
     columns = frames.columns("findings")
     findings.sort(
         key=lambda finding: (GRADES.index(finding["grade"]), *(str(finding[column]) for column in columns))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paper_tables import literature
-from paper_tables.evidence.arithmetic import largest_standard_error
+from paper_tables.audit.arithmetic import largest_standard_error
 
 
 @dataclass(frozen=True)

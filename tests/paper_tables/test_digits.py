@@ -1,0 +1,224 @@
+"""What printed digits allow: formulas against brute force, and the known answers of the reported tables."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paper_tables import literature
+from paper_tables.audit import arithmetic, rules
+from paper_tables.audit.arithmetic import Design
+
+
+@pytest.fixture(scope="module")
+def cells() -> pd.DataFrame:
+    reported = literature.read_all()
+    return reported[reported["aggregate"] == "cell"]
+
+
+# --- Formulas ---
+
+
+@pytest.mark.parametrize(
+    ("episodes", "decimals", "step"), [(7, 1, 100), (40, 1, 100), (12, 0, 25), (30, 2, 25)]
+)
+def test_a_mean_fits_exactly_where_some_count_is_printed_so(episodes, decimals, step):
+    printed = {round(step * k / episodes, decimals) for k in range(round(100 / step) * episodes + 1)}
+    for number in np.round(np.arange(0, 100.01, 10.0**-decimals), decimals):
+        nearest = min(abs(number - step * k / episodes) for k in range(round(100 / step) * episodes + 1))
+        fits = nearest <= 0.5 * 10.0**-decimals + 1e-9
+        assert arithmetic.mean_fits(float(number), decimals, episodes, step) == fits
+        assert fits or number not in printed
+
+
+def test_the_chance_that_a_mean_fits():
+    """4 percent at 400 episodes and two decimals, 15 at 150 and one, 50 at 500 and one, none at 1,000."""
+    chances = [(2, 400), (1, 150), (1, 500), (1, 1000)]
+    assert [arithmetic.chance_that_a_mean_fits(*case) for case in chances] == [0.04, 0.15, 0.5, 1.0]
+    assert arithmetic.chance_that_a_mean_fits(1, 150, 25.0) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("kind", arithmetic.KINDS)
+@pytest.mark.parametrize("groups", [2, 3])
+def test_every_spread_of_real_counts_fits_and_others_do_not(groups, kind):
+    """Brute force over all counts of two and three groups of six episodes."""
+    design = Design(groups, 6)
+    possible = set()
+    for counts in itertools.product(range(7), repeat=groups):
+        means = np.array(counts) * 100 / 6
+        spread = {
+            "population_standard_deviation": means.std(),
+            "standard_deviation": means.std(ddof=1),
+            "standard_error": means.std(ddof=1) / math.sqrt(groups),
+        }[kind]
+        possible.add((round(float(means.mean()), 2), round(float(spread), 2)))
+    for mean, spread in possible:
+        assert arithmetic.spread_fits(mean, spread, 2, design, kind), (mean, spread)
+    means_printed = sorted({mean for mean, _ in possible})
+    for mean in means_printed:
+        for spread in np.round(np.arange(0, 20, 0.37), 2):
+            near = any(abs(spread - other) <= 0.011 for m, other in possible if m == mean)
+            assert arithmetic.spread_fits(mean, float(spread), 2, design, kind) <= near
+
+
+def test_more_groups_are_a_superset_of_the_truth():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        means = rng.integers(0, 101, 4).astype(float)
+        args = (round(float(means.mean()), 2), round(float(means.std()), 2), 2, Design(4, 100))
+        assert arithmetic.spread_fits(*args, "population_standard_deviation")
+
+
+def test_bhatia_and_davis():
+    rng = np.random.default_rng(6)
+    assert arithmetic.largest_deviation(50.0) == 50.0
+    assert arithmetic.largest_deviation(0.0) == 0.0
+    for _ in range(200):
+        scores = rng.uniform(0, 100, 9)
+        assert scores.std() <= arithmetic.largest_deviation(float(scores.mean())) + 1e-9
+    successes = (rng.random(150) < 0.3) * 100.0
+    error = successes.std(ddof=1) / math.sqrt(150)
+    assert error == pytest.approx(arithmetic.largest_deviation(successes.mean()) / math.sqrt(149))
+    assert error <= arithmetic.largest_standard_error(round(successes.mean(), 1), 1, 150)
+
+
+# --- Known answers ---
+
+
+def _antmaze(cells: pd.DataFrame, document: str, method: str | None = None) -> pd.DataFrame:
+    rows = cells[(cells["document"] == document) & (cells["suite"] == "antmaze")]
+    return rows if method is None else rows[rows["method"] == method]
+
+
+def _count_means(rows: pd.DataFrame, total: int) -> int:
+    return sum(
+        arithmetic.mean_fits(row["score_percent"], row["decimals"], total) for row in rows.to_dict("records")
+    )
+
+
+def _count_spreads(rows: pd.DataFrame, design: Design, kind: str) -> int:
+    return sum(
+        arithmetic.spread_fits(row["score_percent"], row["spread_percent"], row["decimals"], design, kind)
+        for row in rows.to_dict("records")
+    )
+
+
+def test_corls_antmaze_means_are_of_400_episodes(cells):
+    corl = _antmaze(cells, "corl")
+    assert {total: _count_means(corl, total) for total in (200, 300, 400, 500)} == {
+        200: 77,
+        300: 51,
+        400: 120,
+        500: 51,
+    }
+
+
+def test_corls_antmaze_spreads_are_population_standard_deviations(cells):
+    corl = _antmaze(cells, "corl")
+    spread = corl[corl["spread_percent"] > 0]
+    fits = {kind: _count_spreads(spread, Design(4, 100), kind) for kind in arithmetic.KINDS}
+    assert len(spread) == 79
+    assert fits == {"population_standard_deviation": 79, "standard_deviation": 5, "standard_error": 50}
+    alone = [
+        [
+            arithmetic.spread_fits(row["score_percent"], row["spread_percent"], 2, Design(4, 100), kind)
+            for kind in arithmetic.KINDS
+        ]
+        == [True, False, False]
+        for row in spread.to_dict("records")
+    ]
+    assert sum(alone) == 25
+
+
+def test_cleandiffusers_spreads_are_over_three_evaluations(cells):
+    rows = _antmaze(cells, "cleandiffuser")
+    rows = rows[rows["spread_percent"] > 0]
+    assert _count_means(rows, 150) == len(rows) == 22
+    fits = {kind: _count_spreads(rows, Design(3, 50), kind) for kind in arithmetic.KINDS}
+    assert fits == {"population_standard_deviation": 20, "standard_deviation": 1, "standard_error": 6}
+    unfit = [
+        row["task"]
+        for row in rows.to_dict("records")
+        if not arithmetic.spread_fits(
+            row["score_percent"], row["spread_percent"], 1, Design(3, 50), "population_standard_deviation"
+        )
+    ]
+    assert sorted(unfit) == ["antmaze-large-diverse-v2", "antmaze-medium-play-v2"]
+
+
+@pytest.mark.parametrize(
+    ("document", "suite", "total", "impossible", "tested"),
+    [
+        ("cleandiffuser", "antmaze", 150, 15, 22),
+        ("cleandiffuser", "kitchen", 150, 2, 11),
+        ("diffusion_ql", "antmaze", 500, 12, 12),
+        ("diffusion_ql", "antmaze", 600, 12, 12),
+        ("diffusion_ql", "antmaze", 50, 11, 12),
+        ("diffusion_ql", "kitchen", 500, 6, 6),
+        ("diffusion_ql", "kitchen", 600, 6, 6),
+    ],
+)
+def test_stated_standard_errors_that_cannot_be(cells, document, suite, total, impossible, tested):
+    rows = cells[(cells["document"] == document) & (cells["suite"] == suite) & (cells["spread_percent"] > 0)]
+    too_large = [
+        row["spread_percent"] - 0.05 > arithmetic.largest_standard_error(row["score_percent"], 1, total)
+        for row in rows.to_dict("records")
+    ]
+    assert (sum(too_large), len(too_large)) == (impossible, tested)
+
+
+def test_diffusion_qls_and_dacs_numbers_of_episodes(cells):
+    dql = _antmaze(cells, "diffusion_ql", "Diffusion-QL")
+    counts = {
+        (table, total): _count_means(dql[dql["table"] == table], total)
+        for table in ("Table 1", "Table 4")
+        for total in (500, 600)
+    }
+    assert counts == {("Table 1", 500): 6, ("Table 1", 600): 1, ("Table 4", 500): 5, ("Table 4", 600): 6}
+    dac = _antmaze(cells, "dac")
+    assert (_count_means(dac, 80), _count_means(dac, 400)) == (1, 6)
+
+
+# --- Rules on the real data ---
+
+
+def test_the_rules_find_what_the_tables_said_before_their_correction():
+    """CleanDiffuser's and Diffusion-QL's stated kinds, EDP's and ReBRAC's columns, DAC's episodes."""
+    reported = literature.read_all()
+    clean = reported["spread_kind"] == "population_standard_deviation_over_evaluations"
+    dql = (reported["document"] == "diffusion_ql") & reported["suite"].isin(["antmaze", "kitchen"])
+    stated = clean | (dql & (reported["spread_kind"] == "unknown"))
+    reported.loc[stated, "spread_kind"] = "standard_error_of_pooled_episodes"
+    columns = (reported["document"] == "edp") & reported["method"].isin(["IQL(FF)", "TD3+BC(FF)"])
+    columns |= (reported["document"] == "rebrac") & (reported["method"] == "CQL")
+    reported.loc[columns, "origin"] = "rerun"
+    dac = (reported["document"] == "dac") & (reported["suite"] == "antmaze")
+    reported.loc[dac, "episodes_per_seed"] = 10
+    findings = rules.audit(reported)
+    spreads = findings[findings["rule"] == "impossible_spread"]
+    # Diffusion-QL's kitchen rows state no single design, its Table 4 is from memory.
+    assert spreads["source"].value_counts().to_dict() == {
+        "cleandiffuser, Table 1": 17,
+        "diffusion_ql, Table 1": 6,
+    }
+    equal = findings[findings["rule"] == "column_equals_another"]
+    assert set(zip(equal["source"], equal["method"], equal["task"], strict=True)) == {
+        ("edp, Table 2", "IQL(FF)", "9 of 9 rows"),
+        ("edp, Table 2", "TD3+BC(FF)", "9 of 9 rows"),
+        ("rebrac, Table 2", "CQL", "16 of 18 rows"),
+    }
+    means = findings[findings["rule"] == "impossible_mean"]
+    assert means["source"].value_counts().to_dict() == {"dac, README Results": 5}
+
+
+def test_after_the_corrections_no_digit_is_impossible():
+    findings = rules.audit(literature.read_all())
+    alarming = ["impossible_mean", "impossible_spread", "column_equals_another"]
+    assert not findings["rule"].isin(alarming).any()
+    proven = findings[findings["rule"] == "kind_of_spread_proven"]
+    assert set(zip(proven["source"], proven["grade"], proven["value"], strict=True)) == {
+        ("corl, Last Scores", "remark", "population standard deviation"),
+        ("corl, Best Scores", "remark", "population standard deviation"),
+    }
