@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
-from algos.seed_parallel.actors import GaussianActor
+from algos.seed_parallel.actors import GaussianActor, GaussianSpec
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.random_streams import Draw, SeedStreams
@@ -40,13 +40,7 @@ class BC(Method):
         h, problem = self.hyperparameters, self.problem
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
         self.actor = GaussianActor(
-            problem,
-            h["hidden_sizes"],
-            h["dropout"],
-            (h["log_std_min"], h["log_std_max"]),
-            h["initialiser"],
-            SeedStreams(self.seeds, "initialise"),
-            self.device,
+            problem, GaussianSpec.from_hyperparameters(h), SeedStreams(self.seeds, "initialise"), self.device
         )
         self.actor_optimiser = Adam(self.actor.group, h["actor_learning_rate"])
 

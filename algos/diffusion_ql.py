@@ -15,7 +15,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.base import MethodSpec, Sampling, check_choice
-from algos.diffusion.noise_networks import NoiseMLP, Parameters
+from algos.diffusion.noise_networks import NoiseMLP, Parameters, Sinusoid
 from algos.diffusion.policy import (
     DiffusionMethod,
     MishCritic,
@@ -68,15 +68,12 @@ class DiffusionBC(DiffusionMethod):
 
     def __init__(self, spec: MethodSpec) -> None:
         super().__init__(spec)
-        h, problem = self.hyperparameters, self.problem
+        h = self.hyperparameters
         self.network = NoiseMLP(
-            problem.observation_dim,
-            problem.action_dim,
-            self.diffusion_steps,
+            self.network_spec(),
             h["hidden_sizes"],
-            h["time_embedding_size"],
-            initialiser=h["initialiser"],
-            device=self.device,
+            Sinusoid(h["time_embedding_size"]),
+            h["initialiser"],
         )
         self.actor_group = self.network.new_group(SeedStreams(self.seeds, "initialise"))
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
@@ -167,13 +164,10 @@ class DiffusionQL(DiffusionMethod):
             )
         streams = SeedStreams(self.seeds, "initialise")
         self.network = NoiseMLP(
-            problem.observation_dim,
-            problem.action_dim,
-            self.diffusion_steps,
+            self.network_spec(),
             h["hidden_sizes"],
-            h["time_embedding_size"],
-            initialiser=h["initialiser"],
-            device=self.device,
+            Sinusoid(h["time_embedding_size"]),
+            h["initialiser"],
         )
         self.actor_group = self.network.new_group(streams)
         self.average_group = self.actor_group.twin()

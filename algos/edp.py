@@ -17,7 +17,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.base import MethodSpec, Sampling, check_choice
-from algos.diffusion.noise_networks import NoiseMLP
+from algos.diffusion.noise_networks import NoiseMLP, Sinusoid
 from algos.diffusion.policy import (
     DiffusionMethod,
     MishCritic,
@@ -127,14 +127,10 @@ class EDP(DiffusionMethod):
             )
         streams = SeedStreams(self.seeds, "initialise")
         self.network = NoiseMLP(
-            problem.observation_dim,
-            problem.action_dim,
-            self.diffusion_steps,
+            self.network_spec(),
             h["hidden_sizes"],
-            h["time_embedding_size"],
-            sinusoid_form="edp",
-            initialiser=h["initialiser"],
-            device=self.device,
+            Sinusoid(h["time_embedding_size"], form="edp"),
+            h["initialiser"],
         )
         self.actor_group = self.network.new_group(streams)
         self.target_actor_group = self.actor_group.twin()

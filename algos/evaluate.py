@@ -4,7 +4,7 @@
         --sampling <JSON> --evaluation <JSON> --output <...>/seeds<a>-<b>.parquet [--label <name-digest>]
 
 One row per episode, nothing averaged: raw return, length, the seed that the environment was reset with.
-The episodes of all seeds step together, with one batched policy call a step. Beside the table stands
+The episodes of all seeds step together, with one batched policy call a step. Next to the table is
 ``seeds<a>-<b>.timing.parquet``: how long a policy call takes for one state and for ten.
 
 A training seed's rows depend on neither the block nor on how the work is split: it has its own
@@ -20,17 +20,16 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from recheck.errors import DatasetError, EvaluationError, MethodError, TrainingError
+from recheck import checksums, cli
+from recheck.errors import EvaluationError
 from recheck.progress import Progress
 from recheck.versions import package_versions
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from algos.base import Sampling
@@ -40,8 +39,11 @@ from algos.rollouts import Episodes, LocalEpisodes, ParallelEpisodes, play
 from algos.seed_parallel.batches import ProblemSpec
 from algos.seed_parallel.random_streams import SeedStreams
 from algos.training.config import RunConfig
+from algos.training.device import choose_device
+from algos.training.execution import Execution
 from algos.training.process_setup import set_up_process
-from algos.training.trainer import build_method, choose_device, write_parquet
+from algos.training.stored import load_tensors, save_table
+from algos.training.trainer import build_method
 
 # Fresh episodes for the checkpoint chosen online begin here within a training seed's range of seeds.
 HONEST_OFFSET = 500
@@ -98,11 +100,34 @@ class Evaluation:
         return list(range(first, first + count))
 
 
+@dataclass(frozen=True)
+class Request:
+    """What of a run is evaluated.
+
+    Attributes:
+        sampling: setting, as in a configuration.
+        evaluation: amounts and episode seeds, as in a configuration.
+        label: name of the sampling setting in the tables; the setting's own when None.
+    """
+
+    sampling: Mapping[str, Any]
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    label: str | None = None
+
+
 class Evaluator:
     """A run folder's checkpoints under one sampling setting.
 
+    Args:
+        run: the run folder.
+        manifest: of the task's dataset.
+        sampling: how actions are drawn.
+        evaluation: amounts and episode seeds.
+        execution: where and how.
+
     Raises:
-        EvaluationError: the folder is incomplete or the environment does not fit the policy.
+        EvaluationError: the folder is incomplete, not what was written, of another dataset, or names no
+            environment.
         MethodError: the method cannot serve the sampling setting.
     """
 
@@ -112,23 +137,28 @@ class Evaluator:
         manifest: Mapping[str, Any],
         sampling: Sampling,
         evaluation: Evaluation,
-        device: torch.device,
-        workers: int = 1,
+        execution: Execution,
     ) -> None:
+        device = choose_device(execution.device)
+        advice = f"Remove the folder {run} and train the run again."
+        config_file = run / "config.json"
+        checksums.check(config_file, advice, EvaluationError)
         try:
-            document = json.loads((run / "config.json").read_text(encoding="utf-8"))
-            self.policies = load_file(run / "policies.safetensors", device=str(device))
-        except (OSError, ValueError, SafetensorError) as error:
-            raise EvaluationError(
-                f"the run folder {run} cannot be read ({error}); train the run again"
-            ) from error
+            document = json.loads(config_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"{config_file} cannot be read ({error}). {advice}") from None
+        policies_file = run / "policies.safetensors"
+        self.policies = load_tensors(policies_file, advice, EvaluationError, str(device))
+        self.policies_sha256 = checksums.check(policies_file, advice, EvaluationError)
         if not manifest.get("environment_id"):
             raise EvaluationError(f"task {manifest.get('task')!r} names no environment to evaluate in")
         self.config = RunConfig.from_document(document)
         self.manifest = manifest
         self.sampling = sampling
         self.evaluation = evaluation
-        self.workers = workers
+        self.workers = execution.workers
+        self._check_dataset(run)
+        self._check_checkpoints(run, advice)
         problem = ProblemSpec(manifest["observation_dim"], manifest["action_dim"])
         self.method = build_method(self.config, problem, device)
         self.method.check_sampling(sampling)
@@ -138,6 +168,44 @@ class Evaluator:
             if n.startswith("transforms/")
         }
         self.transform = TransformState.from_tensors(stored)
+
+    def _check_dataset(self, run: Path) -> None:
+        """Refuse a dataset that the run was not trained on."""
+        if self.manifest.get("task") != self.config.task:
+            raise EvaluationError(
+                f"the run {run} is of task {self.config.task!r}, but the dataset is of "
+                f"{self.manifest.get('task')!r}; give the dataset that it was trained on"
+            )
+        provenance = run / "provenance.json"
+        if not provenance.is_file():
+            return
+        try:
+            trained_on = json.loads(provenance.read_text(encoding="utf-8")).get("dataset", {})
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"{provenance} cannot be read ({error}); train the run again") from None
+        known, here = trained_on.get("content_sha256"), self.manifest.get("content_sha256")
+        if known and here and known != here:
+            raise EvaluationError(
+                f"the run {run} was trained on other data of task {self.config.task} (content "
+                f"{known[:12]}..., the dataset here is {here[:12]}...); train it "
+                f"again, or bring those data back"
+            )
+
+    def _check_checkpoints(self, run: Path, advice: str) -> None:
+        """Refuse policies that are not of the run's checkpoints and seeds."""
+        kept = {int(n.split("/", 1)[0]) for n in self.policies if n.split("/", 1)[0].isdigit()}
+        lacking = [update for update in self.config.checkpoints if update not in kept]
+        if lacking:
+            raise EvaluationError(
+                f"the run {run} keeps no checkpoint {lacking[0]} of its configuration. {advice}"
+            )
+        num_seeds = len(self.config.seeds)
+        for name, tensor in self.policies.items():
+            if name.split("/", 1)[0].isdigit() and tensor.shape[0] % num_seeds:
+                raise EvaluationError(
+                    f"{name} in {run} is of {tensor.shape[0]} networks, which {num_seeds} seeds cannot have. "
+                    f"{advice}"
+                )
 
     def checkpoint(self, update: int) -> dict[str, Tensor]:
         """The policy kept after `update` updates."""
@@ -157,8 +225,7 @@ class Evaluator:
     def run(self) -> list[dict[str, Any]]:
         """Evaluate everything; one dictionary per episode."""
         evaluation, checkpoints = self.evaluation, self.config.checkpoints
-        counts = dict.fromkeys(checkpoints, evaluation.episodes)
-        counts[checkpoints[-1]] = evaluation.episodes_last
+        counts = self.counts()
         progress = Progress(
             len(checkpoints) + (evaluation.episodes_honest > 0),
             f"evaluate {self.config.method} {self.config.task} {self.sampling.name}",
@@ -206,6 +273,13 @@ class Evaluator:
             returns, lengths = play(self.method, self.sampling, streams, self.transform, episodes, seeds)
         finally:
             episodes.close()
+        bad = np.argwhere(~np.isfinite(returns))
+        if len(bad):
+            k, e = (int(i) for i in bad[0])
+            raise EvaluationError(
+                f"episode {e} of seed {config.seeds[k]} after {updates[k]} updates has the return "
+                f"{returns[k, e]:g}; the policy or the environment gave a number that is not finite"
+            )
         for k, seed in enumerate(config.seeds):
             for e in range(count):
                 rows.append(
@@ -220,6 +294,35 @@ class Evaluator:
                     }
                 )
         return returns
+
+    def record(self) -> dict[str, Any]:
+        """What the episodes are made from, for the table's metadata."""
+        config, evaluation = self.config, self.evaluation
+        seeds = {
+            purpose: {
+                str(seed): evaluation.episode_seeds(seed, 1, purpose == "honest_best")[0]
+                for seed in config.seeds
+            }
+            for purpose in ("checkpoint", "honest_best")
+        }
+        return {
+            "format": 1,
+            "digest": config.digest,
+            "seeds": list(config.seeds),
+            "policies_sha256": self.policies_sha256,
+            "content_sha256": self.manifest.get("content_sha256"),
+            "sampling": asdict(self.sampling),
+            "evaluation": asdict(evaluation),
+            "episodes": {str(update): count for update, count in self.counts().items()},
+            "episodes_honest": evaluation.episodes_honest,
+            "first_episode_seeds": seeds,
+        }
+
+    def counts(self) -> dict[int, int]:
+        """Episodes per training seed at each checkpoint."""
+        counts = dict.fromkeys(self.config.checkpoints, self.evaluation.episodes)
+        counts[self.config.checkpoints[-1]] = self.evaluation.episodes_last
+        return counts
 
     def latency_ms(self, num_states: int) -> float:
         """Median milliseconds of one policy call of one seed for `num_states` states."""
@@ -242,37 +345,42 @@ class Evaluator:
 def evaluate_block(
     run: Path,
     dataset: Path,
-    sampling: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
+    request: Request,
     output: Path,
-    label: str | None = None,
-    device_name: str = "cpu",
-    workers: int = 1,
-    threads: int | None = None,
+    execution: Execution = Execution(device="cpu"),  # noqa: B008 (frozen)
 ) -> None:
-    """Evaluate a run folder and write the episodes' table and the timing beside it.
+    """Evaluate a run folder; write the episodes' table and, next to it, the timing.
+
+    The table's metadata hold, under the key ``recheck``, what it was made from: the run's digest and seeds,
+    the hash of its policies, checkpoints, sampling, evaluation, and the number of episodes and first episode
+    seed of every purpose. A reader can so see whether episodes are missing or others than were asked for.
 
     Args:
-        label: name of the sampling setting in the tables; its own name when None.
+        run: the run folder.
+        dataset: folder with manifest.json.
+        request: what is evaluated.
+        output: the parquet file to write.
+        execution: where and how.
 
     Raises:
-        EvaluationError, MethodError, DatasetError, TrainingError: one sentence each.
+        EvaluationError, MethodError, DatasetError, TrainingError: one message each.
     """
-    set_up_process(threads)
+    set_up_process(execution.threads)
     manifest = read_manifest(dataset)
-    device = choose_device(device_name)
-    setting = Sampling.from_mapping(sampling)
-    evaluator = Evaluator(run, manifest, setting, Evaluation.from_mapping(evaluation), device, workers)
+    setting = Sampling.from_mapping(request.sampling)
+    amounts = Evaluation.from_mapping(request.evaluation)
+    evaluator = Evaluator(run, manifest, setting, amounts, execution)
     rows = evaluator.run()
     versions = package_versions()
     config = evaluator.config
+    label = request.label or setting.name
     identity = {
         "method": config.method,
         "task": config.task,
         "variant": config.variant,
         "digest": config.digest,
         "diffusion_steps": config.diffusion_steps,
-        "sampling": label or setting.name,
+        "sampling": label,
     }
     environment = {
         "environment_id": manifest["environment_id"],
@@ -283,13 +391,15 @@ def evaluate_block(
     latencies = [
         {**identity, "num_states": n, "action_latency_ms": evaluator.latency_ms(n)} for n in LATENCY_STATES
     ]
-    write_rows(output.with_name(output.name.removesuffix(".parquet") + ".timing.parquet"), latencies)
-    write_rows(output, complete)
+    timing = output.with_name(output.name.removesuffix(".parquet") + ".timing.parquet")
+    save_table(timing, as_columns(latencies), error=EvaluationError)
+    record = {**evaluator.record(), "label": label, **environment}
+    save_table(output, as_columns(complete), record, EvaluationError)
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write dictionaries of equal keys as a parquet table."""
-    write_parquet(path, {key: [row[key] for row in rows] for key in rows[0]})
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Dictionaries of equal keys as columns."""
+    return {key: [row[key] for row in rows] for key in rows[0]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -307,25 +417,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that step environments")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads of torch")
     options = parser.parse_args(arguments)
-    try:
-        evaluate_block(
-            options.run,
-            options.dataset,
-            json.loads(options.sampling),
-            json.loads(options.evaluation),
-            options.output,
+
+    def command() -> None:
+        execution = Execution(options.device, options.threads, workers=options.workers)
+        request = Request(
+            _mapping("--sampling", options.sampling),
+            _mapping("--evaluation", options.evaluation),
             options.label,
-            options.device,
-            options.workers,
-            options.threads,
         )
+        evaluate_block(options.run, options.dataset, request, options.output, execution)
+
+    return cli.run(command)
+
+
+def _mapping(option: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
     except json.JSONDecodeError as error:
-        print(f"error: --sampling and --evaluation have to be JSON: {error}", file=sys.stderr)
-        return 2
-    except (EvaluationError, TrainingError, MethodError, DatasetError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        raise EvaluationError(f"{option} has to be JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise EvaluationError(f"{option} has to be a JSON object, not {text}")
+    return value
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.base import MethodSpec, Sampling, check_choice, cosine_decay
-from algos.diffusion.noise_networks import NoiseResNet, layer_norm
+from algos.diffusion.noise_networks import FourierTime, NoiseResNet, ResidualBlocks, layer_norm
 from algos.diffusion.policy import (
     DiffusionMethod,
     choose_best,
@@ -191,17 +191,15 @@ class IDQL(DiffusionMethod):
             )
         streams = SeedStreams(self.seeds, "initialise")
         self.network = NoiseResNet(
-            problem.observation_dim,
-            problem.action_dim,
-            self.diffusion_steps,
-            h["actor_width"],
-            h["actor_blocks"],
-            h["dropout"],
-            h["actor_layer_norm"],
-            h["time_features"],
-            h["time_hidden_sizes"],
-            h["activation"],
-            self.device,
+            self.network_spec(),
+            ResidualBlocks(
+                h["actor_width"],
+                h["actor_blocks"],
+                h["dropout"],
+                h["actor_layer_norm"],
+                h["activation"],
+            ),
+            FourierTime(h["time_features"], h["time_hidden_sizes"]),
         )
         self.actor_group = self.network.new_group(streams)
         self.target_actor_group = self.actor_group.twin()

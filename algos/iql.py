@@ -17,7 +17,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
-from algos.seed_parallel.actors import GaussianActor
+from algos.seed_parallel.actors import GaussianActor, GaussianSpec
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
 from algos.seed_parallel.networks import MLP
@@ -114,15 +114,7 @@ class IQL(Method):
         check_choice("critic_loss", h["critic_loss"], ("sum", "half_sum"))
         check_choice("actor_decay", h["actor_decay"], ("cosine", "none"))
         streams = SeedStreams(self.seeds, "initialise")
-        self.actor = GaussianActor(
-            problem,
-            h["hidden_sizes"],
-            h["dropout"],
-            (h["log_std_min"], h["log_std_max"]),
-            h["initialiser"],
-            streams,
-            self.device,
-        )
+        self.actor = GaussianActor(problem, GaussianSpec.from_hyperparameters(h), streams, self.device)
         self.critic = ImplicitCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
         self.actor_optimiser = Adam(self.actor.group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.critic_group, h["critic_learning_rate"])

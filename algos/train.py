@@ -3,7 +3,7 @@
     python -m algos.train --config <config.json or JSON> --dataset results/datasets/<task>
         --output <run folder> --state <state folder> [--device auto] [--threads 1]
 
-Written to the run folder, each file aside and moved:
+Written to the run folder, each file atomically and with its checksum in ``<file>.sha256``:
 
 ``config.json``          the configuration as given
 ``policies.safetensors`` ``<update>/<part>/<parameter>`` of every checkpoint, seeds leading, and
@@ -14,25 +14,37 @@ Written to the run folder, each file aside and moved:
 ``provenance.json``      code, versions, machine, every device that took part
 
 On SIGTERM or SIGUSR2 the state is written and the process ends with 75: nothing was lost, nothing is
-finished. The same command goes on from there, to the same bytes.
+finished. The same command resumes there, to the same bytes.
+
+The same command gives the same bytes on the same machine with the same number of threads. Another number of
+threads adds in another order: its last bits, and then its losses and scores, are others under the same path
+and digest. So a state is resumed by the same number of threads alone; a finished run stays as it is, and
+provenance.json says its threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recheck.errors import DatasetError, MethodError, Preempted, StateError, TrainingError
+import torch
+from recheck import checksums, cli, paths
+from recheck.errors import DatasetError, Preempted, TrainingError
+from recheck.former_names import current
 
-from algos.datasets.transitions import load_transitions
+from algos.datasets.transitions import MANIFEST_FILE, Transitions, load_transitions
 from algos.seed_parallel.random_streams import CHUNK_UPDATES
 from algos.training.checkpoints import FORMAT, RunState
 from algos.training.config import RunConfig, read_config
+from algos.training.device import choose_device
+from algos.training.execution import Execution
 from algos.training.process_setup import set_up_process
-from algos.training.trainer import EXIT_PREEMPTED, Trainer, choose_device, stop_on_signals
+from algos.training.trainer import Trainer, stop_on_signals
 
 
 def train_block(
@@ -40,50 +52,94 @@ def train_block(
     dataset: Path,
     output: Path,
     state_folder: Path,
-    device_name: str = "auto",
-    threads: int | None = None,
-    capture: bool | None = None,
-    kernel_form: str = "auto",
-    compiled: bool = False,
+    execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> None:
     """Train one block of seeds and write its run folder.
+
+    Two processes may be given the same run, from two clones with one results folder: the second waits for
+    the first and takes its result.
 
     Args:
         document: the resolved configuration (config.json).
         dataset: folder with transitions.safetensors and manifest.json.
+        output: the run folder to write.
         state_folder: of the resumable state; removed at the end.
-        threads: of the CPU; torch's own choice when None.
-        capture: CUDA graphs; None for wherever there is a GPU.
-        kernel_form: of `algos.seed_parallel.kernels`.
-        compiled: whether torch compiles the losses (11 to 60 s once; worth it for long runs).
+        execution: where and how.
 
     Raises:
-        TrainingError, MethodError, DatasetError, StateError: one sentence each.
+        TrainingError, MethodError, DatasetError, StateError: one message each.
         Preempted: after SIGTERM or SIGUSR2; the state is written.
     """
+    started = time.time()
     config = RunConfig.from_document(document)
-    device = choose_device(device_name)
+    device = choose_device(execution.device)
     try:
-        set_up_process(threads, kernel_form)
+        set_up_process(execution.threads, execution.kernels)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    transitions = load_transitions(dataset)
+    transitions = _load(dataset)
+    content = transitions.manifest.get("content_sha256")
     state = RunState(
         state_folder,
         {
             "format": FORMAT,
             "digest": config.digest,
             "seeds": list(config.seeds),
-            "content_sha256": transitions.manifest.get("content_sha256"),
-            "device_type": device.type,  # a GPU draws other numbers than a CPU
+            "content_sha256": content,
+            # A GPU draws other numbers than a CPU; another number of threads adds in another order.
+            "device_type": device.type,
+            "threads": torch.get_num_threads(),
             "chunk_updates": CHUNK_UPDATES,
         },
     )
-    with stop_on_signals() as stop_requested, state.locked():
-        trainer = Trainer(config, transitions, state, device, stop_requested, capture, compiled=compiled)
+    with stop_on_signals() as stop_requested, state.locked() as lock:
+        if is_finished(output, config, content, None if lock.waited else started):
+            print(f"{output} was finished by another process in the meantime; it is taken.", file=sys.stderr)
+            return
+        trainer = Trainer(config, transitions, state, execution, stop_requested)
         trainer.train()
         trainer.write_results(output, transitions.manifest)
         state.remove()
+
+
+def _load(dataset: Path) -> Transitions:
+    try:
+        return load_transitions(dataset)
+    except DatasetError as error:
+        if not (dataset / MANIFEST_FILE).is_file():
+            raise
+        raise DatasetError(
+            f"{error} To prepare it again: `rm -r {dataset}`, then the same command; the same data train "
+            "nothing again."
+        ) from None
+
+
+def is_finished(
+    output: Path, config: RunConfig, content_sha256: str | None, since: float | None = None
+) -> bool:
+    """Whether a run folder holds the whole result of this configuration on these data.
+
+    Args:
+        output: the run folder.
+        config: what it should hold.
+        content_sha256: of the dataset.
+        since: only a result that was written after this time (seconds since 1970) counts.
+    """
+    last = output / "provenance.json"
+    try:
+        if since is not None and last.stat().st_mtime < since:
+            return False
+        provenance = json.loads(last.read_text(encoding="utf-8"))
+        for name in paths.RUN_FILES:
+            checksums.check(output / name, "It is made again.", TrainingError)
+        document = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return False
+    same_data = provenance.get("dataset", {}).get("content_sha256") == content_sha256
+    return same_data and current(document) == json.loads(json.dumps(config.document))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,25 +155,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kernels", default="auto", help="auto, onednn or plain (default: auto)")
     parser.add_argument("--compile", action="store_true", help="let torch compile the losses")
     options = parser.parse_args(arguments)
-    try:
-        train_block(
-            read_config(options.config),
-            options.dataset,
-            options.output,
-            options.state,
+
+    def command() -> None:
+        execution = Execution(
             options.device,
             options.threads,
             capture=False if options.no_capture else None,
-            kernel_form=options.kernels,
+            kernels=options.kernels,
             compiled=options.compile,
         )
-    except Preempted:
-        print("Stopped by a signal; the state is written and the same command goes on.", file=sys.stderr)
-        return EXIT_PREEMPTED
-    except (TrainingError, MethodError, DatasetError, StateError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        try:
+            train_block(
+                read_config(options.config), options.dataset, options.output, options.state, execution
+            )
+        except Preempted:
+            raise Preempted(
+                "Stopped by a signal; the state is written and the same command resumes it."
+            ) from None
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

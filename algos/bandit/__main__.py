@@ -6,7 +6,7 @@
 ``--size full`` is the released setting, 100,000 updates; ``--size reduced`` is a small one for a
 first look, and says so in everything it writes. ``--updates n`` replaces the size's number of updates,
 ``--policy-batch n`` its draws per update from a policy; ``--workers n`` trains in that many processes of
-one thread each, to the same bytes. Written to the folder, each file aside and moved:
+one thread each, to the same bytes. Written to the folder, each file atomically:
 
 ``samples.parquet``  method, diffusion_steps (N; 0 without diffusion), index, x, y, reward (of data rows)
 ``numbers.csv``      one row per method and N: where 1,000 samples lie, and what they would earn
@@ -34,6 +34,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from recheck import cli
 from recheck.progress import Progress
 
 from algos.bandit.data import make_data
@@ -48,9 +49,9 @@ from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, Draw
 def train(
     settings: Settings, keys: Sequence[PolicyKey], report: Callable[[int], None] = lambda done: None
 ) -> dict[PolicyKey, np.ndarray]:
-    """Train some policies side by side and sample them.
+    """Train some policies together and sample them.
 
-    A policy's samples do not depend on which others are trained beside it.
+    A policy's samples do not depend on which others are trained with it.
 
     Args:
         report: called with the number of finished updates.
@@ -156,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--policy-batch", type=int, help="in place of the size's draws from a policy")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> None:
         settings = resolve_settings(options.size, options.seed, options.updates, options.policy_batch)
         if options.workers < 1:
             raise BanditError(f"the number of workers is {options.workers}; allowed are integers from 1")
@@ -164,10 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise BanditError(f"the output {options.output} is a file; it has to be a folder")
         samples = train_all(settings, options.workers)
         write_results(settings, options.size, samples, options.output)
-    except BanditError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

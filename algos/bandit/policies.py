@@ -38,7 +38,7 @@ class Policy(abc.ABC):
         self.diffusion_steps = diffusion_steps
 
     def streams(self, purpose: str) -> SeedStreams:
-        """The policy's own stream for `purpose`, independent of which others are trained beside it."""
+        """The policy's own stream for `purpose`, independent of which others are trained with it."""
         path = f"bandit/{self.name}/{self.diffusion_steps}/{purpose}"
         return SeedStreams((self.settings.seed,), path)
 

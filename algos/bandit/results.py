@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from recheck.files import atomic, write_json
 
 from algos.bandit.data import make_data
 from algos.bandit.policies import PolicyKey
 from algos.bandit.settings import ACTION_SD, MODE_RADIUS, MODES, REWARD_SD, Settings, reduction
 from algos.seed_parallel.random_streams import SeedStreams
-from algos.training.checkpoints import save_json, written_aside
 
 
 def nearest_modes(actions: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def sample_numbers(actions: np.ndarray) -> dict[str, float]:
 def write_results(
     settings: Settings, size: str, samples: Mapping[PolicyKey, np.ndarray], output: Path
 ) -> None:
-    """Write `samples.parquet`, `numbers.csv` and `config.json`, each aside and moved."""
+    """Write `samples.parquet`, `numbers.csv` and `config.json`, each atomically."""
     data = make_data(settings)
     drawn = SeedStreams((settings.seed,), "bandit/shown").uniform(settings.num_samples)[0]
     rows = (drawn * settings.num_data).long()
@@ -71,10 +71,10 @@ def write_results(
         }
     )
     reduced = reduction(settings)
-    with written_aside(output / "samples.parquet") as temporary:
+    with atomic(output / "samples.parquet") as temporary:
         pq.write_table(table, temporary)
     with (
-        written_aside(output / "numbers.csv") as temporary,
+        atomic(output / "numbers.csv") as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         writer: csv.DictWriter[str] | None = None
@@ -96,4 +96,4 @@ def write_results(
         "reward_sd": REWARD_SD,
         "mode_radius": MODE_RADIUS,
     }
-    save_json(output / "config.json", document)
+    write_json(output / "config.json", document)

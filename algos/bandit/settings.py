@@ -15,7 +15,7 @@ KERNELS = "plain"
 
 
 class BanditError(RecheckError):
-    """The toy was asked for something that it cannot do; the message is one sentence."""
+    """The toy was asked for something that it cannot do; the message says what is allowed."""
 
 
 class Mode(NamedTuple):
@@ -78,7 +78,7 @@ class Settings:
     bcq_candidates: int = 10
 
 
-# What `--size` stands for. Most of the released setting's time goes into Diffusion-QL's chains. The
+# What `--size` means. Most of the released setting's time goes into Diffusion-QL's chains. The
 # reduced one draws fewer actions and has the Q term in one update of five, five times as large: the
 # state is always the same, so that the gradient's mean stays, only its noise grows. Few updates need
 # larger rates; at 3e-3 a Gaussian with a Q term runs away before the critic bends, at 1e-3 it does not.

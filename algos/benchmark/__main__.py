@@ -28,17 +28,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recheck import cli
 from recheck.errors import MethodError, TrainingError
+from recheck.files import write_json, write_text
 from recheck.progress import Progress
 from recheck.versions import cpu_model, git_state, package_versions
 
 from algos.benchmark.measure import measure_evaluation, measure_latency, measure_training
 from algos.benchmark.operators import peak_flops_per_second
 from algos.benchmark.programs import build
-from algos.training.checkpoints import save_json, written_aside
-from algos.training.device import device_model
+from algos.training.device import choose_device, device_model
 from algos.training.process_setup import set_up_process
-from algos.training.trainer import choose_device
 
 
 def benchmark(
@@ -197,19 +197,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "windows": options.windows,
         "window_seconds": options.window_seconds,
     }
-    try:
+
+    def command() -> None:
         methods = options.methods.split(",") if options.methods else None
         configs = read_configs(options.configs, methods)
         result = benchmark(configs, options.blocks, options.diffusion_steps, settings)
-    except (TrainingError, MethodError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    save_json(options.output / "benchmark.json", result)
-    table = as_table(result)
-    with written_aside(options.output / "benchmark.md") as temporary:
-        temporary.write_text(table, encoding="utf-8")
-    print(table)
-    return 0
+        table = as_table(result)
+        write_json(options.output / "benchmark.json", result)
+        write_text(options.output / "benchmark.md", table)
+        print(table)
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recheck.errors import MethodError, TrainingError
+from recheck import cli
+from recheck.errors import MethodError
+from recheck.files import write_json
 from recheck.progress import Progress
 from recheck.versions import git_state, package_versions
 
@@ -39,10 +41,8 @@ from algos.benchmark import measure as measure_module
 from algos.benchmark import programs
 from algos.seed_parallel import kernels
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
-from algos.training.checkpoints import save_json
 from algos.training.cuda_graphs import Program
-from algos.training.device import device_model
-from algos.training.trainer import choose_device
+from algos.training.device import choose_device, device_model
 
 # The updates that are compared: moving averages, which start at update 1,000, act in the second chunk.
 FIRST_CHECKED_UPDATE = 15 * CHUNK_UPDATES
@@ -164,7 +164,7 @@ def speed_of(
         "windows": 3,
         "window_seconds": seconds,
     }
-    measured = measure_module._train_windows(config, options, num_seeds)
+    measured = measure_module.train_windows(config, options, num_seeds)
     return {"seed_updates_per_second": float(statistics.median(measured.pop("rates"))), **measured}
 
 
@@ -287,32 +287,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--window-seconds", type=float, default=2.0, help="of each speed measurement")
     parser.add_argument("--compiled", action="store_true", help="also measure compiled losses")
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> int:
         device = choose_device(options.device)
         methods = options.methods.split(",") if options.methods else None
         configs = benchmark_command.read_configs(options.configs, methods)
-        save = functools.partial(save_json, options.output)
+        save = functools.partial(write_json, options.output)
         result = gpu_check(configs, device, options.window_seconds, options.compiled, save)
-    except (TrainingError, MethodError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for name, entry in result["methods"].items():
-        speed = entry["speed"]
-        if "error" in speed:
-            continue
-        print(
-            f"{name}: {speed['seed_updates_per_second']['10']:,.0f} seed-updates/s at K=10, "
-            f"{speed['ten_against_one']:.1f} x K=1, {speed['captured_against_not']:.1f} x uncaptured"
-        )
-    if "diffusion_ql_table_hours" in result:
-        print(
-            f"Diffusion-QL's table of 20 tasks and 10 seeds: {result['diffusion_ql_table_hours']:,.0f} hours"
-        )
-    print(f"Written to {options.output} in {result['wall_seconds']:.0f} s.")
-    if result["failed"]:
-        print(f"FAILED: {'; '.join(result['failed'])}", file=sys.stderr)
-        return 1
-    return 0
+        for name, entry in result["methods"].items():
+            speed = entry["speed"]
+            if "error" in speed:
+                continue
+            print(
+                f"{name}: {speed['seed_updates_per_second']['10']:,.0f} seed-updates/s at K=10, "
+                f"{speed['ten_against_one']:.1f} x K=1, {speed['captured_against_not']:.1f} x uncaptured"
+            )
+        if "diffusion_ql_table_hours" in result:
+            hours = result["diffusion_ql_table_hours"]
+            print(f"Diffusion-QL's table of 20 tasks and 10 seeds: {hours:,.0f} hours")
+        print(f"Written to {options.output} in {result['wall_seconds']:.0f} s.")
+        if result["failed"]:
+            print(f"FAILED: {'; '.join(result['failed'])}", file=sys.stderr)
+            return 1
+        return 0
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from algos.benchmark.programs import (
 )
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, SeedStreams
 from algos.training.cuda_graphs import STRETCH_UPDATES
+from algos.training.device import choose_device, peak_memory_bytes
 from algos.training.process_setup import set_up_process
-from algos.training.trainer import choose_device, peak_memory_bytes
 
 
-def _train_windows(
+def train_windows(
     config: Mapping[str, Any], options: Mapping[str, Any], num_seeds: int, barrier: Any = None
 ) -> dict[str, Any]:
     """One process's share: seed-updates per second in each window.
@@ -75,7 +75,7 @@ def _train_windows(
 def _train_worker(
     connection: Any, barrier: Any, config: Mapping[str, Any], options: Mapping[str, Any], num_seeds: int
 ) -> None:
-    connection.send(_train_windows(config, options, num_seeds, barrier))
+    connection.send(train_windows(config, options, num_seeds, barrier))
 
 
 def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_seeds: int) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_
         results = [pipe.recv() for pipe in pipes]
     except EOFError as error:
         raise TrainingError(
-            f"a process of the benchmark ended early at {config['method']}, K = {num_seeds}; its own message "
-            f"stands above"
+            f"a process of the benchmark ended early at {config['method']}, K = {num_seeds}; its message "
+            f"is above"
         ) from error
     finally:
         barrier.abort()

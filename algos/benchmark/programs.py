@@ -10,7 +10,7 @@ import torch
 
 from algos.base import Method, MethodSpec
 from algos.methods import method_class
-from algos.seed_parallel.batches import ProblemSpec, TrainingData
+from algos.seed_parallel.batches import ProblemSpec, Rows, TrainingData
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
 from algos.training.cuda_graphs import STRETCH_UPDATES, Program
 
@@ -26,14 +26,14 @@ def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
     generator = np.random.default_rng(seed)
     terminals = np.zeros(NUM_ROWS, dtype=np.uint8)
     terminals[999::1000] = 1
-    return TrainingData(
+    arrays = Rows(
         generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
         np.tanh(generator.standard_normal((NUM_ROWS, HOPPER.action_dim), dtype=np.float32)),
         generator.standard_normal(NUM_ROWS, dtype=np.float32),
         generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
         terminals,
-        device,
     )
+    return TrainingData(arrays, device)
 
 
 def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device) -> Method:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -23,8 +24,25 @@ from algos.seed_parallel.random_streams import Draw, SeedStreams
 Parameters = Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class NoiseNetworkSpec:
+    """What every noise network is built for.
+
+    Attributes:
+        observation_dim: d.
+        action_dim: a.
+        diffusion_steps: N, so that training can look steps up in a table.
+        device: where it computes.
+    """
+
+    observation_dim: int
+    action_dim: int
+    diffusion_steps: int
+    device: torch.device | str = "cpu"
+
+
 class NoiseNetwork(abc.ABC):
-    """e(a_t, t, s): an architecture; parameters live in a `ParameterGroup`.
+    """e(a_t, t, s): an architecture; its parameters are in a `ParameterGroup`.
 
     Attributes:
         FIRST_LAYER: name of the layer that takes the inputs.
@@ -32,27 +50,25 @@ class NoiseNetwork(abc.ABC):
         time_size: width of the time embedding.
 
     Args:
-        diffusion_steps: N, so that training can look steps up in a table.
+        spec: what it is built for.
     """
 
     FIRST_LAYER: ClassVar[str]
     INPUT_ORDER: ClassVar[tuple[str, str, str]]
     time_size: int
 
-    def __init__(
-        self, observation_dim: int, action_dim: int, diffusion_steps: int, device: torch.device | str
-    ) -> None:
-        self.observation_dim = observation_dim
-        self.action_dim = action_dim
-        self.device = torch.device(device)
-        widths = {"action": action_dim, "time": self.time_size, "state": observation_dim}
+    def __init__(self, spec: NoiseNetworkSpec) -> None:
+        self.observation_dim = spec.observation_dim
+        self.action_dim = spec.action_dim
+        self.device = torch.device(spec.device)
+        widths = {"action": self.action_dim, "time": self.time_size, "state": self.observation_dim}
         self.input_rows: dict[str, slice] = {}
         self.input_width = 0
         for name in self.INPUT_ORDER:
             self.input_rows[name] = slice(self.input_width, self.input_width + widths[name])
             self.input_width += widths[name]
         self._tables: dict[tuple[float, ...], Tensor] = {}
-        self.step_table = self.time_table(range(diffusion_steps))
+        self.step_table = self.time_table(range(spec.diffusion_steps))
 
     def time_table(self, times: Sequence[float]) -> Tensor:
         """What the time layers start from for each of `times`, ``[T, f]``, computed once and kept.
@@ -105,6 +121,7 @@ class NoiseNetwork(abc.ABC):
         """Predicted noise ``[K, B, a]``.
 
         Args:
+            parameters: of a group of this network.
             noisy: a_t, ``[K, B, a]``.
             steps: 0 to N - 1, int64 ``[K, B]``.
             observations: ``[K, B, d]``.
@@ -123,6 +140,7 @@ class NoiseNetwork(abc.ABC):
         """A predictor for one sampler's chain.
 
         Args:
+            parameters: of a group of this network.
             observations: ``[K, E, d]``.
             times: of the sampler.
             candidates: C; the predictor takes noisy actions ``[K, E * C, a]``, those of a state together.
@@ -156,6 +174,8 @@ def sinusoid(times: Tensor, size: int, form: str = "diffusion_ql") -> Tensor:
     """Sinusoidal features ``[T, size]`` of times ``[T]``.
 
     Args:
+        times: of the calls, ``[T]``.
+        size: width of the features, even.
         form: ``diffusion_ql``: sine first, frequencies 10000^(-j / (size/2 - 1)) (helpers.py:13-22);
             ``edp``: cosine first, 10000^(-j / (size/2)) (nets.py, `sinusoidal_embedding`).
     """
@@ -167,16 +187,24 @@ def sinusoid(times: Tensor, size: int, form: str = "diffusion_ql") -> Tensor:
     return torch.cat(parts, dim=1)
 
 
+@dataclass(frozen=True)
+class Sinusoid:
+    """A sinusoidal time embedding: its width (16 in the papers, 4 in the bandit), the form of `sinusoid`."""
+
+    size: int = 16
+    form: str = "diffusion_ql"
+
+
 class NoiseMLP(NoiseNetwork):
     """[a_t, time, s] through hidden Mish layers; time: sinusoid, Linear 2w, Mish, Linear w.
 
     Diffusion-QL agents/model.py:16-48, EDP nets.py (`PolicyNet`).
 
     Args:
+        spec: what it is built for.
         hidden_sizes: widths of the hidden layers.
-        time_size: w, 16 in the papers, 4 in the bandit.
-        sinusoid_form: of `sinusoid`.
-        initialiser: name in `algos.seed_parallel.INITIALISERS`.
+        time: of the time embedding.
+        initialiser: name in `algos.seed_parallel.parameters.INITIALISERS`.
     """
 
     FIRST_LAYER = "layer0"
@@ -184,26 +212,24 @@ class NoiseMLP(NoiseNetwork):
 
     def __init__(
         self,
-        observation_dim: int,
-        action_dim: int,
-        diffusion_steps: int,
+        spec: NoiseNetworkSpec,
         hidden_sizes: Sequence[int] = (256, 256, 256),
-        time_size: int = 16,
-        sinusoid_form: str = "diffusion_ql",
+        time: Sinusoid = Sinusoid(),
         initialiser: str = "torch_default",
-        device: torch.device | str = "cpu",
     ) -> None:
-        self.time_size = time_size
-        self.sinusoid_form = sinusoid_form
+        self.time_size = time.size
+        self.sinusoid_form = time.form
         self.initialiser = initialiser
-        self.time_layers = MLP((time_size, 2 * time_size, time_size), "mish", prefix="time.")
-        super().__init__(observation_dim, action_dim, diffusion_steps, device)
-        self.layers = MLP((self.input_width, *hidden_sizes, action_dim), "mish")
+        self.time_layers = MLP((time.size, 2 * time.size, time.size), "mish", prefix="time.")
+        super().__init__(spec)
+        self.layers = MLP((self.input_width, *hidden_sizes, spec.action_dim), "mish")
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of the time layers, then of the others."""
         return {**self.time_layers.shapes(), **self.layers.shapes()}
 
     def initialise(self, group: ParameterGroup, streams: SeedStreams) -> None:
+        """Every layer by one initialiser."""
         initialise(group, streams, self.initialiser)
 
     def _time_inputs(self, times: Tensor) -> Tensor:
@@ -228,6 +254,38 @@ def layer_norm(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return normalised * weight.unsqueeze(1) + bias.unsqueeze(1)
 
 
+@dataclass(frozen=True)
+class ResidualBlocks:
+    """IDQL's residual blocks.
+
+    Attributes:
+        width: of the residual stream; 4 times as much inside a block.
+        number: of blocks.
+        dropout: probability of a zero before each block's layer norm; None for no dropout.
+        layer_norm: whether the blocks normalise.
+        activation: name in `algos.seed_parallel.networks.ACTIVATIONS`.
+    """
+
+    width: int = 256
+    number: int = 3
+    dropout: float | None = 0.1
+    layer_norm: bool = True
+    activation: str = "swish"
+
+
+@dataclass(frozen=True)
+class FourierTime:
+    """IDQL's time embedding.
+
+    Attributes:
+        features: cosines and sines together, 128 (paper's commit: 64).
+        hidden_sizes: widths of the time MLP, its output the last.
+    """
+
+    features: int = 128
+    hidden_sizes: Sequence[int] = (256, 256)
+
+
 class NoiseResNet(NoiseNetwork):
     """[a_t, s, time] to the width, blocks x + W2 act(W1 LN(dropout(x))), act, linear.
 
@@ -235,13 +293,9 @@ class NoiseResNet(NoiseNetwork):
     networks/diffusion.py:31-66, resnet.py:8-48).
 
     Args:
-        width: of the residual stream; 4 times as much inside a block.
-        num_blocks: residual blocks.
-        dropout: probability of a zero before each block's layer norm; None for no dropout.
-        layer_norm: whether the blocks normalise.
-        time_features: cosines and sines together, 128 (paper's commit: 64).
-        time_hidden_sizes: widths of the time MLP, its output the last.
-        activation: name in `algos.seed_parallel.ACTIVATIONS`.
+        spec: what it is built for.
+        blocks: the residual blocks.
+        time: the time embedding.
     """
 
     FIRST_LAYER = "first"
@@ -249,29 +303,22 @@ class NoiseResNet(NoiseNetwork):
 
     def __init__(
         self,
-        observation_dim: int,
-        action_dim: int,
-        diffusion_steps: int,
-        width: int = 256,
-        num_blocks: int = 3,
-        dropout: float | None = 0.1,
-        layer_norm: bool = True,
-        time_features: int = 128,
-        time_hidden_sizes: Sequence[int] = (256, 256),
-        activation: str = "swish",
-        device: torch.device | str = "cpu",
+        spec: NoiseNetworkSpec,
+        blocks: ResidualBlocks = ResidualBlocks(),
+        time: FourierTime = FourierTime(),
     ) -> None:
-        self.width = width
-        self.num_blocks = num_blocks
-        self.dropout = dropout or 0.0
-        self.layer_norm = layer_norm
-        self.time_features = time_features
-        self.activation = ACTIVATIONS[activation]
-        self.time_layers = MLP((time_features, *time_hidden_sizes), activation, prefix="time.")
-        self.time_size = time_hidden_sizes[-1]
-        super().__init__(observation_dim, action_dim, diffusion_steps, device)
+        self.width = blocks.width
+        self.num_blocks = blocks.number
+        self.dropout = blocks.dropout or 0.0
+        self.layer_norm = blocks.layer_norm
+        self.time_features = time.features
+        self.activation = ACTIVATIONS[blocks.activation]
+        self.time_layers = MLP((time.features, *time.hidden_sizes), blocks.activation, prefix="time.")
+        self.time_size = time.hidden_sizes[-1]
+        super().__init__(spec)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of the time embedding, the first layer, the blocks and the last layer."""
         shapes: dict[str, tuple[int, ...]] = {"time.frequencies": (self.time_features // 2,)}
         shapes.update(self.time_layers.shapes())
         shapes["first.weight"] = (self.input_width, self.width)

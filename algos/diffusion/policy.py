@@ -17,7 +17,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
-from algos.diffusion.noise_networks import NoiseNetwork, Parameters
+from algos.diffusion.noise_networks import NoiseNetwork, NoiseNetworkSpec, Parameters
 from algos.diffusion.samplers import Sampler, check_sampling_steps
 from algos.diffusion.schedule import SAMPLERS, Diffusion
 from algos.seed_parallel.batches import ProblemSpec
@@ -123,6 +123,12 @@ class DiffusionMethod(Method):
         check_choice("noise_loss_reduction", h["noise_loss_reduction"], ("mean", "sum"))
         self.diffusion = Diffusion(h["schedule"], self.diffusion_steps, self.device)
         self.resolve_sampling(Sampling())
+
+    def network_spec(self) -> NoiseNetworkSpec:
+        """What this method's noise network is built for."""
+        return NoiseNetworkSpec(
+            self.problem.observation_dim, self.problem.action_dim, self.diffusion_steps, self.device
+        )
 
     # --- Sampling settings ---
 

@@ -110,7 +110,7 @@ class _Step(NamedTuple):
 
     @property
     def beta(self) -> float:
-        """Of this step; where steps are left out, of all those it stands for."""
+        """Of this step; where steps are left out, of all those that it replaces."""
         return 1.0 - self.alpha_bar / self.previous
 
 
@@ -251,7 +251,7 @@ class DPMSolver(Sampler):
 
     `steps` counts calls of the network: single steps of order 3, the rest by one of order 2 or 1.
     The chain ends at the first training step, time 1 / N (EDP's `dpm_t_end`, 0.001, is that for its
-    N = 1000; for fewer steps it lies outside the schedule). Each prediction is clipped to the interval
+    N = 1000; for fewer steps it is outside the schedule). Each prediction is clipped to the interval
     that keeps a0 within +-clip (EDP nets.py, `dpm_sample`; EDP rounds the intermediate times of this
     interval down to a training step, here they are exact).
     """

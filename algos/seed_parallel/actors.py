@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,31 +22,50 @@ def gaussian_log_density(actions: Tensor, mean: Tensor, log_std: Tensor) -> Tens
     return (-0.5 * standardised.square() - log_std - 0.5 * math.log(2.0 * math.pi)).sum(dim=-1)
 
 
+@dataclass(frozen=True)
+class GaussianSpec:
+    """How a Gaussian actor is built.
+
+    Attributes:
+        hidden_sizes: widths of the hidden layers.
+        dropout: probability of a zero after each hidden relu; None for no dropout.
+        log_std_range: the log standard deviation is clipped to it where it is used.
+        initialiser: name in `algos.seed_parallel.parameters.INITIALISERS`.
+    """
+
+    hidden_sizes: Sequence[int]
+    dropout: float | None
+    log_std_range: tuple[float, float]
+    initialiser: str
+
+    @classmethod
+    def from_hyperparameters(cls, values: Mapping[str, Any]) -> GaussianSpec:
+        """From the hyperparameters that IQL and BC share."""
+        log_std_range = (values["log_std_min"], values["log_std_max"])
+        return cls(values["hidden_sizes"], values["dropout"], log_std_range, values["initialiser"])
+
+
 class GaussianActor:
     """tanh mean, one free log-std vector, no squashing (released policy.py:29-63, learner.py:77-83).
 
     Args:
-        dropout: probability of a zero after each hidden relu; None for no dropout.
-        log_std_range: the log-std is clipped to it where it is used.
+        problem: widths of the task.
+        spec: how it is built.
+        streams: that its weights are drawn from, on the CPU.
+        device: where the parameters are.
     """
 
     def __init__(
-        self,
-        problem: ProblemSpec,
-        hidden_sizes: Sequence[int],
-        dropout: float | None,
-        log_std_range: tuple[float, float],
-        initialiser: str,
-        streams: SeedStreams,
-        device: torch.device,
+        self, problem: ProblemSpec, spec: GaussianSpec, streams: SeedStreams, device: torch.device
     ) -> None:
-        self.network = MLP((problem.observation_dim, *hidden_sizes, problem.action_dim), "relu")
+        sizes = (problem.observation_dim, *spec.hidden_sizes, problem.action_dim)
+        self.network = MLP(sizes, "relu")
         shapes = {**self.network.shapes(), "log_std": (problem.action_dim,)}
         self.group = ParameterGroup(shapes, len(streams), device)
-        initialise(self.group, streams, initialiser)
-        self.hidden_sizes = tuple(hidden_sizes)
-        self.dropout = dropout or 0.0
-        self.log_std_range = log_std_range
+        initialise(self.group, streams, spec.initialiser)
+        self.hidden_sizes = tuple(spec.hidden_sizes)
+        self.dropout = spec.dropout or 0.0
+        self.log_std_range = spec.log_std_range
 
     def draws(self, batch_size: int) -> list[Draw]:
         """Dropout masks of one update."""

@@ -33,31 +33,36 @@ class Batch(NamedTuple):
     continues: Tensor
 
 
+class Rows(NamedTuple):
+    """Arrays of n transitions: observations ``[n, d]``, actions ``[n, a]``, rewards, terminals ``[n]``."""
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    next_observations: np.ndarray
+    terminals: np.ndarray
+
+
 class TrainingData:
     """A dataset packed into one tensor ``[n, 2 d + a + 2]``, so that a batch is one gather.
 
     Args:
+        arrays: of the transitions.
+        device: where the tensor is.
         rows: ``[K, n']`` indices of the rows that each seed may train on; None for all of them.
     """
 
     def __init__(
-        self,
-        observations: np.ndarray,
-        actions: np.ndarray,
-        rewards: np.ndarray,
-        next_observations: np.ndarray,
-        terminals: np.ndarray,
-        device: torch.device | str = "cpu",
-        rows: np.ndarray | None = None,
+        self, arrays: Rows, device: torch.device | str = "cpu", rows: np.ndarray | None = None
     ) -> None:
-        self.problem = ProblemSpec(observations.shape[1], actions.shape[1])
+        self.problem = ProblemSpec(arrays.observations.shape[1], arrays.actions.shape[1])
         packed = np.concatenate(
             [
-                observations,
-                actions,
-                next_observations,
-                rewards.reshape(-1, 1),
-                1.0 - terminals.astype(np.float32).reshape(-1, 1),
+                arrays.observations,
+                arrays.actions,
+                arrays.next_observations,
+                arrays.rewards.reshape(-1, 1),
+                1.0 - arrays.terminals.astype(np.float32).reshape(-1, 1),
             ],
             axis=1,
             dtype=np.float32,

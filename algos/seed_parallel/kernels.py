@@ -1,7 +1,7 @@
 """The two operations that cost the time, in a plain and in a fast form for the CPU.
 
 On AMD processors torch's default library (MKL) multiplies float32 matrices at about half the rate that
-oneDNN, which lies in the same wheel, reaches; and `F.mish` evaluates an exponential, a logarithm and a
+oneDNN, which is in the same wheel, reaches; and `F.mish` evaluates an exponential, a logarithm and a
 hyperbolic tangent where one sigmoid is enough. Both forms give the same numbers up to rounding (tests:
 1e-5 relative); which one is used is no part of a run's identity, but two machines or forms differ in the
 last bits, so provenance names it. `plain` is torch's own and the only form on a GPU.
@@ -71,7 +71,7 @@ def _fast(tensor: Tensor) -> bool:
 
 # Multiplications in a product up to which torch's own call, which costs less, is faster than oneDNN's.
 SMALL_PRODUCT = 2**17
-# Columns up to which a matrix costs less to transpose than the wider one beside it; numbers in a tensor up to
+# Columns up to which a matrix costs less to transpose than the wider one; numbers in a tensor up to
 # which the compiler's transposed copy costs less than oneDNN's. Both measured, see docs/performance.md.
 NARROW = 32
 SMALL_COPY = 2**16

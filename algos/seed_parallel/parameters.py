@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
+from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.seed_parallel.random_streams import SeedStreams
 
 # Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
-# vectorised kernels then treat each seed alike, whatever stands before it.
+# vectorised kernels then treat each seed alike, whatever comes before it.
 ALIGNMENT = 16
 Initialiser = Callable[[Tensor, Tensor, torch.Generator], None]
 
@@ -111,9 +112,29 @@ class ParameterGroup:
 
         Args:
             loss: scalar, summed over seeds.
+            retain_graph: keep what is needed for another backward pass through the same loss.
+
+        Raises:
+            MethodError: the loss does not depend on the parameters, or not on all of them.
         """
-        gradients = torch.autograd.grad(loss, list(self.parameters.values()), retain_graph=retain_graph)
-        torch._foreach_copy_(self._gradients, list(gradients))
+        if not loss.requires_grad:
+            raise MethodError(
+                "the loss has no gradient: nothing in it was computed from a group's `parameters`. `frozen` "
+                "parameters and functions under torch.no_grad, such as what `act` calls, carry none; compute "
+                "the loss from `group.parameters`, outside torch.no_grad"
+            )
+        gradients = torch.autograd.grad(
+            loss, list(self.parameters.values()), retain_graph=retain_graph, allow_unused=True
+        )
+        unused = [name for name, gradient in zip(self.parameters, gradients) if gradient is None]
+        if unused:
+            raise MethodError(
+                f"the loss does not depend on the parameters {', '.join(unused)} of its group (which has "
+                f"{', '.join(self.parameters)}): either the loss leaves them out, or it reads them as "
+                "`frozen` or under torch.no_grad; parameters that one loss does not train belong to another "
+                "group"
+            )
+        torch._foreach_copy_(self._gradients, [gradient for gradient in gradients if gradient is not None])
 
     def clip_gradient(self, max_norm: float) -> Tensor:
         """Scale each seed's gradient to a norm of at most `max_norm`; return the norms before, ``[K]``.

@@ -103,7 +103,7 @@ class Program:
             saved = self._save()
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):  # allocators and libraries settle before the recording
+            with torch.cuda.stream(stream):  # allocators and libraries warm up before the recording
                 for _ in range(2):
                     self._stretch(phases)
                     self._restore(saved)

@@ -1,16 +1,56 @@
-"""The device that a run uses, in words."""
+"""The device that a run uses: its choice, its name, its memory."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import re
+from pathlib import Path
 
+import torch
+from recheck.errors import TrainingError
 from recheck.versions import cpu_model
 
 
-def device_model(device: Any) -> str:
+def choose_device(name: str) -> torch.device:
+    """The device of a name; ``auto`` is the GPU where torch sees one.
+
+    Raises:
+        TrainingError: CUDA was asked for and is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        if not torch.cuda.is_available():
+            build = torch.version.cuda or "CPU"
+            raise TrainingError(
+                f"device {name} was asked for, but torch {torch.__version__} ({build} build) sees no GPU "
+                f"here; use --device cpu, or install torch's CUDA build"
+            )
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Its other half fills every fresh output with NaN first: half as many launches again, for nothing
+        # that this program reads.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return torch.device(name)
+
+
+def device_model(device: torch.device) -> str:
     """The model of a torch device: the GPU's name, or ``CPU: <processor>``."""
     if device.type == "cuda":
-        import torch
-
         return str(torch.cuda.get_device_name(device))
     return f"CPU: {cpu_model()}"
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The largest memory used so far in bytes: of the GPU's allocator, or of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage's figure is inherited from the process that started this one.
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
+        if found:
+            return int(found.group(1)) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from recheck.errors import MethodError, Preempted, TrainingError
 from recheck.progress import Progress
@@ -26,19 +22,20 @@ from algos.datasets import transforms
 from algos.datasets.transitions import Transitions
 from algos.methods import method_class
 from algos.seed_parallel import kernels
-from algos.seed_parallel.batches import ProblemSpec, TrainingData
+from algos.seed_parallel.batches import ProblemSpec, Rows, TrainingData
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams, derive_seed
-from algos.training.checkpoints import RunState, save_json, save_tensors, written_aside
+from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
 from algos.training.cuda_graphs import STRETCH_UPDATES, Program
-from algos.training.device import device_model
+from algos.training.device import choose_device, device_model, peak_memory_bytes
+from algos.training.execution import Execution
+from algos.training.stored import save_json, save_table, save_tensors
 
 LOG_INTERVAL_UPDATES = 1000
 # Often enough that a kill without warning costs little; a state is a few MB per seed.
 STATE_INTERVAL_SECONDS = 300.0
 # A loss of this size is no longer learning on any task with rewards of D4RL's sizes.
 EXPLODED_LOSS = 1e10
-EXIT_PREEMPTED = 75
 
 
 def training_data(
@@ -63,16 +60,14 @@ def training_data(
                 for seed in config.seeds
             ]
         )
-    data = TrainingData(
+    arrays = Rows(
         changed.observations,
         changed.actions,
         changed.rewards,
         changed.next_observations,
         changed.terminals,
-        device,
-        rows,
     )
-    return data, state
+    return TrainingData(arrays, device, rows), state
 
 
 def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) -> Method:
@@ -85,7 +80,7 @@ def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) 
     if config.method_format != known.format_version:
         raise MethodError(
             f"the configuration asks for format {config.method_format} of method {config.method}, this "
-            f"version has {known.format_version}; plan the run anew"
+            f"version has {known.format_version}; plan the run again"
         )
     return known(
         MethodSpec(
@@ -99,36 +94,19 @@ def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) 
     )
 
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is the GPU where torch sees one.
-
-    Raises:
-        TrainingError: CUDA was asked for and is not to be had.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda"):
-        if not torch.cuda.is_available():
-            build = torch.version.cuda or "CPU"
-            raise TrainingError(
-                f"device {name} was asked for, but torch {torch.__version__} ({build} build) sees no GPU "
-                f"here; use --device cpu, or install torch's CUDA build"
-            )
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        # Its other half fills every fresh output with NaN first: half as many launches again, for nothing
-        # that this program reads.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return torch.device(name)
-
-
 class Trainer:
     """One block of seeds in training.
 
     Args:
+        config: what is trained.
+        transitions: the prepared dataset.
+        state: the run's resumable state.
+        execution: where and how.
         stop_requested: asked between stretches of updates; when it says so the state is written and
             `Preempted` raised.
-        capture: CUDA graphs; None for wherever there is a GPU.
+
+    Raises:
+        TrainingError, MethodError: the configuration does not fit this version, the data or the machine.
     """
 
     def __init__(
@@ -136,24 +114,22 @@ class Trainer:
         config: RunConfig,
         transitions: Transitions,
         state: RunState,
-        device: torch.device,
+        execution: Execution,
         stop_requested: Callable[[], bool] = lambda: False,
-        capture: bool | None = None,
-        indexed: bool = False,
-        compiled: bool = False,
     ) -> None:
+        device = choose_device(execution.device)
         self.config = config
         self.state = state
         self.device = device
         self.stop_requested = stop_requested
         data, self.transform_state = training_data(transitions, config, device)
         self.method = build_method(config, data.problem, device)
-        if compiled:
+        if execution.compiled:
             self.method.compile_functions()
         self.streams = SeedStreams(config.seeds, "train", device)
         self.draws = ChunkedDraws(self.method.draws(), self.streams, data.num_rows)
-        capture = device.type == "cuda" if capture is None else capture
-        self.program = Program(self.method, data, self.draws, indexed=indexed, capture=capture)
+        capture = device.type == "cuda" if execution.capture is None else execution.capture
+        self.program = Program(self.method, data, self.draws, indexed=execution.indexed, capture=capture)
         shape = (len(self.method.LOSSES), len(config.seeds))
         self.update = 0
         self.loss_sum = np.zeros(shape)
@@ -163,7 +139,7 @@ class Trainer:
         self.timing: list[tuple[int, float]] = []
         self.wall_seconds = 0.0
         self.devices = [device_model(device)]
-        self.kernels = [f"{kernels.in_use()}{', compiled' if compiled else ''}"]
+        self.kernels = [f"{kernels.in_use()}{', compiled' if execution.compiled else ''}"]
 
     def train(self) -> None:
         """Run to the last update.
@@ -264,15 +240,10 @@ class Trainer:
         )
 
     def _resume(self) -> None:
-        found = self.state.load()
+        found = self.state.load(self.config.checkpoints)
         if found is None:
             return
         update, tensors, document = found
-        if not self.state.has_policies([c for c in self.config.checkpoints if c <= update]):
-            print(
-                f"A kept checkpoint is missing in {self.state.folder}; training starts anew.", file=sys.stderr
-            )
-            return
         prefix = "method/"
         self.method.load_state(
             {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -287,14 +258,23 @@ class Trainer:
         self.wall_seconds = float(document["wall_seconds"])
         for kept, current in (("devices", self.devices), ("kernels", self.kernels)):
             current[:] = list(dict.fromkeys([*document[kept], *current]))
-        print(f"Going on after update {update:,} of {self.config.num_updates:,}.", file=sys.stderr)
+        print(f"Resuming after update {update:,} of {self.config.num_updates:,}.", file=sys.stderr)
 
     # --- Results ---
 
     def write_results(self, output: Path, manifest: Mapping[str, Any]) -> None:
-        """Write the run folder; provenance.json comes last."""
+        """Write the run folder, each file with its checksum; provenance.json comes last.
+
+        Args:
+            output: the run folder.
+            manifest: of the dataset.
+
+        Raises:
+            StateError: a kept checkpoint is damaged, or another process has taken the run over.
+            TrainingError: a file cannot be written.
+        """
         config = self.config
-        output.mkdir(parents=True, exist_ok=True)
+        self.state.check_lock()
         save_json(output / "config.json", config.document)
         policies: dict[str, Tensor] = {}
         for update in config.checkpoints:
@@ -303,8 +283,8 @@ class Trainer:
         for name, array in self.transform_state.tensors().items():
             policies[f"transforms/{name}"] = torch.from_numpy(np.ascontiguousarray(array))
         save_tensors(output / "policies.safetensors", policies)
-        write_parquet(output / "train.parquet", self._train_columns())
-        write_parquet(
+        save_table(output / "train.parquet", self._train_columns())
+        save_table(
             output / "timing.parquet",
             {
                 "update": [update for update, _ in self.timing],
@@ -339,27 +319,6 @@ class Trainer:
                 for name, value in zip(self.method.LOSSES, losses[:, index]):
                     columns[name].append(float(value))
         return columns
-
-
-def write_parquet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write a table, aside and moved."""
-    with written_aside(path) as temporary:
-        pq.write_table(pa.table(dict(columns)), temporary)
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """The largest memory used so far: of the GPU's allocator, or of this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # getrusage's figure is handed down by the process that started this one.
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.MULTILINE)
-        if found:
-            return int(found.group(1)) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @contextmanager

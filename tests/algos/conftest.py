@@ -121,16 +121,17 @@ def run_config():
 @pytest.fixture
 def small_data():
     """Fifty transitions of a task with 4 observations and 2 actions."""
-    from algos.seed_parallel.batches import TrainingData
+    from algos.seed_parallel.batches import Rows, TrainingData
 
     generator = np.random.default_rng(3)
-    return TrainingData(
+    arrays = Rows(
         observations=generator.standard_normal((50, 4)).astype(np.float32),
         actions=np.tanh(generator.standard_normal((50, 2))).astype(np.float32),
         rewards=3.0 * generator.standard_normal(50).astype(np.float32),
         next_observations=generator.standard_normal((50, 4)).astype(np.float32),
         terminals=(np.arange(50) % 7 == 0).astype(np.uint8),
     )
+    return TrainingData(arrays)
 
 
 @pytest.fixture

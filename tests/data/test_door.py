@@ -10,9 +10,10 @@ from recheck import hyperparameters
 from recheck import tasks as planned_tasks
 
 from algos.datasets.prepare import prepare
-from algos.evaluate import evaluate_block
+from algos.evaluate import Request, evaluate_block
 from algos.tasks import load_tasks
 from algos.train import train_block
+from algos.training.execution import Execution
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "door-human-demos-v0"
@@ -43,12 +44,12 @@ def test_iql_learns_from_demonstrations_and_is_evaluated(
         "digest": "00000000",
         "seeds": [0],
     }
-    train_block(config, tmp_path / NAME, tmp_path / "run", tmp_path / "state", "cpu", 1)
+    train_block(config, tmp_path / NAME, tmp_path / "run", tmp_path / "state", Execution("cpu", 1))
     losses = pyarrow.parquet.read_table(tmp_path / "run" / "train.parquet").to_pydict()
     assert np.isfinite(losses["critic_loss"]).all()
     output = tmp_path / "episodes" / "seeds0-0.parquet"
     evaluation = {"episodes": 2, "episodes_last": 2, "episodes_honest": 0}
-    evaluate_block(tmp_path / "run", tmp_path / NAME, {"name": "default"}, evaluation, output)
+    evaluate_block(tmp_path / "run", tmp_path / NAME, Request({"name": "default"}, evaluation), output)
     rows = pyarrow.parquet.read_table(output).to_pylist()
     assert [row["length"] for row in rows] == [200, 200]  # the task's horizon, not the demonstrations'
     assert all(row["environment_id"] == "AdroitHandDoor-v1" for row in rows)

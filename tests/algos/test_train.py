@@ -1,34 +1,40 @@
-"""The trainer: seeds independent of their block, runs that survive being stopped, honest failures."""
+"""The trainer: seeds independent of their block, runs that survive being stopped, named failures."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from recheck.errors import Preempted, StateError, TrainingError
+from recheck import paths
+from recheck.errors import DatasetError, Preempted, StateError, TrainingError
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from algos import train
 from algos.datasets.transitions import load_transitions
 from algos.train import train_block
-from algos.training import cuda_graphs
-from algos.training import trainer as trainer_module2
+from algos.training import cuda_graphs, stored
+from algos.training import trainer as trainer_module
 from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
+from algos.training.execution import Execution
 from algos.training.trainer import Trainer
 
+CPU = Execution("cpu", threads=1)
 COMMAND = [sys.executable, "-m", "algos.train"]
 
 
 def run(config, dataset, folder, name="run"):
     output = folder / name
-    train_block(config, dataset, output, folder / f"{name}-state", "cpu", threads=1)
+    train_block(config, dataset, output, folder / f"{name}-state", CPU)
     return output
 
 
@@ -72,13 +78,12 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     undisturbed = run(config, dataset, tmp_path, "undisturbed")
     transitions = load_transitions(dataset)
     state = RunState(tmp_path / "run-state", {"format": 1})
-    device = torch.device("cpu")
-    stopped = Trainer(RunConfig.from_document(config), transitions, state, device)
+    stopped = Trainer(RunConfig.from_document(config), transitions, state, CPU)
     stopped.stop_requested = lambda: stopped.update >= stop_at
     with pytest.raises(Preempted):
         stopped.train()
     assert stop_at <= stopped.update < stop_at + cuda_graphs.STRETCH_UPDATES
-    resumed = Trainer(RunConfig.from_document(config), transitions, state, device)
+    resumed = Trainer(RunConfig.from_document(config), transitions, state, CPU)
     resumed.train()
     resumed.write_results(tmp_path / "run", transitions.manifest)
     expected, got = undisturbed / "policies.safetensors", tmp_path / "run" / "policies.safetensors"
@@ -127,7 +132,7 @@ def test_the_indexed_program_gives_the_same_numbers(dataset, run_config, tmp_pat
     results = []
     for indexed in (False, True):
         state = RunState(tmp_path / f"state-{indexed}", {})
-        trainer = Trainer(config, transitions, state, torch.device("cpu"), indexed=indexed)
+        trainer = Trainer(config, transitions, state, Execution("cpu", indexed=indexed))
         trainer.train()
         results.append((trainer.method.policy(), np.asarray(trainer.log_losses)))
     for name, tensor in results[0][0].items():
@@ -135,10 +140,10 @@ def test_the_indexed_program_gives_the_same_numbers(dataset, run_config, tmp_pat
     assert np.array_equal(results[0][1], results[1][1])
 
 
-def test_a_state_of_another_run_is_left_aside(dataset, run_config, tmp_path, capsys):
+def test_a_state_of_another_run_is_renamed(dataset, run_config, tmp_path, capsys):
     config = run_config([0])
     state = RunState(tmp_path / "run-state", {"digest": "another"})
-    stopped = Trainer(RunConfig.from_document(config), load_transitions(dataset), state, torch.device("cpu"))
+    stopped = Trainer(RunConfig.from_document(config), load_transitions(dataset), state, CPU)
     stopped.stop_requested = lambda: stopped.update >= 20
     with pytest.raises(Preempted):
         stopped.train()
@@ -147,51 +152,10 @@ def test_a_state_of_another_run_is_left_aside(dataset, run_config, tmp_path, cap
     assert len(list(tmp_path.glob("run-state.other-*/state-*.json"))) == 1
 
 
-def test_a_torn_state_falls_back_to_the_one_before(dataset, run_config, tmp_path, capsys):
-    state = RunState(tmp_path / "state", {"digest": "a"})
-    state.save(10, {"x": torch.ones(3)}, {})
-    state.save(20, {"x": torch.zeros(3)}, {})
-    path = tmp_path / "state" / "state-20.safetensors"
-    path.write_bytes(path.read_bytes()[:-5])
-    update, tensors, _ = state.load()
-    assert update == 10
-    assert torch.equal(tensors["x"], torch.ones(3))
-    assert "cannot be read" in capsys.readouterr().err
-
-
-def test_only_two_states_are_kept(tmp_path):
-    state = RunState(tmp_path / "state", {})
-    for update in (5, 10, 15):
-        state.save(update, {"x": torch.ones(1)}, {})
-    assert sorted(path.stem for path in (tmp_path / "state").glob("*.json")) == ["state-10", "state-15"]
-
-
-def test_one_writer_at_a_time(tmp_path):
-    state = RunState(tmp_path / "state", {})
-    with (
-        state.locked(),
-        pytest.raises(StateError, match="being written by another process"),
-        RunState(tmp_path / "state", {}).locked(patience_seconds=0.1),
-    ):
-        pass
-    with RunState(tmp_path / "state", {}).locked(patience_seconds=0.1):
-        pass
-
-
-def test_a_dead_writers_lock_is_taken(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
-    folder = tmp_path / "state"
-    folder.mkdir()
-    (folder / "lock").write_text(f"{os.uname().nodename} {process.pid}")
-    with RunState(folder, {}).locked(patience_seconds=0.1):
-        pass
-
-
 def test_losses_that_are_not_finite_stop_the_run_by_name(dataset, run_config, tmp_path, monkeypatch):
     transitions = load_transitions(dataset)
     config = RunConfig.from_document(run_config([4, 5]))
-    trainer = Trainer(config, transitions, RunState(tmp_path / "state", {}), torch.device("cpu"))
+    trainer = Trainer(config, transitions, RunState(tmp_path / "state", {}), CPU)
     update = trainer.method.update
     calls = []
 
@@ -208,13 +172,13 @@ def test_losses_that_are_not_finite_stop_the_run_by_name(dataset, run_config, tm
 
 
 def test_a_nan_in_one_seed_does_not_reach_another(dataset, run_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_module2, "EXPLODED_LOSS", float("inf"))
+    monkeypatch.setattr(trainer_module, "EXPLODED_LOSS", float("inf"))
     transitions = load_transitions(dataset)
     policies = []
     for poisoned in (False, True):
         state = RunState(tmp_path / f"state-{poisoned}", {})
         config = RunConfig.from_document(run_config([0, 1], num_updates=20, checkpoints=[20]))
-        trainer = Trainer(config, transitions, state, torch.device("cpu"))
+        trainer = Trainer(config, transitions, state, CPU)
         if poisoned:
             trainer.method.critic.critic_group.flat[0] = float("nan")
         monkeypatch.setattr(trainer, "_account", lambda first, end: None)
@@ -227,7 +191,7 @@ def test_a_nan_in_one_seed_does_not_reach_another(dataset, run_config, tmp_path,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "sarsa"}, "unknown method 'sarsa'; known are bc,"),
+        ({"method": "sarsa"}, "no method 'sarsa'; known are bc,"),
         ({"method_format": 99}, "asks for format 99 of method iql"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [1, 1]}, "seeds"),
@@ -248,7 +212,6 @@ def test_bad_configurations_are_refused_in_a_sentence(dataset, run_config, tmp_p
     arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")]
     assert train.main(arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert pytest.raises(ValueError, match=message).matches(ValueError(error))
     assert not (tmp_path / "run").exists()
@@ -256,11 +219,11 @@ def test_bad_configurations_are_refused_in_a_sentence(dataset, run_config, tmp_p
 
 def test_a_fraction_of_the_rows_differs_by_seed(dataset, run_config):
     config = RunConfig.from_document(run_config([0, 1], train_fraction=0.95))
-    data, _ = trainer_module2.training_data(load_transitions(dataset), config, torch.device("cpu"))
+    data, _ = trainer_module.training_data(load_transitions(dataset), config, torch.device("cpu"))
     assert data.num_rows == 285
     assert not torch.equal(data.rows[0], data.rows[1])
     alone = RunConfig.from_document(run_config([1], train_fraction=0.95))
-    data_alone, _ = trainer_module2.training_data(load_transitions(dataset), alone, torch.device("cpu"))
+    data_alone, _ = trainer_module.training_data(load_transitions(dataset), alone, torch.device("cpu"))
     assert torch.equal(data.rows[1], data_alone.rows[0])
     index = torch.tensor([[0, 284], [0, 284]])
     expected = data.packed[data.rows.gather(1, index)][..., :11]
@@ -272,7 +235,7 @@ def test_the_actors_rate_decays_to_zero_and_only_the_actors(dataset, run_config,
         RunConfig.from_document(run_config([0])),
         load_transitions(dataset),
         RunState(tmp_path / "state", {}),
-        torch.device("cpu"),
+        CPU,
     )
     rates = [trainer.method.schedules(update)["actor_learning_rate"] for update in (0, 75, 150)]
     assert rates == pytest.approx([3e-4, 1.5e-4, 0.0], abs=1e-12)
@@ -293,3 +256,176 @@ def test_training_needs_neither_gymnasium_nor_h5py_nor_minari(dataset, run_confi
     arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")]
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+# --- Damage, full disks, two writers ---
+
+
+def flip_a_bit(path):
+    """Change one bit in the middle; the date stays."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def stopped_run(config, dataset, folder, updates):
+    """The state folder of a run that was stopped after each of some updates."""
+    transitions = load_transitions(dataset)
+    state = RunState(folder / "run-state", {"format": 1})
+    for stop_at in updates:
+        trainer = Trainer(RunConfig.from_document(config), transitions, state, CPU)
+        trainer.stop_requested = lambda trainer=trainer, stop_at=stop_at: trainer.update >= stop_at
+        with pytest.raises(Preempted):
+            trainer.train()
+    return state.folder
+
+
+@pytest.mark.parametrize("damaged", ["state-{newest}.safetensors", "state-{newest}.json"])
+def test_a_flipped_bit_in_a_state_is_noticed_and_the_one_before_is_used(
+    dataset, run_config, tmp_path, capsys, damaged
+):
+    config = run_config([0, 1])
+    undisturbed = run(config, dataset, tmp_path, "undisturbed")
+    folder = stopped_run(config, dataset, tmp_path, (40, 110))
+    newest = max(int(path.stem.split("-")[1]) for path in folder.glob("state-*.json"))
+    flip_a_bit(folder / damaged.format(newest=newest))
+    capsys.readouterr()
+    resumed = Trainer(
+        RunConfig.from_document(config), load_transitions(dataset), RunState(folder, {"format": 1}), CPU
+    )
+    resumed.train()
+    messages = capsys.readouterr().err
+    assert f"The state after {newest} updates is not used" in messages
+    assert "is damaged: its SHA-256 is" in messages
+    assert "Resuming after update 40" in messages
+    resumed.write_results(tmp_path / "run", {})
+    assert (tmp_path / "run/policies.safetensors").read_bytes() == (
+        undisturbed / "policies.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, lambda path: path.write_bytes(b""), Path.unlink])
+def test_a_damaged_kept_checkpoint_is_noticed_at_resume(dataset, run_config, tmp_path, capsys, damage):
+    """The state before the checkpoint is used, and the checkpoint made again."""
+    config = run_config([0, 1])
+    undisturbed = run(config, dataset, tmp_path, "undisturbed")
+    folder = stopped_run(config, dataset, tmp_path, (40, 110))
+    damage(folder / "policy-100.safetensors")
+    capsys.readouterr()
+    resumed = Trainer(
+        RunConfig.from_document(config), load_transitions(dataset), RunState(folder, {"format": 1}), CPU
+    )
+    resumed._resume()
+    assert resumed.update == 40
+    assert "policy-100.safetensors" in capsys.readouterr().err
+    resumed.train()
+    resumed.write_results(tmp_path / "run", {})
+    assert (tmp_path / "run/policies.safetensors").read_bytes() == (
+        undisturbed / "policies.safetensors"
+    ).read_bytes()
+
+
+def test_a_state_of_an_earlier_version_is_taken_with_a_word(dataset, run_config, tmp_path, capsys):
+    config = run_config([0])
+    folder = stopped_run(config, dataset, tmp_path, (110,))
+    for path in folder.glob("*.sha256"):
+        path.unlink()
+    capsys.readouterr()
+    state = RunState(folder, {"format": 1, "threads": 1})
+    resumed = Trainer(RunConfig.from_document(config), load_transitions(dataset), state, CPU)
+    resumed._resume()
+    assert 110 <= resumed.update < 110 + cuda_graphs.STRETCH_UPDATES
+    assert "is of an earlier version and has no checksum" in capsys.readouterr().err
+    assert (folder / "policy-100.safetensors.sha256").is_file()
+
+
+def test_another_number_of_threads_does_not_resume_a_state(dataset, run_config, tmp_path, capsys):
+    config = run_config([0])
+    folder = stopped_run(config, dataset, tmp_path, (40,))
+    document = folder / "state-40.json"
+    content = json.loads(document.read_text())
+    content["identity"] = {"format": 1, "threads": 4}
+    stored.save_json(document, content)
+    assert RunState(folder, {"format": 1, "threads": 1}).load() is None
+    assert "belongs to another run (threads is 4, here 1)" in capsys.readouterr().err
+
+
+def test_every_file_of_a_run_has_its_checksum(dataset, run_config, tmp_path):
+    output = run(run_config([0]), dataset, tmp_path)
+    for name in paths.RUN_FILES:
+        line = (output / f"{name}.sha256").read_text()
+        assert line == f"{hashlib.sha256((output / name).read_bytes()).hexdigest()}  {name}\n"
+
+
+def test_damaged_data_name_the_command_that_makes_them_again(dataset, run_config, tmp_path):
+    flip_a_bit(dataset / "transitions.safetensors")
+    with pytest.raises(DatasetError, match=rf"To prepare it again: `rm -r {dataset}`, then the same command"):
+        run(run_config([0]), dataset, tmp_path)
+
+
+def test_a_full_disk_is_one_message(dataset, run_config, tmp_path):
+    """In place of a full disk: a limit on the size of files."""
+    arguments = ["--config", json.dumps(run_config([0, 1])), "--dataset", str(dataset), "--device", "cpu"]
+    arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state"), "--threads", "1"]
+    program = (
+        "import resource, sys\nfrom algos.train import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\nsys.exit(main(sys.argv[1:]))"
+    )
+    result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    message = result.stderr.splitlines()[-1]
+    assert "policy-100.safetensors cannot be written" in message
+    assert not (tmp_path / "run").exists()
+    assert not list((tmp_path / "state").glob("*safetensors*"))
+
+
+def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
+    """What safetensors raises on a full disk: an error of its own, without a number."""
+
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(stored, "save_file", full)
+    with pytest.raises(StateError, match=r"policy-5.safetensors cannot be written: the disk is full"):
+        RunState(tmp_path / "state", {}).save_policy(5, {"x": torch.ones(1)})
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_two_processes_given_one_run_train_it_once(dataset, run_config, tmp_path):
+    """As two clones with one results folder: the second waits and takes the first's result."""
+    config = run_config([0], num_updates=2500, checkpoints=[300, 2500])
+    arguments = [
+        *COMMAND,
+        *("--config", json.dumps(config), "--dataset", str(dataset), "--threads", "1", "--device", "cpu"),
+        *("--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")),
+    ]
+    first = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "state/policy-300.safetensors.sha256").exists() and first.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    second = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    first_messages, second_messages = first.communicate(timeout=120)[1], second.communicate(timeout=120)[1]
+    assert (first.returncode, second.returncode) == (0, 0), first_messages + second_messages
+    assert "is being written by another process" in second_messages
+    assert "was finished by another process in the meantime; it is taken" in second_messages
+    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "state.lock").exists()
+
+
+def test_only_the_whole_result_of_this_configuration_is_taken(dataset, run_config, tmp_path):
+    document = run_config([0])
+    output = run(document, dataset, tmp_path)
+    config = RunConfig.from_document(document)
+    content = load_transitions(dataset).manifest["content_sha256"]
+    assert train.is_finished(output, config, content)
+    assert not train.is_finished(output, config, "other")
+    assert not train.is_finished(output, RunConfig.from_document(run_config([1])), content)
+    assert not train.is_finished(output, config, content, since=time.time() + 100)
+    flip_a_bit(output / "policies.safetensors")
+    assert not train.is_finished(output, config, content)
+    (output / "policies.safetensors").unlink()
+    assert not train.is_finished(output, config, content)

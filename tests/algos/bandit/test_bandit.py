@@ -19,7 +19,7 @@ from algos.bandit import networks, policies, results
 from algos.bandit import settings as settings_module
 from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
 
-FACTS = Path(__file__).resolve().parents[3] / "shared" / "facts" / "hyperparameters.json"
+FACTS = Path(__file__).resolve().parents[4] / "shared" / "facts" / "hyperparameters.json"
 SMALL = settings_module.Settings(num_data=400, batch_size=16, policy_batch=8, num_samples=50, updates=3)
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from recheck.errors import MethodError
 
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.networks import MLP, linear
@@ -165,3 +166,21 @@ def test_load_refuses_another_shape():
     _, group = stacked_group([0])
     with pytest.raises(ValueError, match=r"layer0.weight has shape \(2, 5, 8\)"):
         group.load({**group.state(), "layer0.weight": torch.zeros(2, 5, 8)})
+
+
+# --- Losses that leave something out ---
+
+
+def test_a_loss_that_leaves_a_parameter_out_names_it():
+    group = ParameterGroup({"layer0.weight": (2, 3), "log_std": (3,)}, 2)
+    with pytest.raises(MethodError, match=r"does not depend on the parameters log_std of its group"):
+        group.backward(group["layer0.weight"].square().sum())
+
+
+def test_a_loss_through_what_acts_is_explained():
+    group = ParameterGroup({"layer0.weight": (2, 3)}, 2)
+    with torch.no_grad():
+        action = group["layer0.weight"].square()
+    for loss in (action.sum(), group.frozen["layer0.weight"].sum()):
+        with pytest.raises(MethodError, match=r"the loss has no gradient.*such as what `act` calls"):
+            group.backward(loss)

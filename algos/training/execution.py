@@ -1,0 +1,32 @@
+"""How a block is trained or evaluated: what may change the machine's work, not what is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a command computes.
+
+    A number of threads or a kind of device changes the order of sums, hence the last bits: both are part of a
+    resumable state's identity (`algos.train`). The other fields change no number.
+
+    Attributes:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads of torch; its own choice when None.
+        capture: CUDA graphs; None for wherever there is a GPU.
+        kernels: form of the kernels, as in `algos.seed_parallel.kernels`.
+        compiled: whether torch compiles the losses (11 to 60 s once; for long runs).
+        workers: processes that step environments in evaluation.
+        indexed: read random numbers through a counter on the device, as a captured program does, also
+            without capture.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    capture: bool | None = None
+    kernels: str = "auto"
+    compiled: bool = False
+    workers: int = 1
+    indexed: bool = False
