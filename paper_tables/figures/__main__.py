@@ -38,7 +38,7 @@ from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
 from paper_tables.figures.style import Figures, house_style
 from paper_tables.scores import tables as tables_module
-from paper_tables.statistics import __main__ as statistics_command
+from paper_tables.statistics import experiment as statistics_experiment
 from paper_tables.statistics import configurations
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ def draw_all(
     Raises:
         TablesError: an input is absent or breaks its schema, or no score has this selection rule.
     """
-    score_rows, episode_rows = statistics_command.read_experiment(score_folder)
+    score_rows, episode_rows = statistics_experiment.read_experiment(score_folder)
     rules = sorted(set(score_rows["selection"]))
     if selection not in rules:
         raise TablesError(f"No score was selected by '{selection}'; {score_folder} has {', '.join(rules)}.")
     prices = prices_module.load_prices(prices_file)
     judged = None if verdicts_file is None else forest_rows(verdicts_file)
     if statistics_folder is None:
-        tables = statistics_command.all_tables(score_rows, episode_rows)
+        tables = statistics_experiment.all_tables(score_rows, episode_rows)
     else:
         tables = read_statistics(statistics_folder)
     done = Figures(output)
@@ -143,8 +143,8 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
                 draw_improvement(improvement[improvement["label"].isin(group)]),
                 "improvement" if place == 0 else f"improvement_{place + 1}",
                 "Probability that a run of the row's method scores higher than one of the column's, in "
-                "percent, averaged over the tasks on which both were trained for equal numbers of updates; "
-                "ties count one half. Bold: the 95% interval over seeds leaves out 50.",
+                "percent, averaged over the tasks that both have, at each method's length of training or only at "
+                "equal ones (task_sets.csv); ties count one half. Bold: the 95% interval over seeds leaves out 50.",
             )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from paper_tables.statistics import bootstrap, coverage, intervals
-from paper_tables.statistics.configurations import CONFIGURATION, Design, LeftOut
+from paper_tables.statistics.configurations import CONFIGURATION, EQUAL_LENGTHS, Design, LeftOut
 from paper_tables.statistics.estimators import (
     COVERAGE_SEEDS,
     LEVEL,
@@ -74,10 +74,12 @@ def aggregate_table(
     rows = []
     for selection, found in all_designs.items():
         for design in found:
-            estimates = point_estimates(design.matrix)
-            enough = len(design.seeds) > 1
+            estimates = point_estimates(design.scores_percent)
+            enough = design.fewest_seeds > 1
             distributions = (
-                bootstrap.bootstrap(design.matrix, bootstrap.METRICS, replicates, seed) if enough else {}
+                bootstrap.bootstrap(design.scores_percent, bootstrap.METRICS, replicates, seed)
+                if enough
+                else {}
             )
             for metric in bootstrap.METRICS:
                 row: dict[str, object] = {
@@ -85,14 +87,15 @@ def aggregate_table(
                     "label": design.label,
                     "task_set": names[design.task_set],
                     "num_tasks": len(design.tasks),
-                    "num_seeds": len(design.seeds),
+                    "num_seeds": design.fewest_seeds,
+                    "most_seeds": design.most_seeds,
                     "metric": metric,
                     "estimate_percent": estimates[metric],
                 }
                 if enough:
                     plain = bootstrap.percentile_interval(distributions[metric], LEVEL)
                     small = bootstrap.small_sample_interval(
-                        design.matrix, estimates[metric], distributions[metric], metric, LEVEL
+                        design.scores_percent, estimates[metric], distributions[metric], metric, LEVEL
                     )
                     row |= {
                         "percentile_low_percent": plain.low,
@@ -107,6 +110,7 @@ def aggregate_table(
         "task_set",
         "num_tasks",
         "num_seeds",
+        "most_seeds",
         "metric",
         "estimate_percent",
         "percentile_low_percent",
@@ -127,11 +131,11 @@ def coverage_table(
     """Nominal and simulated coverage per set of tasks, at 3, 5, 10 and the actual number of seeds."""
     rows = []
     for task_set, name in names.items():
-        members = [design for design in found if design.task_set == task_set and len(design.seeds) > 1]
+        members = [design for design in found if design.task_set == task_set and design.fewest_seeds > 1]
         if not members:
             continue
-        actual = sorted({len(design.seeds) for design in members})
-        matrices = [design.matrix for design in members]
+        actual = sorted({design.fewest_seeds for design in members})
+        matrices = [design.scores_percent for design in members]
         for num_seeds in sorted({*COVERAGE_SEEDS, *actual}):
             for row in coverage.simulate_coverage(
                 matrices, num_seeds, studies=studies, replicates=replicates, level=LEVEL, seed=seed
@@ -169,7 +173,7 @@ def coverage_table(
 
 def profile_thresholds(found: list[Design]) -> np.ndarray:
     """101 thresholds from 0, or the lowest score if below, to 100, or the highest if above."""
-    values = np.concatenate([design.matrix.ravel() for design in found])
+    values = np.concatenate([column for design in found for column in design.scores_percent])
     low = min(0.0, float(np.floor(values.min() / 5) * 5))
     high = max(100.0, float(np.ceil(values.max() / 5) * 5))
     return np.linspace(low, high, 101)
@@ -185,8 +189,8 @@ def profile_table(
             continue
         thresholds = profile_thresholds(found)
         for design in found:
-            profile = performance_profile(design.matrix, thresholds, seed=seed)
-            if len(design.seeds) < 2:
+            profile = performance_profile(design.scores_percent, thresholds, seed=seed)
+            if design.fewest_seeds < 2:
                 profile[["low", "high"]] = np.nan
             profile.insert(0, "task_set", names[design.task_set])
             profile.insert(0, "label", design.label)
@@ -203,7 +207,10 @@ def improvement_table(
     replicates: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Probability of improvement of every ordered pair, over the tasks trained equally long in both."""
+    """Probability of improvement of every ordered pair, over the tasks that both have.
+
+    Where only equal lengths of training are compared, over the tasks trained equally long in both.
+    """
     rows: list[dict[str, object]] = []
     for selection, found in all_designs.items():
         for place, first in enumerate(found):
@@ -213,21 +220,24 @@ def improvement_table(
                     one, other = sorted((names[first.task_set], names[second.task_set]))
                     left_out.add(
                         f"improvement between methods of the task sets {one} and {other}",
-                        "They share no task at equal numbers of updates.",
+                        "They share no task at equal numbers of updates."
+                        if first.lengths == EQUAL_LENGTHS
+                        else "They share no task.",
                     )
                     continue
-                mine = first.matrix[:, [first.task_set.index(item) for item in shared]]
-                theirs = second.matrix[:, [second.task_set.index(item) for item in shared]]
+                mine = [first.scores_percent[first.task_set.index(item)] for item in shared]
+                theirs = [second.scores_percent[second.task_set.index(item)] for item in shared]
+                seeds, other_seeds = min(map(len, mine)), min(map(len, theirs))
                 estimate, interval = probability_of_improvement(mine, theirs, replicates, seed)
-                if min(len(mine), len(theirs)) < 2:
+                if min(seeds, other_seeds) < 2:
                     interval = intervals.Interval(np.nan, np.nan)
                 one_way: dict[str, object] = {
                     "selection": selection,
                     "label": first.label,
                     "other": second.label,
                     "num_tasks": len(shared),
-                    "num_seeds": len(mine),
-                    "other_seeds": len(theirs),
+                    "num_seeds": seeds,
+                    "other_seeds": other_seeds,
                     "probability": estimate,
                     "low": interval.low,
                     "high": interval.high,
@@ -239,8 +249,8 @@ def improvement_table(
                     | {
                         "label": second.label,
                         "other": first.label,
-                        "num_seeds": len(theirs),
-                        "other_seeds": len(mine),
+                        "num_seeds": other_seeds,
+                        "other_seeds": seeds,
                         "probability": 1 - estimate,
                         "low": 1 - interval.high,
                         "high": 1 - interval.low,

@@ -1,18 +1,26 @@
-"""Stratified bootstrap of the aggregates."""
+"""Stratified bootstrap of the aggregates: seeds are drawn within their task.
+
+Seeds of different tasks are independent runs, so their labels pair nothing. A task may have more seeds than
+another; every task then has the same weight in every aggregate.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.statistics.intervals import Interval, check_matrix, satterthwaite_df, satterthwaite_interval
+from paper_tables.statistics.intervals import Interval, satterthwaite_df, satterthwaite_interval
+from paper_tables.statistics.samples import Scores, equal_length, per_task
 
 TRIMMED_SHARE = 0.25
+"""Share cut from either end by the interquartile mean."""
 REPLICATES = 50_000
+"""Bootstrap replicates, rliable's default (library.py:211-218)."""
 _CHUNK_VALUES = 1_000_000
+"""Values resampled at a time, so that memory stays near 10 MB whatever the number of replicates."""
 METRICS = ("mean", "median", "iqm", "optimality_gap")
 
 
@@ -39,6 +47,74 @@ def resamples(matrix: np.ndarray, replicates: int, rng: np.random.Generator) -> 
         for task in range(num_tasks):
             np.take(columns[task], picked[task], out=drawn[task])
         yield drawn
+
+
+def resamples_by_task(
+    columns: Sequence[np.ndarray], replicates: int, rng: np.random.Generator
+) -> Iterator[list[np.ndarray]]:
+    """As `resamples`, for tasks with different numbers of seeds.
+
+    Args:
+        columns: `[tasks]` vectors `[seeds of the task]`.
+        replicates: how many in all.
+        rng: the only source of randomness.
+
+    Yields:
+        One array `[seeds of the task, chunk]` for each task.
+    """
+    step = max(1, _CHUNK_VALUES // sum(len(column) for column in columns))
+    for start in range(0, replicates, step):
+        count = min(step, replicates - start)
+        yield [column[rng.integers(0, len(column), size=(len(column), count))] for column in columns]
+
+
+def metric_by_task(drawn: Sequence[np.ndarray], metric: str, optimum_percent: float = 100.0) -> np.ndarray:
+    """As `metric_of_resamples`, for tasks with different numbers of seeds; every task has equal weight.
+
+    The interquartile mean cuts a quarter of the weight off either end: a score of a task with n seeds weighs
+    1 / n. With equal numbers of seeds rliable cuts whole scores, `int(0.25 * number of scores)` of them.
+
+    Args:
+        drawn: one array `[seeds of the task, replicates]` for each task.
+        metric: name out of `METRICS`.
+        optimum_percent: of the optimality gap.
+
+    Returns:
+        `[replicates]`, in the unit of the scores.
+    """
+    if metric == "mean":
+        return np.mean([task.mean(axis=0) for task in drawn], axis=0)
+    if metric == "median":
+        return np.median([task.mean(axis=0) for task in drawn], axis=0)
+    if metric == "optimality_gap":
+        return optimum_percent - np.mean(
+            [np.minimum(task, optimum_percent).mean(axis=0) for task in drawn], axis=0
+        )
+    if metric == "iqm":
+        flat = np.concatenate(drawn)
+        weights = np.concatenate([np.full(len(task), 1 / len(task) / len(drawn)) for task in drawn])
+        order = np.argsort(flat, axis=0, kind="stable")
+        upper = np.cumsum(weights[order], axis=0)
+        lower = upper - weights[order]
+        kept = np.minimum(upper, 1 - TRIMMED_SHARE) - np.maximum(lower, TRIMMED_SHARE)
+        kept = np.maximum(kept, 0.0)
+        return (np.take_along_axis(flat, order, axis=0) * kept).sum(axis=0) / kept.sum(axis=0)
+    raise TablesError(f"There is no aggregate '{metric}'; known are {', '.join(METRICS)}.")
+
+
+def point_estimate(scores: Scores, metric: str, optimum_percent: float = 100.0) -> float:
+    """One aggregate, by the code that serves the replicates.
+
+    Args:
+        scores: `[seeds, tasks]`, or one vector per task.
+        metric: name out of `METRICS`.
+        optimum_percent: of the optimality gap.
+    """
+    columns = per_task(scores)
+    matrix = equal_length(columns)
+    if matrix is not None:
+        return float(metric_of_resamples(matrix.T[:, :, None], metric, optimum_percent)[0])
+    return float(metric_by_task([column[:, None] for column in columns], metric, optimum_percent)[0])
 
 
 def metric_of_resamples(drawn: np.ndarray, metric: str, optimum_percent: float = 100.0) -> np.ndarray:
@@ -72,7 +148,7 @@ def metric_of_resamples(drawn: np.ndarray, metric: str, optimum_percent: float =
 
 
 def bootstrap(
-    scores: np.ndarray,
+    scores: Scores,
     metrics: tuple[str, ...] = METRICS,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -81,7 +157,7 @@ def bootstrap(
     """Bootstrap distributions of several aggregates from the same resamples.
 
     Args:
-        scores: `[seeds, tasks]` in percent.
+        scores: `[seeds, tasks]` in percent, or one vector of seeds per task.
         metrics: names out of `METRICS`.
         replicates: number of resamples.
         seed: equal seeds give equal intervals, whatever else was drawn before.
@@ -93,12 +169,18 @@ def bootstrap(
     Raises:
         TablesError: scores are not a finite matrix, or a metric is unknown.
     """
-    matrix = check_matrix(scores)
+    columns = per_task(scores)
+    matrix = equal_length(columns)
     rng = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {metric: [] for metric in metrics}
-    for drawn in resamples(matrix, replicates, rng):
-        for metric in metrics:
-            parts[metric].append(metric_of_resamples(drawn, metric, optimum_percent))
+    if matrix is not None:
+        for drawn in resamples(matrix, replicates, rng):
+            for metric in metrics:
+                parts[metric].append(metric_of_resamples(drawn, metric, optimum_percent))
+    else:
+        for by_task in resamples_by_task(columns, replicates, rng):
+            for metric in metrics:
+                parts[metric].append(metric_by_task(by_task, metric, optimum_percent))
     return {metric: np.concatenate(chunks) for metric, chunks in parts.items()}
 
 
@@ -109,16 +191,17 @@ def percentile_interval(distribution: np.ndarray, level: float = 0.95) -> Interv
 
 
 def small_sample_interval(
-    scores: np.ndarray, estimate: float, distribution: np.ndarray, metric: str, level: float = 0.95
+    scores: Scores, estimate: float, distribution: np.ndarray, metric: str, level: float = 0.95
 ) -> Interval:
     """An interval meant for three to ten seeds, where the percentile interval is too narrow.
 
     The mean has an exact tool, `satterthwaite_interval`. For the others the bootstrap standard error is
     widened by sqrt(n / (n - 1)), because resampling n values understates their variance by (n - 1) / n,
-    and multiplied by a t quantile with the Satterthwaite degrees of freedom over tasks.
+    and multiplied by a t quantile with the Satterthwaite degrees of freedom over tasks. Where tasks have
+    different numbers of seeds, the factor is that of the variance of the mean.
 
     Args:
-        scores: `[seeds, tasks]`, at least 2 seeds.
+        scores: `[seeds, tasks]`, or one vector of seeds per task; at least 2 seeds of every task.
         estimate: the aggregate of `scores`.
         distribution: its bootstrap distribution, `[replicates]`.
         metric: name out of `METRICS`.
@@ -128,18 +211,25 @@ def small_sample_interval(
 
     if metric == "mean":
         return satterthwaite_interval(scores, level)
-    matrix = check_matrix(scores, least_seeds=2)
-    num_seeds = matrix.shape[0]
-    df = satterthwaite_df(matrix)
-    error = float(np.std(distribution)) * math.sqrt(num_seeds / (num_seeds - 1))
+    columns = per_task(scores, least_seeds=2)
+    df = satterthwaite_df(columns)
+    error = float(np.std(distribution)) * math.sqrt(_understated(columns))
     half = float(special.stdtrit(df, 0.5 + level / 2)) * error
     return Interval(estimate - half, estimate + half, df)
 
 
+def _understated(columns: Sequence[np.ndarray]) -> float:
+    """By which factor the bootstrap's variance of the mean over tasks is too small."""
+    sizes = np.array([len(column) for column in columns], dtype=float)
+    if len(set(sizes)) == 1:
+        return float(sizes[0] / (sizes[0] - 1))
+    variances = np.array([column.var(ddof=1) for column in columns]) / sizes
+    drawn = float((variances * (sizes - 1) / sizes).sum())
+    return float(variances.sum()) / drawn if drawn > 0 else float(sizes.min() / (sizes.min() - 1))
+
+
 # Two methods.
-def improvement_bootstrap(
-    scores: np.ndarray, other: np.ndarray, replicates: int = 2000, seed: int = 0
-) -> np.ndarray:
+def improvement_bootstrap(scores: Scores, other: Scores, replicates: int = 2000, seed: int = 0) -> np.ndarray:
     """Bootstrap distribution of the probability of improvement, averaged over tasks.
 
     Both sides are resampled, each within its task. For one task the probability is the share of pairs
@@ -147,33 +237,30 @@ def improvement_bootstrap(
     over n m, rliable metrics.py:73-95).
 
     Args:
-        scores: `[seeds, tasks]` of the first method.
-        other: `[other seeds, tasks]` of the second, the same tasks in the same order.
+        scores: `[seeds, tasks]` of the first method, or one vector of seeds per task.
+        other: the same of the second, the same tasks in the same order.
         replicates: number of resamples.
         seed: of the draw.
 
     Returns:
         `[replicates]`, between 0 and 1.
     """
-    first, second = check_matrix(scores), check_matrix(other)
-    if first.shape[1] != second.shape[1]:
-        raise TablesError(
-            f"Both methods need the same tasks, not {first.shape[1]} and {second.shape[1]} of them."
-        )
-    wins = pairwise_wins(first, second)
+    first, second = per_task(scores), per_task(other)
+    if len(first) != len(second):
+        raise TablesError(f"Both methods need the same tasks, not {len(first)} and {len(second)} of them.")
     rng = np.random.default_rng(seed)
     total = np.zeros(replicates)
-    for task in range(first.shape[1]):
-        counts = multiplicities(rng, first.shape[0], replicates)
-        other_counts = multiplicities(rng, second.shape[0], replicates)
-        total += ((counts @ wins[task]) * other_counts).sum(axis=1)
-    return total / (first.shape[1] * first.shape[0] * second.shape[0])
+    for mine, theirs in zip(first, second, strict=True):
+        counts = multiplicities(rng, len(mine), replicates)
+        other_counts = multiplicities(rng, len(theirs), replicates)
+        pairs = len(mine) * len(theirs)
+        total += ((counts @ pairwise_wins(mine, theirs)) * other_counts).sum(axis=1) / pairs
+    return total / len(first)
 
 
 def pairwise_wins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """`[tasks, seeds, other seeds]`: 1 where the first is higher, 0.5 at a tie, else 0."""
-    difference = first.T[:, :, None] - second.T[:, None, :]
-    return (np.sign(difference) + 1) / 2
+    """`[seeds, other seeds]` of one task: 1 where the first is higher, 0.5 at a tie, else 0."""
+    return (np.sign(first[:, None] - second[None, :]) + 1) / 2
 
 
 def multiplicities(rng: np.random.Generator, num_seeds: int, replicates: int) -> np.ndarray:

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from paper_tables.statistics.samples import equal_length
+
 CONFIGURATION = ["method", "variant", "diffusion_steps", "sampling"]
+_DIGEST = r"-[0-9a-f]{8}$"
+OWN_LENGTHS, EQUAL_LENGTHS = "own", "equal"
 
 
-# From tables to matrices.
 def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Add `num_updates` and `label`, the shortest name that tells a configuration from the others.
+    """Add `num_updates` and `label`, the shortest name that separates a configuration from the others.
+
+    A label says what was asked for: method, variant, diffusion steps, the name of the sampling setting. The
+    digest in a sampling setting covers the environment and the number of episodes too, so it differs from
+    task to task; it is part of the label only where one task has two settings of one name.
 
     Args:
         table: rows with the columns `CONFIGURATION`, `task` and `digest`.
@@ -25,31 +32,43 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
     run = [*CONFIGURATION, "task", "digest"]
     if updates is None:
         updates = table.groupby(run)["update"].max().rename("num_updates").reset_index()
-    result = table.merge(updates[[*run, "num_updates"]], on=run, how="left")
-    several = updates.groupby([*CONFIGURATION, "task"])["num_updates"].nunique()
-    split = {tuple(key)[: len(CONFIGURATION)] for key in several[several > 1].index}
-    identity = result[CONFIGURATION].apply(tuple, axis=1)
-    result["_updates"] = np.where(identity.isin(split), result["num_updates"], 0)
+    known = updates[[*run, "num_updates"]].drop_duplicates()
+    return table.merge(known, on=run, how="left").merge(_labels(known), on=[*run, "num_updates"], how="left")
+
+
+def _labels(runs: pd.DataFrame) -> pd.DataFrame:
+    """The label of every run.
+
+    Args:
+        runs: `CONFIGURATION`, `task`, `digest`, `num_updates`, each run once.
+    """
+    named = runs.copy()
+    named["_sampling"] = named["sampling"].str.replace(_DIGEST, "", regex=True)
+    asked = ["method", "variant", "diffusion_steps", "_sampling"]
+    # One task, one name, two settings: the name does not separate them, whatever the other tasks have.
+    settings = named.groupby([*asked, "task", "num_updates"])["sampling"].nunique()
+    ambiguous = {tuple(key)[: len(asked)] for key in settings[settings > 1].index}
+    unclear = named[asked].apply(tuple, axis=1).isin(ambiguous)
+    named.loc[unclear, "_sampling"] = named.loc[unclear, "sampling"]
+    several = named.groupby([*asked, "task"])["num_updates"].nunique()
+    split = {tuple(key)[: len(asked)] for key in several[several > 1].index}
+    named["_updates"] = np.where(named[asked].apply(tuple, axis=1).isin(split), named["num_updates"], 0)
     names: dict[tuple[object, ...], str] = {}
-    keys = result[[*CONFIGURATION, "_updates"]].drop_duplicates()
+    keys = named[[*asked, "_updates"]].drop_duplicates()
     for method, rows in keys.groupby("method", sort=True):
-        short = rows["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True)
-        sampling = short if len(rows[["sampling"]].drop_duplicates()) == short.nunique() else rows["sampling"]
-        for place, (_, row) in enumerate(rows.iterrows()):
+        for row in rows.to_dict("records"):
             parts = [str(method)]
             if rows["variant"].nunique() > 1:
                 parts.append(str(row["variant"]))
             if rows["diffusion_steps"].nunique() > 1:
                 parts.append(f"N={row['diffusion_steps']}")
-            if rows["sampling"].nunique() > 1 and sampling.iloc[place] != "default":
-                parts.append(str(sampling.iloc[place]))
+            if rows["_sampling"].nunique() > 1 and row["_sampling"] != "default":
+                parts.append(str(row["_sampling"]))
             if rows["_updates"].nunique() > 1 and row["_updates"]:
                 parts.append(f"{updates_text(int(row['_updates']))} updates")
-            names[(*row[CONFIGURATION], row["_updates"])] = " ".join(parts)
-    result["label"] = [
-        names[tuple(key)] for key in result[[*CONFIGURATION, "_updates"]].itertuples(index=False, name=None)
-    ]
-    return result.drop(columns="_updates")
+            names[tuple(row[column] for column in (*asked, "_updates"))] = " ".join(parts)
+    named["label"] = [names[key] for key in named[[*asked, "_updates"]].itertuples(index=False, name=None)]
+    return named.drop(columns=["_sampling", "_updates"])
 
 
 def updates_text(updates: int) -> str:
@@ -60,33 +79,73 @@ def updates_text(updates: int) -> str:
     return str(updates)
 
 
+def lengths_asked(labelled: pd.DataFrame) -> str:
+    """Whether methods are compared at their own lengths of training, or only at equal ones.
+
+    Where every method has one length on every task, that length is what was asked of it, as each paper has
+    its own. Where a method was trained for several lengths, these are what is studied, and only equal ones
+    are compared.
+
+    Args:
+        labelled: rows with labels, see `with_labels`.
+
+    Returns:
+        `own` or `equal`.
+    """
+    asked = labelled["sampling"].str.replace(_DIGEST, "", regex=True)
+    key = ["method", "variant", "diffusion_steps", asked, "task"]
+    several = labelled.groupby(key)["num_updates"].nunique() > 1
+    return EQUAL_LENGTHS if several.any() else OWN_LENGTHS
+
+
 @dataclass
 class Design:
-    """The scores of one configuration as a matrix.
+    """The scores of one configuration, by task.
 
     Attributes:
         label: short name of the configuration.
         tasks: `[tasks]`, sorted.
-        seeds: `[seeds]`, those that every task has.
-        matrix: `[seeds, tasks]` in percent.
+        seeds: the seeds of each task, sorted; labels of different tasks pair nothing.
+        scores_percent: one vector `[seeds of the task]` per task.
         updates: updates of training per task.
+        lengths: `own` where methods are compared at their own lengths, else `equal`.
     """
 
     label: str
     tasks: list[str]
-    seeds: list[int]
-    matrix: np.ndarray
+    seeds: list[list[int]]
+    scores_percent: list[np.ndarray]
     updates: list[int]
+    lengths: str = EQUAL_LENGTHS
 
     @property
     def task_set(self) -> tuple[tuple[str, int], ...]:
-        """Tasks with their updates: aggregates are ranked only where these are equal."""
-        return tuple(zip(self.tasks, self.updates))
+        """Tasks, with their updates where only equal ones are compared: what an aggregate spans."""
+        updates = self.updates if self.lengths == EQUAL_LENGTHS else [0] * len(self.tasks)
+        return tuple(zip(self.tasks, updates))
+
+    @property
+    def fewest_seeds(self) -> int:
+        """Seeds of the task that has the fewest."""
+        return min(map(len, self.seeds))
+
+    @property
+    def most_seeds(self) -> int:
+        """Seeds of the task that has the most."""
+        return max(map(len, self.seeds))
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """`[seeds, tasks]`; only where every task has equally many seeds."""
+        found = equal_length(self.scores_percent)
+        if found is None:
+            raise ValueError(f"{self.label}: the tasks have different numbers of seeds.")
+        return found
 
 
 @dataclass
 class LeftOut:
-    """What could not be computed, and why; one sentence each."""
+    """What could not be computed, and why; one message each."""
 
     rows: list[tuple[str, str]] = field(default_factory=list)
 
@@ -100,18 +159,22 @@ class LeftOut:
         return pd.DataFrame(self.rows, columns=["what", "reason"])
 
 
-def designs(labelled: pd.DataFrame, selection: str, left_out: LeftOut | None = None) -> list[Design]:
-    """Score matrices of all configurations under one selection rule.
+def designs(
+    labelled: pd.DataFrame, selection: str, left_out: LeftOut | None = None, lengths: str | None = None
+) -> list[Design]:
+    """Scores by task of all configurations under one selection rule.
 
     Args:
         labelled: `scores` rows with labels, see `with_labels`.
         selection: the rule.
-        left_out: is told of tasks and seeds that do not enter.
+        left_out: collects the tasks that do not enter, and tasks with fewer seeds than others.
+        lengths: `own` or `equal`, see `lengths_asked`, which is the default.
 
     Returns:
         One design per configuration with a task on the normalised scale, sorted by label.
     """
     notes = LeftOut() if left_out is None else left_out
+    compared = lengths_asked(labelled) if lengths is None else lengths
     rows = labelled[labelled["selection"] == selection]
     result = []
     for label, group in rows.groupby("label", sort=True):
@@ -130,25 +193,22 @@ def designs(labelled: pd.DataFrame, selection: str, left_out: LeftOut | None = N
                 "A seed and task occur under several digests with equal updates; which one is meant is open.",
             )
             continue
-        table = group.pivot(index="seed", columns="task", values="score_percent").sort_index(axis=1)
-        complete = table.dropna()
-        if complete.empty:
-            notes.add(f"{label}, {selection}: aggregates", "No seed was run on every task.")
-            continue
-        if len(complete) < len(table):
-            fewest = ", ".join(str(seed) for seed in table.index.difference(complete.index))
+        by_task = {str(task): own.sort_values("seed") for task, own in group.groupby("task", sort=True)}
+        most = max(map(len, by_task.values()))
+        fewer = [f"{task} ({len(own)})" for task, own in by_task.items() if len(own) < most]
+        if fewer:
             notes.add(
-                f"{label}, {selection}: seeds {fewest} in aggregates",
-                "They are missing on some task; a seed enters an aggregate with all tasks or not at all.",
+                f"{label}, {selection}: seeds of {', '.join(fewer)}",
+                f"Other tasks have {most}. Aggregates take every run; every task has equal weight.",
             )
-        updates = group.groupby("task")["num_updates"].max()
         result.append(
             Design(
                 label=str(label),
-                tasks=[str(task) for task in complete.columns],
-                seeds=[int(seed) for seed in complete.index],
-                matrix=complete.to_numpy(dtype=float),
-                updates=[int(updates[task]) for task in complete.columns],
+                tasks=list(by_task),
+                seeds=[[int(seed) for seed in own["seed"]] for own in by_task.values()],
+                scores_percent=[own["score_percent"].to_numpy(dtype=float) for own in by_task.values()],
+                updates=[int(own["num_updates"].max()) for own in by_task.values()],
+                lengths=compared,
             )
         )
     return result

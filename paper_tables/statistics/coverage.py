@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,11 @@ from paper_tables.statistics.bootstrap import (
     METRICS,
     metric_of_resamples,
     percentile_interval,
+    point_estimate,
     resamples,
     small_sample_interval,
 )
-from paper_tables.statistics.intervals import check_matrix
+from paper_tables.statistics.samples import Scores, per_task
 
 
 # What the intervals are worth.
@@ -43,7 +44,7 @@ class Coverage:
 
 
 def simulate_coverage(
-    designs: list[np.ndarray],
+    designs: Sequence[Scores],
     num_seeds: int,
     metrics: tuple[str, ...] = METRICS,
     studies: int = 400,
@@ -61,7 +62,8 @@ def simulate_coverage(
     The truth that an interval must hold is the value of the aggregate with endlessly many seeds.
 
     Args:
-        designs: matrices `[seeds, tasks]` of the actual study, at least 2 seeds each.
+        designs: scores of the actual study, `[seeds, tasks]` or one vector of seeds per task, at least 2
+            seeds of every task.
         num_seeds: seeds per task in the simulated studies.
         metrics: names out of `METRICS`.
         studies: number of simulated studies.
@@ -74,8 +76,9 @@ def simulate_coverage(
     truths = []
     moments = []
     for index, design in enumerate(designs):
-        matrix = check_matrix(design, least_seeds=2)
-        means, sds = matrix.mean(axis=0), matrix.std(axis=0, ddof=1)
+        columns = per_task(design, least_seeds=2)
+        means = np.array([column.mean() for column in columns])
+        sds = np.array([column.std(ddof=1) for column in columns])
         many = draw(np.random.default_rng([seed, index]), means, sds, (20_000, len(means)))
         truths.append({metric: float(point_estimate(many, metric)) for metric in metrics})
         if sampler is None:
@@ -109,11 +112,6 @@ def simulate_coverage(
         error = math.sqrt(max(share * (1 - share), 0.25 / studies) / studies)
         result.append(Coverage(metric, kind, num_seeds, level, share, error, width[metric, kind] / studies))
     return result
-
-
-def point_estimate(scores: np.ndarray, metric: str) -> float:
-    """One aggregate of a `[seeds, tasks]` matrix, by the code that serves the replicates."""
-    return float(metric_of_resamples(np.asarray(scores, dtype=float).T[:, :, None], metric)[0])
 
 
 def _normal_scores(

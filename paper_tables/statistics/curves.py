@@ -38,20 +38,25 @@ def sample_efficiency_table(checkpoints: pd.DataFrame, left_out: LeftOut, seed: 
     """IQM over tasks at the checkpoints that all tasks of a configuration share."""
     parts = []
     for label, group in checkpoints[checkpoints["score_unit"] == "percent"].groupby("label", sort=True):
-        table = group.pivot_table(index="seed", columns=["task", "update"], values="score_percent")
         tasks = sorted(set(group["task"]))
         shared = sorted(
             set.intersection(*(set(group.loc[group["task"] == task, "update"]) for task in tasks))
         )
-        complete = table[[(task, update) for task in tasks for update in shared]].dropna()
-        if not shared or complete.empty:
-            left_out.add(f"{label}: sample efficiency", "Its tasks share no checkpoint that every seed has.")
+        tables = [
+            group[group["task"] == task]
+            .pivot_table(index="seed", columns="update", values="score_percent")
+            .reindex(columns=shared)
+            .dropna()
+            for task in tasks
+        ]
+        if not shared or any(table.empty for table in tables):
+            left_out.add(f"{label}: sample efficiency", "Its tasks share no checkpoint that a whole run has.")
             continue
-        frames = complete.to_numpy(dtype=float).reshape(len(complete), len(tasks), len(shared))
-        curve = sample_efficiency_curve(frames, seed=seed)
-        if len(complete) < 2:
+        curve = sample_efficiency_curve([table.to_numpy(dtype=float) for table in tables], seed=seed)
+        fewest = min(map(len, tables))
+        if fewest < 2:
             curve[["low_percent", "high_percent"]] = np.nan
-        curve.insert(0, "num_seeds", len(complete))
+        curve.insert(0, "num_seeds", fewest)
         curve.insert(0, "num_tasks", len(tasks))
         curve.insert(0, "update", shared)
         curve.insert(0, "label", label)

@@ -11,11 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from recheck.errors import TablesError
 
-"""Share cut from either end by the interquartile mean."""
-"""Bootstrap replicates, rliable's default (library.py:211-218)."""
-"""Values resampled at a time, so that memory stays near 10 MB whatever the number of replicates."""
+from paper_tables.statistics.samples import Scores, equal_length, per_task
 
 
 @dataclass(frozen=True)
@@ -76,53 +73,52 @@ def mean_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
     return satterthwaite_interval(np.asarray(scores, dtype=float).reshape(-1, 1), level)
 
 
-def satterthwaite_interval(scores: np.ndarray, level: float = 0.95) -> Interval:
+def satterthwaite_interval(scores: Scores, level: float = 0.95) -> Interval:
     """t interval of the mean over tasks of the mean over seeds, tasks held fixed.
 
-    The variance of the mean is the sum over tasks of s_k^2 / n / tasks^2; its degrees of freedom are
-    Satterthwaite's (Biometrics Bulletin 2, 1946), between n - 1 and tasks (n - 1).
+    The variance of the mean is the sum over tasks of s_k^2 / n_k / tasks^2; its degrees of freedom are
+    Satterthwaite's (Biometrics Bulletin 2, 1946), with n seeds of each between n - 1 and tasks (n - 1).
 
     Args:
-        scores: `[seeds, tasks]`, at least 2 seeds.
+        scores: `[seeds, tasks]`, or one vector of seeds per task; at least 2 seeds of every task.
         level: of confidence.
     """
     from scipy import special
 
-    matrix = check_matrix(scores, least_seeds=2)
-    num_seeds, num_tasks = matrix.shape
-    centre = float(matrix.mean(axis=0).mean())
-    variances = matrix.var(axis=0, ddof=1) / num_seeds / num_tasks**2
-    total = float(variances.sum())
-    df = satterthwaite_df(matrix)
+    columns = per_task(scores, least_seeds=2)
+    matrix = equal_length(columns)
+    if matrix is not None:
+        num_seeds, num_tasks = matrix.shape
+        centre = float(matrix.mean(axis=0).mean())
+        total = float((matrix.var(axis=0, ddof=1) / num_seeds / num_tasks**2).sum())
+    else:
+        centre = float(np.mean([column.mean() for column in columns]))
+        total = sum(float(column.var(ddof=1)) / len(column) for column in columns) / len(columns) ** 2
+    df = satterthwaite_df(columns)
     half = float(special.stdtrit(df, 0.5 + level / 2)) * math.sqrt(total)
     return Interval(centre - half, centre + half, df)
 
 
-def satterthwaite_df(matrix: np.ndarray) -> float:
-    """Satterthwaite's degrees of freedom of the mean over tasks, of a `[seeds, tasks]` matrix."""
-    num_seeds, num_tasks = matrix.shape
-    variances = matrix.var(axis=0, ddof=1)
+def satterthwaite_df(scores: Scores) -> float:
+    """Satterthwaite's degrees of freedom of the mean over tasks.
+
+    Args:
+        scores: `[seeds, tasks]`, or one vector of seeds per task; at least 2 seeds of every task.
+    """
+    columns = per_task(scores, least_seeds=2)
+    matrix = equal_length(columns)
+    if matrix is not None:
+        num_seeds, num_tasks = matrix.shape
+        variances = matrix.var(axis=0, ddof=1)
+        largest = float(variances.max())
+        if largest == 0:
+            return float(num_tasks * (num_seeds - 1))
+        relative = variances / largest
+        return float(relative.sum() ** 2 * (num_seeds - 1) / (relative**2).sum())
+    sizes = np.array([len(column) for column in columns], dtype=float)
+    variances = np.array([column.var(ddof=1) for column in columns]) / sizes
     largest = float(variances.max())
     if largest == 0:
-        return float(num_tasks * (num_seeds - 1))
+        return float((sizes - 1).sum())
     relative = variances / largest
-    return float(relative.sum() ** 2 * (num_seeds - 1) / (relative**2).sum())
-
-
-# The stratified bootstrap.
-def check_matrix(scores: np.ndarray, least_seeds: int = 1) -> np.ndarray:
-    """A `[seeds, tasks]` matrix as floats.
-
-    Raises:
-        TablesError: it is not a matrix, is too short, or holds a score that is not finite.
-    """
-    matrix = np.asarray(scores, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[1] < 1:
-        raise TablesError(
-            f"Scores must be a matrix [seeds, tasks], not an array of shape {list(matrix.shape)}."
-        )
-    if matrix.shape[0] < least_seeds:
-        raise TablesError(f"An interval needs at least {least_seeds} seeds, not {matrix.shape[0]}.")
-    if not np.isfinite(matrix).all():
-        raise TablesError("Every score must be a finite number; leave a task out where a seed is missing.")
-    return matrix
+    return float(relative.sum() ** 2 / (relative**2 / (sizes - 1)).sum())

@@ -6,6 +6,7 @@ import pandas as pd
 
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import number
+from paper_tables.statistics.configurations import updates_text
 from paper_tables.statistics.estimators import LEVEL
 
 
@@ -34,7 +35,7 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
         for label in best["label"]:
             own = rows[rows["label"] == label].set_index("metric")
             cells = [Cell(str(label)), Cell(f"{own['num_tasks'].iloc[0]} ({task_set})")]
-            cells.append(Cell(str(own["num_seeds"].iloc[0])))
+            cells.append(Cell(_range(own["num_seeds"].iloc[0], own["most_seeds"].iloc[0])))
             for metric in metrics:
                 text = number(own.at[metric, "estimate_percent"], 1)
                 ends = [own.at[metric, f"small_sample_{end}_percent"] for end in ("low", "high")]
@@ -47,19 +48,45 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
         "over training seeds. A small optimality gap is good.",
         "In round brackets the set of tasks (task_sets.csv); only methods of one set are ranked.",
     ]
+    table.notes += _unequal_notes(tables, rule)
     coverage = tables.get("coverage")
     if coverage is not None and not coverage.empty:  # empty for one seed, which has no interval
         actual = coverage[coverage["actual_design"]]
         for (letter, seeds), rows in actual.groupby(["task_set", "num_seeds"], sort=True):
             simulated = rows.set_index(["metric", "interval"])["simulated"]
-            told = [
+            covered = [
                 f"{name} {100 * simulated[metric, 'small_sample']:.0f} "
                 f"({100 * simulated[metric, 'percentile']:.0f})"
                 for metric, name in metrics.items()
             ]
             table.notes.append(
                 f"Set {letter}, {seeds} seeds: nominal {LEVEL:.0%}, simulated coverage of the small-sample "
-                f"interval in percent (of the percentile interval): {', '.join(told)}; Monte Carlo error at "
-                f"most {100 * rows['monte_carlo_error'].max():.1f} points."
+                f"interval in percent (of the percentile interval): {', '.join(covered)}; Monte Carlo error "
+                f"at most {100 * rows['monte_carlo_error'].max():.1f} points."
             )
     return table
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _unequal_notes(tables: dict[str, pd.DataFrame], rule: str) -> list[str]:
+    """What a reader must know where tasks have other numbers of seeds, or methods other lengths."""
+    notes = []
+    chosen = tables["aggregates"][tables["aggregates"]["selection"] == rule]
+    if (chosen["num_seeds"] != chosen["most_seeds"]).any():
+        notes.append(
+            "Seeds: the fewest and the most of a task (cells.csv has each). Every task has equal weight; "
+            "seeds are resampled within their task. The simulated coverage is that of the fewest seeds."
+        )
+    cells = tables["cells"][tables["cells"]["selection"] == rule]
+    lengths = {
+        str(label): " and ".join(updates_text(int(value)) for value in sorted(set(rows["num_updates"])))
+        for label, rows in cells.groupby("label", sort=True)
+    }
+    sets = tables["task_sets"]
+    if sets.duplicated(["task_set", "task"]).any():
+        named = ", ".join(f"{label} {text}" for label, text in lengths.items())
+        notes.append(f"Each method at its own length of training: {named} updates.")
+    return notes

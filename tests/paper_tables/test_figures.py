@@ -20,6 +20,7 @@ from paper_tables.figures import forest, learning_curves, steps, style
 from paper_tables.scores import tables as tables_module
 from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.statistics import __main__ as statistics_command
+from paper_tables.statistics import experiment as statistics_experiment
 from paper_tables.statistics import configurations
 
 ALL = {
@@ -173,7 +174,8 @@ def test_the_fixture_is_drawn(tmp_path: Path):
     runs = runs[(runs["selection"] == "last") & runs["method"].isin(["IQL", "CQL", "PLAS", "DT"])]
     frames.write_parquet(runs, tmp_path / "s" / "scores.parquet", "scores")
     coarse = ["--replicates", "300", "--coverage-studies", "10", "--output", str(tmp_path / "t")]
-    assert statistics_command.main(["--scores", str(tmp_path / "s"), *coarse]) == 0
+    equal = ["--lengths", "equal"]
+    assert statistics_command.main(["--scores", str(tmp_path / "s"), *coarse, *equal]) == 0
     done = figures_command.draw_all(tmp_path / "s", tmp_path / "f", tmp_path / "t")
     # Algorithms trained for a million updates, and DT on other tasks, are not mixed with the rest.
     assert {"intervals", "intervals_B", "intervals_C", "profiles", "improvement"} <= set(done.captions)
@@ -359,10 +361,10 @@ def study(
             longer[column] *= 2
         tables[name] = pd.concat([table[~hard | (table["diffusion_steps"] == 5)], longer])
         frames.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
-    found = statistics_command.all_tables(
+    found = statistics_experiment.all_tables(
         tables["scores"], tables["episodes"], replicates=300, coverage_studies=0
     )
-    statistics_command.write_tables(found, folder / "statistics")
+    statistics_experiment.write_tables(found, folder / "statistics")
     done = figures_command.draw_all(folder / "scores", folder / "figures", folder / "statistics")
     return folder, found, done
 
@@ -391,7 +393,7 @@ def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.Dat
     rows = made_up_tables["scores"]
     iql = rows["method"] == "iql"
     longer = rows.assign(update=rows["update"].where(~iql, 2 * rows["update"]))
-    found = statistics_command.all_tables(longer, replicates=300, coverage_studies=0)
+    found = statistics_experiment.all_tables(longer, replicates=300, coverage_studies=0)
     labelled = configurations.with_labels(longer)
     key = [*configurations.CONFIGURATION, "task", "digest"]
     own = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
@@ -440,7 +442,7 @@ def test_a_training_stands_under_its_own_sampling_setting(
     )
     monkeypatch.setattr(style.Figures, "save", lambda *_: None)
     rows = tables_module.read(made_up_experiment, "scores")
-    found = statistics_command.all_tables(rows, replicates=300, coverage_studies=0)
+    found = statistics_experiment.all_tables(rows, replicates=300, coverage_studies=0)
     done = style.Figures(tmp_path)
     figures_command._cost_figures(done, found, made_up_experiment, rows, prices_module.load_prices(), "last")
     labels = set(shown["table"]["label"])

@@ -129,7 +129,7 @@ def test_memory_chunks_cover_every_replicate():
 def test_improvement_bootstrap_centres_on_the_mann_whitney_share():
     rng = np.random.default_rng(0)
     first, second = rng.normal(1, 1, (10, 4)).round(1), rng.normal(0, 1, (7, 4)).round(1)
-    wins = bootstrap.pairwise_wins(first, second)
+    wins = np.array([bootstrap.pairwise_wins(first[:, task], second[:, task]) for task in range(4)])
     for task in range(4):
         statistic = stats.mannwhitneyu(first[:, task], second[:, task], alternative="greater").statistic
         assert wins[task].sum() == pytest.approx(statistic)
@@ -142,7 +142,7 @@ def test_improvement_bootstrap_centres_on_the_mann_whitney_share():
 def test_small_sample_interval_of_one_task_is_the_t_interval_in_width():
     scores = np.random.default_rng(2).normal(50, 5, (5, 1))
     distribution = bootstrap.bootstrap(scores, ("optimality_gap",), 100_000)["optimality_gap"]
-    estimate = coverage.point_estimate(scores, "optimality_gap")
+    estimate = bootstrap.point_estimate(scores, "optimality_gap")
     ours = bootstrap.small_sample_interval(scores, estimate, distribution, "optimality_gap")
     exact = intervals.mean_interval(scores[:, 0])
     assert ours.high - ours.low == pytest.approx(exact.high - exact.low, rel=0.02)

@@ -139,7 +139,7 @@ def test_order_groups_totals_and_weight_of_iql_table_1():
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_runs_beside_a_paper_are_variants_that_exist(name):
-    folder = Path(__file__).parents[2] / "workflow" / "config" / "hyperparameters"
+    folder = Path(__file__).parents[3] / "workflow" / "config" / "hyperparameters"
     if not folder.is_dir():
         pytest.skip("paper_tables is installed without the workflow")
     for column in layout_module.read_layout(name)["columns"]:
