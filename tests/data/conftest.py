@@ -7,8 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-
-from algos.tasks import Task
+from recheck.tasks import Task
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -8,13 +8,13 @@ import mujoco
 import numpy as np
 import pytest
 from recheck.errors import DatasetError
+from recheck.tasks import Task, load_tasks
 
 from algos.datasets.prepare import prepare
 from algos.datasets.stored_rewards import check_rewards
 from algos.datasets.transitions import load_transitions
 from algos.envs import antmaze, kitchen, maze2d
 from algos.envs import make as make_module
-from algos.tasks import Task, load_tasks
 
 TASKS = load_tasks()
 ENVIRONMENTS = sorted(

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet
 from recheck import hyperparameters
 from recheck import tasks as planned_tasks
+from recheck.tasks import load_tasks
 
 from algos.datasets.prepare import prepare
 from algos.evaluate import Request, evaluate_block
-from algos.tasks import load_tasks
 from algos.train import train_block
 from algos.training.execution import Execution
 

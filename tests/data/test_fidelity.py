@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from recheck.errors import DatasetError
+from recheck.tasks import load_tasks
 
 from algos.datasets.hdf5 import read_d4rl_hdf5
 from algos.datasets.prepare import prepare
 from algos.fidelity import __main__ as fidelity_command
 from algos.fidelity import replay as replay_module
 from algos.recollect import catalogue, collect
-from algos.tasks import load_tasks
 
 FILES = [
     ("hopper-mixed-v0", "Hopper-v4"),

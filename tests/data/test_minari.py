@@ -15,11 +15,11 @@ from gymnasium.envs.registration import EnvSpec
 from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 from recheck.errors import DatasetError
+from recheck.tasks import Task, load_tasks
 
 from algos.datasets import minari_format
 from algos.datasets.prepare import prepare
 from algos.datasets.transitions import load_transitions
-from algos.tasks import Task, load_tasks
 
 ID = "D4RL/hopper/tiny-v2"
 

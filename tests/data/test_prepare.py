@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from recheck.errors import DatasetError
+from recheck.tasks import Task, load_tasks
 
 from algos.datasets import __main__ as datasets_command
 from algos.datasets import minari_format
@@ -28,7 +29,6 @@ from algos.datasets.downloads import sha256_file
 from algos.datasets.hdf5 import read_d4rl_hdf5
 from algos.datasets.prepare import prepare
 from algos.datasets.transitions import content_sha256, load_transitions, read_manifest
-from algos.tasks import Task, load_tasks
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -392,8 +392,9 @@ def test_the_file_of_recollections_fits_its_schema() -> None:
 
 @pytest.mark.parametrize("name", MAZES)
 def test_the_task_environment_pays_and_moves_as_the_data_say(name: str) -> None:
+    from recheck.tasks import load_tasks
+
     from algos.envs import make
-    from algos.tasks import load_tasks
 
     (task,) = [task for task in load_tasks().values() if task.source == name]
     rows = recollect(name, 600, seed=0)
@@ -414,7 +415,7 @@ def test_the_task_environment_pays_and_moves_as_the_data_say(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECOLLECTIONS)
 def test_every_recollection_is_a_task_with_the_same_environment_and_horizon(name: str) -> None:
-    from algos.tasks import load_tasks
+    from recheck.tasks import load_tasks
 
     spec = load_recollection(name)
     (task,) = [task for task in load_tasks().values() if task.source == name]

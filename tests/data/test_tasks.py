@@ -10,11 +10,11 @@ import jsonschema
 import pytest
 import yaml
 from recheck.errors import DatasetError
+from recheck.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
 from algos.datasets.__main__ import main
 from algos.datasets.overview import format_overview, overview, state_of
 from algos.datasets.prepare import prepare
-from algos.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
 ROOT = TASKS_FILE.parents[2]
 FACTS = ROOT.parent / "shared" / "facts"
@@ -151,7 +151,7 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
     lines = TASKS_FILE.read_text().splitlines()
     path = tmp_path / "tasks.csv"
     path.write_text("\n".join([lines[0], lines[1], lines[2], lines[1]]) + "\n")
-    with pytest.raises(DatasetError, match=r"line 4: the task hopper-medium-v2 stands there twice"):
+    with pytest.raises(DatasetError, match=r"line 4: the task hopper-medium-v2 is there twice"):
         load_tasks(path)
     path.write_text("\n".join([lines[0], lines[1] + ",more"]) + "\n")
     with pytest.raises(DatasetError, match="another number of cells"):
@@ -167,14 +167,14 @@ def test_a_row_survives_json() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"horizon": "long"}, "horizon cannot be 'long'"),
-        ({"horizon": 0.5}, "horizon cannot be 0.5"),
+        ({"horizon": "long"}, "horizon is 'long'; it has to be a whole number"),
+        ({"horizon": 0.5}, "horizon is 0.5; it has to be"),
         ({"color": "red"}, "no column 'color'"),
-        ({"source_kind": "ftp"}, "allowed are hdf5, minari, recollected"),
+        ({"source_kind": "ftp"}, "source_kind is 'ftp'; allowed are recollected, hdf5, minari"),
         ({"comparability": "best"}, "allowed are original"),
         ({"task": ""}, "needs a value for task"),
-        ({"fix_timeouts": "maybe"}, "fix_timeouts cannot be 'maybe'"),
-        ({"sha256": 3}, "sha256 cannot be 3"),
+        ({"fix_timeouts": "maybe"}, "fix_timeouts is 'maybe'; it has to be true or false"),
+        ({"sha256": 3}, "sha256 is 3; it has to be text"),
     ],
 )
 def test_bad_tasks_are_refused(change: dict[str, Any], word: str) -> None:

@@ -512,7 +512,7 @@ def test_a_wrong_configuration_is_refused_in_one_sentence(load_plan, changes, se
     [
         (",locomotion,recollected,", ",locomotions,recollected,", "suite is 'locomotions'; allowed are"),
         ("hopper-medium-expert-v2,,false", "hopper-v9,,false", "takes hyperparameters like 'hopper-v9'"),
-        ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "stands there twice"),
+        ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "is there twice"),
     ],
 )
 def test_a_wrong_task_table_is_refused_in_one_sentence(copy, load_plan, old, new, sentence):

@@ -58,7 +58,7 @@ class Line:
 def read_rates(root: Path) -> dict[str, Any]:
     """The rates, checked against their schema."""
     rates = schema.read_yaml(root / RATES)
-    schema.check(rates, root, "cost_rates", str(RATES))
+    schema.check(rates, schema.load(root, "cost_rates"), str(RATES))
     return dict(rates)
 
 

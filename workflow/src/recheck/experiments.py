@@ -104,7 +104,7 @@ def read_file(root: Path, name: str) -> dict[str, Any]:
         raise ConfigError(f"There is no experiment '{name}'; known are {schema.listed(known)}.")
     where = f"{FOLDER}/{name}.yaml"
     content = schema.read_yaml(root / where)
-    schema.check(content, root, "experiment", where)
+    schema.check(content, schema.load(root, "experiment"), where)
     return dict(content)
 
 

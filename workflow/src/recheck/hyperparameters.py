@@ -81,7 +81,7 @@ def read(root: Path, name: str) -> Method:
         raise ConfigError(f"There is no method '{name}'; known are {schema.listed(known)}.")
     where = f"{FOLDER}/{name}.yaml"
     content = schema.read_yaml(root / where)
-    schema.check(content, root, "hyperparameters", where)
+    schema.check(content, schema.load(root, "hyperparameters"), where)
     if content["method"] != name:
         raise ConfigError(
             f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'."
@@ -275,9 +275,9 @@ def check_values(
     """
     own = {name: value for name, value in values.items() if name in method.allowed}
     common = {name: value for name, value in values.items() if name not in method.allowed}
-    schema.check(common, root, "hyperparameters", where, part="values")
+    schema.check(common, schema.part_of(schema.load(root, "hyperparameters"), "values"), where)
     if own:
-        schema.check_against(own, {"type": "object", "properties": method.allowed}, where)
+        schema.check(own, {"type": "object", "properties": method.allowed}, where)
     extraction = values.get("extraction")
     if extraction is not None and extraction not in method.extraction:
         raise ConfigError(
@@ -314,7 +314,7 @@ def check_transforms(root: Path, transforms: list[dict[str, Any]], where: str) -
 
     Raises ConfigError with the allowed ones.
     """
-    schema.check(transforms, root, "hyperparameters", where, part="transforms")
+    schema.check(transforms, schema.part_of(schema.load(root, "hyperparameters"), "transforms"), where)
     for index, transform in enumerate(transforms):
         before = [earlier["name"] for earlier in transforms[:index] if earlier["name"] in REWARD_TRANSFORMS]
         if transform.get("boundaries") == "unfiltered" and before:

@@ -168,6 +168,6 @@ def resolve(settings: Mapping[str, Any], root: Path) -> tuple[dict[str, Any], di
     name = task_name(dataset)
     entry["tasks"] = [name]
     content = {**content, "grid": [entry]}
-    schema.check(content, root, "experiment", "experiment=own")
+    schema.check(content, schema.load(root, "experiment"), "experiment=own")
     row = tasks.own_row(name, dataset, is_url(dataset), settings.get("sha256"), like, reference)
     return content, {**rows, name: row}

@@ -191,7 +191,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     Raises ConfigError, with what is known, for anything that cannot be run.
     """
     settings = {key: value for key, value in config.items() if value is not None}
-    schema.check(settings, root, "config", "The configuration")
+    schema.check(settings, schema.load(root, "config"), "The configuration")
     name = settings["experiment"]
     if settings.get("scores"):
         if settings["scores"] == "published":

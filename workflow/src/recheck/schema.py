@@ -1,15 +1,15 @@
-"""JSON schemas, and refusals in one sentence."""
+"""The one check against a JSON schema, and its refusal in one message."""
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from recheck.errors import ConfigError
+from recheck.errors import ConfigError, RecheckError
 from recheck.former_names import read_with_former_names
 
 SCHEMAS = Path("workflow/schemas")
@@ -25,7 +25,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if key in seen:
                 mark = key_node.start_mark
                 raise ConfigError(
-                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' stands there twice; keep one."
+                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' is there twice; keep one."
                 )
             seen.add(key)
         return dict(super().construct_mapping(node, deep=deep))
@@ -34,7 +34,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file, read by a safe loader.
 
-    Raises ConfigError if the file is absent or no YAML.
+    Raises:
+        ConfigError: the file is absent, no YAML, or holds a key twice.
     """
     try:
         with path.open(encoding="utf-8") as stream:
@@ -49,56 +50,74 @@ def read_yaml(path: Path) -> Any:
 
 @cache
 def load(root: Path, name: str) -> dict[str, Any]:
-    """A schema of ``workflow/schemas`` by its name, without the ending."""
-    path = root / SCHEMAS / f"{name}.schema.json"
+    """A schema of ``workflow/schemas`` by its name, without the ending.
+
+    Raises:
+        ConfigError: there is no such schema.
+    """
+    return read(root / SCHEMAS / f"{name}.schema.json")
+
+
+@cache
+def read(path: Path) -> dict[str, Any]:
+    """A schema file.
+
+    Raises:
+        ConfigError: the file is absent.
+    """
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.") from None
 
 
+def part_of(schema: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The schema of one of a schema's definitions (`$defs`)."""
+    return {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
+
+
+def check(
+    instance: Any, schema: Mapping[str, Any] | Path, where: str, error: type[RecheckError] = ConfigError
+) -> None:
+    """Compare a document with a JSON schema.
+
+    Args:
+        instance: the document, as read from YAML, JSON or a row of a table.
+        schema: the schema, or its file.
+        where: what the document is, for the message.
+        error: the class of the error.
+
+    Raises:
+        RecheckError: of class `error`, one message: where, what is wrong, what is allowed. NaN and infinities
+            are refused everywhere.
+    """
+    rules = read(schema) if isinstance(schema, Path) else schema
+    for place, value in _not_finite(instance):
+        raise error(f"{where}: {'.'.join(place) or 'the value'} is {value}; it has to be a finite number.")
+    faults = sorted(
+        validator(rules).iter_errors(instance), key=lambda fault: (list(map(str, fault.path)), fault.message)
+    )
+    if faults:
+        raise error(sentence(faults[0], where))
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """A jsonschema validator that takes 256.0 for no integer.
+
+    JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not. For
+    callers that check many documents with one schema, or want every fault (`sentence` words it).
+    """
+    return _strict_class()(schema)
+
+
 @cache
-def _validator(root: Path, name: str, part: str) -> Any:
-    schema = load(root, name)
-    if part:
-        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
-    return _strict(schema)
-
-
-def _strict(schema: dict[str, Any]) -> Any:
+def _strict_class() -> Any:
     import jsonschema
 
-    # JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not.
     strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda checker, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)(schema)
-
-
-def check(instance: Any, root: Path, name: str, where: str, part: str = "") -> None:
-    """Hold ``instance`` against the schema ``name`` (or its definition ``part``).
-
-    Raises ConfigError with one sentence: where, what is wrong, what is allowed.
-    """
-    _refuse(instance, _validator(root, name, part), where)
-
-
-def check_against(instance: Any, rules: dict[str, Any], where: str) -> None:
-    """As `check`, against a schema that is given itself.
-
-    Raises ConfigError with one message: where, what is wrong, what is allowed.
-    """
-    _refuse(instance, _strict(rules), where)
-
-
-def _refuse(instance: Any, validator: Any, where: str) -> None:
-    for place, value in _not_finite(instance):
-        raise ConfigError(
-            f"{where}: {'.'.join(place) or 'the value'} is {value}; it has to be a finite number."
-        )
-    errors = sorted(validator.iter_errors(instance), key=lambda e: (list(map(str, e.path)), e.message))
-    if errors:
-        raise ConfigError(sentence(errors[0], where))
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)
 
 
 def _not_finite(instance: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -128,7 +147,7 @@ def _interval(rule: Any, broken: str) -> str:
 
 
 def sentence(error: Any, where: str) -> str:
-    """One sentence for a schema violation."""
+    """One message for a schema violation: where, what is wrong, what is allowed."""
     if error.validator in ("anyOf", "oneOf"):
         # Of the forms allowed, the one that the value is of; its own fault says most.
         inner = [e for e in error.context if e.validator != "type" or len(e.path) > 0]
@@ -167,6 +186,12 @@ def sentence(error: Any, where: str) -> str:
         case "anyOf" | "oneOf":
             return f"{subject} is {value!r}; allowed is {described or 'another form, see the schema'}."
     return f"{subject}: {error.message}."
+
+
+def kinds(rule: Mapping[str, Any]) -> list[str]:
+    """The JSON types that a property's rule allows."""
+    found = rule.get("type", "string")
+    return [found] if isinstance(found, str) else list(found)
 
 
 def _kinds(rule: str | list[str]) -> str:

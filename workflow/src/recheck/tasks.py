@@ -1,22 +1,144 @@
-"""The tasks: ``workflow/config/tasks.csv``, one row each, checked against its schema."""
+"""The tasks: ``workflow/config/tasks.csv``, one row each, and one task given as JSON.
+
+A task is a dataset, where it comes from, and the environment in which its policies are evaluated. The schema
+(``workflow/schemas/tasks.schema.json``) says what each column means; every row is checked against it. The
+plan reads rows (`read`), commands take one task (`Task`).
+"""
+
+from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from recheck import paths, schema
-from recheck.errors import ConfigError
+from recheck.errors import ConfigError, DatasetError, RecheckError
 
 FILE = Path("workflow/config/tasks.csv")
+SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "tasks.schema.json"
+TASKS_FILE = Path(__file__).resolve().parents[2] / "config" / "tasks.csv"
+# Also understood in one task given as JSON.
+_ALIASES = {"environment": "environment_id", "url": "urls"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of tasks.csv; None where the cell is empty. Returns are raw, lengths are steps."""
+
+    task: str
+    source_kind: str
+    suite: str = ""
+    source: str = ""
+    urls: tuple[str, ...] = ()
+    path: str | None = None
+    sha256: str | None = None
+    sha256_source: str | None = None
+    size_bytes: int | None = None
+    expected_transitions: int | None = None
+    expected_return_mean: float | None = None
+    expected_return_std: float | None = None
+    expected_return_min: float | None = None
+    expected_return_max: float | None = None
+    observation_dim: int | None = None
+    action_dim: int | None = None
+    environment_id: str | None = None
+    adapter: str = "none"
+    environment_standing: str = "none"
+    horizon: int | None = None
+    reference_min_score: float | None = None
+    reference_max_score: float | None = None
+    comparability: str = "unverified"
+    hyperparameters_like: str | None = None
+    action_clip: float | None = None
+    fix_timeouts: bool = False
+    recollect_transitions: int | None = None
+    recollect_seed: int | None = None
+    ends: str | None = None
+    next_observations: str | None = None
+    notes: str | None = None
+
+    @property
+    def adapter_name(self) -> str:
+        """The adapter without its options."""
+        return self.adapter.partition(":")[0]
+
+
+def task_from_mapping(content: Mapping[str, Any], where: str = "the task") -> Task:
+    """A task from column names and values, as text (a CSV row) or typed (JSON).
+
+    `url` and `environment` are understood for `urls` and `environment_id`; an empty value is the column's
+    default.
+
+    Raises:
+        DatasetError: an unknown column, or a value that the schema does not allow.
+    """
+    rules = schema.read(SCHEMA_FILE)["properties"]
+    values: dict[str, Any] = {}
+    for given, value in content.items():
+        name = _ALIASES.get(given, given)
+        if name not in rules:
+            raise DatasetError(f"{where} has no column {given!r}; it has {', '.join(rules)}.")
+        if value is None or value == "" or value == []:
+            continue
+        values[name] = _converted(value, rules[name])
+    for name in ("task", "source_kind"):
+        if name not in values:
+            raise DatasetError(f"{where} needs a value for {name}.")
+    schema.check(values, {"type": "object", "properties": rules}, where, DatasetError)
+    if "urls" in values:
+        values["urls"] = tuple(values["urls"].split())
+    for name, rule in rules.items():
+        if name in values and "number" in schema.kinds(rule):
+            values[name] = float(values[name])
+    return Task(**values)
+
+
+def _converted(value: Any, rule: Mapping[str, Any]) -> Any:
+    """A cell or a JSON value as the schema's type wants it; what cannot be one stays as it is."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, float) and value.is_integer() and "integer" in schema.kinds(rule):
+        return int(value)
+    if isinstance(value, str) and rule.get("pattern") == "^[0-9a-f]{64}$":
+        return value.lower()
+    return _typed(value, rule) if isinstance(value, str) else value
+
+
+def task_from_json(text: str) -> Task:
+    """A task from JSON: a row of tasks.csv with overrides, or the path of a file with one.
+
+    Raises:
+        DatasetError: the text is no JSON object, or no task.
+    """
+    if not text.lstrip().startswith("{") and Path(text).is_file():
+        text = Path(text).read_text(encoding="utf-8")
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise DatasetError(f"The task is no JSON ({error}); give one object, a row of tasks.csv.") from None
+    if not isinstance(content, dict):
+        raise DatasetError("The task is no JSON object; give a row of tasks.csv.")
+    return task_from_mapping(content)
+
+
+def load_tasks(path: Path = TASKS_FILE) -> dict[str, Task]:
+    """All tasks by name, in the order of the file.
+
+    Raises:
+        DatasetError: a row breaks the schema, or a task is there twice.
+    """
+    rows = _rows(path, schema.read(SCHEMA_FILE), DatasetError)
+    return {name: task_from_mapping(row, path.name) for name, row in rows.items()}
 
 
 def _typed(text: str, rule: Mapping[str, Any]) -> Any:
     """A cell as the schema's type wants it; an empty cell is None where the schema allows null."""
-    kinds = rule.get("type", "string")
-    kinds = [kinds] if isinstance(kinds, str) else kinds
+    kinds = schema.kinds(rule)
     if text == "":
         return None if "null" in kinds else ""
     if "integer" in kinds:
@@ -38,22 +160,12 @@ def _typed(text: str, rule: Mapping[str, Any]) -> Any:
 def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
     """All rows of tasks.csv by task name, typed as the schema says.
 
-    Raises ConfigError for a row that breaks the schema, a task named twice, or a `hyperparameters_like`
-    that is no task.
+    Raises:
+        ConfigError: a row breaks the schema, a task is there twice, or a `hyperparameters_like` is no task.
     """
-    path = root / FILE
-    properties = schema.load(root, "tasks")["properties"]
-    rows: dict[str, Mapping[str, Any]] = {}
-    for line, cells in _rows(path):
-        where = f"{FILE}, line {line}"
-        row = {key: _typed(text or "", properties.get(key, {})) for key, text in cells.items()}
-        schema.check(row, root, "tasks", where)
-        name = row["task"]
-        if name in rows:
-            raise ConfigError(f"{where}: task '{name}' stands there twice; keep one.")
-        rows[name] = MappingProxyType(row)
-    for name, known in rows.items():
-        like = known.get("hyperparameters_like")
+    rows = _rows(root / FILE, schema.load(root, "tasks"), ConfigError)
+    for name, row in rows.items():
+        like = row.get("hyperparameters_like")
         if like and like not in rows:
             raise ConfigError(
                 f"{FILE}: task '{name}' takes hyperparameters like '{like}', which is no task; "
@@ -62,16 +174,33 @@ def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
     return MappingProxyType(rows)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, rules: Mapping[str, Any], error: type[RecheckError]) -> dict[str, Mapping[str, Any]]:
+    """The checked rows of a table of tasks by name."""
+    rows: dict[str, Mapping[str, Any]] = {}
+    for line, cells in _cells(path, error):
+        where = f"{path.name}, line {line}"
+        row = {key: _typed(text or "", rules["properties"].get(key, {})) for key, text in cells.items()}
+        schema.check(row, rules, where, error)
+        if row["task"] in rows:
+            raise error(f"{where}: the task {row['task']} is there twice; keep one.")
+        rows[row["task"]] = MappingProxyType(row)
+    return rows
+
+
+def _cells(path: Path, error: type[RecheckError]) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
             for cells in reader:
                 if None in cells or None in cells.values():
-                    raise ConfigError(f"{FILE}, line {reader.line_num}: the row has another number of cells.")
+                    raise error(
+                        f"{path.name}, line {reader.line_num} has another number of cells than the header."
+                    )
                 yield reader.line_num, cells
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist.") from None
+        raise error(f"{path} does not exist.") from None
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror}.") from None
 
 
 def likes(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
