@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from recheck import files
 from recheck.errors import TablesError
 
 from paper_tables import frames
@@ -35,6 +36,7 @@ from paper_tables.scores import provenance, tables
 from paper_tables.tables import experiment as experiment_module
 from paper_tables.tables import layout as layout_module
 from paper_tables.tables import paper_table, verdict_summary
+from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences
 from paper_tables.verdicts.table import adjust_together
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS
 
@@ -51,13 +53,16 @@ VERDICT_FILE_COLUMNS = (*PLACE_COLUMNS, *REPORTED_COLUMNS, *VERDICT_COLUMNS)
 
 
 def judge_layouts(
-    names: Sequence[str], runs: pd.DataFrame | None, allowed: Sequence[str] = ()
+    names: Sequence[str],
+    runs: pd.DataFrame | None,
+    allowed: Sequence[str] = (),
+    sequential: SequentialRuns | None = None,
 ) -> list[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Layout, judged cells and shown runs of several layouts, each reported number in one family once."""
     found = []
     for name in names:
         layout = layout_module.read_layout(name)
-        found.append((layout, *paper_table.layout_cells(layout, runs, allowed)))
+        found.append((layout, *paper_table.layout_cells(layout, runs, allowed, sequential)))
     if len(found) < 2:
         return found
     adjusted = adjust_together([cells for _, cells, _ in found])
@@ -74,7 +79,11 @@ def write_layout(
 
 
 def write_experiment(
-    score_folder: Path, experiment: str, folder: Path, allowed: Sequence[str] = ()
+    score_folder: Path,
+    experiment: str,
+    folder: Path,
+    allowed: Sequence[str] = (),
+    sequential: SequentialRuns | None = None,
 ) -> pd.DataFrame:
     """Write an experiment's tables; returns the judged cells of its twins of reference runs."""
     from paper_tables.tables import reference_runs
@@ -91,7 +100,7 @@ def write_experiment(
         table_module.write(experiment_module.cost_table(runs, cost, experiment), folder, "cost")
     losses_path = score_folder / "losses.parquet"
     losses = tables.read(score_folder, "losses") if losses_path.is_file() else None
-    return reference_runs.write(runs, losses, experiment, folder)
+    return reference_runs.write(runs, losses, experiment, folder, sequential)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +119,11 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FIELD",
         help=f"runs of one row may differ in this field ({', '.join(provenance.FIELDS)}); repeatable",
     )
+    parser.add_argument(
+        "--sequential",
+        metavar="JSON",
+        help="design of a sequential experiment and its runs' digests; also writes looks.json",
+    )
     options = parser.parse_args(arguments)
     layouts = layout_module.layout_names() if "all" in options.layout else options.layout
     if not layouts and not options.experiment:
@@ -117,31 +131,42 @@ def main(arguments: list[str] | None = None) -> int:
     if options.experiment and options.scores is None:
         parser.error("--experiment needs --scores")
     try:
+        sequential = None if options.sequential is None else SequentialRuns.read(options.sequential)
         runs = None if options.scores is None else tables.read(options.scores, "scores")
         judged = [
             write_layout(*parts, options.output)
-            for parts in judge_layouts(layouts, runs, options.allow_mixed_provenance)
+            for parts in judge_layouts(layouts, runs, options.allow_mixed_provenance, sequential)
         ]
         if options.experiment:
             judged.append(
                 write_experiment(
-                    options.scores, options.experiment, options.output, options.allow_mixed_provenance
+                    options.scores,
+                    options.experiment,
+                    options.output,
+                    options.allow_mixed_provenance,
+                    sequential,
                 )
             )
         gathered = _gathered(judged)
         frames.write_text(cells_csv(gathered), options.output / "verdicts.csv")
-        table_module.write(verdict_summary.verdict_summary(gathered), options.output, "verdict_summary")
+        summary = verdict_summary.verdict_summary(gathered)
+        if sequential is not None:
+            looks = looks_of(_gathered(judged, ("our_digest",)), sequential)
+            files.write_json(options.output / "looks.json", looks)
+            summary.lead += sentences(looks)
+        table_module.write(summary, options.output, "verdict_summary")
     except TablesError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _gathered(judged: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _gathered(judged: Sequence[pd.DataFrame], more_columns: Sequence[str] = ()) -> pd.DataFrame:
     """All judged cells of a call; no row where there are none."""
-    parts = [part.reindex(columns=list(VERDICT_FILE_COLUMNS)) for part in judged if len(part)]
+    columns = [*VERDICT_FILE_COLUMNS, *more_columns]
+    parts = [part.reindex(columns=columns) for part in judged if len(part)]
     if not parts:
-        return pd.DataFrame(columns=list(VERDICT_FILE_COLUMNS))
+        return pd.DataFrame(columns=columns)
     return pd.concat([part.astype("object") for part in parts], ignore_index=True).infer_objects()
 
 
