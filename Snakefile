@@ -42,8 +42,6 @@ except ConfigError as error:
 if workflow.is_main_process:
     for sentence in PLAN.missing:
         logger.warning(sentence)
-    for sentence in PLAN.looks.sentences() if PLAN.looks else []:
-        logger.info(sentence)
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 # COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
@@ -77,7 +75,6 @@ localrules:
     scores,
     statistics,
     tables,
-    looks,
     figures,
     audit,
     cost,
@@ -106,7 +103,6 @@ rule all:
         paths.stage("statistics", PLAN.name),
         paths.stage("tables", PLAN.name),
         paths.stage("figures", PLAN.name),
-        PLAN.looks_files(),
         PLAN.bandit_files(),
 
 

@@ -54,8 +54,6 @@ def train(
     A policy's samples do not depend on which others are trained with it.
 
     Args:
-        settings: every constant.
-        keys: the policies.
         report: called with the number of finished updates.
 
     Returns:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from paper_tables.rendering.table import csv_frame
+
 NOTHING = "–"
 DIGITS = 6
 COMPARABILITY_MARKS = {
-    "unverified": ("u", "our dataset is of unknown origin, or nothing published could be held against it"),
-    "recollected": ("r", "our dataset was collected anew"),
+    "unverified": ("u", "our dataset is of unknown origin, or nothing published could be compared with it"),
+    "recollected": ("r", "our dataset was collected again"),
     "toy": ("t", "our dataset is a toy"),
+    "stated": ("s", "dataset, environment and unit are as the author of the scores states them"),
 }
 
 
@@ -78,8 +81,10 @@ def marks_of_run(run: pd.Series, task: str, trained: int, wanted: int | None) ->
         marks.append("e")
     if pd.notna(run["hyperparameters_like"]) and run["hyperparameters_like"] != run["task"]:
         marks.append("h")
+    if run["comparability"] == "original" and pd.isna(run["environment_standing"]):
+        marks.append("n")
     if wanted is not None and trained != wanted:
-        marks.append("l")
+        marks.append("l" if trained else "q")
     return tuple(marks)
 
 
@@ -98,6 +103,9 @@ def mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = froze
         "e": "our environment is another than the paper's",
         "h": f"our hyperparameters are those of {', '.join(like)}",
         "l": "ours was trained for another number of updates",
+        "n": "the environment of our runs is not stated",
+        "q": "the length of our training is not stated",
+        "w": "below the row's highest, but its 95% interval reaches it",
         "raw": "raw returns, because the task has no reference scores",
         "m": "noted from memory, unverified",
         "c": "computed from the rows, not printed or not transcribed",
@@ -128,4 +136,4 @@ def cells_csv(cells: pd.DataFrame) -> str:
     for column in plain.columns:
         if pd.api.types.is_float_dtype(plain[column]):
             plain[column] = plain[column].round(DIGITS) + 0.0  # no negative zero
-    return plain.to_csv(index=False, lineterminator="\n")
+    return csv_frame(plain)

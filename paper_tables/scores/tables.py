@@ -7,10 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from paper_tables import frames
+from paper_tables.scores import plausible
 
 RUN_COLUMNS = ["method", "task", "variant", "digest", "diffusion_steps"]
 FILES = ("scores", "episodes", "cost", "losses")
 OFFLINE_LOSS = "noise_loss"
+STATED = "stated"
+"""Comparability of scores from a file of the user's: dataset and unit are as their author states them."""
 
 
 def write(tables: dict[str, pd.DataFrame], folder: Path) -> None:
@@ -26,3 +29,20 @@ def read(folder: Path, name: str) -> pd.DataFrame:
         TablesError: the file is absent or breaks its schema.
     """
     return frames.read_parquet(folder / f"{name}.parquet", name)
+
+
+def read_runs(folder: Path) -> pd.DataFrame:
+    """The scores of an experiment, refused where they cannot be in percent or are outside their task's range.
+
+    Where episodes with raw returns are at hand, or the author of the scores stated it, the unit is known.
+
+    Raises:
+        TablesError: the file is absent, breaks its schema, or holds such scores.
+    """
+    where = str(folder / "scores.parquet")
+    runs = read(folder, "scores")
+    plausible.check_range(runs, where)
+    episodes = folder / "episodes.parquet"
+    if not (episodes.is_file() and len(read(folder, "episodes"))):
+        plausible.check_unit(runs[runs["comparability"] != STATED], where)
+    return runs

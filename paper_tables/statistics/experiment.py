@@ -8,6 +8,7 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames
+from paper_tables.rendering.table import csv_frame
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import bootstrap
 from paper_tables.statistics.aggregates import (
@@ -123,7 +124,7 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
         rounded = table.copy()
         for column in rounded.select_dtypes("float").columns:
             rounded[column] = rounded[column].round(DECIMALS) + 0.0
-        frames.write_text(rounded.to_csv(index=False, lineterminator="\n"), folder / f"{name}.csv")
+        frames.write_text(csv_frame(rounded), folder / f"{name}.csv")
 
 
 def read_experiment(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -134,7 +135,7 @@ def read_experiment(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """
     if not folder.is_dir():
         raise TablesError(f"There is no folder {folder}; --scores takes results/scores/<experiment>.")
-    score_rows = tables_module.read(folder, "scores")
+    score_rows = tables_module.read_runs(folder)
     if score_rows.empty:
         raise TablesError(f"{folder / 'scores.parquet'} holds no row.")
     has_episodes = (folder / "episodes.parquet").is_file()

@@ -130,7 +130,7 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
         "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
         *_last_k_note(runs),
-        "The offline rules exist where a noise loss is logged; paper_tables/scores/read_runs.py states each rule.",
+        "The offline rules exist where a noise loss is logged; paper_tables/scores/selection.py has each.",
     ]
     return table
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
+from recheck import schema
 from recheck.errors import TablesError
 from recheck.former_names import read_with_former_names
 
 from paper_tables import frames, literature
 
 LAYOUT_FOLDER = Path(__file__).parents[1] / "layouts"
+COMBINED_FOLDER = LAYOUT_FOLDER / "combined"
 # Our rule that answers to a paper's; an unstated one is held against the layout's.
 RULE_OF = {
     "last": ("last",),
@@ -32,6 +35,29 @@ def layout_names() -> list[str]:
     return sorted(path.stem for path in LAYOUT_FOLDER.glob("*.yaml"))
 
 
+def combined_layout_names() -> list[str]:
+    """The layouts that put columns of several documents into one table."""
+    return sorted(path.stem for path in COMBINED_FOLDER.glob("*.yaml"))
+
+
+def _layout_path(name: str) -> Path:
+    """The file of a layout by name, in any spelling, or by path."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if path.is_file():
+            return path
+    known = {
+        re.sub(r"[^a-z0-9]", "", path.stem.lower()): path
+        for folder in (LAYOUT_FOLDER, COMBINED_FOLDER)
+        for path in sorted(folder.glob("*.yaml"))
+    }
+    found = known.get(re.sub(r"[^a-z0-9]", "", name.lower().removesuffix(".yaml")))
+    if found is None:
+        names = [*layout_names(), *combined_layout_names()]
+        raise TablesError(f"There is no layout '{name}'; known are {', '.join(names)}.")
+    return found
+
+
 def read_layout(name: str) -> dict[str, Any]:
     """Read a layout by name or path and check it.
 
@@ -39,42 +65,59 @@ def read_layout(name: str) -> dict[str, Any]:
         TablesError: there is no such layout, it is no YAML, breaks ``layout.schema.json``, or names a column,
             table or aggregate that the reported numbers do not have.
     """
-    from jsonschema import Draft202012Validator
-
-    path = Path(name) if name.endswith((".yaml", ".yml")) else LAYOUT_FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise TablesError(f"There is no layout '{name}'; known are {', '.join(layout_names())}.")
+    path = _layout_path(name)
     try:
         layout: dict[str, Any] = read_with_former_names(
             yaml.safe_load(path.read_text(encoding="utf-8")), path.name
         )
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TablesError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
-    validator = Draft202012Validator(frames.load_schema("layout"))
-    wrong = sorted(validator.iter_errors(layout), key=lambda item: [str(part) for part in item.path])
-    if wrong:
-        where = "/".join(map(str, wrong[0].path)) or "the top level"
-        raise TablesError(f"{path}, {where}: {wrong[0].message}.")
-    reported = reported_values(layout)
+    schema.check(layout, frames.load_schema("layout"), str(path), error=TablesError)
     for column in layout["columns"]:
+        if "reported" not in column:
+            continue
+        reported = reported_of_column(layout, column)
         if column["reported"] not in set(reported["method"]):
             raise TablesError(
-                f"{path}: {layout['document']} reports no column '{column['reported']}'; it has "
-                f"{', '.join(sorted(set(reported['method'])))}."
+                f"{path}: {column.get('document', layout.get('document'))} reports no column "
+                f"'{column['reported']}'; it has {', '.join(sorted(set(reported['method'])))}."
             )
     return layout
 
 
 def reported_values(layout: dict[str, Any]) -> pd.DataFrame:
     """The reported numbers of a layout's tables."""
-    numbers = literature.read_document(layout["document"])
-    unknown = sorted(set(layout["tables"]) - set(numbers["table"]))
+    return _numbers(layout["name"], layout["document"], layout["tables"])
+
+
+def reported_of_column(layout: dict[str, Any], column: dict[str, Any]) -> pd.DataFrame:
+    """The reported numbers that a column is taken from: its own document's, or the layout's."""
+    return _numbers(
+        layout["name"],
+        column.get("document", layout.get("document")),
+        column.get("tables", layout.get("tables", [])),
+    )
+
+
+def documents_of(layout: dict[str, Any]) -> list[str]:
+    """The documents that a layout's columns are taken from."""
+    named = [
+        column.get("document", layout.get("document")) for column in layout["columns"] if "reported" in column
+    ]
+    return list(dict.fromkeys(str(name) for name in named))
+
+
+def _numbers(name: str, document: str | None, tables: list[str]) -> pd.DataFrame:
+    if not document:
+        raise TablesError(f"Layout {name}: a column has no document; give it to the column or the layout.")
+    numbers = literature.read_document(document)
+    unknown = sorted(set(tables) - set(numbers["table"]))
     if unknown:
         raise TablesError(
-            f"Layout {layout['name']}: {layout['document']} has no table {', '.join(unknown)}; it has "
+            f"Layout {name}: {document} has no table {', '.join(unknown)}; it has "
             f"{', '.join(sorted(set(numbers['table'])))}."
         )
-    return numbers[numbers["table"].isin(layout["tables"])]
+    return numbers[numbers["table"].isin(tables)]
 
 
 def reported_value(numbers: pd.DataFrame, method: str, suite: str, task: str) -> dict[str, Any] | None:

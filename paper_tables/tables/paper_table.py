@@ -1,208 +1,28 @@
-"""A paper's own table, as data in ``layouts/``, with ours beside it.
+"""A paper's own table, as data in ``layouts/``, with our scores next to the reported ones.
 
 A layout names the rows, their order and groups, totals or averages, the bold rule, and which runs of ours
-stand beside which column. `layout_cells` puts numbers and verdicts into its places, `layout_table` writes
-them down.
+are shown with which column. `paper_cells.layout_cells` fills its places, `layout_table` writes them down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import NOTHING, mark_notes, marks_of_run, number, our_text, with_spread
+from paper_tables.rendering.text import NOTHING, mark_notes, number, our_text, with_spread
 from paper_tables.rendering.verdicts import verdict_marks, verdict_notes
 from paper_tables.scores import provenance
-from paper_tables.tables.layout import RULE_OF, reported_value, reported_values
+from paper_tables.tables.layout import documents_of, reported_of_column, reported_value
+from paper_tables.tables.not_used import not_used_note
+from paper_tables.tables.paper_cells import layout_cells
 
-if TYPE_CHECKING:
-    from paper_tables.verdicts.looks import SequentialRuns
-
-
-@dataclass(frozen=True)
-class Found:
-    """Our runs for one cell.
-
-    Attributes:
-        runs: their rows of the schema ``scores``, every selection rule; empty where there are none.
-        num_updates: their updates of training.
-        problem: why runs that exist are not shown, or empty.
-    """
-
-    runs: pd.DataFrame
-    num_updates: int = 0
-    problem: str = ""
-
-
-def _runs_of(
-    ours: dict[str, Any], tasks: Sequence[str], runs: pd.DataFrame, num_updates: int | None
-) -> Found:
-    """Our runs of a column on the first of `tasks` that has some."""
-    steps, sampling = ours.get("diffusion_steps", 0), ours.get("sampling", "default")
-    of_column = runs[
-        (runs["method"] == ours["method"])
-        & (runs["variant"] == ours["variant"])
-        & (runs["diffusion_steps"] == steps)
-        & (runs["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == sampling)
-    ]
-    for task in tasks:
-        found = of_column[of_column["task"] == task]
-        if found.empty:
-            continue
-        trained = found[found["selection"] == "last"].groupby(["digest", "sampling"])["update"].max()
-        # The paper's own length first, else the longest.
-        length = num_updates if num_updates in set(trained) else trained.max()
-        wanted = trained[trained == length]
-        if len(wanted) != 1:
-            listed = ", ".join(f"{digest} ({name})" for digest, name in wanted.index)
-            return Found(
-                runs.iloc[:0],
-                problem=f"several runs of {ours['method']} {ours['variant']} on {task} "
-                f"fit one column: {listed}",
-            )
-        digest, name = wanted.index[0]
-        return Found(found[(found["digest"] == digest) & (found["sampling"] == name)], int(wanted.iloc[0]))
-    return Found(runs.iloc[:0])
-
-
-def _why_not_judged(
-    judged: dict[str, Any], task: str, found: pd.DataFrame, trained: int, wanted: int | None
-) -> list[str]:
-    """Why a cell cannot be judged; empty where it can."""
-    reasons = []
-    if judged["confidence"] != "seen":
-        reasons.append("the reported number is unverified")
-    ours = found.iloc[0]
-    if ours["task"] != task:
-        reasons.append(f"ours is of {ours['task']}")
-    if ours["comparability"] != "original":
-        reasons.append(f"our dataset is {ours['comparability']}")
-    if pd.isna(ours["environment_standing"]):
-        reasons.append("the environment of our runs is not stated")
-    elif ours["environment_standing"] not in ("same", "adapted"):
-        reasons.append("our environment is another")
-    if ours["score_unit"] != "percent":
-        reasons.append("our score is a raw return")
-    if wanted is not None and trained != wanted:
-        reasons.append(f"ours was trained for {trained:,} updates, the paper's for {wanted:,}")
-    return reasons
-
-
-def _other_selection(selection: str, layout: dict[str, Any]) -> bool:
-    """Whether our checkpoints are selected by another rule than the one that the paper states."""
-    return selection in RULE_OF and layout["our_selection"] not in RULE_OF[selection]
-
-
-def layout_cells(
-    layout: dict[str, Any],
-    runs: pd.DataFrame | None = None,
-    allowed: Sequence[str] = (),
-    sequential: SequentialRuns | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every cell of a paper's table with its reported number, our scores and the verdict.
-
-    Args:
-        layout: as `read_layout` gives it.
-        runs: rows of the schema ``scores``; None for the paper's side alone.
-        allowed: provenance fields in which the runs of a row may differ, beside those of the layout.
-        sequential: the runs that are judged by a sequential design.
-
-    Returns:
-        The cells, hidden rows too, with the columns of ``verdicts.table.judge_table``, and the score rows
-        shown. ``printed_*`` is what this table prints, ``reported_*`` what is judged: a copy's origin.
-
-    Raises:
-        TablesError: mixed provenance.
-    """
-    from paper_tables.config import load_margins
-    from paper_tables.verdicts import background
-    from paper_tables.verdicts.table import judge_table
-
-    known = background.of_the_literature()
-    numbers = reported_values(layout)
-    runs = _no_runs() if runs is None else runs
-    margins = load_margins()
-    allowed = [*allowed, *layout.get("allow_mixed_provenance", [])]
-    cells: list[dict[str, Any]] = []
-    shown: list[pd.DataFrame] = []
-    for group in layout["groups"]:
-        for row in group["rows"]:
-            in_row: list[pd.DataFrame] = []
-            for column in layout["columns"]:
-                reported = reported_value(numbers, column["reported"], group["suite"], row["task"])
-                ours = column.get("ours")
-                cell: dict[str, Any] = {
-                    "table": layout["name"],
-                    "group": group["name"],
-                    "suite": group["suite"],
-                    "task": row["task"],
-                    "column": column["heading"],
-                    "hidden": row.get("hidden", False),
-                    "printed_mean": None if reported is None else reported["score_percent"],
-                    "printed_spread": None if reported is None else reported["spread_percent"],
-                    "printed_spread_kind": "none" if reported is None else reported["spread_kind"],
-                    **(NO_QUESTION if reported is None else known.question(reported)),
-                    "margin_percent": margins.of_suite(group["suite"]),
-                    "our_scores_percent": (),
-                    "not_judged_reason": None,
-                    "other_selection": False,
-                    "our_task": None,
-                    "our_digest": None,
-                    "not_shown": "",
-                    "marks": (),
-                }
-                if ours is not None:
-                    wanted = row.get("num_updates") or group.get("num_updates") or ours.get("num_updates")
-                    tasks = [row["task"], *row.get("our_tasks", [])]
-                    fitting = _runs_of(ours, tasks, runs, wanted)
-                    trained = fitting.num_updates
-                    found = fitting.runs[fitting.runs["selection"] == layout["our_selection"]]
-                    cell["not_shown"] = fitting.problem
-                    if len(found):
-                        in_row.append(found)
-                        cell["our_scores_percent"] = tuple(found.sort_values("seed")["score_percent"])
-                        cell["our_task"] = found.iloc[0]["task"]
-                        cell["our_digest"] = found.iloc[0]["digest"]
-                        cell["marks"] = marks_of_run(found.iloc[0], row["task"], trained, wanted)
-                        if reported is not None:
-                            reasons = _why_not_judged(cell, row["task"], found, trained, wanted)
-                            cell["not_judged_reason"] = "; ".join(reasons) or None
-                            cell["other_selection"] = _other_selection(cell["reported_selection"], layout)
-                cells.append(cell)
-            if in_row:
-                together = pd.concat(in_row, ignore_index=True)
-                provenance.refuse_mixed(together, f"Row {row['task']} of {layout['name']}", allowed)
-                shown.append(together)
-    table = pd.DataFrame(cells)
-    judged = judge_table(table[table["reported_mean"].notna()], known.bands, sequential)
-    result = table.join(judged[[name for name in judged.columns if name not in table.columns]])
-    return result, pd.concat(shown, ignore_index=True) if shown else runs.iloc[:0]
-
-
-NO_QUESTION: dict[str, Any] = {
-    "reported_mean": None,
-    "reported_spread": None,
-    "spread_kind": "none",
-    "reported_seeds": None,
-    "reported_episodes_per_seed": None,
-    "reported_selection": None,
-    "confidence": None,
-    "number": None,
-    "family": None,
-    "judged_at": "",
-    "largest_known_sd_percent": None,
-}
-"""The columns of a place where the paper prints nothing."""
-
-
-def _no_runs() -> pd.DataFrame:
-    return pd.DataFrame(columns=frames.columns("scores")).astype({"sampling": "object"})
+__all__ = ["layout_cells", "layout_table"]
 
 
 def _bold(values: Sequence[float | None], rule: dict[str, Any]) -> list[bool]:
@@ -217,120 +37,189 @@ def _bold(values: Sequence[float | None], rule: dict[str, Any]) -> list[bool]:
     return [value is not None and not np.isnan(value) and value >= least - 1e-9 for value in values]
 
 
-def layout_table(layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame) -> Table:
-    """The paper's table with ours beside it.
+@dataclass(frozen=True)
+class TableContext:
+    """What the cells of one table are written from.
+
+    Attributes:
+        layout: as `read_layout` gives it.
+        numbers: heading -> reported numbers of the column's tables; absent for a column of ours alone.
+        by_place: (group, task, heading) -> cell.
+    """
+
+    layout: dict[str, Any]
+    numbers: dict[str, pd.DataFrame]
+    by_place: dict[tuple[str, str, str], dict[str, Any]]
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """The layout's columns."""
+        return list(self.layout["columns"])
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point."""
+        return int(self.layout["decimals"])
+
+    @property
+    def over_all(self) -> bool:
+        """Whether bold, totals and marks take our columns in as they take the paper's."""
+        return self.layout["bold"].get("over") == "all"
+
+    def header(self) -> list[str]:
+        """Task, then each column's reported numbers and ours."""
+        names = ["Task"]
+        for column in self.columns:
+            if "reported" in column:
+                names.append(column["heading"])
+            if "ours" in column:
+                names.append(f"{column['heading']} (ours)" if "reported" in column else column["heading"])
+        return names
+
+    def place(self, group: dict[str, Any], row: dict[str, Any], column: dict[str, Any]) -> dict[str, Any]:
+        """The cell of a row and column."""
+        return self.by_place[(group["name"], row["task"], column["heading"])]
+
+
+def layout_table(
+    layout: dict[str, Any], cells: pd.DataFrame, runs: pd.DataFrame, all_runs: pd.DataFrame | None = None
+) -> Table:
+    """The paper's table with our scores next to the reported ones.
 
     Args:
         layout: as `read_layout` gives it.
         cells: as `layout_cells` gives them.
         runs: the score rows that are shown.
+        all_runs: the score rows that were read; those that are not shown are named in a note.
     """
-    numbers = reported_values(layout)
-    decimals = layout["decimals"]
-    header = ["Task"]
-    for column in layout["columns"]:
-        header += [column["heading"]] + ([f"{column['heading']} (ours)"] if "ours" in column else [])
-    table = Table(f"{layout['title']}: reported and ours", header)
-    by_place = {(c["group"], c["task"], c["column"]): c for c in frames.records(cells)}
-    used: set[str] = set()
-
-    def add_row(label: str, pairs: list[tuple[Cell, Cell | None]]) -> None:
-        row = [Cell(label)]
-        for reported, ours in pairs:
-            row.append(reported)
-            if ours is not None:
-                row.append(ours)
-        used.update(mark for cell in row for mark in cell.marks)
-        table.rows.append(row)
-
+    context = TableContext(
+        layout,
+        {c["heading"]: reported_of_column(layout, c) for c in layout["columns"] if "reported" in c},
+        {(c["group"], c["task"], c["column"]): c for c in frames.records(cells)},
+    )
+    title = f"{layout['title']}: reported and ours"
+    table = Table(title if not context.over_all else layout["title"], context.header())
     for position, group in enumerate(layout["groups"]):
         if position:
             table.rows.append(None)
         for row in group["rows"]:
-            if row.get("hidden"):
-                continue
-            in_row = [
-                by_place[(group["name"], row["task"], column["heading"])] for column in layout["columns"]
-            ]
-            bold = _bold([cell["printed_mean"] for cell in in_row], layout["bold"])
-            pairs = [
-                (
-                    _reported_cell(cell, decimals, weight),
-                    _our_cell(cell, decimals) if "ours" in column else None,
-                )
-                for cell, column, weight in zip(in_row, layout["columns"], bold)
-            ]
-            add_row(row.get("label", row["task"]), pairs)
+            if not row.get("hidden"):
+                table.rows.append([Cell(row.get("label", row["task"])), *_row(context, group, row)])
         for aggregate in group.get("aggregates", []):
-            summaries = [
-                _aggregate(aggregate, group, layout["groups"], column, by_place, numbers, decimals)
-                for column in layout["columns"]
-            ]
-            bold = _bold([value for value, _, _ in summaries], layout["bold"])
-            pairs = [
-                (Cell(cell.text, weight, "", cell.marks), ours)
-                for (_, cell, ours), weight in zip(summaries, bold)
-            ]
-            add_row(aggregate["label"], pairs)
+            table.rows.append([Cell(aggregate["label"]), *_aggregates(context, group, aggregate)])
+    used = {mark for line in table.rows if line is not None for cell in line for mark in cell.marks}
     table.notes = _layout_notes(layout, cells, runs, used)
+    if all_runs is not None and (note := not_used_note(layout, all_runs, runs)):
+        table.notes.append(note)
     return table
 
 
-def _reported_cell(cell: dict[str, Any], decimals: int, bold: bool) -> Cell:
+def _row(context: TableContext, group: dict[str, Any], row: dict[str, Any]) -> list[Cell]:
+    """The cells of one row, without its label."""
+    pieces: list[tuple[float | None, Cell, tuple[float, ...]]] = []
+    for column in context.columns:
+        cell = context.place(group, row, column)
+        if "reported" in column:
+            pieces.append((cell["printed_mean"], _reported_cell(cell, context.decimals), ()))
+        if "ours" in column:
+            scores = tuple(cell["our_scores_percent"])
+            mean = float(np.mean(scores)) if scores and context.over_all else None
+            pieces.append((mean, _our_cell(cell, context.decimals), scores))
+    values = [value for value, _, _ in pieces]
+    weights = _bold(values, context.layout["bold"])
+    present = [value for value in values if value is not None and not np.isnan(value)]
+    written = []
+    for (value, text, scores), weight in zip(pieces, weights):
+        near = context.over_all and _reaches(value, scores, max(present, default=0.0))
+        written.append(replace(text, bold=weight, marks=(*text.marks, *(("w",) if near else ()))))
+    return written
+
+
+def _reaches(mean: float | None, scores: Sequence[float], highest: float) -> bool:
+    """Whether the 95% interval of a mean below the row's highest reaches it."""
+    if mean is None or len(scores) < 2 or mean >= highest:
+        return False
+    from paper_tables.statistics.intervals import mean_interval
+
+    return mean_interval(np.asarray(scores)).high >= highest
+
+
+def _reported_cell(cell: dict[str, Any], decimals: int) -> Cell:
     if cell["printed_mean"] is None or pd.isna(cell["printed_mean"]):
         return Cell(NOTHING)
     marks = ("m",) if cell["confidence"] == "from_memory" else ()
-    return Cell(with_spread(cell["printed_mean"], cell["printed_spread"], decimals), bold, "", marks)
+    return Cell(with_spread(cell["printed_mean"], cell["printed_spread"], decimals), False, "", marks)
 
 
 def _our_cell(cell: dict[str, Any], decimals: int) -> Cell:
     if not len(cell["our_scores_percent"]):
         return Cell(NOTHING)
     verdict = cell["verdict"] if isinstance(cell["verdict"], str) else ""
-    marks = tuple(cell["marks"]) + verdict_marks(cell)
+    marks = tuple(cell["marks"]) + (verdict_marks(cell) if verdict else ())
     return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict, marks)
 
 
-def _aggregate(
-    aggregate: dict[str, Any],
+def _aggregates(context: TableContext, group: dict[str, Any], aggregate: dict[str, Any]) -> list[Cell]:
+    """Each column's total or average, without the label."""
+    pieces: list[tuple[float | None, Cell]] = []
+    for column in context.columns:
+        spanned = [
+            other
+            for other in context.layout["groups"]
+            if other["name"] in aggregate.get("over", [group["name"]])
+        ]
+        cells = [context.place(other, row, column) for other in spanned for row in other["rows"]]
+        if "reported" in column:
+            pieces.append(_reported_aggregate(context, group, aggregate, column, cells))
+        if "ours" in column:
+            value, cell = _our_aggregate(aggregate["kind"], cells, context.decimals, context.over_all)
+            pieces.append((value if context.over_all else None, cell))
+    weights = _bold([value for value, _ in pieces], context.layout["bold"])
+    return [replace(cell, bold=weight) for (_, cell), weight in zip(pieces, weights)]
+
+
+def _combine(kind: str, values: Sequence[float]) -> float:
+    return float(np.sum(values) if kind == "total" else np.mean(values))
+
+
+def _reported_aggregate(
+    context: TableContext,
     group: dict[str, Any],
-    groups: list[dict[str, Any]],
+    aggregate: dict[str, Any],
     column: dict[str, Any],
-    by_place: dict[tuple[str, str, str], dict[str, Any]],
-    numbers: pd.DataFrame,
-    decimals: int,
-) -> tuple[float | None, Cell, Cell | None]:
-    """A column's total or average: the reported value, its cell, and ours (None without our column)."""
-    spanned = [other for other in groups if other["name"] in aggregate.get("over", [group["name"]])]
-    in_group = [
-        by_place[(other["name"], row["task"], column["heading"])]
-        for other in spanned
-        for row in other["rows"]
-    ]
-
-    def combine(values: list[float]) -> float:
-        return float(np.sum(values) if aggregate["kind"] == "total" else np.mean(values))
-
+    cells: list[dict[str, Any]],
+) -> tuple[float | None, Cell]:
+    """The printed total or average, or that of the printed rows."""
     printed = None
     if "reported" in aggregate:
+        numbers = context.numbers[column["heading"]]
         printed = reported_value(numbers, column["reported"], group["suite"], aggregate["reported"])
-    values = [cell["printed_mean"] for cell in in_group if pd.notna(cell["printed_mean"])]
+    values = [cell["printed_mean"] for cell in cells if pd.notna(cell["printed_mean"])]
     if printed is not None:
         value: float | None = printed["score_percent"]
         marks: tuple[str, ...] = ("m",) if printed["confidence"] == "from_memory" else ()
-    elif len(values) == len(in_group):
-        value, marks = combine(values), ("c",)
+    elif values and len(values) == len(cells):
+        value, marks = _combine(aggregate["kind"], values), ("c",)
     else:
         value, marks = None, ()
-    cell = Cell(NOTHING) if value is None else Cell(number(value, decimals), False, "", marks)
-    if "ours" not in column:
-        return value, cell, None
-    ours = [
-        float(np.mean(cell["our_scores_percent"])) for cell in in_group if len(cell["our_scores_percent"])
-    ]
-    if len(ours) == len(in_group):
-        return value, cell, Cell(number(combine(ours), decimals))
-    return value, cell, Cell(f"{NOTHING} ({len(ours)} of {len(in_group)} rows)" if ours else NOTHING)
+    if value is None:
+        return None, Cell(NOTHING)
+    return value, Cell(number(value, context.decimals), False, "", marks)
+
+
+def _our_aggregate(
+    kind: str, cells: list[dict[str, Any]], decimals: int, spread: bool
+) -> tuple[float | None, Cell]:
+    """Our total or average, with its spread over seeds where that is asked for: tasks are independent."""
+    ours = [tuple(cell["our_scores_percent"]) for cell in cells if len(cell["our_scores_percent"])]
+    if len(ours) != len(cells):
+        return None, Cell(f"{NOTHING} ({len(ours)} of {len(cells)} rows)" if ours else NOTHING)
+    value = _combine(kind, [float(np.mean(scores)) for scores in ours])
+    sd = None
+    if spread and all(len(scores) > 1 for scores in ours):
+        sd = float(np.sqrt(sum(np.var(scores, ddof=1) for scores in ours)))
+        sd = sd if kind == "total" else sd / len(ours)
+    return value, Cell(with_spread(value, sd, decimals))
 
 
 def _layout_notes(
@@ -338,18 +227,52 @@ def _layout_notes(
 ) -> list[str]:
     kinds = sorted(set(cells.loc[cells["printed_spread"].notna(), "printed_spread_kind"]))
     meaning = ", ".join(kind.replace("_", " ") for kind in kinds) or "not printed"
-    notes = [f"The paper's ±: {meaning}. Bold: {layout['bold']['rule'].replace('_', ' ')} of the reported."]
+    over_all = layout["bold"].get("over") == "all"
+    bold = f"{layout['bold']['rule'].replace('_', ' ')} of {'all columns' if over_all else 'the reported'}"
+    whose = "The documents'" if "columns" in layout and len(documents_of(layout)) > 1 else "The paper's"
+    notes = [f"{whose} ±: {meaning}. Bold: {bold}."]
     if runs.empty:
         notes.append("No runs of ours.")
     else:
         with_ours = cells["column"].isin([c["heading"] for c in layout["columns"] if "ours" in c])
         stated = sorted(set(cells.loc[with_ours, "reported_selection"].dropna()))
+        rule = layout["our_selection"]
+        if rule not in set(runs["selection"]):
+            rule = " and ".join(sorted(set(runs["selection"])))
+        theirs = f", the paper's {', '.join(stated)}" if stated else ""
         notes.append(
             f"Ours: mean ± sample standard deviation over seeds (number of seeds); checkpoint selection "
-            f"{layout['our_selection']}, the paper's {', '.join(stated)}."
+            f"{rule}{theirs}."
         )
         if "unknown" in stated:
             notes.append("Where the paper's selection rule is unknown, a verdict takes it to be ours.")
         notes += verdict_notes(cells[[len(scores) > 0 for scores in cells["our_scores_percent"]]])
+        notes += _best_note(runs)
+    if over_all:
+        notes.append("A total's or average's ± is that over seeds; tasks are independent.")
+        notes += _length_note(layout, runs)
     notes += [f"Not shown: {problem}." for problem in sorted(set(cells["not_shown"])) if problem]
     return [*notes, *mark_notes(used, runs), *provenance.footnote(runs)]
+
+
+def _best_note(runs: pd.DataFrame) -> list[str]:
+    """A warning where ours are the best checkpoints by their own evaluation."""
+    if "best_online" not in set(runs["selection"]):
+        return []
+    return ["Best checkpoint by its own evaluation: higher than a new evaluation would give."]
+
+
+def _length_note(layout: dict[str, Any], runs: pd.DataFrame) -> list[str]:
+    """The lengths of training, where columns of several documents or a user's are compared."""
+    named = [
+        f"{column['heading']} {column['ours']['num_updates']:,}"
+        for column in layout["columns"]
+        if "num_updates" in column.get("ours", {}) and "reported" in column
+    ]
+    trained = {
+        str(method): int(rows["update"].max())
+        for method, rows in runs.groupby("method")
+        if rows["update"].max()
+    }
+    named += [f"{method} (ours) {updates:,}" for method, updates in trained.items()]
+    return [f"Each at its own length of training, in updates: {', '.join(named)}."] if named else []

@@ -20,8 +20,8 @@ from paper_tables.figures import forest, learning_curves, steps, style
 from paper_tables.scores import tables as tables_module
 from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.statistics import __main__ as statistics_command
-from paper_tables.statistics import experiment as statistics_experiment
 from paper_tables.statistics import configurations
+from paper_tables.statistics import experiment as statistics_experiment
 
 ALL = {
     "cost",

@@ -1,6 +1,5 @@
 """Tables: the papers' own layouts with ours beside them, an experiment's tables, refusals, LaTeX."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from paper_tables.rendering.table import Cell, Table
 from paper_tables.scores import d3rlpy as d3rlpy_module
 from paper_tables.scores import tables as tables_module
 from paper_tables.tables import __main__ as tables
-from paper_tables.tables import experiment, paper_table, verdict_summary
+from paper_tables.tables import experiment, paper_table, verdict_summary, write
 from paper_tables.tables import layout as layout_module
 
 LAYOUTS = layout_module.layout_names()
@@ -206,7 +205,7 @@ def test_totals_of_ours_need_all_rows():
         ({"comparability": "unverified"}, "our dataset is unverified"),
         ({"comparability": "toy"}, "our dataset is toy"),
         ({"environment_standing": "none"}, "our environment is another"),
-        ({"environment_standing": None}, "the environment of our runs is not stated"),
+        ({"task": "hopper-medium-v2", "score_percent": 170.0}, "outside what hopper-medium-v2 gives"),
         ({"update": 20_000}, "ours was trained for 20,000 updates, the paper's for 2,000,000"),
         ({"score_unit": "return"}, "our score is a raw return"),
     ],
@@ -240,7 +239,7 @@ def test_a_copied_number_is_judged_once_at_its_origin():
     task = "hopper-medium-v2"
     runs = some_runs({task: [66.0, 66.5, 65.8, 66.2]}, method="iql", diffusion_steps=0, selection="last",
                      update=1_000_000)  # fmt: skip
-    own, copied = tables.judge_layouts(["iql_table_1", "idql_table_1"], runs)
+    own, copied = write.judge_layouts(["iql_table_1", "idql_table_1"], runs)
     first, second = cell_of(own[1], task, "IQL"), cell_of(copied[1], task, "IQL-A")
     assert second["judged_at"] == "iql, Table 1"
     assert first["number"] == second["number"]
@@ -639,35 +638,6 @@ def test_every_verdict_has_a_sign():
 
     assert set(table_module.MARKS) == set(VERDICTS)
     assert len({sign for sign, _ in table_module.MARKS.values()}) == len(VERDICTS)
-
-
-def _compiler() -> list[str] | None:
-    if shutil.which("pdflatex"):
-        return ["pdflatex", "-interaction=nonstopmode", "-halt-on-error"]
-    return ["tectonic"] if shutil.which("tectonic") else None
-
-
-@pytest.mark.skipif(_compiler() is None, reason="neither pdflatex nor tectonic is installed")
-@pytest.mark.parametrize("name", [*LAYOUTS, "signs"])
-def test_latex_compiles(name, tmp_path):
-    if name == "signs":
-        rows = [[Cell(f"a_{verdict} 100% #{{}}~^\\$&"), Cell("1 <2> ± –|", True, verdict, ("v2", "u"))]
-                for verdict in table_module.MARKS]  # fmt: skip
-        table = Table("Every sign & letter", ["Task_1", "±"], list(rows), ["Note: 5% & more_ _."])
-    else:
-        layout = layout_module.read_layout(name)
-        table = paper_table.layout_table(layout, *paper_table.layout_cells(layout))
-    (tmp_path / "table.tex").write_text(table_module.document(table_module.latex(table)), encoding="utf-8")
-    done = subprocess.run(
-        [*_compiler(), "table.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "table.pdf").stat().st_size > 1000
 
 
 def test_two_runs_with_one_name_are_told_apart_by_their_digest():

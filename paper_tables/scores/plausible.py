@@ -1,0 +1,175 @@
+"""Scores that cannot be what they are said to be: two units, outside the task's range, equal seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from recheck.errors import TablesError
+
+from paper_tables import task_table
+
+FRACTIONS_UP_TO = 1.5
+PERCENT_FROM = 15.0
+"""All scores up to the first, and the mean a hundredfold of at least the second: fractions, it seems."""
+MIXED_SHARE = 0.1
+_TINY = 1e-6
+
+
+def looks_like_fractions(scores: Sequence[float] | np.ndarray) -> bool:
+    """Whether scores look like shares of 1 and not like percent."""
+    found = np.asarray(scores, dtype=float)
+    # Whole numbers are successes counted in percent: 1 of 100 episodes.
+    return bool(
+        found.size
+        and np.abs(found).max() <= FRACTIONS_UP_TO
+        and 100 * found.mean() >= PERCENT_FROM
+        and (found % 1 != 0).any()
+    )
+
+
+def check_unit(runs: pd.DataFrame, where: str) -> None:
+    """Refuse scores in percent that look like fractions, all of them or those of a method on a task.
+
+    Args:
+        runs: the columns `method`, `task`, `score_percent` and `score_unit`.
+        where: what to call them in an error.
+
+    Raises:
+        TablesError: they do.
+    """
+    percent = runs[runs["score_unit"] == "percent"]
+    if percent.empty:
+        return
+    if looks_like_fractions(percent["score_percent"].to_numpy()):
+        low, high = percent["score_percent"].min(), percent["score_percent"].max()
+        raise TablesError(
+            f"{where}: all {len(percent)} scores are between {low:.3g} and {high:.3g} and look like "
+            "fractions; scores are in percent, 66.5 and not 0.665. Say unit=fraction, or unit=percent if "
+            "they are right."
+        )
+    by_method = {
+        str(name): rows["score_percent"].to_numpy(dtype=float) for name, rows in percent.groupby("method")
+    }
+    small = [name for name, found in by_method.items() if looks_like_fractions(found)]
+    large = [name for name, found in by_method.items() if found.mean() >= PERCENT_FROM]
+    for name in small:
+        hundredfold = 100 * by_method[name].mean()
+        if any(_similar(hundredfold, by_method[other].mean()) for other in large):
+            raise TablesError(
+                f"{where}: the scores of {name} look like fractions and those of {', '.join(large)} like "
+                "percent; give all in one unit, or say unit=percent if they are right."
+            )
+    mixed: list[tuple[str, float, float]] = []
+    for (method, task), rows in percent.groupby(["method", "task"], sort=True):
+        found = rows["score_percent"].to_numpy(dtype=float)
+        fractions = np.abs(found) <= FRACTIONS_UP_TO
+        rest = found[~fractions]
+        if rest.size and looks_like_fractions(found[fractions]):
+            mixed += [
+                (f"{method} on {task}", value, rest[0])
+                for value in found[fractions]
+                if _similar(100 * value, rest.mean())
+            ]
+    # A seed that collapses to 0.8 next to 80 is real; many of them are another unit.
+    if len(mixed) >= max(2, MIXED_SHARE * len(percent)):
+        place, value, other = mixed[0]
+        raise TablesError(
+            f"{where}: {place} has {value:.3g} and {other:.3g}, and {len(mixed)} of {len(percent)} scores "
+            "are like that; these look like two units. Give all in one unit, or say unit=percent if they are "
+            "right."
+        )
+
+
+def _similar(one_percent: float, other_percent: float) -> bool:
+    """Whether two scores are within a factor of 1.5 of each other."""
+    return other_percent >= PERCENT_FROM and 1 / 1.5 <= one_percent / other_percent <= 1.5
+
+
+def check_range(runs: pd.DataFrame, where: str) -> None:
+    """Refuse a score in percent that its task cannot give.
+
+    Args:
+        runs: the columns `method`, `task`, `seed`, `score_percent` and `score_unit`.
+        where: what to call them in an error.
+
+    Raises:
+        TablesError: a score is outside the possible range of its task; the message has the first and the
+            number of them.
+    """
+    known = task_table.tasks()
+    percent = runs[runs["score_unit"] == "percent"]
+    low = percent["task"].map(lambda name: _least(known.get(str(name))))
+    high = percent["task"].map(lambda name: _largest(known.get(str(name))))
+    outside = percent[(percent["score_percent"] < low - _TINY) | (percent["score_percent"] > high + _TINY)]
+    if outside.empty:
+        return
+    row = outside.iloc[0]
+    more = f" ({len(outside)} such scores)" if len(outside) > 1 else ""
+    raise TablesError(
+        f"{where}: {row['method']} on {row['task']}, seed {row['seed']}, scores "
+        f"{row['score_percent']:g}{more}; the task allows {known[str(row['task'])].range_text()} percent."
+    )
+
+
+def _least(task: task_table.Task | None) -> float:
+    return -np.inf if task is None or task.min_percent is None else task.min_percent
+
+
+def _largest(task: task_table.Task | None) -> float:
+    return np.inf if task is None or task.max_percent is None else task.max_percent
+
+
+def unusual(task: str, scores: Sequence[float] | np.ndarray) -> str:
+    """Why scores of a task are not to be believed though nothing bounds them, or empty.
+
+    Args:
+        task: its name.
+        scores: in percent.
+    """
+    known = task_table.tasks().get(task)
+    found = np.asarray(scores, dtype=float)
+    if known is None or not found.size:
+        return ""
+    low = -np.inf if known.usual_min_percent is None else known.usual_min_percent
+    high = np.inf if known.usual_max_percent is None else known.usual_max_percent
+    outside = found[(found < low) | (found > high)]
+    if not outside.size:
+        return ""
+    return f"a score of {outside[0]:g} is outside what {task} gives ({known.range_text()} percent)"
+
+
+def identical_seeds(runs: pd.DataFrame) -> list[str]:
+    """Messages about methods and tasks whose seeds all have one score, other than 0 or 100.
+
+    Args:
+        runs: the columns `method`, `task`, `seed`, `score_percent`, under one selection rule.
+    """
+    messages = []
+    for (method, task), rows in runs.groupby(["method", "task"], sort=True):
+        found = rows["score_percent"].to_numpy(dtype=float)
+        if len(found) > 1 and np.ptp(found) == 0 and found[0] not in (0.0, 100.0):
+            messages.append(
+                f"{method} on {task}: all {len(found)} seeds are identical ({found[0]:g}); they are one run "
+                "copied, or no seed was set. No verdict is given."
+            )
+    return messages
+
+
+def repeated_runs(runs: pd.DataFrame) -> list[str]:
+    """Messages about runs that are the same to the last digit on every task, under several seeds.
+
+    Args:
+        runs: the columns `method`, `task`, `seed`, `score_percent`, under one selection rule.
+    """
+    messages = []
+    for method, rows in runs.groupby("method", sort=True):
+        table = rows.pivot_table(index="seed", columns="task", values="score_percent", aggfunc="first")
+        table = table.dropna()
+        bounded = table.isin([0.0, 100.0]).all(axis=1)
+        copies = table[~bounded & table.duplicated(keep=False)]
+        if table.shape[1] > 1 and len(copies) and len(copies) < len(table):
+            seeds = ", ".join(map(str, copies.index))
+            messages.append(f"{method}: the seeds {seeds} have the same score on every task; is it one run?")
+    return messages

@@ -1,0 +1,97 @@
+"""Which of the scores that were read a table does not show, and why; nothing is left out silently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from paper_tables import task_table
+from paper_tables.scores.tables import RUN_COLUMNS
+
+MOST_NAMED = 8
+_RUN = [*RUN_COLUMNS, "sampling", "seed", "selection"]
+
+
+def not_used(layout: dict[str, Any], runs: pd.DataFrame, shown: pd.DataFrame) -> dict[str, int]:
+    """Reason -> number of score rows that a paper's table does not show.
+
+    Rows of another selection rule than the table's are counted only where their run is shown by no rule.
+
+    Args:
+        layout: as `read_layout` gives it.
+        runs: the score rows that were read.
+        shown: those that the table shows.
+    """
+    runs_shown = set(shown[_RUN[:-1]].itertuples(index=False, name=None)) if len(shown) else set()
+    rest = runs[[run not in runs_shown for run in runs[_RUN[:-1]].itertuples(index=False, name=None)]]
+    listed = {
+        task
+        for group in layout["groups"]
+        for row in group["rows"]
+        for task in (row["task"], *row.get("our_tasks", []))
+    }
+    methods = {column["ours"]["method"] for column in layout["columns"] if "ours" in column}
+    reasons: dict[str, int] = {}
+    for (task, method), rows in rest.groupby(["task", "method"], sort=True):
+        reason = _reason(str(task), str(method), listed, methods)
+        reasons[reason] = reasons.get(reason, 0) + len(rows)
+    return reasons
+
+
+def _reason(task: str, method: str, listed: set[str], methods: set[str]) -> str:
+    if task not in listed:
+        if task not in task_table.tasks() and (close := near_name(task)):
+            return f"there is no task '{task}', the nearest is {close}"
+        return f"task {task} is not in this table"
+    if method not in methods:
+        same = [name for name in methods if task_table.normal_form(name) == task_table.normal_form(method)]
+        if same:
+            return f"method '{method}' is not spelled '{same[0]}'"
+        return f"method {method} has no column"
+    return f"other settings of {method} than the column's"
+
+
+def near_name(task: str) -> str:
+    """A known task that a name is a likely slip of, or empty."""
+    close = task_table.nearest(task, most=1)[0]
+    return close if task_table.similarity(task, close) >= task_table.SLIP else ""
+
+
+def not_used_note(layout: dict[str, Any], runs: pd.DataFrame, shown: pd.DataFrame) -> str:
+    """The same as one message, or empty where all is used."""
+    reasons = not_used(layout, runs, shown)
+    if not reasons:
+        return ""
+    # A likely slip first, then what concerns most rows.
+    ordered = sorted(reasons, key=lambda reason: (" is not in " in reason, -reasons[reason], reason))
+    named = "; ".join(f"{reason} ({reasons[reason]})" for reason in ordered[:MOST_NAMED])
+    rest = ordered[MOST_NAMED:]
+    more = f"; {len(rest)} more reasons ({sum(reasons[reason] for reason in rest)})" if rest else ""
+    return f"{sum(reasons.values())} rows not used: {named}{more}."
+
+
+def slips(runs: pd.DataFrame) -> list[str]:
+    """Messages about names that are likely slips: an unknown task, one method in two spellings.
+
+    Args:
+        runs: the columns `task` and `method`.
+    """
+    known = task_table.tasks()
+    messages = []
+    for task in sorted(set(map(str, runs["task"])) - set(known)):
+        if close := near_name(task):
+            count = int((runs["task"] == task).sum())
+            messages.append(
+                f"There is no task '{task}' ({count} rows); is it {close}? It is compared with nothing."
+            )
+    spellings: dict[str, list[str]] = {}
+    for method in sorted(set(map(str, runs["method"]))):
+        spellings.setdefault(task_table.normal_form(method), []).append(method)
+    messages += [
+        f"The methods {' and '.join(repr(name) for name in names)} differ only in their spelling; they are "
+        "taken for two."
+        for names in spellings.values()
+        if len(names) > 1
+    ]
+    return messages

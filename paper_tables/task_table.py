@@ -1,0 +1,194 @@
+"""Every task that has a name: D4RL's and this repository's, with references, ranges and nearest names.
+
+The table is ``config/d4rl_tasks.csv`` (with the package) and ``workflow/config/tasks.csv`` (where the
+repository is at hand). Code lists no task.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from recheck.errors import RecheckError, TablesError
+
+from paper_tables import frames, literature
+
+D4RL = Path(__file__).parent / "config" / "d4rl_tasks.csv"
+_VERSION = re.compile(r"[-_ ]?v(\d+)$")
+MOST_NEAREST = 3
+SLIP = 0.9
+"""From this similarity on (difflib's ratio) an unknown name is a likely slip."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with its version.
+
+    Attributes:
+        name: as the documents write it.
+        suite: group of tasks.
+        reference_min: return of the random policy, 0 percent; None where none is known.
+        reference_max: return of the expert, 100 percent.
+        min_percent: least possible score; None where unbounded.
+        max_percent: largest possible score.
+        usual_min_percent: a lower score is a mistake in all likelihood; None where nothing is known.
+        usual_max_percent: a higher score likewise.
+    """
+
+    name: str
+    suite: str
+    reference_min: float | None = None
+    reference_max: float | None = None
+    min_percent: float | None = None
+    max_percent: float | None = None
+    usual_min_percent: float | None = None
+    usual_max_percent: float | None = None
+
+    def normalised(self, raw_return: float) -> float:
+        """D4RL's normalised score in percent of a raw return.
+
+        Raises:
+            TablesError: the task has no reference returns.
+        """
+        if self.reference_min is None or self.reference_max is None:
+            raise TablesError(f"Task {self.name} has no reference returns: its scores cannot be normalised.")
+        return 100 * (raw_return - self.reference_min) / (self.reference_max - self.reference_min)
+
+    def range_text(self) -> str:
+        """The possible or usual scores in words."""
+        low = self.min_percent if self.min_percent is not None else self.usual_min_percent
+        high = self.max_percent if self.max_percent is not None else self.usual_max_percent
+        return "any score" if low is None and high is None else f"{_end(low)} to {_end(high)}"
+
+
+def _end(value: float | None) -> str:
+    return "any" if value is None else f"{value:g}"
+
+
+@cache
+def tasks() -> dict[str, Task]:
+    """All tasks by name.
+
+    Raises:
+        TablesError: a table of tasks cannot be used.
+    """
+    suites = literature.read_suites()
+    found: dict[str, Task] = {}
+    for row in frames.records(frames.read_csv(D4RL, "d4rl_tasks")):
+        found[row["task"]] = _task(row, suites)
+    for name, row in _repository_rows().items():
+        if name not in found:
+            found[name] = _task(row, suites)
+    return found
+
+
+def _repository_rows() -> dict[str, dict[str, object]]:
+    """The rows of the repository's table of tasks; none where the package is used without it."""
+    from recheck import tasks as task_file
+
+    if not task_file.TASKS_FILE.is_file():
+        return {}
+    try:
+        return {name: asdict(task) for name, task in task_file.load_tasks().items()}
+    except RecheckError as error:
+        raise TablesError(str(error)) from error
+
+
+def _task(row: dict[str, object], suites: pd.DataFrame) -> Task:
+    suite = str(row["suite"])
+    # Two spellings of one suite: the table of tasks says locomotion, the documents gym-locomotion.
+    known = next((name for name in suites.index if name == suite or name.endswith(f"-{suite}")), None)
+    limits = {} if known is None else suites.loc[known].to_dict()
+    steps = _number(row.get("episode_step_percent")) or _number(limits.get("episode_step_percent"))
+    return Task(
+        name=str(row["task"]),
+        suite=suite if known is None else str(known),
+        reference_min=_number(row.get("reference_min_score")),
+        reference_max=_number(row.get("reference_max_score")),
+        min_percent=0.0 if steps else _number(limits.get("min_percent")),
+        max_percent=100.0 if steps else _number(limits.get("max_percent")),
+        usual_min_percent=_number(limits.get("warn_below_percent")),
+        usual_max_percent=_number(limits.get("warn_above_percent")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def normal_form(name: str) -> str:
+    """A name without what spellings differ in: case, spaces, underscores for hyphens."""
+    return re.sub(r"[\s_/-]+", "-", name.strip().lower()).strip("-")
+
+
+def resolve(text: str, version: str | None = None) -> Task:
+    """The task that a name means, in any spelling.
+
+    ``Hopper-Medium-v2`` and ``hopper_medium-v2`` are ``hopper-medium-v2``. Minari's
+    ``mujoco/hopper/medium-v0`` and ``D4RL/door/human-v2`` are the ``minari-`` tasks, never D4RL's.
+
+    Args:
+        text: the name as it was written.
+        version: `2` or `v2`, for names without a version.
+
+    Raises:
+        TablesError: no such task, or a name without version where none is given; the message has the nearest
+            names.
+    """
+    known = tasks()
+    if text in known:
+        return known[text]
+    by_form = {normal_form(name): task for name, task in known.items()}
+    parts = [part for part in text.strip().strip("/").split("/") if part]
+    if len(parts) == 3 or text.lower().startswith("minari-"):
+        return _minari(text, parts, by_form)
+    form = normal_form(text.replace(":", "/").split("/")[-1])
+    if form in by_form:
+        return by_form[form]
+    stem, versions = _VERSION.sub("", form), _versions(form, by_form)
+    if not _VERSION.search(form) and versions:
+        if version is None:
+            raise TablesError(
+                f"Task '{text}' has no version; there are {', '.join(versions)}. Give the version, "
+                f"e.g. version={versions[-1].rsplit('-', 1)[-1]}."
+            )
+        wanted = f"{stem}-v{version.strip().lower().removeprefix('v')}"
+        if wanted in by_form:
+            return by_form[wanted]
+        raise TablesError(f"There is no task '{wanted}'; there are {', '.join(versions)}.")
+    raise TablesError(f"There is no task '{text}'; the nearest names are {', '.join(nearest(text))}.")
+
+
+def _versions(form: str, by_form: dict[str, Task]) -> list[str]:
+    stem = _VERSION.sub("", form)
+    return sorted(task.name for key, task in by_form.items() if _VERSION.sub("", key) == stem)
+
+
+def _minari(text: str, parts: list[str], by_form: dict[str, Task]) -> Task:
+    """A dataset name of Minari: group/environment/dataset-version."""
+    form = normal_form("-".join(["minari", *parts[1:]]) if len(parts) == 3 else text)
+    if form in by_form:
+        return by_form[form]
+    names = [name for name in tasks() if name.startswith("minari-")]
+    raise TablesError(
+        f"There is no Minari task '{text}'; the nearest names are {', '.join(nearest(form, names))}."
+    )
+
+
+def nearest(text: str, names: Iterable[str] | None = None, most: int = MOST_NEAREST) -> list[str]:
+    """The known names that are most like a text, the nearest first; at least one."""
+    known = {normal_form(name): name for name in (tasks() if names is None else names)}
+    form = normal_form(text)
+    found = difflib.get_close_matches(form, known, n=most, cutoff=0.6)
+    return [known[item] for item in found or difflib.get_close_matches(form, known, n=1, cutoff=0.0)]
+
+
+def similarity(text: str, name: str) -> float:
+    """How alike two names are, 0 to 1 (difflib's ratio), without case and signs between words."""
+    return difflib.SequenceMatcher(None, normal_form(text), normal_form(name)).ratio()
