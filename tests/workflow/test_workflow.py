@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from recheck import experiments, paths
+from recheck import experiments, paths, records, stages
 
 TASK = "hopper-medium-expert-recollected-v0"
 
@@ -57,7 +57,8 @@ def test_d4rl_is_planned_with_nothing_downloaded_and_without_torch(copy, snakema
     blocked = copy / "blocked/torch"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text("raise ImportError('torch is blocked in this test')\n")
-    environment = {**os.environ, "PYTHONPATH": str(blocked.parent)}
+    path = os.pathsep.join([str(blocked.parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
     process = snakemake("-n", "--config", "experiment=d4rl", "train_on=gpu", env=environment)
     assert process.returncode == 0, said(process)
     counts = job_counts(said(process))
@@ -118,18 +119,22 @@ def test_tables_of_others_runs_need_no_training(copy, snakemake):
     assert job_counts(said(process)) == {"fixture": 1, "statistics": 1, "tables": 1, "figures": 1}
 
 
-def test_a_changed_reported_number_is_a_new_audit(copy, snakemake):
-    """Its own files are named as inputs, so that a new paper or a corrected number is read."""
+def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
+    """By its content, whatever its date."""
     reported = copy / "paper_tables/reported/some_paper.csv"
     reported.parent.mkdir(parents=True)
     reported.write_text("document\n")
+    (copy / paths.AUDIT).mkdir(parents=True)
     for name in ("audit.csv", "audit.md"):
-        (copy / paths.AUDIT).mkdir(parents=True, exist_ok=True)
         (copy / paths.AUDIT / name).write_text("")
-    assert "Nothing to be done" in said(snakemake("-n", "audit"))
+    records.write(copy, stages.audit(load_plan(copy)))
     later = time.time() + 60
     os.utime(reported, (later, later))
-    assert job_counts(said(snakemake("-n", "audit"))) == {"audit": 1}
+    assert "Nothing to be done" in said(snakemake("-n", "audit"))
+    reported.write_text("document,score\n")
+    process = snakemake("-n", "audit")
+    assert job_counts(said(process)) == {"audit": 1}
+    assert "Made again: audit: the program has changed." in said(process)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 
 rule audit:
     input:
-        reported=REPORTED_NUMBERS,
+        reported=read(REPORTED_NUMBERS, f"{paths.AUDIT}/audit.csv"),
     output:
         findings=report(
             f"{paths.AUDIT}/audit.csv",
@@ -15,5 +15,7 @@ rule audit:
         f"{paths.LOGS}/audit/audit.log",
     params:
         folder=subpath(output.findings, parent=True),
+        unit=lambda wildcards: PLAN.unit("audit", wildcards),
     shell:
-        "python -m paper_tables.audit --output {params.folder:q} &> {log:q}"
+        "python -m paper_tables.audit --output {params.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -2,10 +2,12 @@
 
 
 rule train_bandit:
+    input:
+        read([], f"{paths.BANDIT}/{{size}}/numbers.csv"),
     output:
-        samples=f"{paths.BANDIT}/{{size}}/samples.parquet",
-        numbers=f"{paths.BANDIT}/{{size}}/numbers.csv",
-        config=f"{paths.BANDIT}/{{size}}/config.json",
+        samples=update(f"{paths.BANDIT}/{{size}}/samples.parquet"),
+        numbers=update(f"{paths.BANDIT}/{{size}}/numbers.csv"),
+        config=update(f"{paths.BANDIT}/{{size}}/config.json"),
     log:
         f"{paths.LOGS}/bandit/{{size}}.log",
     wildcard_constraints:
@@ -17,16 +19,27 @@ rule train_bandit:
         runtime=720,
     params:
         folder=subpath(output.numbers, parent=True),
+        unit=lambda wildcards: PLAN.unit("train_bandit", wildcards),
     shell:
         "python -m algos.bandit --size {wildcards.size:q} --seed 0 --workers {threads} "
-        "--output {params.folder:q} &> {log:q}"
+        "--output {params.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
 rule bandit_figures:
     input:
-        samples=rules.train_bandit.output.samples,
-        numbers=rules.train_bandit.output.numbers,
-        config=rules.train_bandit.output.config,
+        samples=read(
+            rules.train_bandit.output.samples,
+            f"{paths.RESULTS}/figures/bandit-{{size}}",
+        ),
+        numbers=read(
+            rules.train_bandit.output.numbers,
+            f"{paths.RESULTS}/figures/bandit-{{size}}",
+        ),
+        config=read(
+            rules.train_bandit.output.config,
+            f"{paths.RESULTS}/figures/bandit-{{size}}",
+        ),
     output:
         folder=report(
             directory(f"{paths.RESULTS}/figures/bandit-{{size}}"),
@@ -41,8 +54,10 @@ rule bandit_figures:
         size="reduced|full",
     params:
         folder=subpath(input.numbers, parent=True),
+        unit=lambda wildcards: PLAN.unit("bandit_figures", wildcards),
     shell:
-        "python -m paper_tables.figures.bandit --input {params.folder:q} --output {output.folder:q} &> {log:q}"
+        "python -m paper_tables.figures.bandit --input {params.folder:q} --output {output.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
 # The full one: 100,000 updates.

@@ -1,21 +1,26 @@
 # Datasets: one rule for each kind of source, all ending in the same files. The row of tasks.csv is the parameter, so
 # that a changed row is a changed dataset.
 
+# update(): Snakemake neither removes a finished dataset before a job nor after one that fails.
 DATASET_OUTPUTS = {
-    "manifest": f"{paths.DATASET}/manifest.json",
-    "arrays": f"{paths.DATASET}/transitions.safetensors",
-    "minari": directory(f"{paths.DATASET}/minari"),
+    "manifest": update(f"{paths.DATASET}/manifest.json"),
+    "arrays": update(f"{paths.DATASET}/transitions.safetensors"),
+    "minari": update(directory(f"{paths.DATASET}/minari")),
 }
 PREPARE = (
     "python -m algos.datasets prepare --task-json {params.row:q} "
-    "--output {params.folder:q} &> {log:q}"
+    "--output {params.folder:q} &> {log:q} && "
+    "python -m recheck.records {params.unit:q} &>> {log:q}"
 )
 
 
 # Small trained policies, or a planner, play here.
 rule recollected_dataset:
     input:
-        behaviors=lambda wildcards: PLAN.behavior_files(wildcards.task),
+        behaviors=read(
+            lambda wildcards: PLAN.behavior_files(wildcards.task),
+            f"{paths.DATASET}/manifest.json",
+        ),
     output:
         **DATASET_OUTPUTS,
     log:
@@ -30,6 +35,7 @@ rule recollected_dataset:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),
         folder=subpath(output.manifest, parent=True),
+        unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE
 
@@ -37,7 +43,10 @@ rule recollected_dataset:
 # A D4RL-format HDF5 file, downloaded or brought.
 rule file_dataset:
     input:
-        file=lambda wildcards: PLAN.unhashed_file(wildcards.task),
+        file=read(
+            lambda wildcards: PLAN.unhashed_file(wildcards.task),
+            f"{paths.DATASET}/manifest.json",
+        ),
     output:
         **DATASET_OUTPUTS,
     log:
@@ -47,12 +56,15 @@ rule file_dataset:
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         folder=subpath(output.manifest, parent=True),
+        unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE
 
 
 # Minari's remote, by id.
 rule minari_dataset:
+    input:
+        read([], f"{paths.DATASET}/manifest.json"),
     output:
         **DATASET_OUTPUTS,
     log:
@@ -62,6 +74,7 @@ rule minari_dataset:
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         folder=subpath(output.manifest, parent=True),
+        unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE
 

@@ -3,12 +3,12 @@
 
 rule evaluate:
     input:
-        manifest=f"{paths.DATASET}/manifest.json",
-        config=f"{paths.RUN}/config.json",
-        policies=f"{paths.RUN}/policies.safetensors",
+        manifest=read(f"{paths.DATASET}/manifest.json", paths.EPISODES),
+        config=read(f"{paths.RUN}/config.json", paths.EPISODES),
+        policies=read(f"{paths.RUN}/policies.safetensors", paths.EPISODES),
     output:
-        episodes=paths.EPISODES,
-        timing=paths.EPISODES_TIMING,
+        episodes=update(paths.EPISODES),
+        timing=update(paths.EPISODES_TIMING),
     log:
         f"{paths.LOGS}/evaluate/{paths.EPISODES_BLOCK}.log",
     threads: EVALUATION_WORKERS
@@ -21,7 +21,9 @@ rule evaluate:
         dataset=subpath(input.manifest, parent=True),
         sampling=PLAN.sampling,
         evaluation=PLAN.evaluation,
+        unit=lambda wildcards: PLAN.unit("evaluate", wildcards),
     shell:
         "python -m algos.evaluate --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "
-        "--label {wildcards.sampling:q} --output {output.episodes:q} --workers {threads} &> {log:q}"
+        "--label {wildcards.sampling:q} --output {output.episodes:q} --workers {threads} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -3,7 +3,9 @@
 
 rule replay:
     input:
-        manifest=f"{paths.DATASET}/manifest.json",
+        manifest=read(
+            f"{paths.DATASET}/manifest.json", f"{paths.FIDELITY}/{{task}}.json"
+        ),
     output:
         report=f"{paths.FIDELITY}/{{task}}.json",
         steps=f"{paths.FIDELITY}/{{task}}.steps.parquet",
@@ -17,15 +19,20 @@ rule replay:
         folder=subpath(input.manifest, parent=True),
         environment=lambda wildcards: PLAN.rows[wildcards.task]["environment_id"],
         adapter=lambda wildcards: PLAN.rows[wildcards.task].get("adapter") or "none",
+        unit=lambda wildcards: PLAN.unit("replay", wildcards),
     shell:
         "python -m algos.fidelity --dataset-file {params.folder:q} --environment {params.environment:q} "
-        "--adapter {params.adapter:q} --task {wildcards.task:q} --output {output.report:q} &> {log:q}"
+        "--adapter {params.adapter:q} --task {wildcards.task:q} --output {output.report:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
 # The experiment's tasks, and every file that is at hand.
 rule fidelity:
     input:
-        reports=expand(f"{paths.FIDELITY}/{{task}}.json", task=PLAN.tasks_at_hand()),
+        reports=read(
+            expand(f"{paths.FIDELITY}/{{task}}.json", task=PLAN.tasks_at_hand()),
+            f"{paths.FIDELITY}/summary.md",
+        ),
     output:
         summary=report(
             f"{paths.FIDELITY}/summary.md",
@@ -34,5 +41,8 @@ rule fidelity:
         ),
     log:
         f"{paths.LOGS}/fidelity/summary.log",
+    params:
+        unit=lambda wildcards: PLAN.unit("fidelity", wildcards),
     shell:
-        "python -m algos.fidelity --summarise {input.reports:q} --output {output.summary:q} &> {log:q}"
+        "python -m algos.fidelity --summarise {input.reports:q} --output {output.summary:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

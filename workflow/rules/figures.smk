@@ -3,13 +3,15 @@
 
 rule figures:
     input:
-        scores=f"{SCORES}/scores.parquet",
-        episodes=f"{SCORES}/episodes.parquet",
-        cost=f"{SCORES}/cost.parquet",
-        losses=f"{SCORES}/losses.parquet",
-        statistics=rules.statistics.output.folder,
-        tables=rules.tables.output.folder,
-        settings=PAPER_SETTINGS,
+        scores=read(f"{SCORES}/scores.parquet", paths.stage("figures", PLAN.name)),
+        episodes=read(f"{SCORES}/episodes.parquet", paths.stage("figures", PLAN.name)),
+        cost=read(f"{SCORES}/cost.parquet", paths.stage("figures", PLAN.name)),
+        losses=read(f"{SCORES}/losses.parquet", paths.stage("figures", PLAN.name)),
+        statistics=read(
+            rules.statistics.output.folder, paths.stage("figures", PLAN.name)
+        ),
+        tables=read(rules.tables.output.folder, paths.stage("figures", PLAN.name)),
+        settings=read(PAPER_SETTINGS, paths.stage("figures", PLAN.name)),
     output:
         folder=report(
             directory(paths.stage("figures", PLAN.name)),
@@ -23,6 +25,8 @@ rule figures:
     params:
         scores=subpath(input.scores, parent=True),
         verdicts=f"{rules.tables.output.folder}/verdicts.csv",
+        unit=lambda wildcards: PLAN.unit("figures", wildcards),
     shell:
         "python -m paper_tables.figures --scores {params.scores:q} --statistics {input.statistics:q} "
-        "--verdicts {params.verdicts:q} --output {output.folder:q} &> {log:q}"
+        "--verdicts {params.verdicts:q} --output {output.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

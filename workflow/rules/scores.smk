@@ -3,9 +3,11 @@
 
 rule scores:
     input:
-        episodes=PLAN.episodes(),
-        configs=PLAN.run_files("config.json"),
-        manifests=PLAN.manifests(),
+        episodes=read(PLAN.episodes(), f"{paths.scores(PLAN.name)}/index.json"),
+        configs=read(
+            PLAN.run_files("config.json"), f"{paths.scores(PLAN.name)}/index.json"
+        ),
+        manifests=read(PLAN.manifests(), f"{paths.scores(PLAN.name)}/index.json"),
     output:
         index=f"{paths.scores(PLAN.name)}/index.json",
         tables=expand(
@@ -20,4 +22,5 @@ rule scores:
         folder=subpath(output.index, parent=True),
     shell:
         "(python -m recheck.score_index --config {params.identity:q} --output {output.index:q} && "
-        "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q}) &> {log:q}"
+        "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q} && "
+        "python -m recheck.score_index --config {params.identity:q} --record) &> {log:q}"

@@ -3,8 +3,10 @@
 
 rule statistics:
     input:
-        scores=f"{SCORES}/scores.parquet",
-        episodes=f"{SCORES}/episodes.parquet",
+        scores=read(f"{SCORES}/scores.parquet", paths.stage("statistics", PLAN.name)),
+        episodes=read(
+            f"{SCORES}/episodes.parquet", paths.stage("statistics", PLAN.name)
+        ),
     output:
         folder=report(
             directory(paths.stage("statistics", PLAN.name)),
@@ -17,5 +19,7 @@ rule statistics:
         f"{paths.LOGS}/statistics/{PLAN.name}.log",
     params:
         scores=subpath(input.scores, parent=True),
+        unit=lambda wildcards: PLAN.unit("statistics", wildcards),
     shell:
-        "python -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q}"
+        "python -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

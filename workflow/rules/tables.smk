@@ -3,13 +3,13 @@
 
 rule tables:
     input:
-        scores=f"{SCORES}/scores.parquet",
-        episodes=f"{SCORES}/episodes.parquet",
-        cost=f"{SCORES}/cost.parquet",
-        losses=f"{SCORES}/losses.parquet",
-        reported=REPORTED_NUMBERS,
-        layouts=LAYOUTS,
-        settings=PAPER_SETTINGS,
+        scores=read(f"{SCORES}/scores.parquet", paths.stage("tables", PLAN.name)),
+        episodes=read(f"{SCORES}/episodes.parquet", paths.stage("tables", PLAN.name)),
+        cost=read(f"{SCORES}/cost.parquet", paths.stage("tables", PLAN.name)),
+        losses=read(f"{SCORES}/losses.parquet", paths.stage("tables", PLAN.name)),
+        reported=read(REPORTED_NUMBERS, paths.stage("tables", PLAN.name)),
+        layouts=read(LAYOUTS, paths.stage("tables", PLAN.name)),
+        settings=read(PAPER_SETTINGS, paths.stage("tables", PLAN.name)),
     output:
         folder=report(
             directory(paths.stage("tables", PLAN.name)),
@@ -23,6 +23,8 @@ rule tables:
     params:
         scores=subpath(input.scores, parent=True),
         name=PLAN.name,
+        unit=lambda wildcards: PLAN.unit("tables", wildcards),
     shell:
         "python -m paper_tables.tables --scores {params.scores:q} --layout all --experiment {params.name:q} "
-        "--output {output.folder:q} &> {log:q}"
+        "--output {output.folder:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -1,17 +1,19 @@
-# Training: one job for one block of seeds. The arrays are ancient(): Snakemake knows files over 1 MB by their date
-# alone, so a copied results/ would otherwise be trained again; the manifest holds the arrays' hash.
+# Training: one job for one block of seeds. update(): Snakemake neither removes a finished run before a job nor after
+# one that fails; the trainer replaces it when the new one is finished.
 
 
 rule train:
     input:
-        manifest=f"{paths.DATASET}/manifest.json",
-        arrays=ancient(f"{paths.DATASET}/transitions.safetensors"),
+        manifest=read(f"{paths.DATASET}/manifest.json", f"{paths.RUN}/config.json"),
+        arrays=read(
+            f"{paths.DATASET}/transitions.safetensors", f"{paths.RUN}/config.json"
+        ),
     output:
-        config=f"{paths.RUN}/config.json",
-        provenance=f"{paths.RUN}/provenance.json",
-        losses=f"{paths.RUN}/train.parquet",
-        timing=f"{paths.RUN}/timing.parquet",
-        policies=f"{paths.RUN}/policies.safetensors",
+        config=update(f"{paths.RUN}/config.json"),
+        provenance=update(f"{paths.RUN}/provenance.json"),
+        losses=update(f"{paths.RUN}/train.parquet"),
+        timing=update(f"{paths.RUN}/timing.parquet"),
+        policies=update(f"{paths.RUN}/policies.safetensors"),
     log:
         f"{paths.LOGS}/train/{paths.BLOCK}.log",
     threads: MACHINE["threads"]
@@ -24,8 +26,10 @@ rule train:
         dataset=subpath(input.manifest, parent=True),
         folder=subpath(output.config, parent=True),
         state=paths.STATE,
+        unit=lambda wildcards: PLAN.unit("train", wildcards),
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.train --config {params.config:q} --dataset {params.dataset:q} "
         "--output {params.folder:q} --state {params.state:q} "
-        "--device $device --threads {threads} $COMPILE &> {log:q}"
+        "--device $device --threads {threads} $COMPILE &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, own_dataset, paths, schema, tasks
+from recheck import experiments, own_dataset, paths, restarts, schema, stages, tasks
 from recheck import runs as runs_module
 from recheck.errors import ConfigError
+from recheck.records import Unit
 
 OWN = "own"
 # What only experiment `own` reads.
@@ -19,7 +20,7 @@ OWN_KEYS = ("dataset", "env", "sha256", "methods", "seeds", "num_updates", "hype
 BEHAVIORS = Path("workflow/behaviors")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Everything the Snakefile asks. `experiment` is None where scores that are at hand are read instead."""
 
@@ -51,7 +52,9 @@ class Plan:
         """Every evaluation job."""
         if self.experiment is None:
             return []
-        return experiments.cells(self.experiment, self.root, self.machine["seeds_per_block"])
+        # Commands of finished results are given no machines: then nothing is cut.
+        per_block = self.machine["seeds_per_block"] if "machines" in self.settings else 1
+        return experiments.cells(self.experiment, self.root, per_block)
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, Any]]:
@@ -61,6 +64,10 @@ class Plan:
     def episodes(self) -> list[str]:
         """The episode files of the experiment."""
         return [cell.episodes for cell in self.cells]
+
+    def timings(self) -> list[str]:
+        """The measured times of the experiment's evaluations."""
+        return [f"{path.removesuffix('.parquet')}.timing.parquet" for path in self.episodes()]
 
     def run_files(self, name: str) -> list[str]:
         """One file of every block of the experiment, each named once."""
@@ -105,11 +112,19 @@ class Plan:
         """An evaluation setting, as JSON for the evaluator."""
         return json.dumps(self._sampling(wildcards).evaluation, sort_keys=True)
 
-    def task_row(self, task: str) -> str:
-        """A task's row, as JSON for the dataset command."""
+    def row(self, task: str) -> Mapping[str, Any]:
+        """A task's row.
+
+        Raises:
+            ConfigError: there is no such task.
+        """
         if task not in self.rows:
             raise ConfigError(f"There is no task '{task}'; known are {schema.listed(sorted(self.rows))}.")
-        row = dict(self.rows[task])
+        return self.rows[task]
+
+    def task_row(self, task: str) -> str:
+        """A task's row, as JSON for the dataset command."""
+        row = dict(self.row(task))
         row["path"] = tasks.local_file(row, self.root, self.settings.get("data_folder"))
         return json.dumps(row, sort_keys=True)
 
@@ -175,6 +190,33 @@ class Plan:
         }
         return runs_module.digest({"wanted": wanted, "average_last_k": experiment.average_last_k})
 
+    def unit(self, stage: str, wildcards: Any) -> str:
+        """What a rule's job makes, as JSON for `recheck.records`."""
+        return self._unit(stage, wildcards).as_json()
+
+    def _unit(self, stage: str, wildcards: Any) -> Unit:
+        block = (int(getattr(wildcards, "first", 0)), int(getattr(wildcards, "last", 0)))
+        match stage:
+            case "dataset" | "replay":
+                return {"dataset": stages.dataset, "replay": stages.replay}[stage](self, wildcards.task)
+            case "train":
+                return stages.train(self._run(wildcards), *block)
+            case "evaluate":
+                return stages.evaluate(self, self._run(wildcards), self._sampling(wildcards), *block)
+            case "train_bandit":
+                return stages.train_bandit(wildcards.size)
+            case "bandit_figures":
+                return stages.bandit_figures(self, wildcards.size)
+        return stages.OF_EXPERIMENT[stage](self)
+
+    def comparison(self, forced_rules: frozenset[str] = frozenset()) -> restarts.Comparison:
+        """Which results are what this plan wants; see `recheck.restarts`.
+
+        Args:
+            forced_rules: rules that the user has forced; what is made from their outputs follows.
+        """
+        return _comparison(self, forced_rules)
+
     def configuration(self) -> str:
         """The configuration as JSON, for commands that plan again."""
         return json.dumps(self.settings, sort_keys=True)
@@ -238,3 +280,8 @@ def _without_missing(
     if not runs:
         raise ConfigError(f"Experiment '{experiment.name}' has nothing to run: {' '.join(absent.values())}")
     return replace(experiment, runs=runs, missing=tuple(absent.values()))
+
+
+@lru_cache(maxsize=8)
+def _comparison(loaded: Plan, forced_rules: frozenset[str]) -> restarts.Comparison:
+    return restarts.compare(loaded.root, stages.units(loaded), forced_rules)

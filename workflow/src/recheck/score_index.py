@@ -1,6 +1,7 @@
 """The index that the scores stage reads: which finished blocks hold the rows of an experiment.
 
     python -m recheck.score_index --config '{"experiment": "smoke"}' --output <folder>/index.json
+    python -m recheck.score_index --config '{"experiment": "smoke"}' --record
 
 It is written when every block is finished, and names for each block and sampling setting the seeds asked
 for: a block may hold more, which are left out.
@@ -8,13 +9,11 @@ for: a block may hold more, which are left out.
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, paths, plan
-from recheck.errors import ConfigError
+from recheck import cli, experiments, files, paths, plan, records, stages
 
 # Every block is finished when the index is written, so that nothing is cut.
 SEEDS_PER_BLOCK = 1
@@ -44,21 +43,21 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the index; exit status 2 with one sentence if the configuration cannot be run."""
+    """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m recheck.score_index", description=__doc__)
     parser.add_argument("--config", required=True, help="what is run, as JSON")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, help="the index to write")
+    parser.add_argument("--record", action="store_true", help="write the record of the finished scores")
     given = parser.parse_args(arguments)
-    try:
-        text = json.dumps(content(plan.load(json.loads(given.config), Path())), indent=1) + "\n"
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    partial = given.output.with_name(given.output.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, given.output)
-    return 0
+
+    def command() -> None:
+        loaded = plan.load(json.loads(given.config), Path())
+        if given.output:
+            files.write_text(given.output, json.dumps(content(loaded), indent=1) + "\n")
+        if given.record:
+            records.write(loaded.root, stages.scores(loaded))
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

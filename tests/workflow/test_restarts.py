@@ -1,0 +1,278 @@
+"""Restarts: what is planned again after copies, changes, failures and losses, by Snakemake itself."""
+
+import csv
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "former_results"
+TABLES = {"scores": 1, "statistics": 1, "tables": 1, "figures": 1, "all": 1}
+
+
+def making():
+    spec = importlib.util.spec_from_file_location("former_results_make", DATA / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+FORMER = ("--config", *making().FORMER)
+OWN = ("--config", *making().OWN)
+
+
+def said(process):
+    return process.stdout + process.stderr
+
+
+def planned(process):
+    """rule -> jobs of a dry-run."""
+    assert process.returncode == 0, said(process)
+    if "Nothing to be done" in said(process):
+        return {}
+    table = re.search(r"^job +count\n-[- ]*\n(.*?)\n\n", said(process), re.M | re.S)
+    assert table, said(process)
+    return {name: int(count) for name, count in map(str.split, table[1].splitlines()) if name != "total"}
+
+
+def new_dates(folder):
+    for path in folder.rglob("*"):
+        os.utime(path)
+
+
+@pytest.fixture
+def old(copy):
+    """A copy of the workflow with the results of an earlier version."""
+    making().prepare(copy)
+    subprocess.run(["tar", "-xJf", DATA / "results.tar.xz"], cwd=copy, check=True)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Results of this version: those of the earlier one, taken in, and the stages after them."""
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture
+def finished(old, made, snakemake):
+    """A clone with finished results and without `.snakemake`."""
+    if not (made / "results").is_dir():
+        process = snakemake(*FORMER)
+        assert process.returncode == 0, said(process)
+        assert "5 finished results of an earlier version had no record" in said(process)
+        shutil.copytree(old / "results", made / "results")
+    shutil.rmtree(old / "results")
+    shutil.rmtree(old / ".snakemake", ignore_errors=True)
+    shutil.copytree(made / "results", old / "results")
+    new_dates(old)
+    return old
+
+
+def change_row(root, **changes):
+    path = root / "workflow/config/tasks.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["task"] == "small-v0":
+            row.update(changes)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def change_experiment(root, before, after):
+    path = root / "workflow/config/experiments/former.yaml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+# --- Nothing is done twice ---
+
+
+def test_an_earlier_versions_results_plan_no_training_and_no_evaluation(old, snakemake):
+    new_dates(old)
+    assert planned(snakemake("-n", *FORMER)) == TABLES
+
+
+def test_an_earlier_versions_own_file_is_found_by_its_content(old, snakemake):
+    new_dates(old)
+    counts = planned(snakemake("-n", *OWN))
+    assert "train" not in counts
+    assert "evaluate" not in counts
+    assert "file_dataset" not in counts
+
+
+@pytest.mark.slow
+def test_a_copy_with_new_dates_plans_nothing(finished, snakemake):
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+@pytest.mark.slow
+def test_a_second_clone_on_a_link_plans_nothing(finished, snakemake, tmp_path):
+    scratch = tmp_path / "scratch"
+    (finished / "results").rename(scratch)
+    (finished / "results").symlink_to(scratch)
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+@pytest.mark.slow
+def test_reworded_notes_plan_nothing(finished, snakemake):
+    change_row(finished, notes="other words", sha256_source="")
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+# --- What has changed is made again, without .snakemake ---
+
+
+@pytest.mark.slow
+def test_a_changed_reference_score_reaches_the_tables_and_trains_nothing(finished, snakemake):
+    import pandas as pd
+
+    table = finished / "results/scores/former/scores.parquet"
+    before = pd.read_parquet(table)["score_percent"]
+    change_row(finished, reference_max_score="1000.0")
+    process = snakemake("-n", *FORMER)
+    assert planned(process) == {**TABLES, "file_dataset": 1}
+    assert "reference_max_score was 3234.3, now 1000.0" in said(process)
+    process = snakemake(*FORMER)
+    assert process.returncode == 0, said(process)
+    assert planned(snakemake("-n", *FORMER)) == {}
+    wider = (3234.3 + 20.272305) / (1000.0 + 20.272305)
+    assert pd.read_parquet(table)["score_percent"].to_numpy() == pytest.approx(before.to_numpy() * wider)
+
+
+@pytest.mark.slow
+def test_changed_rows_train_again(finished, snakemake):
+    change_row(finished, action_clip="0.5")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "file_dataset": 1, "train": 2, "evaluate": 2}
+
+
+@pytest.mark.slow
+def test_a_changed_environment_evaluates_again_and_trains_nothing(finished, snakemake):
+    change_row(finished, horizon="500")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "file_dataset": 1, "evaluate": 2}
+
+
+@pytest.mark.slow
+def test_another_selection_makes_the_tables_again(finished, snakemake):
+    change_experiment(finished, "average_last_k: 2", "average_last_k: 1")
+    assert planned(snakemake("-n", *FORMER)) == TABLES
+
+
+@pytest.mark.slow
+def test_a_further_seed_trains_that_seed(finished, snakemake):
+    change_experiment(finished, "seeds: 2", "seeds: 3")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "train": 1, "evaluate": 1}
+
+
+@pytest.mark.slow
+def test_fewer_seeds_make_the_tables_again(finished, snakemake):
+    change_experiment(finished, "seeds: 2", "seeds: 1")
+    assert planned(snakemake("-n", *FORMER)) == TABLES
+
+
+@pytest.mark.slow
+def test_a_mended_program_of_tables_makes_them_again(finished, snakemake):
+    folder = finished / "paper_tables/config"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "more.yaml").write_text("level: 0.5\n")
+    process = snakemake("-n", *FORMER)
+    assert planned(process) == TABLES
+    assert "the program has changed" in said(process)
+
+
+@pytest.mark.slow
+def test_touching_does_not_pass_old_tables_for_new(finished, snakemake):
+    change_experiment(finished, "average_last_k: 2", "average_last_k: 1")
+    assert snakemake("--touch", *FORMER).returncode == 0
+    assert planned(snakemake("-n", *FORMER)) == TABLES
+
+
+@pytest.mark.slow
+def test_forcing_a_stage_takes_those_after_it_along(finished, snakemake):
+    assert planned(snakemake("-n", *FORMER, "--forcerun", "scores")) == TABLES
+    assert planned(snakemake("-n", *FORMER, "--forcerun", "tables")) == {"tables": 1, "figures": 1, "all": 1}
+    counts = planned(snakemake("-n", *FORMER, "--forcerun", "train"))
+    assert counts == {**TABLES, "train": 2, "evaluate": 2}
+
+
+# --- Failures and losses ---
+
+
+@pytest.mark.slow
+def test_after_failed_scores_the_same_command_fails_again(finished, snakemake):
+    """Not over stale tables: they are as they were, and the status is not 0."""
+    (config,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    (finished / "results/scores/former/scores.parquet").unlink()
+    broken = config / "config.json"
+    keep = broken.read_bytes()
+    broken.write_bytes(keep[:-20])
+    for _ in range(2):
+        process = snakemake(*FORMER)
+        assert process.returncode != 0, said(process)
+        assert "config.json is not what was written" in said(process)
+        assert "Traceback" not in said(process)
+    broken.write_bytes(keep)
+    assert planned(snakemake("-n", *FORMER)) == TABLES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["scores/former/scores.parquet", "statistics/former", "tables/former"])
+def test_a_lost_intermediate_is_made_again_with_what_follows(finished, snakemake, gone):
+    path = finished / "results" / gone
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    counts = planned(snakemake("-n", *FORMER))
+    assert counts["figures"] == 1
+    assert counts[gone.split("/")[0]] == 1
+
+
+@pytest.mark.slow
+def test_a_cut_episodes_file_is_evaluated_again(finished, snakemake):
+    path = next(p for p in (finished / "results/episodes").rglob("seeds0-0.parquet") if "small-v0" in p.parts)
+    path.write_bytes(path.read_bytes()[:100])
+    process = snakemake("-n", *FORMER)
+    assert planned(process) == {**TABLES, "evaluate": 1}
+    assert "seeds0-0.parquet is not what was written" in said(process)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_in_a_finished_run_is_refused(finished, snakemake):
+    path = next(p for p in (finished / "results/runs").rglob("policies.safetensors") if "small-v0" in p.parts)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    process = snakemake(*FORMER)
+    assert process.returncode != 0
+    assert "policies.safetensors is not what was written" in said(process)
+    assert "Traceback" not in said(process)
+
+
+@pytest.mark.slow
+def test_a_failed_forced_retraining_leaves_the_finished_run(finished, snakemake):
+    (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    shutil.rmtree(finished / "results/state", ignore_errors=True)
+    (finished / "results/state").write_text("no folder: the trainer cannot keep its state\n")
+    process = snakemake(*FORMER, "--forcerun", "train")
+    assert process.returncode != 0
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+@pytest.mark.slow
+def test_a_lost_run_is_said(finished, snakemake):
+    (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    shutil.rmtree(run)
+    process = snakemake("-n", *FORMER)
+    assert planned(process) == {}
+    assert re.search(r"No longer there: train bc/small-v0/.*seeds0-0", said(process))

@@ -1,0 +1,192 @@
+"""Restarts: which results are what the plan wants, which are made again, and why.
+
+Every result carries a record of what it was made from (`recheck.records`). When Snakemake starts, the records
+are compared with the plan: content decides, never a date, on any machine and without `.snakemake`. What is
+checked, when, and what you are told: docs/restarts.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recheck import records
+from recheck.errors import ConfigError, RecheckError
+from recheck.records import Unit
+
+
+@dataclass
+class Comparison:
+    """What the comparison of all units with their records says.
+
+    Attributes:
+        again: unit's record path -> why it is made again though its outputs are there.
+        adopted: units of an earlier version that have no record yet.
+        lost: units that are not there any more while results made from them are.
+        forced: every output of the units that are made again, and of what was made from them.
+        kept: every output of the units that are there and stay.
+    """
+
+    again: dict[str, str] = field(default_factory=dict)
+    adopted: list[Unit] = field(default_factory=list)
+    lost: list[Unit] = field(default_factory=list)
+    forced: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+
+
+def compare(root: Path, units: Iterable[Unit], forced_rules: Iterable[str] = ()) -> Comparison:
+    """Compare units with their records.
+
+    Args:
+        root: the repository's root.
+        units: those of the plan, each after what it is made from.
+        forced_rules: rules that the user has forced; what was made from their outputs follows.
+
+    Raises:
+        ConfigError: a trained run is not what was written.
+    """
+    found = Comparison()
+    rules = set(forced_rules)
+    changed: set[str] = set()  # outputs that will be others: paths, or all keys of a file
+    missing: dict[str, Unit] = {}
+    for unit in units:
+        if not all((root / output).exists() for output in unit.outputs):
+            missing.update(dict.fromkeys(unit.outputs, unit))
+            if unit.stage in rules:
+                changed.update(unit.outputs)
+            continue
+        reason = _follows(unit, changed)
+        keys_only = False
+        if reason is None:
+            reason, keys_only = _state(root, unit, found)
+        if reason is None and unit.stage not in rules:
+            _note_lost(unit, missing, found)
+            found.kept.update(unit.outputs)
+            continue
+        changed.update(f"{output}#" if keys_only else output for output in unit.outputs)
+        found.forced.update(unit.outputs)
+        if reason is not None:
+            found.again[unit.record] = f"{unit.stage} {unit.name}".rstrip() + f": {reason}"
+    return found
+
+
+def _follows(unit: Unit, changed: set[str]) -> str | None:
+    for path in unit.inputs:
+        name, _, key = path.partition("#")
+        if name in changed or (not key and f"{name}#" in changed):
+            return f"{name} is made again"
+    return None
+
+
+def _state(root: Path, unit: Unit, found: Comparison) -> tuple[str | None, bool]:
+    """Why a unit that is there is made again (None: it is not), and whether its rows stay the same."""
+    record = records.read(root, unit)
+    if record is None:
+        return _without_record(root, unit, found), False
+    broken = records.damaged(root, record)
+    if broken and unit.stage == "train":
+        raise ConfigError(
+            f"{broken} is not what was written (its record is {unit.record}). Remove the folder "
+            f"{Path(unit.record).parent} to train again, or bring the file back."
+        )
+    if broken:
+        return f"{broken} is not what was written", False
+    wanted = dict(unit.wanted)
+    if record["wanted"] != wanted:
+        keys = sorted(
+            key for key in {*wanted, *record["wanted"]} if record["wanted"].get(key) != wanted.get(key)
+        )
+        return _difference(record["wanted"], wanted, keys), keys == ["description"]
+    return _other_input(root, unit, record["inputs"]), False
+
+
+def _without_record(root: Path, unit: Unit, found: Comparison) -> str | None:
+    if not unit.long:
+        return "nothing says what it was made from"
+    for path, value in (unit.evidence or {}).items():
+        kept = records.value_of(root, path)
+        if kept is not None and value is not None and kept != value:
+            # From the records on, the same is said by the comparison of what was wanted.
+            return f"it was made with {path.partition('#')[2]} {kept}, now {value}"
+    found.adopted.append(unit)
+    return None
+
+
+def _other_input(root: Path, unit: Unit, known: Mapping[str, str]) -> str | None:
+    for path in unit.inputs:
+        now = records.fingerprint(root, path)
+        if now is None:
+            if unit.long or path.startswith(("results/runs/", "results/episodes/", "results/datasets/")):
+                continue
+            return f"{path} is not there any more"
+        if path not in known:
+            return f"it was made without {path}"
+        if known[path] != now:
+            return f"{path} is another one"
+    return None
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], keys: list[str]) -> str:
+    parts = []
+    for key in keys:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            inner = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+            parts += [f"{name} was {_short(old.get(name))}, now {_short(new.get(name))}" for name in inner]
+        elif key == "program":
+            parts.append("the program has changed")
+        else:
+            parts.append(f"{key} was {_short(old)}, now {_short(new)}")
+    return "; ".join(parts[:3]) + (f"; and {len(parts) - 3} more" if len(parts) > 3 else "")
+
+
+def _short(value: Any) -> str:
+    text = "empty" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _note_lost(unit: Unit, missing: Mapping[str, Unit], found: Comparison) -> None:
+    for path in unit.inputs:
+        gone = missing.get(path.partition("#")[0])
+        if gone is not None and gone not in found.lost:
+            found.lost.append(gone)
+
+
+def messages(comparison: Comparison) -> list[str]:
+    """What the user is told, one message each; long lists are cut."""
+    said = []
+    reasons: dict[str, list[str]] = {}
+    for text in comparison.again.values():
+        reasons.setdefault(text.partition(": ")[2], []).append(text.partition(": ")[0])
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        said.append(f"Made again: {', '.join(names[:3])}{more}: {reason}.")
+    if comparison.lost:
+        names = [f"{unit.stage} {unit.name}" for unit in comparison.lost]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        said.append(
+            f"No longer there: {', '.join(names[:3])}{more}. What was made from it stays, but can no longer be "
+            "traced or made again without it."
+        )
+    return said
+
+
+def adopt(root: Path, comparison: Comparison) -> list[str]:
+    """Write the records of results of an earlier version; returns what to tell the user."""
+    if not comparison.adopted:
+        return []
+    failed: list[RecheckError] = []
+    for unit in comparison.adopted:
+        problem = records.adopt(root, unit)
+        if problem is not None:
+            failed.append(problem)
+    written = len(comparison.adopted) - len(failed)
+    said = [
+        f"{written} finished results of an earlier version had no record: they are taken as they are; their "
+        "hashes were computed now and are compared from now on."
+    ]
+    if failed:
+        said.append(f"{len(failed)} records could not be written: {failed[0]}")
+    return said
