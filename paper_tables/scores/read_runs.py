@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jsonschema import Draft202012Validator
+from recheck import files, schema
 from recheck.errors import TablesError
 from recheck.former_names import current_columns
 
 from paper_tables import frames
+from paper_tables.scores.completeness import check_episodes
 from paper_tables.scores.tables import RUN_COLUMNS
 
 
@@ -27,6 +27,7 @@ class Block:
     timing: Path | None
     seeds: tuple[int, ...]
     hyperparameters_like: str | None
+    evaluation: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,7 @@ def read_index(path: Path) -> Index:
     document = read_json(path)
     if isinstance(document, list):
         document = {"format": 1, "experiment": path.stem, "blocks": document}
-    schema = frames.load_schema("scores_index")
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(document), key=lambda error: list(map(str, error.path))
-    )
-    if errors:
-        place = "/".join(map(str, errors[0].path)) or "the document"
-        raise TablesError(f"{path}: {place}: {errors[0].message}.")
+    schema.check(document, frames.load_schema("scores_index"), str(path), error=TablesError)
     blocks = tuple(
         Block(
             run_dir=Path(block["run_dir"]),
@@ -62,6 +57,7 @@ def read_index(path: Path) -> Index:
             timing=Path(block["timing"]) if block.get("timing") else None,
             seeds=tuple(block["seeds"]),
             hyperparameters_like=block["hyperparameters_like"],
+            evaluation=block.get("evaluation"),
         )
         for block in document["blocks"]
     )
@@ -69,15 +65,20 @@ def read_index(path: Path) -> Index:
 
 
 def read_json(path: Path) -> Any:
-    if not path.is_file():
-        raise TablesError(f"There is no file {path}.")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TablesError(f"{path} is not valid JSON: {error}.") from error
+    """A JSON document.
+
+    Raises:
+        TablesError: the file is absent or no JSON.
+    """
+    return files.read_json(path, TablesError)
 
 
 def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
+    """A parquet file without a schema, with the columns that are needed.
+
+    Raises:
+        TablesError: the file is absent, is not parquet or lacks a column.
+    """
     import pyarrow as arrow
 
     if not path.is_file():
@@ -94,6 +95,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
 
 
 def text_or_none(value: Any) -> str | None:
+    """A value as text, a list joined; None where there is none."""
     if value is None:
         return None
     if isinstance(value, list | tuple):
@@ -139,11 +141,7 @@ def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any
                 f"{block.run_dir}/config.json says {config[column]}; the two do not belong together."
             )
     table = table[table["seed"].isin(block.seeds)].copy()
-    present = set(zip(table["seed"], table["update"], strict=True))
-    for seed in block.seeds:
-        for update in config["checkpoints"]:
-            if (seed, update) not in present:
-                raise TablesError(f"{block.episodes} has no episodes of seed {seed} at update {update}.")
+    check_episodes(table, block.seeds, config["checkpoints"], block.evaluation, str(block.episodes))
     table["score_percent"], table["score_unit"] = normalise(
         table["raw_return"].to_numpy(dtype=float), manifest
     )

@@ -18,8 +18,7 @@ from paper_tables.rendering.text import (
     our_text,
     with_spread,
 )
-from paper_tables.scores import __main__ as scores_command
-from paper_tables.scores import provenance, tables
+from paper_tables.scores import collect, provenance, tables
 
 INTERVAL_LEVEL = 0.95
 # More tasks than this stand below each other, fewer beside each other.
@@ -106,7 +105,7 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         ["Task", "Method", *[rule.replace("_", " ") for rule in rules], "optimism of best"],
         text_columns=2,
     )
-    optimism = scores_command.best_optimism(labelled)
+    optimism = collect.best_optimism(labelled)
     run = [*tables.RUN_COLUMNS, "sampling"]
     known = {tuple(row[column] for column in run): row for row in frames.records(optimism)}
     previous = None
@@ -133,6 +132,21 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         "The offline rules exist where a noise loss is logged; paper_tables/scores/selection.py has each.",
     ]
     return table
+
+
+def loss_notes(losses: pd.DataFrame | None) -> list[str]:
+    """A note where a loss at a checkpoint is NaN or infinite for some runs only."""
+    if losses is None or losses.empty:
+        return []
+    key = ["method", "task", "loss", "update"]
+    absent = losses.assign(_absent=losses["value"].isna()).groupby(key)["_absent"].agg(["sum", "count"])
+    partly = absent[(absent["sum"] > 0) & (absent["sum"] < absent["count"])]
+    if partly.empty:
+        return []
+    places = partly.groupby(level=["method", "task", "loss"])["sum"].sum()
+    rows = frames.records(places.rename("count").reset_index())
+    named = ", ".join(f"{row['loss']} of {row['method']} on {row['task']} ({row['count']})" for row in rows)
+    return [f"Losses that are NaN or infinite at a checkpoint, by number of values: {named}."]
 
 
 def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table:

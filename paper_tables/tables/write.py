@@ -70,12 +70,14 @@ def write_experiment(
     )
     table_module.write(table, folder, "scores")
     frames.write_text(cells_csv(cells), folder / "scores_cells.csv")
-    table_module.write(experiment_module.selection_table(runs, experiment), folder, "selection")
+    losses_path = score_folder / "losses.parquet"
+    losses = tables.read(score_folder, "losses") if losses_path.is_file() else None
+    selection = experiment_module.selection_table(runs, experiment)
+    selection.notes += experiment_module.loss_notes(losses)
+    table_module.write(selection, folder, "selection")
     if (score_folder / "cost.parquet").is_file():
         cost = tables.read(score_folder, "cost")
         table_module.write(experiment_module.cost_table(runs, cost, experiment), folder, "cost")
-    losses_path = score_folder / "losses.parquet"
-    losses = tables.read(score_folder, "losses") if losses_path.is_file() else None
     return reference_runs.write(runs, losses, experiment, folder)
 
 

@@ -12,6 +12,7 @@ from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.scores import __main__ as scores_command
+from paper_tables.scores import collect as collect_module
 from paper_tables.scores import read_runs, selection
 from paper_tables.scores import tables as tables_module
 
@@ -129,7 +130,7 @@ def index(tmp_path: Path) -> Path:
 
 
 def collected(index: Path) -> dict[str, pd.DataFrame]:
-    return scores_command.collect(read_runs.read_index(index))
+    return collect_module.collect(read_runs.read_index(index))
 
 
 def test_every_selection_rule_by_hand(index):
@@ -197,7 +198,7 @@ def test_a_longer_last_evaluation_gives_no_advantage():
 
 
 def test_optimism_of_best_is_the_loss_on_fresh_episodes(index):
-    optimism = scores_command.best_optimism(collected(index)["scores"])
+    optimism = collect_module.best_optimism(collected(index)["scores"])
     assert len(optimism) == 1
     assert optimism["optimism_percent"][0] == pytest.approx(100 * 65 / (HIGH - LOW))
     assert optimism["num_seeds"][0] == 2
@@ -219,7 +220,7 @@ def test_optimism_is_near_its_known_value_for_equal_checkpoints():
             rows.append(
                 {**dict.fromkeys(tables_module.RUN_COLUMNS, "x"), "sampling": "s", "seed": seed, **row}
             )
-    optimism = scores_command.best_optimism(pd.DataFrame(rows))
+    optimism = collect_module.best_optimism(pd.DataFrame(rows))
     assert optimism["optimism_percent"][0] == pytest.approx(
         1.539, abs=4 * optimism["standard_error_percent"][0]
     )
@@ -307,7 +308,7 @@ def _edit_json(path: Path, **values: object) -> None:
         (lambda b: _edit_json(b / "manifest.json", comparability="fine"), "original, unverified"),
         (lambda b: (b / "run" / "train.parquet").unlink(), "There is no file"),
         (lambda b: (b / "episodes.parquet").write_bytes(b"no parquet"), "cannot be read"),
-        (lambda b: (b / "run" / "config.json").write_text("{"), "not valid JSON"),
+        (lambda b: (b / "run" / "config.json").write_text("{"), "is no JSON"),
     ],
 )
 def test_a_bad_block_is_refused_in_one_sentence_and_nothing_is_written(index, tmp_path, spoil, words, capsys):

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recheck import cli, experiments, files, paths, plan, records, stages
+from recheck import cli, experiments, files, paths, plan, records, runs, stages
 
 # Every block is finished when the index is written, so that nothing is cut.
 SEEDS_PER_BLOCK = 1
@@ -31,6 +31,10 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
                 "episodes": cell.episodes,
                 "timing": cell.episodes.removesuffix(".parquet") + ".timing.parquet",
                 "seeds": cell.seeds,
+                "evaluation": {
+                    **{key: cell.sampling.evaluation[key] for key in runs.EVALUATION_DEFAULTS},
+                    "honest_offset": runs.HONEST_OFFSET,
+                },
                 "hyperparameters_like": cell.run.like,
             }
         )
