@@ -43,6 +43,8 @@ except ConfigError as error:
 if workflow.is_main_process:
     for sentence in PLAN.missing:
         logger.warning(sentence)
+    for sentence in PLAN.looks.sentences() if PLAN.looks else []:
+        logger.info(sentence)
 
 # Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates. What is made
 # again is forced; the inputs of what is kept are ancient(). A job's own Snakemake does what it is asked.
@@ -113,6 +115,7 @@ localrules:
     scores,
     statistics,
     tables,
+    looks,
     figures,
     audit,
     cost,
@@ -141,6 +144,7 @@ rule all:
         paths.stage("statistics", PLAN.name),
         paths.stage("tables", PLAN.name),
         paths.stage("figures", PLAN.name),
+        PLAN.looks_files(),
         PLAN.bandit_files(),
 
 

@@ -28,6 +28,7 @@ from recheck import cli
 from paper_tables.scores import provenance, tables
 from paper_tables.tables import layout as layout_module
 from paper_tables.tables import not_used, write
+from paper_tables.verdicts.looks import SequentialRuns
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FIELD",
         help=f"runs of one row may differ in this field ({', '.join(provenance.FIELDS)}); repeatable",
     )
+    parser.add_argument(
+        "--sequential",
+        metavar="JSON",
+        help="design of a sequential experiment and its runs' digests; also writes looks.json",
+    )
     options = parser.parse_args(arguments)
     if not options.layout and not options.experiment:
         parser.error("give --layout, --experiment or both")
@@ -57,18 +63,25 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     layouts = layout_module.layout_names() if "all" in options.layout else options.layout
     runs = None if options.scores is None else tables.read_runs(options.scores)
+    sequential = None if options.sequential is None else SequentialRuns.read(options.sequential)
     judged = []
-    for layout, cells, shown in write.judge_layouts(layouts, runs, options.allow_mixed_provenance):
+    for layout, cells, shown in write.judge_layouts(
+        layouts, runs, options.allow_mixed_provenance, sequential
+    ):
         judged.append(write.write_layout(layout, cells, shown, options.output, runs))
         if runs is not None and (note := not_used.not_used_note(layout, runs, shown)):
             print(f"{layout['name']}: {note}")
     if options.experiment:
         judged.append(
             write.write_experiment(
-                options.scores, options.experiment, options.output, options.allow_mixed_provenance
+                options.scores,
+                options.experiment,
+                options.output,
+                options.allow_mixed_provenance,
+                sequential,
             )
         )
-    write.write_verdicts(judged, options.output)
+    write.write_verdicts(judged, options.output, sequential)
     for message in [] if runs is None else not_used.slips(runs):
         print(message)
 

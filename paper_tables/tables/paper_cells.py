@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from paper_tables.rendering.text import marks_of_run
 from paper_tables.scores import plausible, provenance
 from paper_tables.scores.tables import STATED
 from paper_tables.tables.layout import RULE_OF, reported_of_column, reported_value
+
+if TYPE_CHECKING:
+    from paper_tables.verdicts.looks import SequentialRuns
 
 NO_QUESTION: dict[str, Any] = {
     "reported_mean": None,
@@ -145,6 +148,7 @@ class _Sources:
             "not_judged_reason": None,
             "other_selection": False,
             "our_task": None,
+            "our_digest": None,
             "not_shown": "",
             "marks": (),
         }
@@ -169,6 +173,7 @@ class _Sources:
             return cell, None
         cell["our_scores_percent"] = tuple(found.sort_values("seed")["score_percent"])
         cell["our_task"] = found.iloc[0]["task"]
+        cell["our_digest"] = found.iloc[0]["digest"]
         cell["marks"] = marks_of_run(found.iloc[0], row["task"], fitting.num_updates, wanted)
         if reported is not None:
             reasons = _why_not_judged(cell, row["task"], found, fitting.num_updates, wanted)
@@ -178,7 +183,10 @@ class _Sources:
 
 
 def layout_cells(
-    layout: dict[str, Any], runs: pd.DataFrame | None = None, allowed: Sequence[str] = ()
+    layout: dict[str, Any],
+    runs: pd.DataFrame | None = None,
+    allowed: Sequence[str] = (),
+    sequential: SequentialRuns | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every cell of a paper's table with its reported number, our scores and the verdict.
 
@@ -186,6 +194,7 @@ def layout_cells(
         layout: as `read_layout` gives it.
         runs: rows of the schema ``scores``; None for the paper's side alone.
         allowed: provenance fields in which the runs of a row may differ, with those of the layout.
+        sequential: the runs that are judged by a sequential design.
 
     Returns:
         The cells, hidden rows too, with the columns of ``verdicts.table.judge_table``, and the score rows
@@ -222,7 +231,7 @@ def layout_cells(
                 provenance.refuse_mixed(together, f"Row {row['task']} of {layout['name']}", allowed)
                 shown.append(together)
     table = pd.DataFrame(cells)
-    judged = judge_table(table[table["reported_mean"].notna()], known.bands)
+    judged = judge_table(table[table["reported_mean"].notna()], known.bands, sequential)
     result = table.join(judged[[name for name in judged.columns if name not in table.columns]])
     return result, pd.concat(shown, ignore_index=True) if shown else runs.iloc[:0]
 

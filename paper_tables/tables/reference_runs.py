@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -25,6 +25,9 @@ from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, cells_csv
 from paper_tables.rendering.verdicts import mark_notes_of_verdicts, verdict_marks, verdict_notes
+
+if TYPE_CHECKING:
+    from paper_tables.verdicts.looks import SequentialRuns
 
 TWINS = literature.FOLDER / "reference_runs" / "twins.yaml"
 CURVES = ("noise_loss", "value_loss", "critic_loss")
@@ -81,12 +84,17 @@ def _pairs(
     return pairs
 
 
-def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
+def compare_scores(
+    runs: pd.DataFrame,
+    reference: pd.DataFrame | None = None,
+    sequential: SequentialRuns | None = None,
+) -> pd.DataFrame:
     """Final scores of twins by the verdict rule, adjusted within each released code.
 
     Args:
         runs: rows of the schema ``scores``.
         reference: rows of the schema ``reference_runs``; those of the package by default.
+        sequential: the runs that are judged by a sequential design.
 
     Returns:
         One row per twin and task, ours and the reference's scores per seed, and the columns of a verdict.
@@ -134,11 +142,14 @@ def compare_scores(runs: pd.DataFrame, reference: pd.DataFrame | None = None) ->
                 "not_judged_reason": "; ".join(reasons) or None,
                 "other_settings": variant != twin["variant"],
                 "units_confirmed": True,
+                "our_digest": str(ours["digest"].iloc[0]),
                 "our_scores_percent": tuple(ours["score_percent"]),
                 "reference_scores_percent": theirs,
             }
         )
-    return judge_table(pd.DataFrame(rows), background.of_the_literature().bands) if rows else pd.DataFrame()
+    if not rows:
+        return pd.DataFrame()
+    return judge_table(pd.DataFrame(rows), background.of_the_literature().bands, sequential)
 
 
 def compare_curves(
@@ -331,13 +342,19 @@ def _interval(low: float | None, high: float | None, digits: int) -> str:
     return f"[{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def write(runs: pd.DataFrame, losses: pd.DataFrame | None, experiment: str, folder: Path) -> pd.DataFrame:
+def write(
+    runs: pd.DataFrame,
+    losses: pd.DataFrame | None,
+    experiment: str,
+    folder: Path,
+    sequential: SequentialRuns | None = None,
+) -> pd.DataFrame:
     """Write ``reference_runs.*`` and ``reference_curves.*`` where an experiment has twins.
 
     Returns:
         The judged score cells; empty where there are no twins.
     """
-    cells = compare_scores(runs)
+    cells = compare_scores(runs, sequential=sequential)
     if len(cells):
         table_module.write(score_table(cells, experiment), folder, "reference_runs")
         frames.write_text(cells_csv(cells), folder / "reference_runs_cells.csv")

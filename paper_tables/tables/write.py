@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from recheck import files
 
 from paper_tables import frames
 from paper_tables.rendering import table as table_module
@@ -15,6 +16,7 @@ from paper_tables.scores import tables
 from paper_tables.tables import experiment as experiment_module
 from paper_tables.tables import layout as layout_module
 from paper_tables.tables import paper_table, verdict_summary
+from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences
 from paper_tables.verdicts.table import adjust_together
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS
 
@@ -31,13 +33,16 @@ VERDICT_FILE_COLUMNS = (*PLACE_COLUMNS, *REPORTED_COLUMNS, *VERDICT_COLUMNS)
 
 
 def judge_layouts(
-    names: Sequence[str], runs: pd.DataFrame | None, allowed: Sequence[str] = ()
+    names: Sequence[str],
+    runs: pd.DataFrame | None,
+    allowed: Sequence[str] = (),
+    sequential: SequentialRuns | None = None,
 ) -> list[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Layout, judged cells and shown runs of several layouts, each reported number in one family once."""
     found = []
     for name in names:
         layout = layout_module.read_layout(name)
-        found.append((layout, *paper_table.layout_cells(layout, runs, allowed)))
+        found.append((layout, *paper_table.layout_cells(layout, runs, allowed, sequential)))
     if len(found) < 2:
         return found
     adjusted = adjust_together([cells for _, cells, _ in found])
@@ -59,7 +64,11 @@ def write_layout(
 
 
 def write_experiment(
-    score_folder: Path, experiment: str, folder: Path, allowed: Sequence[str] = ()
+    score_folder: Path,
+    experiment: str,
+    folder: Path,
+    allowed: Sequence[str] = (),
+    sequential: SequentialRuns | None = None,
 ) -> pd.DataFrame:
     """Write an experiment's tables; returns the judged cells of its twins of reference runs."""
     from paper_tables.tables import reference_runs
@@ -78,19 +87,30 @@ def write_experiment(
     if (score_folder / "cost.parquet").is_file():
         cost = tables.read(score_folder, "cost")
         table_module.write(experiment_module.cost_table(runs, cost, experiment), folder, "cost")
-    return reference_runs.write(runs, losses, experiment, folder)
+    return reference_runs.write(runs, losses, experiment, folder, sequential)
 
 
-def write_verdicts(judged: Sequence[pd.DataFrame], folder: Path) -> None:
-    """Write ``verdicts.csv`` and ``verdict_summary.*`` of all judged cells of a call."""
+def write_verdicts(
+    judged: Sequence[pd.DataFrame], folder: Path, sequential: SequentialRuns | None = None
+) -> None:
+    """Write ``verdicts.csv`` and ``verdict_summary.*`` of all judged cells of a call.
+
+    A sequential experiment also has ``looks.json``: which runs continue.
+    """
     gathered = _gathered(judged)
     frames.write_text(cells_csv(gathered), folder / "verdicts.csv")
-    table_module.write(verdict_summary.verdict_summary(gathered), folder, "verdict_summary")
+    summary = verdict_summary.verdict_summary(gathered)
+    if sequential is not None:
+        looks = looks_of(_gathered(judged, ("our_digest",)), sequential)
+        files.write_json(folder / "looks.json", looks)
+        summary.lead += sentences(looks)
+    table_module.write(summary, folder, "verdict_summary")
 
 
-def _gathered(judged: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _gathered(judged: Sequence[pd.DataFrame], more_columns: Sequence[str] = ()) -> pd.DataFrame:
     """All judged cells of a call; no row where there are none."""
-    parts = [part.reindex(columns=list(VERDICT_FILE_COLUMNS)) for part in judged if len(part)]
+    columns = [*VERDICT_FILE_COLUMNS, *more_columns]
+    parts = [part.reindex(columns=columns) for part in judged if len(part)]
     if not parts:
-        return pd.DataFrame(columns=list(VERDICT_FILE_COLUMNS))
+        return pd.DataFrame(columns=columns)
     return pd.concat([part.astype("object") for part in parts], ignore_index=True).infer_objects()

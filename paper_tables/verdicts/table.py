@@ -13,6 +13,7 @@ from recheck.errors import TablesError
 from paper_tables.verdicts import rule
 from paper_tables.verdicts.implementations import Band, domain_of
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
+from paper_tables.verdicts.looks import SequentialRuns
 from paper_tables.verdicts.multiplicity import adjust
 from paper_tables.verdicts.power import seeds_needed_by_all
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS, Verdict
@@ -31,7 +32,11 @@ REQUIRED_COLUMNS = (
 )
 
 
-def judge_table(cells: pd.DataFrame, bands: Mapping[str, Band] | None = None) -> pd.DataFrame:
+def judge_table(
+    cells: pd.DataFrame,
+    bands: Mapping[str, Band] | None = None,
+    sequential: SequentialRuns | None = None,
+) -> pd.DataFrame:
     """Judge one row per cell and adjust within families.
 
     Args:
@@ -45,6 +50,7 @@ def judge_table(cells: pd.DataFrame, bands: Mapping[str, Band] | None = None) ->
             `family`, whose numbers are judged together. Without it the rows of one `table` are a family, or
             all rows. Flags part families further. Other columns are kept.
         bands: domain -> spread between independent re-runs.
+        sequential: the runs, by the column `our_digest`, that are judged by a sequential design.
 
     Returns:
         The rows in their order with the columns `VERDICT_COLUMNS` added.
@@ -52,10 +58,14 @@ def judge_table(cells: pd.DataFrame, bands: Mapping[str, Band] | None = None) ->
     Raises:
         TablesError: a column is missing, or a cell cannot be judged; the message names the row.
     """
-    return adjust_table(judge_rows(cells, bands))
+    return adjust_table(judge_rows(cells, bands, sequential))
 
 
-def judge_rows(cells: pd.DataFrame, bands: Mapping[str, Band] | None = None) -> pd.DataFrame:
+def judge_rows(
+    cells: pd.DataFrame,
+    bands: Mapping[str, Band] | None = None,
+    sequential: SequentialRuns | None = None,
+) -> pd.DataFrame:
     """The same without adjustment: every row for itself."""
     missing = [column for column in REQUIRED_COLUMNS if column not in cells.columns]
     if missing:
@@ -64,7 +74,10 @@ def judge_rows(cells: pd.DataFrame, bands: Mapping[str, Band] | None = None) -> 
     for place, row in enumerate(cells.to_dict("records")):
         try:
             reported, runs, comparison = _question(row, bands or {})
-            judged.append(judge(reported, runs, comparison))
+            if sequential is not None and row.get("our_digest") in sequential.digests:
+                judged.append(sequential.judge(reported, runs.tolist(), comparison))
+            else:
+                judged.append(judge(reported, runs, comparison))
         except TablesError as error:
             raise TablesError(f"Row {place} of the table of cells: {error}") from error
     return _with_columns(cells, judged)
@@ -128,7 +141,7 @@ def _family(row: Mapping[Any, Any], verdict: Verdict) -> str:
 
 def _replan(row: Mapping[Any, Any], verdict: Verdict, level: float) -> tuple[float | None, str]:
     """Smallest margin and seeds needed at the level that a number has in its family."""
-    if verdict.our_sd_percent is None or verdict.difference_percent is None:
+    if verdict.our_sd_percent is None or verdict.difference_percent is None or verdict.look:
         return None, ""
     reported, _, comparison = _question(row, {})
     interpretations, _ = interpretations_of(
@@ -204,6 +217,8 @@ def _verdict_of(row: Mapping[Any, Any]) -> Verdict:
     values["flags"] = tuple(part for part in (values["flags"] or "").split("; ") if part)
     for name in ("our_seeds", "interpretations", "family_size"):
         values[name] = int(values[name] or 0)
+    if values["next_seeds"] is not None:
+        values["next_seeds"] = int(values["next_seeds"])
     return Verdict(**values)
 
 

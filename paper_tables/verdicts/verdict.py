@@ -47,6 +47,9 @@ class Verdict:
         our_collapsed: our collapsed seeds as `k of n [low, high]`, a 95% interval of the rate in percent.
         reported_collapsed: the same for the reported side.
         collapse_p_value: Boschloo's exact test of equal collapse rates.
+        look: state of a sequential study, `claim`, `futile`, `last look` or `continue`; else empty.
+        next_seeds: number of seeds at its next look, None where it stops.
+        chance_of_claim: predicted chance of a claim at its last look.
         adjusted_family: the numbers that were judged together with this one; empty where it was judged alone.
         family_size: how many they are.
         adjusted_p: Benjamini and Hochberg's adjusted p value of the claim; None without a claim.
@@ -87,6 +90,9 @@ class Verdict:
     our_collapsed: str = ""
     reported_collapsed: str = ""
     collapse_p_value: float | None = None
+    look: str = ""
+    next_seeds: int | None = None
+    chance_of_claim: float | None = None
     adjusted_family: str = ""
     family_size: int = 0
     adjusted_p: float | None = None

@@ -24,7 +24,26 @@ rule tables:
         scores=subpath(input.scores, parent=True),
         name=PLAN.name,
         unit=lambda wildcards: PLAN.unit("tables", wildcards),
+        sequential=PLAN.sequential_design(),
     shell:
         "python -m paper_tables.tables --scores {params.scores:q} --layout all --experiment {params.name:q} "
-        "--output {output.folder:q} &> {log:q} && "
-        "python -m recheck.records {params.unit:q} &>> {log:q}"
+        "--output {output.folder:q}"
+        + (" --sequential {params.sequential:q}" if PLAN.looks else "")
+        + " &> {log:q} && python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+if PLAN.looks:
+
+    # What the look decided. The next call reads it and trains the seeds of the runs that continue.
+    rule looks:
+        input:
+            tables=read(paths.stage("tables", PLAN.name), paths.looks(PLAN.name)),
+        output:
+            looks=update(paths.looks(PLAN.name)),
+        log:
+            f"{paths.LOGS}/looks/{PLAN.name}.log",
+        params:
+            unit=lambda wildcards: PLAN.unit("looks", wildcards),
+        shell:
+            "python -m recheck.sequential --tables {input.tables:q} --output {output.looks:q} &> {log:q} && "
+            "python -m recheck.records {params.unit:q} &>> {log:q}"

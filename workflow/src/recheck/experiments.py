@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recheck import blocks, hyperparameters, paths, schema, tasks
+from recheck import blocks, hyperparameters, paths, schema, sequential, tasks
 from recheck.errors import ConfigError
 from recheck.grid import (
     check_evaluation,
@@ -41,6 +41,8 @@ class Experiment:
     average_last_k: int
     bandit: str | None
     missing: tuple[str, ...] = ()
+    looks: sequential.Looks | None = None
+    sequential_groups: frozenset[str] = frozenset()
 
     @property
     def task_names(self) -> list[str]:
@@ -125,12 +127,15 @@ def expand(
     samplings = {"default": {}, **content.get("samplings", {})}
     variants = content.get("variants", {})
     check_exclusions(where, content, rows)
+    looks = sequential.read(root, name, content)
+    groups: dict[bool, set[str]] = {True: set(), False: set()}
     runs: dict[str, Run] = {}
     used: set[int] = set()
     for entry in content["grid"]:
         evaluation = {**EVALUATION_DEFAULTS, **content.get("evaluation", {}), **entry.get("evaluation", {})}
         check_evaluation(where, evaluation)
-        seeds = seed_list(entry["seeds"])
+        by_looks = looks is not None and entry["seeds"] == sequential.SEQUENTIAL
+        seeds = seed_list(looks.numbers[-1] if by_looks and looks else entry["seeds"])
         for point in grid_points(entry):
             method_name, task, variant, steps, sampling_name = point
             method = hyperparameters.read(root, method_name)
@@ -163,6 +168,9 @@ def expand(
                 continue
             run = resolve_run(root, method, entry, task, variant, steps, variants, rows, where)
             run = runs.setdefault(run.group, run)
+            groups[by_looks].add(run.group)
+            if by_looks and looks:
+                remaining = looks.seeds(run.digest, remaining)
             setting = {"name": sampling_name, **SAMPLING_DEFAULTS, **samplings[sampling_name]}
             check_sampling(where, method, run.config, setting)
             sampling = Sampling(setting, evaluation, rows[task].get("environment_id") or "none")
@@ -175,6 +183,7 @@ def expand(
         )
     if not runs:
         raise ConfigError(f"{where}: the exclusions leave nothing to run.")
+    sequential.check_not_mixed(where, groups[True], groups[False])
     return Experiment(
         name=name,
         description=content["description"],
@@ -182,6 +191,8 @@ def expand(
         rows=rows,
         average_last_k=content.get("average_last_k", 5),
         bandit=content.get("bandit"),
+        looks=looks,
+        sequential_groups=frozenset(groups[True]),
     )
 
 

@@ -69,6 +69,11 @@ def stage(name: str, experiment: str) -> str:
     return f"{RESULTS}/{name}/{experiment}"
 
 
+def looks(experiment: str) -> str:
+    """What the last look at a sequential experiment decided; read when the next call is planned."""
+    return f"{RESULTS}/looks/{experiment}.json"
+
+
 def is_finished(folder: Path) -> bool:
     """Whether a block's folder holds every file of a finished run."""
     return all((folder / name).is_file() for name in RUN_FILES)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, own_dataset, paths, restarts, schema, stages, tasks
+from recheck import experiments, own_dataset, paths, restarts, schema, sequential, stages, tasks
 from recheck import runs as runs_module
 from recheck.errors import ConfigError
 from recheck.records import Unit
@@ -164,6 +164,22 @@ class Plan:
     def missing(self) -> tuple[str, ...]:
         """The cells that cannot be run here, one sentence each."""
         return self.experiment.missing if self.experiment else ()
+
+    @property
+    def looks(self) -> sequential.Looks | None:
+        """The looks of the experiment, None where all of its seeds are fixed."""
+        return self.experiment.looks if self.experiment else None
+
+    def sequential_design(self) -> str:
+        """The sequential design and the digests of its runs as JSON, empty where all seeds are fixed."""
+        if self.experiment is None or self.experiment.looks is None:
+            return ""
+        groups = self.experiment.sequential_groups & set(self.experiment.runs)
+        return self.experiment.looks.parameter([self.experiment.runs[group].digest for group in groups])
+
+    def looks_files(self) -> list[str]:
+        """The file that the next call of a sequential experiment reads."""
+        return [paths.looks(self.name)] if self.looks else []
 
     def bandit_files(self) -> list[str]:
         """What of the bandit belongs to the experiment."""

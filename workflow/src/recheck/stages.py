@@ -28,6 +28,7 @@ PROGRAMS = {
     "scores": ("paper_tables", "workflow/src/recheck/score_index.py"),
     "statistics": ("paper_tables",),
     "tables": ("paper_tables",),
+    "looks": ("workflow/src/recheck/sequential.py",),
     "figures": ("paper_tables",),
     "audit": ("paper_tables",),
     "fixture": ("paper_tables",),
@@ -104,6 +105,8 @@ def units(plan: Plan) -> Iterator[Unit]:
     elif plan.name == "d3rlpy":
         yield fixture(plan)
     yield from (statistics(plan), tables(plan), figures(plan), audit(plan))
+    if plan.looks is not None:
+        yield looks(plan)
 
 
 def dataset(plan: Plan, task: str) -> Unit:
@@ -235,7 +238,17 @@ def statistics(plan: Plan) -> Unit:
 def tables(plan: Plan) -> Unit:
     """The experiment's tables, the papers' layouts, verdicts."""
     read = _score_tables(paths.scores(plan.name))
-    return _cheap(plan, "tables", plan.name, (paths.stage("tables", plan.name),), inputs=read)
+    design = plan.sequential_design()
+    wanted = {"sequential": design} if design else {}
+    return _cheap(plan, "tables", plan.name, (paths.stage("tables", plan.name),), inputs=read, wanted=wanted)
+
+
+def looks(plan: Plan) -> Unit:
+    """What the last look at a sequential experiment decided."""
+    kept = paths.looks(plan.name)
+    read = (f"{paths.stage('tables', plan.name)}/looks.json",)
+    record = f"{kept.removesuffix('.json')}.{NAME}"
+    return _cheap(plan, "looks", plan.name, (kept,), record=record, inputs=read)
 
 
 def figures(plan: Plan) -> Unit:
@@ -310,6 +323,7 @@ OF_EXPERIMENT = {
     "scores": scores,
     "statistics": statistics,
     "tables": tables,
+    "looks": looks,
     "figures": figures,
     "audit": audit,
     "fixture": fixture,
