@@ -1,9 +1,9 @@
 """Experiments whose seeds are trained look by look: `seeds: sequential`.
 
-The design (numbers of seeds, the level of each look, when to give up) is fixed in the experiment's file, or
-is the default here. The first call trains the seeds of the first look. The tables judge them and say for every
-run whether more seeds can decide something; that is kept in ``results/looks/<experiment>.json``. The same
-command, called again, trains the next look's seeds of the runs that go on, and no others.
+The design (numbers of seeds, the level of each look, when to give up) is fixed in the experiment's file,
+or is the default here. The first call trains the seeds of the first look. The tables judge them and say for
+every run whether more seeds can decide something; that is kept in ``results/looks/<experiment>.json``. The
+same command, called again, trains the next look's seeds of the runs that continue, and no others.
 
     python -m recheck.sequential --tables results/tables/NAME --output results/looks/NAME.json
 """
@@ -106,7 +106,7 @@ def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
     if not path.is_file():
         return Looks(name, design, {})
     kept = files.read_json(path, ConfigError)
-    schema.check(kept, root, "experiment", paths.looks(name), "kept_looks")
+    schema.check(kept, schema.part_of(schema.load(root, "experiment"), "kept_looks"), paths.looks(name))
     before = {key: kept[key] for key in DEFAULT_DESIGN}
     if before != design:
         raise ConfigError(
