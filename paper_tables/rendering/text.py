@@ -110,6 +110,7 @@ def mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = froze
         "m": "noted from memory, unverified",
         "c": "computed from the rows, not printed or not transcribed",
         "d": "detectable: the 90% interval of the difference does not hold 0",
+        "low": "the interval covers less than 90% of simulated studies, though it says 95%",
         NOT_KEPT: "the claim is not kept by Benjamini and Hochberg at 5% in its family",
     }
     explained = [

@@ -9,6 +9,7 @@ from paper_tables.statistics import bootstrap, coverage, intervals
 from paper_tables.statistics.configurations import CONFIGURATION, EQUAL_LENGTHS, Design, LeftOut
 from paper_tables.statistics.estimators import (
     COVERAGE_SEEDS,
+    LEAST_SEEDS,
     LEVEL,
     performance_profile,
     point_estimates,
@@ -18,7 +19,10 @@ from paper_tables.statistics.estimators import (
 
 # The tables.
 def cell_table(labelled: pd.DataFrame) -> pd.DataFrame:
-    """Mean, sample standard deviation and t interval over seeds of every configuration, task and rule."""
+    """Mean, sample standard deviation and t interval over seeds of every configuration, task and rule.
+
+    Fewer than `LEAST_SEEDS` seeds have no interval.
+    """
     rows = []
     key = [
         "label",
@@ -35,12 +39,10 @@ def cell_table(labelled: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = dict(zip(key, values))
         row |= {"num_seeds": len(found), "mean_percent": float(found.mean())}
         if len(found) > 1:
+            row["sd_percent"] = float(found.std(ddof=1))
+        if len(found) >= LEAST_SEEDS:
             interval = intervals.mean_interval(found, LEVEL)
-            row |= {
-                "sd_percent": float(found.std(ddof=1)),
-                "low_percent": interval.low,
-                "high_percent": interval.high,
-            }
+            row |= {"low_percent": interval.low, "high_percent": interval.high}
         rows.append(row)
     columns = [*key, "num_seeds", "mean_percent", "sd_percent", "low_percent", "high_percent"]
     return pd.DataFrame(rows, columns=columns)
@@ -75,7 +77,7 @@ def aggregate_table(
     for selection, found in all_designs.items():
         for design in found:
             estimates = point_estimates(design.scores_percent)
-            enough = design.fewest_seeds > 1
+            enough = design.fewest_seeds >= LEAST_SEEDS
             distributions = (
                 bootstrap.bootstrap(design.scores_percent, bootstrap.METRICS, replicates, seed)
                 if enough
@@ -131,7 +133,9 @@ def coverage_table(
     """Nominal and simulated coverage per set of tasks, at 3, 5, 10 and the actual number of seeds."""
     rows = []
     for task_set, name in names.items():
-        members = [design for design in found if design.task_set == task_set and design.fewest_seeds > 1]
+        members = [
+            design for design in found if design.task_set == task_set and design.fewest_seeds >= LEAST_SEEDS
+        ]
         if not members:
             continue
         actual = sorted({design.fewest_seeds for design in members})
@@ -190,7 +194,7 @@ def profile_table(
         thresholds = profile_thresholds(found)
         for design in found:
             profile = performance_profile(design.scores_percent, thresholds, seed=seed)
-            if design.fewest_seeds < 2:
+            if design.fewest_seeds < LEAST_SEEDS:
                 profile[["low", "high"]] = np.nan
             profile.insert(0, "task_set", names[design.task_set])
             profile.insert(0, "label", design.label)
@@ -229,7 +233,7 @@ def improvement_table(
                 theirs = [second.scores_percent[second.task_set.index(item)] for item in shared]
                 seeds, other_seeds = min(map(len, mine)), min(map(len, theirs))
                 estimate, interval = probability_of_improvement(mine, theirs, replicates, seed)
-                if min(seeds, other_seeds) < 2:
+                if min(seeds, other_seeds) < LEAST_SEEDS:
                     interval = intervals.Interval(np.nan, np.nan)
                 one_way: dict[str, object] = {
                     "selection": selection,

@@ -12,6 +12,10 @@ from paper_tables.statistics import bootstrap, intervals
 from paper_tables.statistics.samples import Scores, equal_length, per_task
 
 LEVEL = 0.95
+LEAST_SEEDS = 3
+"""Fewer seeds get no interval: with two a t interval is 12.7 standard errors wide on either side."""
+LEAST_COVERAGE = 0.90
+"""A printed interval whose simulated coverage is below this is marked."""
 PROFILE_REPLICATES = 2000
 COVERAGE_SEEDS = (3, 5, 10)
 COVERAGE_STUDIES = 400

@@ -37,6 +37,7 @@ from paper_tables.statistics.estimators import (
     COVERAGE_REPLICATES,
     COVERAGE_STUDIES,
     DECIMALS,
+    LEAST_SEEDS,
     PROFILE_REPLICATES,
 )
 
@@ -72,10 +73,13 @@ def all_tables(
     every = [design for group in found.values() for design in group]
     names = task_set_names(every)
     for design in every:
-        if design.fewest_seeds < 2:
-            single = [task for task, seeds in zip(design.tasks, design.seeds) if len(seeds) < 2]
-            where = "" if len(single) == len(design.tasks) else f" ({', '.join(single)})"
-            left_out.add(f"{design.label}: intervals of aggregates", f"One seed has no spread{where}.")
+        if design.fewest_seeds < LEAST_SEEDS:
+            few = [task for task, seeds in zip(design.tasks, design.seeds) if len(seeds) < LEAST_SEEDS]
+            where = "" if len(few) == len(design.tasks) else f" ({', '.join(few)})"
+            left_out.add(
+                f"{design.label}: intervals of aggregates",
+                f"Fewer than {LEAST_SEEDS} seeds have no interval{where}.",
+            )
     main_rule = "last" if found.get("last") else next((rule for rule in selections if found[rule]), None)
     tables = {
         "cells": cell_table(labelled),

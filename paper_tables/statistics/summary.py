@@ -7,7 +7,10 @@ import pandas as pd
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import number
 from paper_tables.statistics.configurations import updates_text
-from paper_tables.statistics.estimators import LEVEL
+from paper_tables.statistics.estimators import LEAST_COVERAGE, LEVEL
+
+LOW_COVERAGE = "low"
+"""The mark of an interval that covers less than it should."""
 
 
 def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
@@ -26,6 +29,7 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
         lead = ["No method has scores on the normalised scale of every task; left_out.csv says why."]
         return Table("Aggregates", headings, lead=lead)
     table = Table(f"Aggregates, checkpoint rule {rule}", headings)
+    low_coverage = _low_coverage(tables.get("coverage"))
     for task_set, rows in chosen.groupby("task_set", sort=True):
         if table.rows:
             table.rows.append(None)
@@ -41,7 +45,9 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
                 ends = [own.at[metric, f"small_sample_{end}_percent"] for end in ("low", "high")]
                 if not pd.isna(ends[0]):
                     text += f" [{number(ends[0], 1)}, {number(ends[1], 1)}]"
-                cells.append(Cell(text))
+                key = str(task_set), int(own["num_seeds"].iloc[0]), metric
+                marked = "[" in text and key in low_coverage
+                cells.append(Cell(text, False, "", (LOW_COVERAGE,) if marked else ()))
             table.rows.append(cells)
     table.notes = [
         f"Point estimates by rliable, in percent; in square brackets the {LEVEL:.0%} small-sample interval "
@@ -49,6 +55,15 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
         "In round brackets the set of tasks (task_sets.csv); only methods of one set are ranked.",
     ]
     table.notes += _unequal_notes(tables, rule)
+    if any(cell.marks for row in table.rows if row for cell in row):
+        shown = ", ".join(
+            f"{metrics[metric]} of set {letter} with {seeds} seeds {100 * share:.0f}%"
+            for (letter, seeds, metric), share in sorted(low_coverage.items())
+        )
+        table.notes.append(
+            f"{LOW_COVERAGE}: the simulated coverage of this interval is below {LEAST_COVERAGE:.0%} in this "
+            f"design, though it says {LEVEL:.0%}: {shown}."
+        )
     coverage = tables.get("coverage")
     if coverage is not None and not coverage.empty:  # empty for one seed, which has no interval
         actual = coverage[coverage["actual_design"]]
@@ -65,6 +80,21 @@ def summary_table(tables: dict[str, pd.DataFrame]) -> Table:
                 f"at most {100 * rows['monte_carlo_error'].max():.1f} points."
             )
     return table
+
+
+def _low_coverage(coverage: pd.DataFrame | None) -> dict[tuple[str, int, str], float]:
+    """(task set, seeds, metric) -> simulated coverage of the small-sample interval, where it is too low."""
+    if coverage is None or coverage.empty:
+        return {}
+    low = coverage[
+        coverage["actual_design"]
+        & (coverage["interval"] == "small_sample")
+        & (coverage["simulated"] < LEAST_COVERAGE)
+    ]
+    return {
+        (str(row["task_set"]), int(row["num_seeds"]), str(row["metric"])): float(row["simulated"])
+        for row in low.to_dict("records")
+    }
 
 
 def _range(low: int, high: int) -> str:

@@ -19,6 +19,9 @@ from paper_tables.rendering.text import (
     with_spread,
 )
 from paper_tables.scores import collect, provenance, tables
+from paper_tables.statistics.estimators import LEAST_COVERAGE, LEAST_SEEDS
+from paper_tables.statistics.summary import LOW_COVERAGE
+from paper_tables.verdicts.simulated_studies import coverage_of_one_mean
 
 INTERVAL_LEVEL = 0.95
 # More tasks than this stand below each other, fewer beside each other.
@@ -59,7 +62,9 @@ def score_tables(
     )
     first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
     marks_of = {
-        key: marks_of_run(run, run["task"], 0, None) + (("raw",) if run["score_unit"] == "return" else ())
+        key: marks_of_run(run, run["task"], 0, None)
+        + (("raw",) if run["score_unit"] == "return" else ())
+        + _coverage_marks(place[key])
         for key, run in first.items()
     }
     used = set().union(*marks_of.values())
@@ -91,9 +96,32 @@ def score_tables(
         if beside
         else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
     ]
+    table.notes += _coverage_note(cells[cells["selection"] == "last"])
     table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
     table.notes += provenance.footnote(last)
     return table, cells
+
+
+def _coverage_marks(cell: dict[str, Any]) -> tuple[str, ...]:
+    """The mark of an interval that covers too little of real runs with this number of seeds."""
+    if pd.isna(cell["low_percent"]):
+        return ()
+    covered = coverage_of_one_mean(int(cell["num_seeds"]), INTERVAL_LEVEL)
+    return (LOW_COVERAGE,) if covered < LEAST_COVERAGE else ()
+
+
+def _coverage_note(cells: pd.DataFrame) -> list[str]:
+    """What the intervals of single cells cover of real runs, by number of seeds."""
+    numbers = sorted({int(n) for n in cells.loc[cells["low_percent"].notna(), "num_seeds"]})
+    covered = ", ".join(
+        f"{100 * coverage_of_one_mean(n, INTERVAL_LEVEL):.0f}% with {n} seeds" for n in numbers
+    )
+    if not covered:
+        return []
+    return [
+        f"Simulated coverage of one interval, on the residuals of 141 real cells: {covered}. Fewer than "
+        f"{LEAST_SEEDS} seeds have no interval."
+    ]
 
 
 def selection_table(runs: pd.DataFrame, experiment: str) -> Table:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.verdicts import rule
-from paper_tables.verdicts.laws import Law
+from paper_tables.verdicts.laws import Law, real_laws
 from paper_tables.verdicts.reported_error import (
     Interpretation,
     assumed_interpretations,
@@ -28,6 +29,7 @@ from paper_tables.verdicts.typical import COLLAPSE_MARGINS, LEAST_TYPICAL_SEEDS,
 MARGIN_PERCENT = 5.0
 STUDIES = 40_000
 LEAST_STUDIES = 100
+COVERAGE_STUDIES_PER_LAW = 1000
 
 RULE, WELCH, POOLED = "rule", "Welch alone", "pooled alone"
 
@@ -174,6 +176,27 @@ def interpretations_of_studies(
         return assumed_interpretations(seeds, our_sd)[0]
     spread = their_sd if printed.spread == "sd" else their_sd / math.sqrt(their_seeds)
     return printed_interpretations(spread, printed.kind, seeds, None)[0]
+
+
+@cache
+def coverage_of_one_mean(num_seeds: int, level: float = 0.95, seed: int = 0) -> float:
+    """Share of t intervals of one mean over seeds that hold the truth, on the residuals of real runs.
+
+    Args:
+        num_seeds: at least 2.
+        level: nominal coverage.
+        seed: of the draw.
+    """
+    from scipy import special
+
+    rng = np.random.default_rng([seed, num_seeds])
+    held = []
+    for law in real_laws().values():
+        scores = law.draw(rng, (COVERAGE_STUDIES_PER_LAW, num_seeds))
+        error = scores.std(axis=1, ddof=1) / math.sqrt(num_seeds)
+        half = special.stdtrit(num_seeds - 1, 0.5 + level / 2) * error
+        held.append(float((np.abs(scores.mean(axis=1)) <= half).mean()))
+    return float(np.mean(held))
 
 
 # Typical runs and sequential seeds.
