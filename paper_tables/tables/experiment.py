@@ -64,7 +64,7 @@ def score_tables(
     marks_of = {
         key: marks_of_run(run, run["task"], 0, None)
         + (("raw",) if run["score_unit"] == "return" else ())
-        + _coverage_marks(place[key])
+        + _coverage_marks(place[(key[0], key[1])])
         for key, run in first.items()
     }
     used = set().union(*marks_of.values())

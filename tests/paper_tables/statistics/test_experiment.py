@@ -259,7 +259,7 @@ def test_one_seed_gets_an_estimate_and_no_interval(made_up_tables: dict[str, pd.
     assert tables["aggregates"]["estimate_percent"].notna().all()
     assert tables["aggregates"]["percentile_low_percent"].isna().all()
     assert tables["coverage"].empty
-    assert "One seed has no spread." in set(tables["left_out"]["reason"])
+    assert "Fewer than 3 seeds have no interval." in set(tables["left_out"]["reason"])
 
 
 # The command line.
