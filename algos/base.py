@@ -163,6 +163,7 @@ class Method(abc.ABC):
         """One update of all seeds, in place.
 
         Args:
+            data: that the batch's rows are taken from.
             draw: what `draws` asked for, each ``[K, *shape]``, and `schedules` as 0-dim tensors.
             phase: of this update.
 
@@ -245,6 +246,8 @@ class Method(abc.ABC):
         """Actions ``[K, E, a]`` in [-1, 1] for observations ``[K, E, d]``, as evaluation takes them.
 
         Args:
+            observations: transformed as in training.
+            sampling: how actions are drawn.
             streams: one stream per seed for whatever is drawn; its shape depends on E alone.
         """
 

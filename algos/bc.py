@@ -53,28 +53,34 @@ class BC(Method):
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         batch_size = self.hyperparameters["batch_size"]
         return [Draw("index", "index", (batch_size,)), *self.actor.draws(batch_size)]
 
     def schedules(self, update: int) -> dict[str, float]:
+        """The learning rates that change."""
         rate = self.hyperparameters["actor_learning_rate"]
         if self.hyperparameters["actor_decay"] == "cosine":
             rate = cosine_decay(rate, update, self.num_updates)
         return {"actor_learning_rate": rate}
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """One step of the actor."""
         loss = self.actor_loss(data.batch(draw["index"]), draw)
         self.actor.group.backward(loss.sum())
         self.actor_optimiser.step(draw["actor_learning_rate"])
         return (loss.detach(),)
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         return {**self.policy_groups(), "actor_optimiser": self.actor_optimiser}
 
     # --- Acting ---
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         return {"actor": self.actor.group}
 
     def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        """The mean action."""
         return self.actor.mode(observations)

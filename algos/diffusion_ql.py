@@ -89,6 +89,7 @@ class DiffusionBC(DiffusionMethod):
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         batch_size = self.hyperparameters["batch_size"]
         return [
             Draw("index", "index", (batch_size,)),
@@ -96,20 +97,24 @@ class DiffusionBC(DiffusionMethod):
         ]
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """One step of the actor."""
         loss = self.noise_loss(data.batch(draw["index"]), draw)
         self.actor_group.backward(loss.sum())
         self.actor_optimiser.step()
         return (loss.detach(),)
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         return {**self.policy_groups(), "actor_optimiser": self.actor_optimiser}
 
     # --- Acting ---
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         return {"actor": self.actor_group}
 
     def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        """One sampled action per state."""
         resolved = self.resolve_sampling(sampling)
         frozen = self.actor_group.frozen
         return self.sample_candidates(self.network, frozen, observations, resolved, streams).squeeze(2)
@@ -186,14 +191,17 @@ class DiffusionQL(DiffusionMethod):
         """Actions of the full reverse chain, ``[K, B * repeats, a]``, with gradient where `parameters` have.
 
         Args:
+            parameters: of the noise network.
+            observations: ``[K, B, d]``.
             noises: ``[K, N, B * repeats, a]``.
+            repeats: actions per state.
         """
         predict = self.network.chain(parameters, observations, self.sampler.times, repeats)
         return self.sampler(predict, noises.transpose(0, 1))
 
     @torch.no_grad()
     def critic_target(self, batch: Batch, draw: Mapping[str, Tensor]) -> Tensor:
-        """y = r + gamma m min_j Q'_j(s', a'), a' of the average actor, ``[K, B]`` (eq. 4).
+        """The target y = r + gamma m min_j Q'_j(s', a'), a' of the average actor, ``[K, B]`` (eq. 4).
 
         With max-Q backup the maximum over several a' is taken per critic, then the minimum.
         """
@@ -205,7 +213,8 @@ class DiffusionQL(DiffusionMethod):
         inputs = join_candidates(batch.next_observations, candidates)
         values = self.critic(self.critic.target_group.frozen, inputs)
         values = values.view(num_seeds, 2, batch_size, self.next_actions).amax(dim=3)
-        return batch.rewards + self.hyperparameters["discount"] * batch.continues * values.amin(dim=1)
+        discount: float = self.hyperparameters["discount"]
+        return batch.rewards + discount * batch.continues * values.amin(dim=1)
 
     def critic_loss(self, batch: Batch, target: Tensor) -> Tensor:
         """Sum of both critics' mean squared errors (eq. 4)."""
@@ -243,6 +252,7 @@ class DiffusionQL(DiffusionMethod):
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         batch_size, a, n = self.hyperparameters["batch_size"], self.problem.action_dim, self.diffusion_steps
         return [
             Draw("index", "index", (batch_size,)),
@@ -253,6 +263,7 @@ class DiffusionQL(DiffusionMethod):
         ]
 
     def schedules(self, update: int) -> dict[str, float]:
+        """The learning rates that change."""
         h = self.hyperparameters
         return {
             name: epoch_decay(
@@ -297,6 +308,7 @@ class DiffusionQL(DiffusionMethod):
         return critic_loss.detach(), actor_loss.detach(), noise_loss.detach(), q_term.detach()
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         return {
             "actor": self.actor_group,
             "average_actor": self.average_group,
@@ -309,6 +321,7 @@ class DiffusionQL(DiffusionMethod):
     # --- Acting ---
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         online = self.hyperparameters["evaluation_actor"] == "online"
         actor = self.actor_group if online else self.average_group
         return {"actor": actor, "target_critic": self.critic.target_group}

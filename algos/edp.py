@@ -44,6 +44,7 @@ def self_normalised_q_term(values: Tensor, alpha: float) -> Tensor:
 
     Args:
         values: of the critic that the coin names, at the guiding actions, ``[K, B]``.
+        alpha: weight of the term.
 
     Returns:
         ``[K]``.
@@ -52,7 +53,7 @@ def self_normalised_q_term(values: Tensor, alpha: float) -> Tensor:
 
 
 def unit_gaussian_log_density(actions: Tensor, mean: Tensor) -> Tensor:
-    """log N(actions; mean, I), summed over the last axis (dql.py:186-190, `fixed_std`)."""
+    """Log N(actions; mean, I), summed over the last axis (dql.py:186-190, `fixed_std`)."""
     return (-0.5 * (actions - mean).square() - 0.5 * math.log(2.0 * math.pi)).sum(dim=-1)
 
 
@@ -192,7 +193,7 @@ class EDP(DiffusionMethod):
 
     def critic_loss(self, batch: Batch, next_value: Tensor) -> Tensor:
         """Sum of both critics' mean squared errors towards r + gamma m V(s')."""
-        target = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
+        target: Tensor = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
         values = self.critic(self.critic.group.parameters, batch.state_actions)
         return (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
 
@@ -213,6 +214,7 @@ class EDP(DiffusionMethod):
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         batch_size, a = self.hyperparameters["batch_size"], self.problem.action_dim
         draws = [
             Draw("index", "index", (batch_size,)),
@@ -229,6 +231,7 @@ class EDP(DiffusionMethod):
         return every(update + 1, h["actor_target_every"], h["actor_target_start"] + 1)
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """One update by the head's order, then the targets."""
         batch = data.batch(draw["index"])
         losses = (
             self._update_td3(batch, draw)
@@ -278,6 +281,7 @@ class EDP(DiffusionMethod):
         optimiser.step()
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         groups = {
             "actor": self.actor_group,
             "target_actor": self.target_actor_group,
@@ -293,6 +297,7 @@ class EDP(DiffusionMethod):
     # --- Acting ---
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         return {"actor": self.actor_group, "critic": self.critic.group}
 
     @torch.no_grad()

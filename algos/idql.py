@@ -50,6 +50,8 @@ def exponential_loss(difference: Tensor, alpha: float, clip: float) -> Tensor:
     factor alpha, which is 1 in the paper).
 
     Args:
+        difference: u = Q - V, any shape.
+        alpha: of the exponential.
         clip: largest exponential, 6.
     """
     exponential = torch.exp(alpha * difference).clamp(max=clip).detach()
@@ -118,6 +120,7 @@ class NormedValueCritic(ImplicitCritic):
             self.value_group.load({**plain.frozen, "norm.scale": ones, "norm.shift": zeros})
 
     def value(self, parameters: Mapping[str, Tensor], observations: Tensor) -> Tensor:
+        """V(s), ``[K, B]``."""
         if self.value_layer_norm:
             observations = layer_norm(observations, parameters["norm.scale"], parameters["norm.shift"])
         return super().value(parameters, observations)
@@ -221,6 +224,7 @@ class IDQL(DiffusionMethod):
         """Squared error of the noise predicted in a noised dataset action, unweighted.
 
         Args:
+            batch: of the actor.
             draw: of one actor update, names without suffix.
         """
         noisy = self.diffusion.q_sample(batch.actions, draw["step"], draw["noise"])
@@ -231,7 +235,7 @@ class IDQL(DiffusionMethod):
 
     @torch.no_grad()
     def target_minimum(self, batch: Batch) -> Tensor:
-        """min over the target pair of Q(s, a), ``[K, B]``."""
+        """Minimum over the target pair of Q(s, a), ``[K, B]``."""
         return self.critic.target_minimum(batch.state_actions)
 
     @torch.no_grad()
@@ -252,14 +256,15 @@ class IDQL(DiffusionMethod):
 
     def critic_loss(self, batch: Batch, next_value: Tensor) -> Tensor:
         """Squared Bellman error of both Q towards r + gamma m V(s')."""
-        target = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
+        target: Tensor = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
         values = self.critic.critics(self.critic.critic_group.parameters, batch.state_actions)
-        loss = (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
+        loss: Tensor = (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
         return loss * 0.5 if self.hyperparameters["critic_loss"] == "half_sum" else loss
 
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         h = self.hyperparameters
         draws = [Draw("index", "index", (h["critic_batch_size"],))]
         for k in range(h["actor_updates"]):
@@ -316,6 +321,7 @@ class IDQL(DiffusionMethod):
         return mean_noise_loss, value_loss.detach(), critic_loss.detach()
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         return {
             "actor": self.actor_group,
             "target_actor": self.target_actor_group,
@@ -330,6 +336,7 @@ class IDQL(DiffusionMethod):
     # --- Acting ---
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         return {
             "target_actor": self.target_actor_group,
             "target_critic": self.critic.target_group,

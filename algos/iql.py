@@ -73,7 +73,7 @@ class ImplicitCritic:
 
     @torch.no_grad()
     def target_minimum(self, state_actions: Tensor) -> Tensor:
-        """min over the target pair of Q(s, a), ``[K, B]``."""
+        """Minimum over the target pair of Q(s, a), ``[K, B]``."""
         return self.critics(self.target_group.frozen, state_actions).amin(dim=1)
 
 
@@ -123,7 +123,7 @@ class IQL(Method):
     # --- Losses, per seed [K] ---
 
     def target_minimum(self, batch: Batch) -> Tensor:
-        """min over the target pair of Q(s, a), ``[K, B]``."""
+        """Minimum over the target pair of Q(s, a), ``[K, B]``."""
         return self.critic.target_minimum(batch.state_actions)
 
     @torch.no_grad()
@@ -147,24 +147,27 @@ class IQL(Method):
 
     def critic_loss(self, batch: Batch, next_value: Tensor) -> Tensor:
         """Squared Bellman error of both Q towards r + gamma m V(s') (eq. 6)."""
-        target = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
+        target: Tensor = batch.rewards + self.hyperparameters["discount"] * batch.continues * next_value
         values = self.critic.critics(self.critic.critic_group.parameters, batch.state_actions)
-        loss = (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
+        loss: Tensor = (values - target.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
         return loss * 0.5 if self.hyperparameters["critic_loss"] == "half_sum" else loss
 
     # --- Update ---
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         batch_size = self.hyperparameters["batch_size"]
         return [Draw("index", "index", (batch_size,)), *self.actor.draws(batch_size)]
 
     def schedules(self, update: int) -> dict[str, float]:
+        """The learning rates that change."""
         rate = self.hyperparameters["actor_learning_rate"]
         if self.hyperparameters["actor_decay"] == "cosine":
             rate = cosine_decay(rate, update, self.num_updates)
         return {"actor_learning_rate": rate}
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+        """V, actor and Q in the order that `update_order` names."""
         batch = data.batch(draw["index"])
         target_q = self.target_minimum(batch)
         if self.hyperparameters["update_order"] == "paper":
@@ -207,6 +210,7 @@ class IQL(Method):
         return loss.detach()
 
     def groups(self) -> dict[str, Any]:
+        """All that training changes."""
         return {
             **self.policy_groups(),
             "value": self.critic.value_group,
@@ -225,9 +229,11 @@ class IQL(Method):
         super().check_sampling(replace(sampling, extraction=None))
 
     def policy_groups(self) -> dict[str, Any]:
+        """What acting needs."""
         return {"actor": self.actor.group, "target_critic": self.critic.target_group}
 
     def act(self, observations: Tensor, sampling: Sampling, streams: SeedStreams) -> Tensor:
+        """The mean action."""
         return self.actor.mode(observations)
 
 

@@ -33,12 +33,15 @@ class LocalEpisodes:
         )
 
     def reset(self, seeds: list[int], run_seeds: list[int]) -> np.ndarray:
+        """First observations ``[E, d]`` of new episodes."""
         return self.batch.reset(seeds, run_seeds if self.goal_per_run else None)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Observations, rewards, and which episodes go on, ``[E, ...]`` each."""
         return self.batch.step(actions)
 
     def close(self) -> None:
+        """Release the environments."""
         self.batch.close()
 
 
@@ -81,17 +84,20 @@ class ParallelEpisodes:
             raise EvaluationError("a process that steps environments has died; see the log above") from error
 
     def reset(self, seeds: list[int], run_seeds: list[int]) -> np.ndarray:
+        """First observations ``[E, d]`` of new episodes."""
         for connection, share in zip(self.connections, self.shares):
             connection.send(("reset", (seeds[share], run_seeds[share])))
         return np.concatenate(self._gather())
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Observations, rewards, and which episodes go on, ``[E, ...]`` each."""
         for connection, share in zip(self.connections, self.shares):
             connection.send(("step", (actions[share],)))
         observations, rewards, active = zip(*self._gather())
         return np.concatenate(observations), np.concatenate(rewards), np.concatenate(active)
 
     def close(self) -> None:
+        """Release the environments."""
         for connection, process in zip(self.connections, self.processes):
             try:
                 connection.send(None)
@@ -114,6 +120,10 @@ def play(
     """Play E episodes of each of K training seeds to their ends.
 
     Args:
+        method: the policies of K seeds.
+        sampling: how actions are drawn.
+        transform: what is done to observations.
+        episodes: K * E environments, those of a seed together.
         streams: the policy's noise, one stream per training seed.
         episode_seeds: ``[K][E]`` seeds of the resets.
 

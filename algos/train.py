@@ -139,7 +139,7 @@ def is_finished(
         print(error, file=sys.stderr)
         return False
     same_data = provenance.get("dataset", {}).get("content_sha256") == content_sha256
-    return same_data and current(document) == json.loads(json.dumps(config.document))
+    return bool(same_data and current(document) == json.loads(json.dumps(config.document)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

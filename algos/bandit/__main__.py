@@ -54,6 +54,8 @@ def train(
     A policy's samples do not depend on which others are trained with it.
 
     Args:
+        settings: every constant.
+        keys: the policies.
         report: called with the number of finished updates.
 
     Returns:

@@ -38,6 +38,7 @@ def laplacian_mmd(first: Tensor, second: Tensor, sigma: float) -> Tensor:
     Args:
         first: S sets of samples ``[S, n, d]``.
         second: ``[S, m, d]``.
+        sigma: width of the kernel.
     """
 
     def mean_kernel(left: Tensor, right: Tensor) -> Tensor:
@@ -53,6 +54,7 @@ def normalised_q_loss(values: Tensor, coin: Tensor, eta: float) -> Tensor:
 
     Args:
         values: both Q of the policy's actions, ``[K, 2, B]``.
+        eta: weight of the term.
         coin: ``[K]``; 1 takes Q_1 over |Q_2|, 0 the reverse (released ql_diffusion.py:172-177).
     """
     means = values.mean(dim=2)
@@ -109,9 +111,11 @@ class CVAE:
         self.optimiser = Adam(self.group, settings.learning_rate)
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         return [Draw("latent_noise", "normal", (self.settings.batch_size, self.settings.latent_dim))]
 
     def update(self, actions: Tensor, draw: Mapping[str, Tensor]) -> None:
+        """One step on a batch."""
         parameters = self.group.parameters
         mean, log_std = self.encoder(parameters, with_state(actions)).chunk(2, dim=-1)
         log_std = log_std.clamp(*self.LOG_STD_RANGE)

@@ -85,6 +85,7 @@ class GaussianPolicy(Policy):
         return mean, log_std.clamp(self.settings.log_std_min, self.settings.log_std_max)
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         if self.eta is None:
             return []
         return [
@@ -93,6 +94,7 @@ class GaussianPolicy(Policy):
         ]
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
+        """One step of the policy."""
         mean, log_std = self.heads(self.group.parameters)
         loss = -gaussian_log_density(shared.actions, mean, log_std).mean(dim=1)
         if self.eta is not None:
@@ -103,6 +105,7 @@ class GaussianPolicy(Policy):
 
     @torch.no_grad()
     def sample(self, shared: Shared, count: int, streams: SeedStreams) -> Tensor:
+        """Actions ``[1, count, 2]`` of the trained policy."""
         mean, log_std = self.heads(self.group.frozen)
         return mean + torch.exp(log_std) * streams.normal(count, ACTION_DIM)
 
@@ -113,12 +116,14 @@ class CVAEPolicy(Policy):
     uses_cvae = True
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         return []
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
         """Nothing: the CVAE is updated before the policies."""
 
     def sample(self, shared: Shared, count: int, streams: SeedStreams) -> Tensor:
+        """Actions ``[1, count, 2]`` of the trained policy."""
         return shared.cvae.sample(streams.normal(count, self.settings.latent_dim))
 
 
@@ -142,13 +147,16 @@ class BCQ(Policy):
         self.optimiser = Adam(self.group, settings.learning_rate)
 
     def perturb(self, parameters: Mapping[str, Tensor], actions: Tensor) -> Tensor:
+        """Actions moved by at most the perturbation's bound."""
         shift = torch.tanh(self.network(parameters, with_state(actions)))
         return (actions + self.settings.bcq_perturbation * shift).clamp(-1.0, 1.0)
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         return [Draw("latent_noise", "normal", (self.settings.policy_batch, self.settings.latent_dim))]
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
+        """One step of the policy."""
         actions = shared.cvae.sample(draw["latent_noise"])
         values = shared.critic.of_policy(self.perturb(self.group.parameters, actions))
         self.group.backward(-values[:, 0].mean(dim=1).sum())
@@ -156,6 +164,7 @@ class BCQ(Policy):
 
     @torch.no_grad()
     def sample(self, shared: Shared, count: int, streams: SeedStreams) -> Tensor:
+        """Actions ``[1, count, 2]`` of the trained policy."""
         candidates = self.settings.bcq_candidates
         latents = streams.normal(count * candidates, self.settings.latent_dim)
         actions = self.perturb(self.group.frozen, shared.cvae.sample(latents))
@@ -194,6 +203,7 @@ class MMDPolicy(Policy):
         return mean, torch.exp(log_std)
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         s = self.settings
         draws = [
             Draw("latent_noise", "normal", (s.policy_batch * s.mmd_samples, s.latent_dim)),
@@ -213,6 +223,7 @@ class MMDPolicy(Policy):
         return laplacian_mmd(target, mean + std * noise, s.mmd_sigma).mean().unsqueeze(0)
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
+        """One step of the policy."""
         mean, std = self.heads(self.group.parameters)
         discrepancy = self.discrepancy(mean, std, shared, draw)
         if self.eta is None:
@@ -235,6 +246,7 @@ class MMDPolicy(Policy):
 
     @torch.no_grad()
     def sample(self, shared: Shared, count: int, streams: SeedStreams) -> Tensor:
+        """Actions ``[1, count, 2]`` of the trained policy."""
         mean, std = self.heads(self.group.frozen)
         return torch.tanh(mean + std * streams.normal(count, ACTION_DIM))
 
@@ -304,6 +316,7 @@ class DiffusionPolicy(Policy):
         return self.sampler(lambda actions, call: predict(actions, step_offsets[steps[call]]), noises)
 
     def draws(self) -> list[Draw]:
+        """What one update draws."""
         s = self.settings
         draws = [
             Draw("step", "integer", (s.batch_size,), high=self.diffusion_steps),
@@ -316,6 +329,7 @@ class DiffusionPolicy(Policy):
         return draws
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
+        """One step of the policy."""
         offsets, predict = self.predictor(self.group.parameters)
         loss = self.noise_loss(shared.actions, draw, offsets, predict)
         interval = self.settings.q_interval
@@ -329,6 +343,7 @@ class DiffusionPolicy(Policy):
 
     @torch.no_grad()
     def sample(self, shared: Shared, count: int, streams: SeedStreams) -> Tensor:
+        """Actions ``[1, count, 2]`` of the trained policy."""
         offsets, predict = self.predictor(self.group.frozen)
         noises = streams.normal(self.sampler.num_noises, count, ACTION_DIM)
         return self.chain(offsets, predict, noises.unbind(dim=1))

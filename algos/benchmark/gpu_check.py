@@ -235,6 +235,8 @@ def gpu_check(
     """All checks and measurements.
 
     Args:
+        configs: of the methods, as `recheck.benchmark_configs` writes them.
+        device: that is checked.
         seconds: of each window; there are three to a measurement.
         compiled: also measure compiled losses.
         save: called with the result so far after every method.

@@ -44,11 +44,11 @@ FREE_OPERATORS = frozenset(
 )
 
 
-class OperatorCount(TorchDispatchMode):
+class OperatorCount(TorchDispatchMode):  # type: ignore[no-untyped-call, unused-ignore]
     """Counts operator calls, the bytes that they read and write, and matrix products by shape."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.calls: Counter[str] = Counter()
         self.num_bytes = 0
         self.products: Counter[tuple[int, int, int, int]] = Counter()
@@ -88,7 +88,8 @@ def count_operators(config: Mapping[str, Any], num_seeds: int, data: TrainingDat
         method = build(config, range(num_seeds), data.packed.device)
         program = build_program(method, data, capture=False)
         run_updates(program, 0, 1)
-        with OperatorCount() as count:
+        count = OperatorCount()
+        with count:
             program.run(1, 1)
     return count
 

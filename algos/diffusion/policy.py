@@ -146,6 +146,7 @@ class DiffusionMethod(Method):
         )
 
     def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a setting that `resolve_sampling` refuses."""
         self.resolve_sampling(sampling)
 
     def resolve_sampling(self, sampling: Sampling) -> Sampling:
@@ -173,6 +174,10 @@ class DiffusionMethod(Method):
         for name in ("noise_scale", "initial_noise_scale"):
             if getattr(resolved, name) < 0:
                 raise MethodError(f"{where}: {name} is {getattr(resolved, name)}; allowed are numbers from 0")
+        self._check_choice_among_candidates(resolved, where)
+        return resolved
+
+    def _check_choice_among_candidates(self, resolved: Sampling, where: str) -> None:
         if not self.EXTRACTIONS:
             if resolved.candidates != 1:
                 raise MethodError(
@@ -180,7 +185,7 @@ class DiffusionMethod(Method):
                 )
             if resolved.extraction is not None:
                 raise MethodError(f"{where}: a method without a critic has no extraction; leave it out")
-            return resolved
+            return
         if resolved.extraction not in self.EXTRACTIONS:
             raise MethodError(
                 f"{where}: unknown extraction {resolved.extraction!r}; allowed are "
@@ -191,7 +196,6 @@ class DiffusionMethod(Method):
                 f"{where}: candidate_temperature is {resolved.candidate_temperature}; allowed are "
                 "numbers above 0"
             )
-        return resolved
 
     def build_sampler(self, sampling: Sampling) -> Sampler:
         """The reverse process of resolved settings."""
@@ -253,6 +257,8 @@ def epoch_decay(
     """Diffusion-QL's cosine, which is constant within an epoch.
 
     Args:
+        initial: rate at update 0.
+        num_updates: of the run.
         form: ``described``: one cosine step per epoch, to 0 at the end. ``released``: one per `held`
             epochs with the horizon in epochs, so that 99.9% of the rate is left at the end
             (ql_diffusion.py:181-183, main.py:60, 84-88). ``none``.

@@ -40,6 +40,8 @@ def noise_loss(predicted: Tensor, noise: Tensor, reduction: str) -> Tensor:
     """Squared error of the predicted noise per sample, ``[..., a]`` to ``[...]``.
 
     Args:
+        predicted: noise.
+        noise: that was added.
         reduction: over the action's dimensions: ``mean`` (Diffusion-QL, EDP) or ``sum`` (IDQL).
     """
     squared = (predicted - noise).square()
@@ -142,6 +144,7 @@ class PosteriorSampler(Sampler):
         ]
 
     def __call__(self, predict: NoisePredictor, noises: Sequence[Tensor] | Tensor) -> Tensor:
+        """Actions of the whole chain; see `Sampler`."""
         actions = self._start(noises[0])
         last = len(self.times) - 1
         for call, (of_noisy, of_noise, of_start, of_iterate, deviation) in enumerate(self.coefficients):
@@ -172,6 +175,7 @@ class BetaSampler(Sampler):
         ]
 
     def __call__(self, predict: NoisePredictor, noises: Sequence[Tensor] | Tensor) -> Tensor:
+        """Actions of the whole chain; see `Sampler`."""
         actions = self._start(noises[0])
         last = len(self.times) - 1
         for call, (of_iterate, of_noise, deviation) in enumerate(self.coefficients):
@@ -205,6 +209,7 @@ class DDIMSampler(Sampler):
             )
 
     def __call__(self, predict: NoisePredictor, noises: Sequence[Tensor] | Tensor) -> Tensor:
+        """Actions of the whole chain; see `Sampler`."""
         actions = self._start(noises[0])
         for call, (of_noisy, of_noise, of_start, of_iterate) in enumerate(self.coefficients):
             start = self._clipped(of_noisy * actions - of_noise * predict(actions, call))
@@ -226,7 +231,7 @@ class _Marginal:
         return float(np.interp(time, self.times, self.log_signals))
 
     def half_log_snr(self, time: float) -> float:
-        """lambda = log(alpha / sigma)."""
+        """Half the log signal-to-noise ratio, lambda = log(alpha / sigma)."""
         log_signal = self.log_signal(time)
         return log_signal - 0.5 * math.log(-math.expm1(2.0 * log_signal))
 
@@ -280,6 +285,7 @@ class DPMSolver(Sampler):
         self.times = tuple(time * diffusion_steps - 1.0 for time in times)
 
     def __call__(self, predict: NoisePredictor, noises: Sequence[Tensor] | Tensor) -> Tensor:
+        """Actions of the whole chain; see `Sampler`."""
         actions = self._start(noises[0])
         call = 0
         for stages in self.steps:

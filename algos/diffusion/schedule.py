@@ -60,7 +60,8 @@ def noise_schedule(name: str, diffusion_steps: int) -> np.ndarray:
     if name == "cosine":
         times = np.linspace(0.0, 1.0, diffusion_steps + 1)
         alpha_bars = np.cos((times + 0.008) / 1.008 * np.pi / 2.0) ** 2
-        return np.clip(1.0 - alpha_bars[1:] / alpha_bars[:-1], 0.0, 0.999)
+        betas: np.ndarray = np.clip(1.0 - alpha_bars[1:] / alpha_bars[:-1], 0.0, 0.999)
+        return betas
     if name == "vp":
         smallest, largest = 0.1, 10.0
         i = np.arange(1, diffusion_steps + 1)

@@ -17,7 +17,7 @@ from algos.seed_parallel.random_streams import Draw, SeedStreams
 
 
 def gaussian_log_density(actions: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    """log N(actions; mean, diag(exp(log_std))^2), summed over the last axis."""
+    """Log N(actions; mean, diag(exp(log_std))^2), summed over the last axis."""
     standardised = (actions - mean) * torch.exp(-log_std)
     return (-0.5 * standardised.square() - log_std - 0.5 * math.log(2.0 * math.pi)).sum(dim=-1)
 
@@ -77,7 +77,7 @@ class GaussianActor:
         ]
 
     def log_density(self, observations: Tensor, actions: Tensor, draw: Mapping[str, Tensor]) -> Tensor:
-        """log pi(a | s), ``[K, B]``, with dropout as in training."""
+        """Log pi(a | s), ``[K, B]``, with dropout as in training."""
         masks = [draw[f"dropout{i}"] for i in range(len(self.hidden_sizes))] if self.dropout else None
         outputs = self.network(self.group.parameters, observations, masks, 1.0 - self.dropout)
         log_std = self.group["log_std"].clamp(*self.log_std_range).unsqueeze(1)

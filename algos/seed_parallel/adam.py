@@ -61,9 +61,11 @@ class Adam:
         )
 
     def state(self) -> dict[str, Tensor]:
+        """Copies of the moments and the count, on the CPU."""
         return {"mean": self.mean.cpu(), "square": self.square.cpu(), "count": self.count.cpu()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
         self.mean.copy_(tensors["mean"])
         self.square.copy_(tensors["square"])
         self.count.copy_(tensors["count"])

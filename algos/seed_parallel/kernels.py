@@ -24,7 +24,8 @@ _form = "plain"
 
 def onednn_available() -> bool:
     """Whether this build of torch holds the oneDNN linear operator."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call, unused-ignore]
+    return bool(available) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def use(form: str) -> str:
@@ -95,24 +96,29 @@ def join(members: Members) -> Tensor:
 
 
 def affine_each(members: Members, weight: Tensor, bias: Tensor, relu: bool = False) -> Members:
-    """x W + b for every member, on request cut at 0: weight ``[M, in, out]``, bias ``[M, out]``.
+    """The affine map x W + b for every member, on request cut at 0.
 
-    The fast form cuts inside the product and needs no pass of its own.
+    Weights are ``[M, in, out]``, biases ``[M, out]``. The fast form cuts inside the product, without another
+    pass.
     """
     if weight.shape[-1] == 1:
-        outputs = _head_each(members, weight, bias)
-        return tuple(torch.relu(x) for x in outputs) if relu else outputs
+        heads = _head_each(members, weight, bias)
+        return tuple(torch.relu(x) for x in heads) if relu else heads
     if members[0].dim() == 2:
         if torch.is_grad_enabled():
-            return _Affine.apply(weight, bias, relu, *members)
+            apply: Any = _Affine.apply
+            outputs: Members = apply(weight, bias, relu, *members)
+            return outputs
         return _affine_now(weight, bias, relu, members)
     stacked = torch.baddbmm(bias.unsqueeze(1), members[0], weight)
     return (torch.relu(stacked) if relu else stacked,)
 
 
 def _head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
-    """Width 1: as a batched product it takes one kernel for M = 1 and another for more, 3e-5 apart, and a
-    seed must not depend on its block.
+    """A layer of width 1, in a form that is the same for every number of members.
+
+    As a batched product it takes one kernel for M = 1 and another for more, 3e-5 apart, and a seed must not
+    depend on its block.
     """
     if members[0].dim() == 2:
         columns, shifts = weight.squeeze(2).unbind(0), bias.unbind(0)
@@ -125,7 +131,8 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool
         product = torch.mm(left, right) if bias is None else torch.addmm(bias, left, right)
         return torch.relu(product) if relu else product
     if torch.compiler.is_compiling():
-        return torch.ops.recheck.product(left, right, bias, relu)
+        compiled: Tensor = torch.ops.recheck.product(left, right, bias, relu)
+        return compiled
     return _product_now(left, right, bias, relu)
 
 
@@ -140,7 +147,9 @@ def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
 
 def _product_now(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     """``[B, in] x [in, out]`` through oneDNN's linear."""
-    return torch.ops.mkldnn._linear_pointwise(left, right.t(), bias, "relu" if relu else "none", [], "")
+    form = "relu" if relu else "none"
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right.t(), bias, form, [], "")
+    return product
 
 
 # The compiler takes the product as it is: it has a lowering of its own for the operator inside
@@ -149,7 +158,7 @@ library.define("recheck::product", "(Tensor left, Tensor right, Tensor? bias, bo
 library.impl("recheck::product", "CPU", _product_now)
 
 
-@library.register_fake("recheck::product")
+@library.register_fake("recheck::product")  # type: ignore[untyped-decorator, unused-ignore]
 def _product_fake(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     return left.new_empty(left.shape[0], right.shape[1])
 
@@ -164,7 +173,7 @@ def prepare_compiler() -> None:
         from torch._inductor import lowering
 
         permute = lowering.lowerings[torch.ops.aten.permute.default]
-        linear = lowering.fallback_handler(
+        linear = lowering.fallback_handler(  # type: ignore[no-untyped-call, unused-ignore]
             torch.ops.mkldnn._linear_pointwise.default, add_to_fallback_set=False
         )
         register = lowering.register_lowering(torch.ops.recheck.product.default, type_promotion_kind=None)
@@ -221,7 +230,9 @@ def mish(inputs: Tensor) -> Tensor:
     if not _fast(inputs):
         return F.mish(inputs)
     if torch.is_grad_enabled():
-        return _Mish.apply(inputs)
+        apply: Any = _Mish.apply
+        outputs: Tensor = apply(inputs)
+        return outputs
     negative, _, d = _mish_parts(inputs, keep=False)
     return negative.addcdiv_(inputs, d, value=2.0)
 

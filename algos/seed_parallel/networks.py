@@ -58,6 +58,9 @@ class MLP:
         """Outputs ``[K, B, out]`` for inputs ``[K, B, in]``.
 
         Args:
+            parameters: of a group of this network.
+            inputs: one batch per seed.
+            keep_probability: of a unit, with dropout.
             dropout_masks: one ``[K, B, width]`` of zeros and ones per hidden layer, applied after
                 its activation, the rest scaled by 1 / `keep_probability`; None for no dropout.
         """

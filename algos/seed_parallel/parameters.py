@@ -142,7 +142,7 @@ class ParameterGroup:
         All copies of a seed count together, as `torch.nn.utils.clip_grad_norm_` over one list of
         both critics' parameters does.
         """
-        norm = self.gradient.view(self.num_seeds, -1).norm(dim=1)
+        norm: Tensor = self.gradient.view(self.num_seeds, -1).norm(dim=1)
         scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
         self.gradient.view(self.num_seeds, -1).mul_(scale[:, None])
         return norm
@@ -190,6 +190,7 @@ def initialise(
     do not depend on its block.
 
     Args:
+        group: whose parameters are overwritten.
         streams: CPU streams, continued by each call.
         initialiser: name in `INITIALISERS`.
         layers: names of the layers; all pairs of the group when None.

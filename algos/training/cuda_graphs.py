@@ -70,6 +70,7 @@ class Program:
 
         Args:
             first: 0-based number of the update in the run.
+            count: updates.
         """
         offset = first - self.draws.chunk_start
         phases = tuple(self.method.phase(first + i) for i in range(count))
@@ -101,7 +102,7 @@ class Program:
     def _graph(self, phases: tuple[Hashable, ...]) -> torch.cuda.CUDAGraph:
         if phases not in self.graphs:
             saved = self._save()
-            stream = torch.cuda.Stream()
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call, unused-ignore]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):  # allocators and libraries warm up before the recording
                 for _ in range(2):
