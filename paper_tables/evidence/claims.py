@@ -92,7 +92,7 @@ def read_claims(folder: Path = FOLDER) -> list[ProseClaim]:
     """All claims, by file and in each file's order.
 
     Raises:
-        TablesError: a file is no YAML or breaks ``schemas/claims.schema.json``, an id stands twice, or a
+        TablesError: a file is no YAML or breaks ``schemas/claims.schema.json``, an id appears twice, or a
             document, known error or check does not exist.
     """
     claims: list[ProseClaim] = []
@@ -106,7 +106,7 @@ def read_claims(folder: Path = FOLDER) -> list[ProseClaim]:
             claim = _claim(entry)
             where = f"{path}, claim '{claim.id}'"
             if any(other.id == claim.id for other in claims):
-                raise TablesError(f"{where}: the id stands twice.")
+                raise TablesError(f"{where}: the id appears twice.")
             if claim.document is not None and claim.document not in documents:
                 raise TablesError(f"{where}: there is no document '{claim.document}'.")
             if claim.known_error is not None and claim.known_error not in numbers:

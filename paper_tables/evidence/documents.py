@@ -23,7 +23,7 @@ class Document:
         name: short name, the name of its file.
         title: as printed.
         year: in which it first appeared; None where it bears no date.
-        code: repository (owner/name) of each method's code; the key None stands for every other method.
+        code: repository (owner/name) of each method's code; the key None means every other method.
     """
 
     name: str

@@ -63,14 +63,14 @@ def _nearest(task: str, known: set[str]) -> str:
 
 
 def check_seeds(table: pd.DataFrame, path: Path) -> None:
-    """Refuse a seed that stands twice in one group."""
+    """Refuse a seed that appears twice in one group."""
     for key, rows in table.groupby([*GROUP[1:], "seed"], sort=False):
         if len(rows) > 1:
             first, second = (_line(index) for index in rows.index[:2])
             method, variant, task, selection, seed = key[1:]
             raise TablesError(
                 f"{path}, lines {first} and {second}: seed {seed} of {method} ({variant}, {selection}) on "
-                f"{task} stands twice."
+                f"{task} appears twice."
             )
 
 

@@ -54,7 +54,7 @@ def read_source(source: pd.Series, folder: Path = FOLDER) -> pd.DataFrame:
 
     Raises:
         TablesError: the header is another one, a value is not allowed, a task is not D4RL's (or is, where
-            the source says that its data are others), a seed stands twice in a group, scores look like
+            the source says that its data are others), a seed appears twice in a group, scores look like
             fractions or returns, or the number of rows is not the stated one. The message names the line.
     """
     if source["form"] == "reference_runs":
@@ -91,7 +91,7 @@ def read_runs(folder: Path = FOLDER) -> pd.DataFrame:
     return pd.concat([read_source(row, folder) for _, row in sources.iterrows()], ignore_index=True)
 
 
-# --- Reading with line numbers ---
+# --- Lines ---
 
 
 def _columns_of_the_file() -> list[str]:
@@ -151,7 +151,7 @@ def _wrong_header(header: list[str], columns: list[str]) -> str:
     unknown = [column for column in header if column not in columns]
     parts = [f"the column(s) {', '.join(missing)} are missing"] * bool(missing)
     parts += [f"the column(s) {', '.join(unknown)} are unknown"] * bool(unknown)
-    what = " and ".join(parts) or "the columns stand in another order"
+    what = " and ".join(parts) or "the columns are in another order"
     return f"{what}; the header is {','.join(columns)}."
 
 

@@ -157,7 +157,7 @@ def test_a_bad_claim_is_refused_in_one_sentence(tmp_path, changed, words):
 
 
 def test_an_id_twice_no_file_and_no_yaml_are_refused(tmp_path):
-    with pytest.raises(TablesError, match="the id stands twice"):
+    with pytest.raises(TablesError, match="the id appears twice"):
         claims.read_claims(_written(tmp_path, GOOD, GOOD))
     (tmp_path / "claims.yaml").write_text("- [", encoding="utf-8")
     with pytest.raises(TablesError, match="is not YAML"):

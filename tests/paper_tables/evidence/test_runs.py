@@ -302,7 +302,7 @@ def test_a_seed_twice_in_one_group_and_a_duplicate_row_are_refused(tmp_path):
     again = list(rows[0])
     again[header.index("score_percent")] = "50.0"
     _write(path, header, [*rows, again])
-    assert "stands twice" in _refused(tmp_path)
+    assert "appears twice" in _refused(tmp_path)
 
 
 def test_a_file_that_was_cut_is_refused(tmp_path):
