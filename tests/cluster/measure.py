@@ -80,7 +80,7 @@ def plugin(python: str = sys.executable) -> list[str]:
 
 def job_commands(folder: Path) -> list[str]:
     """The inner Snakemake's commands, taken from the pickles by an sbatch that refuses."""
-    from snakemake_executor_plugin_submitit.wrapper import Task
+    from snakemake_executor_plugin_submitit.task import Task
 
     programs = folder / "programs"
     programs.mkdir()

@@ -483,3 +483,33 @@ def test_the_experiment_ci_from_end_to_end(
     code, printed = workflow.run("-n", *common, timeout=60, name="again")
     assert code == 0
     assert "Nothing to be done" in printed
+
+
+def test_a_controller_that_loses_its_state(
+    cluster: None, after_faults: None, tmp_path: Path, workflow_in: Callable[[Path, list[str]], Any]
+) -> None:
+    """The last one, since it loses all jobs: a job that vanished is not called cancelled, and is retried."""
+    workflow = workflow_in(tmp_path, OPTIONS)
+    workflow.write(
+        """
+        rule one:
+            output: "made"
+            log: "one.log"
+            resources: runtime=10
+            shell: "[ -e started ] || {{ touch started; echo first > {log}; sleep 300; }}; touch {output}"
+        """
+    )
+    process = workflow.start("--retries", "1")
+    wait(lambda: (tmp_path / "started").exists(), 100, "the job runs")
+    folder = Path(os.environ["RECHECK_SLURM_DIR"])
+    pid = int((folder / "run/slurmctld.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    wait(lambda: not Path(f"/proc/{pid}").exists(), 60, "slurmctld stops")
+    subprocess.run(["slurmctld", "-c", "-f", str(folder / "slurm.conf")], check=True)
+    code = process.wait(200)
+    printed = workflow.printed()
+    assert code == 0, printed
+    assert "it vanished from SLURM on main without a result" in printed
+    assert "stays cancelled" not in printed
+    assert (tmp_path / "made").exists()
+    workflow.stop()

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.snakemake_executor_plugin_submitit.workflows import wait_until
+
 SLOW = """
 rule train:
     output: "policy"
@@ -178,7 +180,7 @@ def test_limits_silence_and_a_lost_answer(workflow: Any, fake_slurm: Any, tmp_pa
 
 
 def test_interrupted_where_requeueing_is_forbidden(workflow: Any, fake_slurm: Any) -> None:
-    """The plugin submits the job again, as the same attempt; then SLURM itself requeues; the bytes are the same."""
+    """The plugin submits the job again, as the same attempt; then SLURM requeues; the bytes are the same."""
     workflow.write(SLOW)
     fake_slurm.switch("requeue_forbidden")
     fake_slurm.switch("preempt_time", "2026-11-20T07:50:20")
@@ -278,3 +280,28 @@ def test_on_this_machine_and_in_this_process(workflow: Any, fake_slurm: Any) -> 
     assert code == 0, printed
     assert (workflow.folder / "a").exists()
     assert not fake_slurm.jobs()
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(workflow: Any, fake_slurm: Any) -> None:
+    """The records' folder becomes a file, so that every write fails; the job itself runs on."""
+    workflow.write(
+        """
+        rule slow:
+            output: "slow"
+            shell: "touch started; while [ ! -e go ]; do sleep 0.1; done; touch {output}"
+        rule next:
+            input: "slow"
+            output: "next"
+            shell: "touch {output}"
+        """
+    )
+    process = workflow.start("--nocolor", "next")
+    wait_until(lambda: (workflow.folder / "started").exists(), 60, "the job runs")
+    records = workflow.folder / ".snakemake/submitit/records"
+    records.rename(records.with_name("moved"))
+    records.touch()
+    (workflow.folder / "go").touch()
+    assert process.wait(60) != 0
+    printed = workflow.printed()
+    assert f"The submitit folder {records.parent} cannot be written: Not a directory" in printed
+    assert "Traceback" not in printed

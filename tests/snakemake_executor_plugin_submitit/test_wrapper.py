@@ -13,6 +13,7 @@ import pytest
 from snakemake_executor_plugin_submitit.files import read_json, write_json
 from snakemake_executor_plugin_submitit.records import JobFiles, prepare_folder
 from snakemake_executor_plugin_submitit.task import Task
+from snakemake_executor_plugin_submitit.wrapper import execute
 
 TRAINER = Path(__file__).with_name("toy_trainer.py")
 
@@ -236,3 +237,14 @@ def test_slurms_own_requeues_are_noted_and_limited(job: Job) -> None:
     result = job.result()
     assert result is not None
     assert "more often than max-requeues=1 allows" in result["message"]
+
+
+def test_a_full_disk_is_one_line_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that is gone refuses writes as a full disk does."""
+    folder = prepare_folder(tmp_path / "folder")
+    (folder / "results").rmdir()
+    task = Task(folder, KEY, "true", 1, "debug", 0, True, None, None, 0)
+    assert execute(task) == 1
+    assert (
+        f"the job's files in {folder} cannot be written: No such file or directory" in capsys.readouterr().err
+    )

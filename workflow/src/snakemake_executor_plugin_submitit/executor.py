@@ -234,7 +234,14 @@ class Executor(RemoteExecutor):
         """Look at all jobs once; yields those that have not ended."""
         if self._ready and not self._stopping:
             with self._work:
-                self._tick()
+                try:
+                    self._tick()
+                except OSError as error:  # a full disk, for example
+                    raise WorkflowError(
+                        f"The submitit folder {self.ledger.records.folder} cannot be written: "
+                        f"{error.strerror or error}. Jobs that SLURM has run on; mend this and give the same "
+                        f"command again, which adopts them."
+                    ) from None
         for info in active_jobs:
             if not self._ready or info in self.ledger:
                 yield info

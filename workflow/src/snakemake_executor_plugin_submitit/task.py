@@ -1,7 +1,7 @@
 """The description of one job that the plugin hands to the wrapper, as a command line.
 
-submitit pickles the arguments of the function that it calls. One command line is all that the pickle contains,
-so a pickle written by one version of the plugin can be read by another.
+submitit pickles the arguments of the function that it calls. One command line is all that the pickle
+contains, so a pickle written by one version of the plugin can be read by another.
 """
 
 import argparse

@@ -52,7 +52,11 @@ def run(command_line: str) -> int:
 def execute(task: Task, slurm: Slurm | None = None) -> int:
     """Run the job, write its result file and return the exit code of this process."""
     job = _Job(task, slurm or Slurm())
-    return job.run()
+    try:
+        return job.run()
+    except OSError as error:  # a full disk, for example
+        _log(f"the job's files in {task.folder} cannot be written: {error.strerror or error}")
+        return 1
 
 
 def _own_job_id(environment: Mapping[str, str]) -> str:
