@@ -67,6 +67,33 @@ def test_an_array_and_its_files(tmp_path: Path, fake_slurm: Any) -> None:
     assert {ending.detail for ending in backend.endings({"101_0": time.time()}).values()} == {"by 1000"}
 
 
+def test_a_kill_before_the_job_ids_are_recorded(
+    tmp_path: Path, fake_slurm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pickles are in their places by then, and the record without job ids is completed later."""
+    case = Case(tmp_path / "folder", 2)
+    add = Records.add
+
+    def killed(records: Records, submission: Submission) -> None:
+        if submission.jobs[0].job_id:
+            raise KeyboardInterrupt
+        add(records, submission)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Records, "add", killed)
+        case.submit(SlurmBackend())
+    folder = tmp_path / "folder/train"
+    assert sorted(path.name for path in folder.glob("*.pkl")) == [
+        "101_0_submitted.pkl",
+        "101_1_submitted.pkl",
+    ]
+    (loaded,) = Records(tmp_path / "folder").load()
+    assert [job.job_id for job in loaded.jobs] == ["", ""]
+    SlurmBackend().complete(loaded, "101", case.records)
+    (loaded,) = Records(tmp_path / "folder").load()
+    assert [job.job_id for job in loaded.jobs] == ["101_0", "101_1"]
+
+
 def test_a_job_that_can_resume_is_warned_before_its_limit(tmp_path: Path, fake_slurm: Any) -> None:
     Case(tmp_path / "folder", 1, state=tmp_path / "state").submit(SlurmBackend())
     assert fake_slurm.jobs()["101"]["options"]["signal"] == "USR2@30"

@@ -151,7 +151,7 @@ def kill_and_let_the_jobs_end(workflow: Any, fake_slurm: Any, jobs: int) -> None
     process.kill()
     process.wait()
     wait_until(
-        lambda: {job["state"] for job in fake_slurm.jobs().values()} == {"COMPLETED"}, 60, "the jobs end"
+        lambda: {job["state"] for job in fake_slurm.jobs().values()} == {"COMPLETED"}, 90, "the jobs end"
     )
     assert workflow.run("--unlock")[0] == 0
 

@@ -220,18 +220,17 @@ class SlurmBackend:
     def complete(self, submission: Submission, job_id: str, records: Records) -> None:
         """See :class:`Backend`."""
         folder = Path(submission.script_folder)
+        # The record comes last: one without job ids is completed by the next Snakemake, after a kill here.
         for record in submission.jobs:
             index = submission.indices[record.key]
             record.job_id = f"{job_id}_{index}" if submission.is_array else job_id
             paths = JobPaths(folder, job_id=record.job_id)
             record.log = str(paths.stdout)
-        records.add(submission)
-        for record in submission.jobs:
             with contextlib.suppress(FileNotFoundError):
-                os.rename(record.pickle, JobPaths(folder, job_id=record.job_id).submitted_pickle)
-        script = _script_of(submission)
+                os.rename(record.pickle, paths.submitted_pickle)
         with contextlib.suppress(FileNotFoundError):
-            os.rename(script, folder / f"{job_id}_submission.sh")
+            os.rename(_script_of(submission), folder / f"{job_id}_submission.sh")
+        records.add(submission)
 
     def alive(self) -> dict[str, QueuedJob]:
         """What squeue lists."""
