@@ -79,9 +79,10 @@ def test_a_kill_before_the_job_ids_are_recorded(
             raise KeyboardInterrupt
         add(records, submission)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Records, "add", killed)
-        case.submit(SlurmBackend())
+        with pytest.raises(KeyboardInterrupt):
+            case.submit(SlurmBackend())
     folder = tmp_path / "folder/train"
     assert sorted(path.name for path in folder.glob("*.pkl")) == [
         "101_0_submitted.pkl",

@@ -1,13 +1,18 @@
 """After a crash of Snakemake: the same command again, and what may not be taken for done."""
 
+import asyncio
 import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake_executor_plugin_submitit.files import write_json
 from snakemake_executor_plugin_submitit.ledger import State
+from snakemake_executor_plugin_submitit.records import Submission
+from snakemake_executor_plugin_submitit.snakemake_job import digest_of_members, target_of_member
 
 from tests.snakemake_executor_plugin_submitit.parts import Parts
 from tests.snakemake_executor_plugin_submitit.workflows import wait_until
@@ -317,3 +322,77 @@ def test_a_record_that_cannot_be_read_is_named(
     Parts(tmp_path / "folder")
     assert f"The record {path} of submitted jobs cannot be read" in caplog.text
     assert path.exists()
+
+
+class DagJob(SimpleNamespace):
+    """A job of the DAG; jobs are members of sets."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class ReviewedWorkflow:
+    """What a review asks of Snakemake's workflow: one job, with output and what is recorded of it."""
+
+    def __init__(self, output: Path, wanted: bool, recorded_at: float | None) -> None:
+        rule = SimpleNamespace(name="train", shellcmd="train")
+        self.job = DagJob(
+            rule=rule, output=[str(output)], wildcards_dict={}, non_derived_params=["value=1"], input=[]
+        )
+        self.finished: list[Any] = []
+        self.started: list[Any] = []
+        self.updated = 0
+        metadata = None if recorded_at is None else SimpleNamespace(starttime=recorded_at)
+
+        async def finished(job: Any) -> None:
+            self.finished.append(job)
+
+        async def postprocess() -> None:
+            self.updated += 1
+
+        self.persistence = SimpleNamespace(
+            metadata=lambda path: metadata, finished=finished, started=self.started.append
+        )
+        self.dag = SimpleNamespace(
+            jobs=[self.job],
+            needrun_jobs=lambda: [self.job] if wanted else [],
+            forcefiles=set(),
+            postprocess=postprocess,
+        )
+
+    @staticmethod
+    def async_run(coroutine: Any) -> None:
+        asyncio.run(coroutine)
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same", "changed"])
+@pytest.mark.parametrize("outcome", ["success", "failed", "interrupted", None])
+@pytest.mark.parametrize(
+    "case", ["complete", "wanted", "output is missing", "of another target", "recorded before", "since"]
+)
+def test_review(same: bool, outcome: str | None, case: str, tmp_path: Path, fake_slurm: Any) -> None:
+    """Only jobs that Snakemake takes for complete, and has not recorded since, are looked at."""
+    submitted = 1000.0
+    output = tmp_path / "policy"
+    if case != "output is missing":
+        output.touch()
+    recorded_at = {"recorded before": submitted - 10, "since": submitted + 10}.get(case)
+    workflow = ReviewedWorkflow(output, case == "wanted", recorded_at)
+    parts = Parts(tmp_path / "folder")
+    digest = digest_of_members([workflow.job]) if same else "another"
+    record = parts.job("true", digest=digest, submitted=submitted, job_id="7").record
+    record.target = target_of_member(workflow.job) if case != "of another target" else "train|other"
+    parts.ledger.records.add(Submission("cafe", "x", False, [record], {record.key: 0}))
+    if outcome is not None:
+        write_json(parts.ledger.records.files(record.key).result, {"outcome": outcome})
+
+    again = Parts(tmp_path / "folder")
+    again.recovery.review(workflow)
+    looked_at = case in ("complete", "recorded before")
+    counts_as_done = looked_at and same and outcome == "success"
+    run_again = looked_at and not counts_as_done
+    assert workflow.finished == ([workflow.job] if counts_as_done else [])
+    assert workflow.started == ([workflow.job] if run_again else [])
+    assert workflow.dag.forcefiles == ({str(output)} if run_again else set())
+    assert workflow.updated == (1 if run_again else 0)
+    assert [left.key for left in again.recorded()] == ([] if counts_as_done else [record.key])

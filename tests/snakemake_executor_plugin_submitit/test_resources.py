@@ -98,7 +98,7 @@ def test_snakemakes_own_and_the_users_limits_pass() -> None:
 
 
 @pytest.mark.parametrize("name", ["gpu", "mem_mb", "mem_mb_per_cpu", "cpus_per_task", "runtime"])
-@pytest.mark.parametrize("value", ["many", -1, 1.5])
+@pytest.mark.parametrize("value", ["many", -1, 1.5, "nan", "inf"])
 def test_numbers_are_whole(name: str, value: object) -> None:
     with pytest.raises(SubmititError, match=f"Rule train: resource {name}={value} must be a whole number"):
         options(**{name: value})

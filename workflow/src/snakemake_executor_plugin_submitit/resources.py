@@ -1,8 +1,9 @@
 """Snakemake's resources as sbatch options. The names are those of the official SLURM plugin."""
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .errors import SubmititError
@@ -126,7 +127,6 @@ class _Reader:
 
     rule: str
     resources: Mapping[str, Any]
-    taken: dict[str, str | bool] = field(default_factory=dict)
 
     def text(self, name: str) -> str | None:
         value = self.resources.get(name)
@@ -153,7 +153,7 @@ class _Reader:
             number = float(text)
         except ValueError:
             number = -1.0
-        if number < least or number != int(number):
+        if not math.isfinite(number) or number < least or number != int(number):
             raise SubmititError(
                 f"Rule {self.rule}: resource {name}={text} must be a whole number of at least {least}"
                 f"{' (minutes)' if name == 'runtime' else ''}."
