@@ -117,6 +117,7 @@ localrules:
     tables,
     looks,
     figures,
+    power,
     audit,
     cost,
     fidelity,
@@ -151,6 +152,7 @@ rule all:
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/power.smk"
 include: "workflow/rules/audit.smk"
 
 

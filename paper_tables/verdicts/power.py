@@ -22,6 +22,7 @@ LARGEST_NUMBER_OF_SEEDS = 100
 WANTED_CHANCE = 0.80
 NEVER = "never"
 _NODES = 100
+_NODES_OF_BOTH = 40
 _EVERY_NUMBER_UP_TO = 30
 _THEN_STEPS_OF = 10
 
@@ -116,7 +117,9 @@ def chances_of_claims(
 
 def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
     """The rule's half-widths over the nodes of both sample variances, `[nodes]`, in points."""
-    ours = _variance_nodes(sides.our_sd_percent, sides.our_seeds)
+    varies = sides.reported_spread == HYPOTHETICAL
+    nodes = _NODES_OF_BOTH if varies else _NODES
+    ours = _variance_nodes(sides.our_sd_percent, sides.our_seeds, nodes)
     caution = rule.CAUTION_AT_LEVEL if level >= rule.LEVEL else rule.CAUTION_BELOW_LEVEL
     if sides.reported_spread == ASSUMED:
         ratio = sides.reported_sd_percent / sides.our_sd_percent if sides.our_sd_percent > 0 else 1.0
@@ -127,8 +130,8 @@ def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
             sides.reported_seeds, sides.reported_sd_percent / math.sqrt(sides.reported_seeds)
         )
     else:
-        nodes = _variance_nodes(sides.reported_sd_percent, sides.reported_seeds)
-        ours, reported = (grid.ravel() for grid in np.meshgrid(ours, nodes))
+        theirs = _variance_nodes(sides.reported_sd_percent, sides.reported_seeds, nodes)
+        ours, reported = (grid.ravel() for grid in np.meshgrid(ours, theirs))
         known = Interpretation(sides.reported_seeds, np.sqrt(reported / sides.reported_seeds))
     half = np.zeros_like(ours)
     for estimate in rule.error_estimates(np.sqrt(ours), sides.our_seeds, [known], caution):
@@ -136,16 +139,16 @@ def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
     return half
 
 
-def _variance_nodes(sd: float, num_seeds: int) -> np.ndarray:
+def _variance_nodes(sd: float, num_seeds: int, nodes: int) -> np.ndarray:
     """Equal-probability nodes of the sample variance of `num_seeds` normal scores, `[nodes]`."""
-    return np.zeros(1) if sd == 0 else sd**2 * _unit_variance_nodes(num_seeds)
+    return np.zeros(1) if sd == 0 else sd**2 * _unit_variance_nodes(num_seeds, nodes)
 
 
 @lru_cache(maxsize=256)
-def _unit_variance_nodes(num_seeds: int) -> np.ndarray:
+def _unit_variance_nodes(num_seeds: int, nodes: int) -> np.ndarray:
     from scipy import stats
 
-    probabilities = (np.arange(_NODES) + 0.5) / _NODES
+    probabilities = (np.arange(nodes) + 0.5) / nodes
     return np.asarray(stats.chi2.ppf(probabilities, num_seeds - 1) / (num_seeds - 1))
 
 

@@ -1,0 +1,20 @@
+# Power: how many seeds and episodes a verdict needs on each task, and what averaging checkpoints buys. Asked for by name.
+
+
+rule power:
+    input:
+        scores=f"{SCORES}/scores.parquet",
+        episodes=f"{SCORES}/episodes.parquet",
+    output:
+        table=f"{paths.stage('power', PLAN.name)}/power.md",
+        values=f"{paths.stage('power', PLAN.name)}/power.csv",
+        latex=f"{paths.stage('power', PLAN.name)}/power.tex",
+    log:
+        f"{paths.LOGS}/power/{PLAN.name}.log",
+    params:
+        scores=subpath(input.scores, parent=True),
+        folder=subpath(output.table, parent=True),
+        options=PLAN.power_options(),
+    shell:
+        "python -m paper_tables.verdicts.planning --scores {params.scores:q} --output {params.folder:q} "
+        "{params.options} &> {log:q} && cat {output.table:q}"
