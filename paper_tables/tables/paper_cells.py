@@ -106,7 +106,8 @@ def _why_not_judged(
         reasons.append("our score is a raw return")
     elif unusual := plausible.unusual(str(ours["task"]), found["score_percent"].to_numpy(dtype=float)):
         reasons.append(unusual)
-    if wanted is not None and trained not in (wanted, 0):
+    # A user's runs are compared at their own length, which a mark and the caption state.
+    if wanted is not None and trained not in (wanted, 0) and ours["comparability"] != STATED:
         reasons.append(f"ours was trained for {trained:,} updates, the paper's for {wanted:,}")
     return reasons
 

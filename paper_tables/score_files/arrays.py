@@ -1,0 +1,124 @@
+"""rliable's arrays, method -> `[runs, tasks]` or `[runs, tasks, checkpoints]`, as `.npz` or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from recheck.errors import TablesError
+
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.records import TEXTS, Records
+from paper_tables.score_files.sources import Rows, rows_of_records
+
+# Keys of such a file that name its tasks, and are no method.
+TASK_KEYS = ("tasks", "task_names", "games", "environments", "envs")
+
+
+def read_npz(path: Path, options: ScoreOptions) -> Records:
+    """An `.npz` file with one array per method.
+
+    Raises:
+        TablesError: it is no such file, holds pickled objects, or its tasks are not named.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays = {name: np.asarray(content[name]) for name in content.files}
+    except (OSError, ValueError) as error:
+        reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
+        raise TablesError(f"{path} cannot be read as arrays: {reason}.") from None
+    except Exception as error:
+        if type(error).__name__ != "BadZipFile":
+            raise
+        raise TablesError(f"{path} is no .npz file.") from None
+    return _records(path, arrays, options)
+
+
+def read_json(path: Path, options: ScoreOptions) -> Records | Rows:
+    """A JSON file: a list of objects (rows), or a dictionary of arrays.
+
+    Raises:
+        TablesError: it is neither.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise TablesError(f"{path} is no JSON ({error}).") from None
+    if isinstance(content, list) and content and all(isinstance(item, Mapping) for item in content):
+        return rows_of_records(path, content)
+    if not isinstance(content, Mapping) or not content:
+        raise TablesError(f"{path} is empty or neither a list of rows nor a dictionary of arrays.")
+    return _records(path, content, options)
+
+
+def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> Records:
+    named = next((content[key] for key in TASK_KEYS if key in content), None)
+    tasks = list(options.tasks) or ([] if named is None else [str(name) for name in np.ravel(named)])
+    parts = []
+    for method, values in content.items():
+        if method in TASK_KEYS:
+            continue
+        if isinstance(values, Mapping):
+            for task, scores in values.items():
+                parts.append(_part(path, str(method), [str(task)], _array(path, method, scores), True))
+        else:
+            parts.append(_part(path, str(method), tasks, _array(path, method, values), False))
+    if not parts:
+        raise TablesError(f"{path} holds no array of scores.")
+    table = pd.concat(parts, ignore_index=True)
+    empty = int(table["value"].isna().sum())
+    table = table[table["value"].notna()]
+    messages = [f"Arrays [runs, tasks] of {', '.join(map(str, table['method'].unique()))}; runs are seeds."]
+    if empty:
+        messages.append(f"{empty} NaN not used: these runs are missing.")
+    for name in (*TEXTS, "column"):
+        table[name] = table[name].astype("category")
+    return Records(table.reset_index(drop=True), "score", path, "run", messages)
+
+
+def _array(path: Path, method: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise TablesError(
+            f"{path}: '{method}' is no array of numbers [runs, tasks] with equally long rows."
+        ) from None
+
+
+def _part(path: Path, method: str, tasks: list[str], array: np.ndarray, one_task: bool) -> pd.DataFrame:
+    """One method's scores as rows."""
+    if one_task and array.ndim in (1, 2):
+        array = array[:, None] if array.ndim == 1 else array[:, None, :]
+    if array.ndim == 1 and len(tasks) == 1:
+        array = array[:, None]
+    if array.ndim not in (2, 3):
+        raise TablesError(
+            f"{path}: '{method}' has the shape {list(array.shape)}; [runs, tasks] or [runs, tasks, "
+            "checkpoints] is needed."
+        )
+    if len(tasks) != array.shape[1]:
+        named = f"{len(tasks)} are named" if tasks else "none is named"
+        raise TablesError(
+            f"{path}: '{method}' has {array.shape[1]} tasks, and {named}; name them in the file as 'tasks' "
+            "or say tasks=TASK,TASK,..."
+        )
+    if np.isinf(array).any():
+        raise TablesError(f"{path}: '{method}' holds an infinite score; a finite number or NaN is allowed.")
+    runs, task, *rest = np.indices(array.shape)
+    return pd.DataFrame(
+        {
+            "method": method,
+            "task": np.asarray(tasks, dtype=object)[task.ravel()],
+            "seed": runs.ravel().astype(str),
+            "run": "",
+            "selection": "",
+            "column": method,
+            "step": rest[0].ravel() + 1.0 if rest else np.nan,
+            "value": array.ravel(),
+            "line": runs.ravel() + 1,
+        }
+    )

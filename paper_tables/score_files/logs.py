@@ -1,0 +1,235 @@
+"""Folders of logs: TensorBoard events, d3rlpy's and CORL's folders, and any folder of tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from recheck.errors import TablesError
+
+from paper_tables.score_files.columns import NAMES, plain
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.records import TEXTS, Records, records_of
+from paper_tables.score_files.sources import flat, read_json_lines, read_parquet, read_text, suffix_of
+
+EVENTS = "events.out.tfevents"
+# Files that d3rlpy writes for a metric of an environment: epoch, step, value, without a header.
+D3RLPY_METRICS = ("environment.csv", "evaluation.csv", "test_environment.csv")
+CONFIGS = ("config.yaml", "config.yml", "config.json", "params.json")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+def read_folder(path: Path, options: ScoreOptions) -> list[Records]:
+    """The records of every run in a folder.
+
+    Raises:
+        TablesError: there is none, or a file cannot be used.
+    """
+    if any(path.rglob(f"*{EVENTS}*")):
+        return [_tensorboard(path, options)]
+    found = [*_d3rlpy(path), *_runs(path, options)]
+    if not found:
+        raise TablesError(
+            f"{path} holds no scores: no TensorBoard events, no d3rlpy or CORL logs, and no "
+            f"{', '.join(TABLES)} file."
+        )
+    return found
+
+
+def _relative(file: Path, root: Path) -> str:
+    """The path of a run's folder below the folder that was given, which names the run."""
+    text = file.relative_to(root).as_posix()
+    return root.name if text == "." else text
+
+
+def _tensorboard(root: Path, options: ScoreOptions) -> Records:
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    except ImportError:
+        raise TablesError(
+            f"{root} holds TensorBoard events, and tensorboard is not installed: pip install tensorboard."
+        ) from None
+    rows: list[dict[str, Any]] = []
+    tags: set[str] = set()
+    used = options.columns.get("score") or options.columns.get("return")
+    unit = "return" if "return" in options.columns else "score"
+    for folder in sorted({file.parent for file in root.rglob(f"*{EVENTS}*")}):
+        events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+        events.Reload()
+        names = list(events.Tags()["scalars"]) + list(events.Tags().get("tensors", []))
+        tags |= set(names)
+        if used is None and names:
+            used, unit = _metric(names, str(folder))
+        if used not in names:
+            continue
+        if used in events.Tags()["scalars"]:
+            values = [(event.step, event.value) for event in events.Scalars(used)]
+        else:
+            from tensorboard.util.tensor_util import make_ndarray
+
+            values = [(event.step, float(make_ndarray(event.tensor_proto))) for event in events.Tensors(used)]
+        rows += [
+            {"run": _relative(folder, root), "step": float(step), "value": float(value)}
+            for step, value in values
+        ]
+    if not rows:
+        raise TablesError(
+            f"{root}: no run has the metric '{used}'; there are {', '.join(sorted(tags)) or 'none'}."
+        )
+    unused = sorted(tags - {str(used)})
+    messages = [f"TensorBoard events, metric '{used}'."]
+    if unused:
+        messages.append(f"{len(unused)} metrics not used: {', '.join(unused[:8])}.")
+    return _as_records(pd.DataFrame(rows), unit, root, messages)
+
+
+def _metric(names: list[str], where: str) -> tuple[str, str]:
+    for unit in ("score", "return"):
+        found = [name for name in names if plain(name) in NAMES[unit] and plain(name) != "value"]
+        if len(found) > 1:
+            raise TablesError(
+                f"{where}: {' and '.join(repr(name) for name in found)} could each be the {unit}; say "
+                f"columns={unit}:{found[0]}."
+            )
+        if found:
+            return found[0], unit
+    raise TablesError(
+        f"{where} has no metric that is a score by its name; it has {', '.join(names[:20])}. Say "
+        f"columns=score:{names[0]}."
+    )
+
+
+def _as_records(table: pd.DataFrame, unit: str, path: Path, messages: list[str]) -> Records:
+    table = table.reset_index(drop=True)
+    for name in (*TEXTS, "column"):
+        if name not in table.columns:
+            table[name] = ""
+        table[name] = table[name].astype(str).astype("category")
+    if "line" not in table.columns:
+        table["line"] = range(1, len(table) + 1)
+    wrong = table[~table["value"].abs().lt(float("inf"))]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise TablesError(
+            f"{path}: the run '{row['run']}' has the value {row['value']} at step {row['step']}."
+        )
+    return Records(table, unit, path, "row", messages)
+
+
+def _d3rlpy(root: Path) -> Iterator[Records]:
+    """Runs of d3rlpy: a folder with params.json and one headerless CSV per metric."""
+    parts: dict[Path, pd.DataFrame] = {}
+    for name in D3RLPY_METRICS:
+        for file in sorted(root.rglob(name)):
+            if file.parent not in parts and _is_d3rlpy(file):
+                names = ["epoch", "step", "value"]
+                parts[file.parent] = pd.read_csv(file, header=None, names=names, dtype=float)
+    if not parts:
+        return
+    rows = []
+    for folder, table in parts.items():
+        params = _config(folder)
+        rows.append(
+            table.assign(
+                run=_relative(folder, root),
+                seed=_first(params, ("seed",)),
+                task=_first(params, ("env", "dataset", "env_name", "task")),
+                line=range(1, len(table) + 1),
+            )
+        )
+    yield _as_records(
+        pd.concat(rows, ignore_index=True).drop(columns="epoch"),
+        "return",
+        root,
+        [f"d3rlpy's logs: {len(parts)} runs, raw returns of the environment."],
+    )
+
+
+def _runs(root: Path, options: ScoreOptions) -> Iterator[Records]:
+    """Folders with a configuration and a table (CORL, Weights & Biases offline), and any other tables."""
+    files = [
+        file
+        for file in sorted(root.rglob("*"))
+        if file.is_file() and suffix_of(file) in TABLES and not _is_d3rlpy(file)
+    ]
+    for file in files:
+        config = _config(file.parent)
+        rows = (
+            read_parquet(file)
+            if suffix_of(file) == ".parquet"
+            else read_json_lines(file)
+            if suffix_of(file) in (".jsonl", ".ndjson")
+            else read_text(file, options.delimiter)
+        )
+        name = _first(config, ("name", "run_name", "group")) or _relative(file.with_suffix(""), root)
+        found = records_of(rows, options, name)
+        yield _with_config(found, config)
+    for file in sorted(root.rglob("wandb-summary.json")):
+        yield _summary(file, root)
+
+
+def _is_d3rlpy(file: Path) -> bool:
+    """Whether a file is one of d3rlpy's headerless metrics: epoch, step, value."""
+    if file.suffix != ".csv" or not (file.parent / "params.json").is_file():
+        return False
+    with file.open(encoding="utf-8", errors="replace") as stream:
+        first = stream.readline().split(",")
+    return len(first) == 3 and all(_is_number(cell) for cell in first)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _config(folder: Path) -> dict[str, str]:
+    """The configuration next to a log, flat; W&B's `{key: {value: ...}}` too."""
+    import yaml
+
+    for name in CONFIGS:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        except (ValueError, yaml.YAMLError) as error:
+            raise TablesError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
+        if isinstance(content, Mapping):
+            return {key.removesuffix("/value"): value for key, value in flat(content).items()}
+    return {}
+
+
+def _first(config: Mapping[str, str], keys: tuple[str, ...]) -> str:
+    return next((str(config[key]) for key in keys if config.get(key)), "")
+
+
+def _with_config(found: Records, config: Mapping[str, str]) -> Records:
+    """Fill task, seed and method from the configuration where the table has none."""
+    values = {
+        "task": _first(config, ("env", "env_name", "dataset", "task", "env_id")),
+        "seed": _first(config, ("seed", "train_seed")),
+        "method": _first(config, ("algorithm", "algo", "method", "agent")),
+    }
+    for role, value in values.items():
+        if value and set(found.table[role].cat.categories) <= {""}:
+            found.table[role] = pd.Categorical([value] * len(found.table))
+    return found
+
+
+def _summary(file: Path, root: Path) -> Records:
+    """The last values of a run of Weights & Biases."""
+    content = flat(json.loads(file.read_text(encoding="utf-8")))
+    names = [name for name, value in content.items() if _is_number(value)]
+    metric, unit = _metric(names, str(file))
+    step = float(content.get("_step") or "nan")
+    config = _config(file.parent)
+    run = _first(config, ("name", "run_name", "group")) or _relative(file.parent, root)
+    table = pd.DataFrame([{"run": run, "step": step, "value": float(content[metric])}])
+    return _with_config(_as_records(table, unit, file, [f"{file}: metric '{metric}'."]), config)

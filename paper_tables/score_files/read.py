@@ -1,0 +1,62 @@
+"""Read scores from any file or folder that a user has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from recheck.errors import TablesError
+
+from paper_tables import frames
+from paper_tables.score_files import arrays, logs, sources
+from paper_tables.score_files.assemble import UserScores, assemble
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.records import Records, records_of
+from paper_tables.scores import tables
+
+FORMATS = "CSV, TSV, Parquet, JSON lines, JSON, .npz, or a folder of logs"
+
+
+def read_scores(path: Path, options: ScoreOptions | None = None) -> UserScores:
+    """The scores of a file or folder.
+
+    Args:
+        path: CSV, TSV, Parquet, JSON lines, rliable's arrays (`.npz`, `.json`), or a folder of TensorBoard,
+            d3rlpy or CORL logs or of such files.
+        options: what the user states; everything else is guessed and said in the messages.
+
+    Raises:
+        TablesError: the file is absent, or something in it cannot be used; the message has the line and what
+            is allowed.
+    """
+    stated = options or ScoreOptions()
+    if not path.exists():
+        raise TablesError(f"There is no file or folder {path}.")
+    if path.is_dir():
+        return assemble(logs.read_folder(path, stated), stated)
+    if not path.stat().st_size:
+        raise TablesError(f"{path} is empty; it needs a line of column names and rows.")
+    return assemble([_read_file(path, stated)], stated)
+
+
+def _read_file(path: Path, options: ScoreOptions) -> Records:
+    suffix = sources.suffix_of(path)
+    if suffix == ".npz":
+        return arrays.read_npz(path, options)
+    if suffix == ".json":
+        found = arrays.read_json(path, options)
+        return found if isinstance(found, Records) else records_of(found, options, path.stem)
+    if suffix in (".parquet", ".pq"):
+        return records_of(sources.read_parquet(path), options, path.stem)
+    if suffix in (".jsonl", ".ndjson"):
+        return records_of(sources.read_json_lines(path), options, path.stem)
+    if suffix in (*sources.TEXT_SUFFIXES, ".txt", ""):
+        return records_of(sources.read_text(path, options.delimiter), options, path.stem)
+    raise TablesError(f"{path} has the ending '{suffix}'; scores are read from {FORMATS}.")
+
+
+def write_scores(scores: UserScores, folder: Path) -> None:
+    """Write the four tables of an experiment; there are no episodes, costs and losses."""
+    for name in tables.FILES:
+        table = scores.runs if name == "scores" else pd.DataFrame(columns=frames.columns(name))
+        frames.write_parquet(table, folder / f"{name}.parquet", name)

@@ -1,0 +1,100 @@
+"""Method, task and seed out of the name of a run: ``IQL-hopper-medium-v2-seed3``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from paper_tables import literature, task_table
+
+_SEED = re.compile(r"(?:^|[-_. /])(?:seed|sd|s)[-_= ]?(\d{1,9})(?=$|[-_. /])", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r"[-_. /](\d{1,4})$")
+# What a logger adds to a name: a hash, a date, a time.
+_ADDED = re.compile(
+    r"[-_. /](?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}$|[-_. /]\d{8}(?:[-_T]?\d{4,6})?$", re.IGNORECASE
+)
+_SIGNS = re.compile(r"[-_. /+]+")
+
+
+@dataclass(frozen=True)
+class RunName:
+    """What a run's name says; None where it says nothing."""
+
+    method: str | None = None
+    task: str | None = None
+    seed: int | None = None
+
+
+@cache
+def parse(name: str, version: str | None = None) -> RunName:
+    """Read a run's name.
+
+    Args:
+        name: as a logger or a folder has it.
+        version: of tasks without one.
+    """
+    text = name.strip()
+    seed = None
+    if match := _SEED.search(text):
+        seed = int(match[1])
+        text = text[: match.start()] + text[match.end() :]
+    text = _ADDED.sub("", text)
+    task, start, end = _find_task(text, version)
+    if task is None:
+        return RunName(seed=seed)
+    rest = text[:start] + "-" + text[end:]
+    if seed is None and (number := _LAST_NUMBER.search(rest)):
+        seed = int(number[1])
+        rest = rest[: number.start()]
+    before = text[:start].strip("-_. /")
+    method = before or rest.strip("-_. /")
+    return RunName(method or None, task, seed)
+
+
+def _find_task(text: str, version: str | None) -> tuple[str | None, int, int]:
+    """The longest task name in a text, and its place."""
+    for pattern, name in _patterns(version):
+        if match := pattern.search(text):
+            return name, match.start(1), match.end(1)
+    return None, 0, 0
+
+
+@cache
+def _patterns(version: str | None) -> list[tuple[re.Pattern[str], str]]:
+    names: dict[str, str] = {name: name for name in task_table.tasks()}
+    if version is not None:
+        ending = f"-v{version.lower().removeprefix('v')}"
+        names |= {name.removesuffix(ending): name for name in task_table.tasks() if name.endswith(ending)}
+    ordered = sorted(names.items(), key=lambda item: -len(item[0]))
+    # A version or a longer name must not be cut: hopper-medium-v2 is not in hopper-medium-v21.
+    return [
+        (
+            re.compile(
+                r"(?:^|[-_. /])(" + "[-_ ]".join(map(re.escape, key.split("-"))) + r")(?=$|[-_. /])",
+                re.IGNORECASE,
+            ),
+            name,
+        )
+        for key, name in ordered
+    ]
+
+
+@cache
+def _method_keys() -> dict[str, str]:
+    """Normal form of a printed method -> its key, where all documents agree."""
+    numbers = literature.read_all()[["method", "method_key"]].drop_duplicates()
+    found: dict[str, set[str]] = {}
+    for method, key in numbers.itertuples(index=False):
+        found.setdefault(_normal(str(method)), set()).add(str(key))
+        found.setdefault(_normal(str(key)), set()).add(str(key))
+    return {form: min(keys) for form, keys in found.items() if len(keys) == 1}
+
+
+def _normal(name: str) -> str:
+    return _SIGNS.sub("", name.strip().lower())
+
+
+def method_key(name: str) -> str | None:
+    """The key of a method that the documents know, in any spelling: ``TD3+BC`` is ``td3_bc``; else None."""
+    return _method_keys().get(_normal(name))

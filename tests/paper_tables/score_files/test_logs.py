@@ -1,0 +1,105 @@
+"""Folders of logs: d3rlpy, CORL, Weights & Biases, TensorBoard, and any folder of tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from recheck.errors import TablesError
+
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.read import read_scores
+
+HOPPER = "hopper-medium-v2"
+
+
+def test_d3rlpys_folders(tmp_path: Path):
+    for seed in (1, 2):
+        run = tmp_path / f"CQL_{HOPPER}_{seed}_20230115123456"
+        run.mkdir()
+        (run / "params.json").write_text(json.dumps({"batch_size": 256}))
+        (run / "environment.csv").write_text(f"1,1000,1000.0\n2,2000,{1607.0 + seed}\n")
+        (run / "loss.csv").write_text("1,1000,0.5\n")
+    found = read_scores(tmp_path)
+    assert set(found.runs["method"]) == {"cql"}
+    assert list(found.runs["seed"]) == [1, 2]
+    # D4RL's references of hopper: -20.272305 and 3234.3.
+    assert list(found.runs["score_percent"]) == pytest.approx(
+        [100 * (1607 + seed + 20.272305) / (3234.3 + 20.272305) for seed in (1, 2)]
+    )
+    assert set(found.runs["update"]) == {2000}
+
+
+def test_corls_folders(tmp_path: Path):
+    for seed in (0, 7):
+        run = tmp_path / f"IQL-{HOPPER}-1a2b3c4{seed}"
+        run.mkdir()
+        config = {"env": HOPPER, "seed": seed, "name": f"IQL-{HOPPER}-1a2b3c4{seed}"}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        rows = [{"step": step, "d4rl_normalized_score": 60 + seed + step / 1000} for step in (1000, 2000)]
+        pd.DataFrame(rows).to_csv(run / "eval.csv", index=False)
+    found = read_scores(tmp_path, ScoreOptions(select="last"))
+    assert found.runs[["method", "task", "seed", "score_percent"]].to_numpy().tolist() == [
+        ["iql", HOPPER, 0, 62.0],
+        ["iql", HOPPER, 7, 69.0],
+    ]
+
+
+def test_summaries_of_weights_and_biases(tmp_path: Path):
+    for seed in (0, 1):
+        run = tmp_path / f"run-2023-{seed}" / "files"
+        run.mkdir(parents=True)
+        config = {"env": {"value": HOPPER}, "seed": {"value": seed}, "algorithm": {"value": "IQL"}}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        summary = {"d4rl_normalized_score": 66.0 + seed, "_step": 999, "loss": 1.0}
+        (run / "wandb-summary.json").write_text(json.dumps(summary))
+    found = read_scores(tmp_path)
+    assert list(found.runs["score_percent"]) == [66.0, 67.0]
+    assert set(found.runs["method"]) == {"iql"}
+
+
+def test_a_folder_of_tables(tmp_path: Path):
+    for seed in (0, 1):
+        (tmp_path / f"mine-{HOPPER}-seed{seed}.csv").write_text(f"step,score\n1,50\n2,{60 + seed}\n")
+    found = read_scores(tmp_path)
+    assert found.runs[["method", "task", "seed", "score_percent"]].to_numpy().tolist() == [
+        ["mine", HOPPER, 0, 60.0],
+        ["mine", HOPPER, 1, 61.0],
+    ]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path):
+    with pytest.raises(TablesError, match="holds no scores"):
+        read_scores(tmp_path)
+
+
+def test_tensorboards_folders(tmp_path: Path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    for seed in (0, 1):
+        writer = EventFileWriter(str(tmp_path / f"IQL-{HOPPER}-seed{seed}"))
+        for step in (1000, 2000):
+            values = [
+                Summary.Value(tag="eval/normalized_score", simple_value=60 + seed + step / 1000),
+                Summary.Value(tag="train/loss", simple_value=1.0),
+            ]
+            writer.add_event(Event(wall_time=0.0, step=step, summary=Summary(value=values)))
+        writer.close()
+    found = read_scores(tmp_path)
+    assert list(found.runs["score_percent"]) == [62.0, 63.0]
+    assert list(found.runs["update"]) == [2000, 2000]
+    assert any("train/loss" in message for message in found.messages)
+
+
+def test_tensorboard_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "events.out.tfevents.1.host").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
+    with pytest.raises(TablesError, match="pip install tensorboard"):
+        read_scores(tmp_path)

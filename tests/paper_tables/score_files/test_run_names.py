@@ -1,0 +1,42 @@
+"""Method, task and seed out of run names, and the methods that documents know."""
+
+from __future__ import annotations
+
+import pytest
+
+from paper_tables.score_files.run_names import RunName, method_key, parse
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("IQL-hopper-medium-v2-seed3", RunName("IQL", "hopper-medium-v2", 3)),
+        ("CQL_halfcheetah-medium-expert-v2_0", RunName("CQL", "halfcheetah-medium-expert-v2", 0)),
+        ("hopper-medium-v2/iql/seed_4", RunName("iql", "hopper-medium-v2", 4)),
+        ("IQL-walker2d-medium-replay-v2-1a2b3c4d", RunName("IQL", "walker2d-medium-replay-v2", None)),
+        ("td3bc-antmaze-umaze-v2-20230115123456", RunName("td3bc", "antmaze-umaze-v2", None)),
+        ("my method hopper_medium-v2 s1", RunName("my method", "hopper-medium-v2", 1)),
+        ("nothing", RunName(None, None, None)),
+    ],
+)
+def test_run_names(name: str, wanted: RunName):
+    assert parse(name) == wanted
+
+
+def test_a_version_is_needed_or_given():
+    assert parse("IQL-hopper-medium-seed3").task is None
+    assert parse("IQL-hopper-medium-seed3", "v2").task == "hopper-medium-v2"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("IQL", "iql"),
+        ("TD3+BC", "td3_bc"),
+        ("td3_bc", "td3_bc"),
+        ("Diffusion-QL", "diffusion_ql"),
+        ("ours", None),
+    ],
+)
+def test_methods_of_the_documents(name: str, key: str | None):
+    assert method_key(name) == key
