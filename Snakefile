@@ -20,7 +20,7 @@ from pathlib import Path
 from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
-from recheck import restarts
+from recheck import restarts, results_lock
 from recheck.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -46,43 +46,6 @@ if workflow.is_main_process:
     for sentence in PLAN.looks.sentences() if PLAN.looks else []:
         logger.info(sentence)
 
-# Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates. What is made
-# again is forced; the inputs of what is kept are ancient(). A job's own Snakemake does what it is asked.
-try:
-    COMPARED = PLAN.comparison() if workflow.is_main_process else restarts.Comparison()
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
-for sentence in restarts.messages(COMPARED):
-    logger.warning(sentence)
-
-
-def read(files, made):
-    """Input function: `files` (paths with wildcards, or a function of them) that the output `made` is made from."""
-
-    def input_function(wildcards):
-        names = files(wildcards) if callable(files) else files
-        if not workflow.is_main_process:
-            compared = COMPARED
-        elif workflow.dag_settings.forcerun:
-            compared = PLAN.comparison(frozenset(workflow.dag_settings.forcerun))
-        else:
-            compared = COMPARED
-        workflow.dag.forcefiles.update(compared.forced)
-        keep = (
-            ancient if made.format(**dict(wildcards.items())) in compared.kept else str
-        )
-        if isinstance(names, str):
-            return keep(names.format(**dict(wildcards.items())))
-        return [keep(name) for name in names]
-
-    return input_function
-
-
-onstart:
-    for sentence in restarts.adopt(PLAN.root, COMPARED):
-        logger.warning(sentence)
-
-
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 # COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
 COMPILED = str(PLAN.settings.get("compile")).lower() == "true"
@@ -90,6 +53,10 @@ shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
     f"COMPILE={'--compile' if COMPILED else ''}; "
 )
+
+
+include: "workflow/rules/restarts.smk"
+
 
 # Rules of the papers' side read these; scores=published or scores=d3rlpy puts scores at hand in their place.
 SCORES = paths.scores(PLAN.name)

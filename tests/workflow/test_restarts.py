@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from recheck import results_lock
 
 DATA = Path(__file__).parent / "former_results"
 TABLES = {"scores": 1, "statistics": 1, "tables": 1, "figures": 1, "all": 1}
@@ -276,3 +277,20 @@ def test_a_lost_run_is_said(finished, snakemake):
     process = snakemake("-n", *FORMER)
     assert planned(process) == {}
     assert re.search(r"No longer there: train bc/small-v0/.*seeds0-0", said(process))
+
+
+@pytest.mark.slow
+def test_a_second_snakemake_on_the_same_results_is_refused_before_its_first_job(finished, snakemake):
+    change_experiment(finished, "average_last_k: 2", "average_last_k: 1")
+    lock = results_lock.claim(finished, ["results/scores/former/scores.parquet"])
+    before = {path: path.read_bytes() for path in (finished / "results/scores").rglob("*.parquet")}
+    process = snakemake(*FORMER)
+    lock.release()
+    assert process.returncode != 0
+    assert "Another Snakemake makes results/scores/former/scores.parquet of this results folder" in said(
+        process
+    )
+    assert "Traceback" not in said(process)
+    assert {path: path.read_bytes() for path in (finished / "results/scores").rglob("*.parquet")} == before
+    assert snakemake(*FORMER).returncode == 0
+    assert not list((finished / "results/locks").iterdir())

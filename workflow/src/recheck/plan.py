@@ -238,6 +238,16 @@ class Plan:
         """
         return _comparison(self, forced_rules)
 
+    def fresh_comparison(self) -> restarts.Comparison:
+        """The comparison again, after jobs have run."""
+        _comparison.cache_clear()
+        return _comparison(self, frozenset())
+
+    def last_units(self) -> list[Unit]:
+        """What a report shows: scores, statistics, tables, figures."""
+        made = [stages.statistics(self), stages.tables(self), stages.figures(self)]
+        return [stages.scores(self), *made] if self.experiment else made
+
     def configuration(self) -> str:
         """The configuration as JSON, for commands that plan again."""
         return json.dumps(self.settings, sort_keys=True)

@@ -95,6 +95,11 @@ def read(root: Path, unit: Unit) -> dict[str, Any] | None:
     return content
 
 
+def short(root: Path, unit: Unit) -> str:
+    """The first digits of the hash of a unit's record, by which a report names it."""
+    return files.sha256(root / unit.record)[:12]
+
+
 def write(root: Path, unit: Unit) -> None:
     """Write the record of a unit that has just been made.
 
