@@ -1,9 +1,11 @@
 """Experiments: the grid and its exclusions, identities, and all that is refused before a job starts."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
-from recheck import blocks, cost_estimate, experiments, own_dataset, paths, plan, runs, score_index, tasks
+from recheck import blocks, cost_estimate, experiments, paths, plan, runs, score_index, tasks, user_datasets
 from recheck.errors import ConfigError
 
 HOPPER = "hopper-medium-expert-recollected-v0"
@@ -496,7 +498,8 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
         ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, ci, d4rl"),
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
         ({"expriment": "ci"}, "does not know expriment; known are compile, data_folder"),
-        ({"seeds": 3}, "gives seeds, which only experiment=own reads"),
+        ({"methods": "bc"}, "gives methods, which only experiment=own reads"),
+        ({"experiment": "a b;touch X"}, "experiment is 'a b;touch X'; "),
         ({"scores": "mine"}, "scores is 'mine'; allowed are published, d3rlpy, None"),
     ],
 )
@@ -596,24 +599,26 @@ def hdf5(tmp_path):
     ],
 )
 def test_the_task_is_named_after_the_file(dataset, name):
-    assert own_dataset.task_name(dataset) == name
+    assert user_datasets.clean_name(dataset) == name
 
 
 def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
     found = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", num_updates=1e3, seeds="1,4")
     assert {run.config["method"] for run in found.experiment.runs.values()} == {"iql", "bc"}
+    task = f"own-my-file-{hashlib.sha256(Path(hdf5()).read_bytes()).hexdigest()[:8]}"
+    assert found.name == task, "tables of other data go elsewhere"
     for run in found.experiment.runs.values():
-        assert run.config["task"] == "own-my-file"
+        assert run.config["task"] == task
         assert run.like == "hopper-medium-expert-v2"
         assert run.config["num_updates"] == 1000
         assert run.seeds == [1, 4]
-    row = json.loads(found.task_row("own-my-file"))
+    row = json.loads(found.task_row(task))
     assert (row["environment_id"], row["horizon"], row["comparability"]) == ("Hopper-v4", 1000, "unverified")
     assert row["reference_max_score"] == 3234.3
     # A changed file without its hash is another dataset.
-    assert found.unhashed_file("own-my-file") == [row["path"]]
+    assert found.unhashed_file(task) == [row["path"]]
     with_hash = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", sha256="a" * 64)
-    assert with_hash.unhashed_file("own-my-file") == []
+    assert with_hash.unhashed_file(task) == []
 
 
 @pytest.mark.parametrize(
@@ -622,10 +627,10 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
         ({"dataset": None}, "needs dataset="),
         ({"dataset": "absent.hdf5"}, "absent.hdf5: there is no such file"),
         ({"env": None}, "widths are 11 (observations) and 3 (actions), which fit Hopper-v4, Hopper-v5"),
-        ({"env": "Hoper-v4"}, "no environment 'Hoper-v4'; those that fit the file are Hopper-v4, Hopper-v5"),
+        ({"env": "Hoper-v4"}, "no environment 'Hoper-v4'; did you mean Hopper-v4"),
         ({"env": "HalfCheetah-v4"}, "has 17 and 6; environments that fit are Hopper-v4"),
         ({"methods": "iql,cql"}, "no method 'cql'; known are bc"),
-        ({"seeds": "-1"}, "a seed is negative"),
+        ({"seeds": "-1"}, "'-1' is no seed; allowed are whole numbers from 0 on"),
         ({"seeds": "0,x"}, "'x' is no seed"),
         ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
         ({"num_updates": 0.5}, "num_updates"),
@@ -633,7 +638,7 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
         ({"sha256": "abc"}, "64 hexadecimal digits"),
         (
             {"hyperparameters_like": "hopper"},
-            "hyperparameters_like=hopper is no task; iql, bc have values for",
+            "needs hyperparameters_like=, the task whose hyperparameters are taken; 'hopper' is no task",
         ),
     ],
 )

@@ -204,6 +204,16 @@ def test_forcing_a_stage_takes_those_after_it_along(finished, snakemake):
     assert counts == {**TABLES, "train": 2, "evaluate": 2}
 
 
+@pytest.mark.slow
+def test_the_report_follows_a_forced_stage_and_says_what_it_is_made_from(finished, snakemake):
+    (finished / "results/report.html").unlink(missing_ok=True)
+    process = snakemake(*FORMER, "--forcerun", "scores")
+    assert process.returncode == 0, said(process)
+    report = (finished / "results/report.html").read_text()
+    assert "Made from scores former of 2 run blocks (record " in report
+    assert "tables former (record " in report
+
+
 # --- Failures and losses ---
 
 

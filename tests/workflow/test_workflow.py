@@ -225,7 +225,10 @@ def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakem
     assert (copy / "results/report.html").stat().st_size > 100_000
     assert not list((copy / "results/state").rglob("*.safetensors"))
     (config,) = (copy / "results/runs").rglob("config.json")
-    assert config.parts[-6:-2] == ("bc", "own-small-file", config.parts[-4], "N0")
+    method, task, _, steps = config.parts[-6:-2]
+    assert (method, steps) == ("bc", "N0")
+    assert re.fullmatch("own-small-file-[0-9a-f]{8}", task), "named by the file's content"
+    assert (copy / f"results/tables/{task}/scores.md").samefile(copy / "results/tables/own/scores.md")
 
     # A second run does nothing, on another machine neither.
     again = snakemake("-n", *one)

@@ -9,7 +9,7 @@ DATASET_OUTPUTS = {
 }
 PREPARE = (
     "python -m algos.datasets prepare --task-json {params.row:q} "
-    "--output {params.folder:q} &> {log:q} && "
+    "--output {params.folder:q} {params.places:q} &> {log:q} && "
     "python -m recheck.records {params.unit:q} &>> {log:q}"
 )
 
@@ -35,6 +35,7 @@ rule recollected_dataset:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),
         folder=subpath(output.manifest, parent=True),
+        places=PLAN.places(),
         unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE
@@ -56,6 +57,7 @@ rule file_dataset:
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         folder=subpath(output.manifest, parent=True),
+        places=PLAN.places(),
         unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE
@@ -74,6 +76,7 @@ rule minari_dataset:
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         folder=subpath(output.manifest, parent=True),
+        places=PLAN.places(),
         unit=lambda wildcards: PLAN.unit("dataset", wildcards),
     shell:
         PREPARE

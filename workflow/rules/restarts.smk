@@ -48,6 +48,7 @@ config["made_from"] = restarts.statement(PLAN.root, PLAN.last_units(), COMPARED)
 
 
 onsuccess:
+    PLAN.link_latest()
     config["made_from"] = restarts.statement(
         PLAN.root, PLAN.last_units(), PLAN.fresh_comparison()
     )

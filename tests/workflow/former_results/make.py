@@ -5,9 +5,9 @@ Run it in a checkout of commit dd9f68d with that commit's packages on the path:
     git worktree add /path/to/old dd9f68d && cd /path/to/old
     PYTHONPATH=$PWD:$PWD/workflow/planning:$PWD/workflow/executor python /path/to/this/make.py
 
-Two experiments with behaviour cloning of 20 updates and networks of 8 units: `former`, whose task `small-v0` is
-added to tasks.csv, and `own` with the same file. What is added to the checkout is written by `prepare`, which
-the tests use too.
+Two experiments with behaviour cloning of 20 updates and networks of 8 units: `former`, whose task `small-v0`
+is added to tasks.csv, and `own` with the same file. What is added to the checkout is written by `prepare`,
+which the tests use too.
 """
 
 from __future__ import annotations

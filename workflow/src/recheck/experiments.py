@@ -8,7 +8,6 @@ when it is the same run. All that can be refused is refused here, before any job
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,11 +212,3 @@ def job_count(
         for _, wanted in run.samplings.values():
             evaluate += sum(any(seed in wanted for seed in block.seeds) for block in cut)
     return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}
-
-
-@cache
-def reference_task(root: Path, environment_id: str) -> str | None:
-    """The medium-expert-v2 task of a locomotion environment, whose hyperparameters a user's file takes."""
-    family = environment_id.split("-")[0].lower()
-    name = f"{family}-medium-expert-v2"
-    return name if name in tasks.read(root) else None

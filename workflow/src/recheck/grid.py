@@ -133,7 +133,8 @@ def resolve_run(
     hyperparameters.check_values(
         root, method, values, resolved.diffusion_steps, f"{where}: {method.name}/{variant or base} on {task}"
     )
-    transforms = own.get("transforms", resolved.transforms)
+    declared = rows[task].get("transforms")  # of a dataset of the user's own
+    transforms = own.get("transforms", resolved.transforms if declared is None else declared)
     hyperparameters.check_transforms(root, transforms, f"{where}: transforms of '{variant or base}'")
     num_updates = _updates(where, entry, method.name, resolved.num_updates)
     config = {

@@ -8,14 +8,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, own_dataset, paths, restarts, schema, sequential, stages, tasks
+from recheck import experiments, files, paths, requests, restarts, schema, sequential, stages, tasks
 from recheck import runs as runs_module
 from recheck.errors import ConfigError
 from recheck.records import Unit
-
-OWN = "own"
-# What only experiment `own` reads.
-OWN_KEYS = ("dataset", "env", "sha256", "methods", "seeds", "num_updates", "hyperparameters_like")
 
 BEHAVIORS = Path("workflow/behaviors")
 
@@ -31,7 +27,9 @@ class Plan:
     @property
     def name(self) -> str:
         """What the folders of the later stages are called."""
-        return str(self.settings.get("scores") or self.settings["experiment"])
+        if self.experiment is not None:
+            return self.experiment.name
+        return str(self.settings.get("scores"))
 
     @property
     def required_experiment(self) -> experiments.Experiment:
@@ -126,7 +124,13 @@ class Plan:
         """A task's row, as JSON for the dataset command."""
         row = dict(self.row(task))
         row["path"] = tasks.local_file(row, self.root, self.settings.get("data_folder"))
+        row.pop("transforms", None)  # of the training, not of the dataset
         return json.dumps(row, sort_keys=True)
+
+    def places(self) -> list[str]:
+        """Where the dataset command looks for files, as its arguments."""
+        folder = self.settings.get("data_folder")
+        return ["--data-folder", str(folder)] if folder else []
 
     def task_pattern(self, source_kind: str) -> str:
         """A regular expression for the tasks of one kind of source."""
@@ -197,7 +201,7 @@ class Plan:
         names = self.experiment.task_names if self.experiment else []
         for name, row in self.rows.items():
             path = tasks.local_file(row, self.root, folder)
-            if row["source_kind"] == "hdf5" and path and (self.root / path).is_file():
+            if row["source_kind"] == "hdf5" and path and (self.root / path).exists():
                 names.append(name)
         return list(dict.fromkeys(names))
 
@@ -243,6 +247,19 @@ class Plan:
         _comparison.cache_clear()
         return _comparison(self, frozenset())
 
+    def link_latest(self) -> None:
+        """Let ``results/<stage>/own`` lead to the results of the last data that `own` was run on."""
+        if self.settings["experiment"] != requests.OWN or self.name == requests.OWN:
+            return
+        for stage in ("scores", "statistics", "tables", "figures"):
+            link = self.root / paths.stage(stage, requests.OWN)
+            if (self.root / paths.stage(stage, self.name)).is_dir() and (
+                link.is_symlink() or not link.exists()
+            ):
+                temporary = files.temporary_name(link)
+                temporary.symlink_to(self.name)
+                temporary.replace(link)
+
     def last_units(self) -> list[Unit]:
         """What a report shows: scores, statistics, tables, figures."""
         made = [stages.statistics(self), stages.tables(self), stages.figures(self)]
@@ -254,7 +271,7 @@ class Plan:
 
     def identity(self) -> str:
         """The part of the configuration that says what is run, not where; as JSON."""
-        keys = ("experiment", *OWN_KEYS)
+        keys = ("experiment", *requests.OWN_KEYS, *requests.COMMON_KEYS)
         return json.dumps({key: self.settings[key] for key in keys if key in self.settings}, sort_keys=True)
 
 
@@ -265,23 +282,14 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     """
     settings = {key: value for key, value in config.items() if value is not None}
     schema.check(settings, schema.load(root, "config"), "The configuration")
-    name = settings["experiment"]
     if settings.get("scores"):
         if settings["scores"] == "published":
             _require_published(root)
         return Plan(root, settings, None)
-    given = [key for key in OWN_KEYS if key in settings]
-    if name != OWN and given:
-        raise ConfigError(
-            f"The configuration gives {schema.listed(given)}, which only experiment=own reads; "
-            "add experiment=own or leave it out."
-        )
-    if name == OWN:
-        content, rows = own_dataset.resolve(settings, root)
-    else:
-        content, rows = experiments.read_file(root, name), dict(tasks.read(root))
-    experiment = experiments.expand(root, name, content, rows)
-    return Plan(root, settings, _without_missing(experiment, settings, root))
+    request = requests.resolve(settings, root)
+    expanded = experiments.expand(root, settings["experiment"], request.content, request.rows)
+    found = _without_missing(replace(expanded, name=request.name), settings, root)
+    return Plan(root, settings, replace(found, missing=(*found.missing, *request.notes)))
 
 
 def _require_published(root: Path) -> None:

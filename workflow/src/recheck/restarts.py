@@ -167,8 +167,8 @@ def messages(comparison: Comparison) -> list[str]:
         names = [f"{unit.stage} {unit.name}" for unit in comparison.lost]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         said.append(
-            f"No longer there: {', '.join(names[:3])}{more}. What was made from it stays, but can no longer be "
-            "traced or made again without it."
+            f"No longer there: {', '.join(names[:3])}{more}. What was made from it stays, but can no longer "
+            "be traced or made again without it."
         )
     return said
 

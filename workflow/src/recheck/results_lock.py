@@ -1,9 +1,9 @@
 """One results folder, several clones: two Snakemakes never make the same result at the same time.
 
 Snakemake's own lock is in the clone. Here each Snakemake that has jobs to run puts a file into
-``results/locks/`` that says who it is and what it makes; one that finds an output of its own in a live file of
-another is refused before its first job. The file is touched while Snakemake lives, so that one left by a kill
-is known: on the same host at once, from another host after `STALE_SECONDS`.
+``results/locks/`` that says who it is and what it makes; one that finds an output of its own in a live file
+of another is refused before its first job. The file is touched while Snakemake lives, so that one left by a
+kill is known: on the same host at once, from another host after `STALE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class ResultsLock:
                 raise ConfigError(
                     f"Another Snakemake makes {shared[0]}"
                     f"{f' and {len(shared) - 1} more' if len(shared) > 1 else ''} of this results folder: on "
-                    f"{other['host']}, process {other['pid']}, in {other['folder']}. Wait until it has ended; "
-                    f"if it has, remove {FOLDER}/{path.name}."
+                    f"{other['host']}, process {other['pid']}, in {other['folder']}. Wait until it has "
+                    f"ended; if it has, remove {FOLDER}/{path.name}."
                 )
         threading.Thread(target=self._beat, daemon=True).start()
 

@@ -31,6 +31,22 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return dict(super().construct_mapping(node, deep=deep))
 
 
+def _whole_number(loader: Any, node: Any) -> int:
+    """A whole number, unless YAML 1.1 reads it as another one than it looks: 0123 as 83, 12:30 as 750."""
+    text = str(node.value).replace("_", "")
+    if ":" in text or (len(text.lstrip("+-")) > 1 and text.lstrip("+-").startswith("0")):
+        read = yaml.SafeLoader.construct_yaml_int(loader, node)
+        mark = node.start_mark
+        raise ConfigError(
+            f"{Path(mark.name).name}, line {mark.line + 1}: YAML reads {node.value} as the number {read}; "
+            "put text into quotes, and write a number without zeros in front."
+        )
+    return int(text)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file, read by a safe loader.
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recheck import files, paths
+from recheck import paths, user_datasets
 from recheck import runs as runs_module
 from recheck.records import NAME, Unit
 
@@ -52,8 +52,8 @@ ROWS = {
         "fix_timeouts",
     ),
 }
-# Columns that the manifest repeats for the stages after it. Changed, the manifest is written again, and no run
-# is trained again.
+# Columns that the manifest repeats for the stages after it. Changed, the manifest is written again, and
+# nothing is trained again.
 DESCRIPTION = (
     "suite",
     "environment_id",
@@ -142,28 +142,18 @@ def dataset_rows(plan: Plan, task: str) -> dict[str, Any]:
             json.dumps(plan.recollection(task), sort_keys=True).encode()
         ).hexdigest()
         found["behaviours"] = {
-            path: content_of(plan.root, path)
+            path: user_datasets.content_sha256(plan.root / path)
             for path in plan.behavior_files(task)
             if (plan.root / path).is_file()
         }
     elif not row.get("sha256"):
-        files_at_hand = plan.unhashed_file(task)
         found["file"] = [
-            content_of(plan.root, path) for path in files_at_hand if (plan.root / path).is_file()
+            user_datasets.content_sha256(plan.root / path)
+            for path in plan.unhashed_file(task)
+            if (plan.root / path).exists()
         ]
         found["urls"] = row.get("urls")
     return found
-
-
-def content_of(root: Path, path: str) -> str:
-    """The SHA-256 of a file, computed once for one date and size."""
-    found = (root / path).stat()
-    return _sha256(root / path, found.st_size, found.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4096)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    return files.sha256(path)
 
 
 def train(run: runs_module.Run, first: int, last: int) -> Unit:

@@ -218,7 +218,7 @@ def local_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> s
         names = [path] if path else str(row.get("urls") or "").split()
         for name in names:
             candidate = Path(data_folder) / name.rsplit("/", 1)[-1]
-            if (root / candidate).is_file():
+            if (root / candidate).exists():
                 return str(candidate)
     return path or None
 
@@ -231,7 +231,7 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
     if row["source_kind"] != "hdf5" or row.get("urls"):
         return None
     path = local_file(row, root, data_folder)
-    if path and (root / path).is_file():
+    if path and (root / path).exists():
         return None
     if all((root / paths.dataset(row["task"]) / name).is_file() for name in paths.DATASET_FILES):
         return None
@@ -240,40 +240,3 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
         "folder that "
         "holds it as data_folder=."
     )
-
-
-def own_row(
-    name: str, dataset: str, is_url: bool, sha256: str | None, like: str, reference: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A row for a user's file: environment, horizon and reference scores from ``reference``, a row with
-    the same environment."""
-    row: dict[str, Any] = dict.fromkeys(reference)
-    copied = (
-        "suite",
-        "observation_dim",
-        "action_dim",
-        "environment_id",
-        "adapter",
-        "environment_standing",
-        "horizon",
-        "reference_min_score",
-        "reference_max_score",
-        "action_clip",
-        "fix_timeouts",
-    )
-    row.update({key: reference[key] for key in copied if key in reference})
-    row.update(
-        task=name,
-        source_kind="hdf5",
-        source="your file",
-        urls=dataset if is_url else None,
-        path=None if is_url else dataset,
-        sha256=sha256.lower() if sha256 else None,
-        sha256_source="given with the file" if sha256 else None,
-        comparability="unverified",
-        hyperparameters_like=like,
-        notes=None
-        if row["reference_min_score"] is not None
-        else "No reference scores are known for this environment: raw returns are shown.",
-    )
-    return row

@@ -1,0 +1,202 @@
+"""Datasets of the user's own: tasks like any other, named by their content."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from recheck import plan, runs
+from recheck.errors import ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OTHER = "hopper-medium-expert-recollected-v0"
+CONFIGURATION = yaml.safe_load((REPOSITORY / "workflow/config/config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def file(name, observation_dim=11, action_dim=3, fill=0.0):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(path, "w") as stream:
+            stream["observations"] = np.full((4, observation_dim), fill, dtype=np.float32)
+            stream["actions"] = np.zeros((4, action_dim), dtype=np.float32)
+        return str(path)
+
+    return file
+
+
+@pytest.fixture
+def declare(tmp_path):
+    def file(content, name="my.yaml"):
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+    return file
+
+
+def load(**settings):
+    return plan.load({**CONFIGURATION, "experiment": "own", **settings}, REPOSITORY)
+
+
+def digits(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
+
+
+def tasks_of(loaded):
+    return {run.config["task"] for run in loaded.experiment.runs.values()}
+
+
+def test_files_of_one_name_are_two_tasks_with_tables_of_their_own(write):
+    first, second = write("a/data.hdf5"), write("b/data.hdf5", fill=1.0)
+    one, two = (load(dataset=path, env="Hopper-v4") for path in (first, second))
+    assert tasks_of(one) == {f"own-data-{digits(first)}"}
+    assert tasks_of(two) == {f"own-data-{digits(second)}"}
+    assert one.name != two.name
+    assert not set(one.episodes()) & set(two.episodes())
+    moved = write("c/data.hdf5")
+    assert set(load(dataset=moved, env="Hopper-v4").episodes()) == set(one.episodes()), "content, not place"
+
+
+def test_an_environment_that_no_task_has_is_taken(write):
+    path = write("Ant-v4.hdf5", 27, 8)
+    loaded = load(dataset=path, env="Ant-v4")
+    (task,) = tasks_of(loaded)
+    row = json.loads(loaded.task_row(task))
+    assert (row["environment_id"], row["horizon"], row["reference_min_score"]) == ("Ant-v4", 1000, None)
+    assert any("takes the hyperparameters of hopper-medium-expert-v2" in text for text in loaded.missing)
+
+
+def test_an_unknown_environment_is_refused_with_near_ones(write):
+    with pytest.raises(ConfigError, match=r"no environment 'Ant-v14'; did you mean Ant-v4"):
+        load(dataset=write("Ant.hdf5", 27, 8), env="Ant-v14")
+
+
+def test_a_folder_is_a_dataset_too(write, tmp_path):
+    write("minari/data/main_data.hdf5")
+    loaded = load(dataset=str(tmp_path / "minari"), env="Hopper-v4")
+    (task,) = tasks_of(loaded)
+    assert task.startswith("own-minari-")
+    write("minari/data/main_data.hdf5", fill=1.0)
+    assert tasks_of(load(dataset=str(tmp_path / "minari"), env="Hopper-v4")) != {task}
+
+
+def test_a_file_declares_datasets_for_own(write, declare):
+    first, second = write("a.hdf5"), write("b.hdf5", 17, 6)
+    file = declare(
+        {
+            "mine": {"path": first, "environment": "Hopper-v4"},
+            "other": {"path": second, "environment": "Walker2d-v4", "action_clip": 0.9, "horizon": 500},
+        }
+    )
+    loaded = load(datasets=file, methods="bc", seeds=2)
+    names = {f"mine-{digits(first)}", f"other-{digits(second)}"}
+    assert tasks_of(loaded) == names
+    row = json.loads(loaded.task_row(f"other-{digits(second)}"))
+    assert (row["action_clip"], row["horizon"], row["observation_dim"]) == (0.9, 500, 17)
+    assert loaded.name == f"own-my-{runs.digest(sorted(names))}"
+
+
+def own_experiment(root, content):
+    path = root / "workflow/config/experiments/mine.yaml"
+    path.write_text(yaml.safe_dump({"description": "a test", **content}))
+
+
+@pytest.fixture
+def copied(tmp_path):
+    import shutil
+
+    shutil.copytree(
+        REPOSITORY / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("src", "__pycache__")
+    )
+    return tmp_path
+
+
+def test_an_experiment_has_variants_steps_samplings_and_updates_for_own_data(copied, write):
+    path = write("a.hdf5")
+    own_experiment(
+        copied,
+        {
+            "datasets": {"mine": {"path": path, "environment": "Hopper-v4"}},
+            "samplings": {"few": {"sampler": "ddim", "steps": 2}},
+            "variants": {"half": {"hyperparameters": {"batch_size": 128}}},
+            "grid": [
+                {"methods": ["bc", "iql"], "tasks": ["mine"], "variants": ["paper"], "seeds": 2,
+                 "num_updates": {"bc": 10, "iql": 20}},
+                {"methods": ["bc"], "tasks": ["mine"], "variants": ["half"], "seeds": 1},
+                {"methods": ["diffusion_ql"], "tasks": ["mine", OTHER], "seeds": 1,
+                 "diffusion_steps": [5, 10], "sampling": ["default", "few"]},
+            ],
+            "exclude": [{"task": "mine", "method": "diffusion_ql", "diffusion_steps": 10}],
+        },
+    )  # fmt: skip
+    loaded = plan.load({**CONFIGURATION, "experiment": "mine"}, copied)
+    own = f"mine-{digits(path)}"
+    found = [
+        (config["method"], config["task"], config["variant"], config["diffusion_steps"], len(run.samplings))
+        for run in loaded.experiment.runs.values()
+        for config in [run.config]
+    ]
+    assert found == [
+        ("bc", own, "paper", 0, 1),
+        ("iql", own, "paper", 0, 1),
+        ("bc", own, "half", 0, 1),
+        ("diffusion_ql", own, "paper", 5, 2),
+        ("diffusion_ql", OTHER, "paper", 5, 2),
+        ("diffusion_ql", OTHER, "paper", 10, 2),
+    ]
+    assert loaded.name == "mine"
+    assert {run.config["num_updates"] for run in loaded.experiment.runs.values()} >= {10, 20}
+
+
+def test_transforms_of_a_dataset_take_the_place_of_the_methods(copied, write):
+    transforms = [{"name": "minus_one"}]
+    entry = {"path": write("a.hdf5"), "environment": "Hopper-v4", "transforms": transforms}
+    grid = [{"methods": ["iql"], "tasks": ["mine"], "seeds": 1}]
+    own_experiment(copied, {"datasets": {"mine": entry}, "grid": grid})
+    loaded = plan.load({**CONFIGURATION, "experiment": "mine"}, copied)
+    (run,) = loaded.experiment.runs.values()
+    assert run.config["transforms"] == transforms
+    json.loads(loaded.task_row(run.config["task"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"mine": {"environment": "Hopper-v4"}}, "mine: path is missing."),
+        (
+            {"mine": {"path": "absent.hdf5", "environment": "Hopper-v4"}},
+            "mine: there is no such file: absent",
+        ),
+        ({"a b": {"path": "x", "environment": "y"}}, "a name begins with a letter or digit"),
+        ({"mine": {"path": "x", "environment": "y", "colour": 1}}, "mine does not know colour; known are"),
+        (
+            {"hopper-medium-v2": {"path": "x", "environment": "y"}},
+            "'hopper-medium-v2' is a task of tasks.csv",
+        ),
+        ({}, "is empty; it needs at least 1 entry"),
+    ],
+)
+def test_a_wrong_declaration_is_one_message(declare, content, message):
+    with pytest.raises(ConfigError) as refusal:
+        load(datasets=declare(content))
+    assert message in str(refusal.value)
+    assert "my.yaml" in str(refusal.value)
+
+
+def test_a_declared_dataset_that_nothing_asks_for_is_said(write, declare):
+    file = declare({"mine": {"path": write("a.hdf5"), "environment": "Hopper-v4"}})
+    with pytest.raises(ConfigError, match="declares mine, but experiment 'ci' names none of them"):
+        load(experiment="ci", datasets=file)
+
+
+@pytest.mark.parametrize("given", ["[0,1,2]", "0,1,2", [0, 1, 2], ["0", "1", "2"]])
+@pytest.mark.parametrize("experiment", ["own", "ci"])
+def test_seeds_are_taken_as_a_list_of_any_form(write, given, experiment):
+    own = {"dataset": write("a.hdf5"), "env": "Hopper-v4"} if experiment == "own" else {}
+    loaded = load(experiment=experiment, seeds=given, **own)
+    assert {tuple(run.seeds) for run in loaded.experiment.runs.values()} == {(0, 1, 2)}

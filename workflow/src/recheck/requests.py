@@ -1,0 +1,199 @@
+"""What the configuration asks for: an experiment file, the user's own datasets, seeds on the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recheck import experiments, hyperparameters, runs, schema, tasks, user_datasets
+from recheck.errors import ConfigError
+
+OWN = "own"
+# What only experiment `own` reads.
+OWN_KEYS = ("dataset", "env", "sha256", "methods", "num_updates", "hyperparameters_like")
+# What every experiment reads and what changes what is run.
+COMMON_KEYS = ("seeds", "datasets")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be expanded.
+
+    Attributes:
+        name: of the folders of the later stages.
+        content: of the experiment file, with the names of tasks in place of those of declared datasets.
+        rows: tasks.csv and the declared datasets.
+        notes: what the user should know, one message each.
+    """
+
+    name: str
+    content: dict[str, Any]
+    rows: dict[str, Mapping[str, Any]]
+    notes: tuple[str, ...] = ()
+
+
+def resolve(settings: Mapping[str, Any], root: Path) -> Request:
+    """Read the experiment that a checked configuration names.
+
+    Args:
+        settings: Snakemake's configuration.
+        root: the repository's root.
+
+    Raises:
+        ConfigError: a missing or unknown value, with what is known.
+    """
+    name = str(settings["experiment"])
+    given = [key for key in OWN_KEYS if key in settings]
+    if name != OWN and given:
+        raise ConfigError(
+            f"The configuration gives {schema.listed(given)}, which only experiment=own reads; "
+            "add experiment=own or leave it out."
+        )
+    content = dict(experiments.read_file(root, name))
+    declared, where = _declared(settings, root, name, content)
+    if name == OWN:
+        content["grid"] = [_own_entry(settings, content, declared, root)]
+    if "seeds" in settings:
+        content["grid"] = [{**entry, "seeds": seeds(settings["seeds"])} for entry in content["grid"]]
+    content.pop("datasets", None)
+    like = content.pop("hyperparameters_like", None)
+    found = user_datasets.declare(root, declared, where, like) if declared else {}
+    used = _rename(content, {alias: str(row["task"]) for alias, row in found.items()})
+    schema.check(content, schema.load(root, "experiment"), f"experiment={name}")
+    idle = [alias for alias in found if alias not in used]
+    if found and len(idle) == len(found):
+        raise ConfigError(
+            f"{where} declares {schema.listed(idle)}, but experiment '{name}' names none of them as a task; "
+            "name them in its grid, or use experiment=own."
+        )
+    rows = {**tasks.read(root), **{str(row["task"]): row for row in found.values()}}
+    from_outside = [str(found[alias]["task"]) for alias in declared if alias in found]
+    if name == OWN or "datasets" in settings:
+        name = _name(settings, name, from_outside)
+    notes = [f"The dataset '{alias}' of {where} is used by nothing that is asked for." for alias in idle]
+    notes += [
+        f"{where}: {alias} takes the hyperparameters of {row['hyperparameters_like']}, since tasks.csv has "
+        f"no task in {row['environment_id']}; hyperparameters_like= names others."
+        for alias, row in found.items()
+        if row["hyperparameters_like"] == like and row["suite"] is None
+    ]
+    return Request(name, content, rows, tuple(notes))
+
+
+def _declared(
+    settings: Mapping[str, Any], root: Path, name: str, content: Mapping[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """The datasets that the configuration and the experiment declare, and where."""
+    found = dict(content.get("datasets", {}))
+    where = f"{experiments.FOLDER}/{name}.yaml, datasets" if found else "datasets"
+    if "datasets" in settings:
+        where = str(settings["datasets"])
+        read = schema.read_yaml(root / where)
+        entries = read.get("datasets", read) if isinstance(read, dict) else read
+        schema.check(entries, schema.load(root, "datasets"), where)
+        twice = sorted(set(found) & set(entries))
+        if twice:
+            raise ConfigError(
+                f"{where}: {schema.listed(twice)} is declared by experiment '{name}' too; keep one."
+            )
+        found.update(entries)
+    if "dataset" in settings:
+        if "datasets" in settings:
+            raise ConfigError("The configuration gives dataset and datasets; keep one of them.")
+        where = "experiment=own"
+        found[user_datasets.clean_name(settings["dataset"])] = _own_dataset(settings, root)
+    if name == OWN and not found:
+        raise ConfigError(
+            "experiment=own needs dataset=, a file, a Minari folder or an address, with env=; or datasets=, "
+            "a YAML file that declares several (workflow/schemas/datasets.schema.json)."
+        )
+    return found, where
+
+
+def _own_dataset(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    dataset = str(settings["dataset"])
+    if not user_datasets.is_url(dataset) and not (root / dataset).exists():
+        raise ConfigError(f"dataset={dataset}: there is no such file.")
+    if "env" not in settings:
+        known = user_datasets.environments(tasks.read(root))
+        fit = user_datasets.fitting(root, dataset, known)
+        found = None if user_datasets.is_url(dataset) else user_datasets.widths(root / dataset)
+        allowed = (
+            f"known are {schema.listed(known)}"
+            if found is None
+            else f"its widths are {found[0]} (observations) and {found[1]} (actions), which fit "
+            f"{schema.listed(fit)}"
+        )
+        raise ConfigError(f"experiment=own needs env=, the environment that {dataset} belongs to; {allowed}.")
+    entry = {"path": dataset, "environment": settings["env"]}
+    for key in ("sha256", "hyperparameters_like"):
+        if key in settings:
+            entry[key] = settings[key]
+    return entry
+
+
+def _own_entry(
+    settings: Mapping[str, Any], content: Mapping[str, Any], declared: Mapping[str, Any], root: Path
+) -> dict[str, Any]:
+    entry = {**content["grid"][0], "tasks": list(declared)}
+    if "methods" in settings:
+        entry["methods"] = listed(settings["methods"])
+    if "num_updates" in settings:
+        entry["num_updates"] = int(settings["num_updates"])
+    for method in entry["methods"]:
+        hyperparameters.read(root, method)
+    return entry
+
+
+def _rename(content: dict[str, Any], names: Mapping[str, str]) -> set[str]:
+    """Put the names of tasks in place of those of declared datasets; returns the declared names found."""
+    used: set[str] = set()
+
+    def renamed(name: Any) -> Any:
+        if name in names:
+            used.add(name)
+            return names[name]
+        return name
+
+    content["grid"] = [
+        {**entry, "tasks": [renamed(task) for task in entry["tasks"]]} for entry in content["grid"]
+    ]
+    for rule in content.get("exclude", []):
+        if "task" in rule:
+            given = rule["task"]
+            rule["task"] = [renamed(task) for task in given] if isinstance(given, list) else renamed(given)
+    return used
+
+
+def _name(settings: Mapping[str, Any], experiment: str, declared: list[str]) -> str:
+    """The name of the later stages' folders, other for other data."""
+    if experiment == OWN and len(declared) == 1:
+        return declared[0]
+    stem = Path(str(settings.get("datasets", "datasets"))).stem
+    return f"{experiment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', stem)}-{runs.digest(sorted(declared))}"
+
+
+def listed(value: Any) -> list[str]:
+    """Names given as a list or comma separated."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.strip("[]").split(",") if part.strip()]
+    return [str(part).strip() for part in value]
+
+
+def seeds(value: Any) -> int | list[int]:
+    """Seeds of the command line: a number of seeds, or seeds as a list or comma separated.
+
+    Raises:
+        ConfigError: something is no whole number from 0 on.
+    """
+    if isinstance(value, int):
+        return value
+    numbers = []
+    for part in listed(value):
+        if not re.fullmatch(r"[0-9]+", part):
+            raise ConfigError(f"seeds={value}: '{part}' is no seed; allowed are whole numbers from 0 on.")
+        numbers.append(int(part))
+    return numbers
