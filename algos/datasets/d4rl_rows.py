@@ -1,4 +1,4 @@
-"""From a source's time steps to training rows, exactly as the papers' code saw them."""
+"""From a source's time steps to training rows: as the papers' code saw them, or as a file's own pairs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 
+from algos.datasets.episode_ends import EpisodeEnds, timeouts_by_horizon
+from algos.datasets.next_states import NextStates, linked_episodes
 from algos.datasets.trajectories import CORL_MAX_EPISODE_STEPS, corl_ends, official_ends, returns_at
 
 # A point of a maze further from its successor than this was not walked: an ant covers under 0.6 per step,
@@ -18,13 +20,29 @@ MAZE_JUMP_DISTANCE = 1.5
 
 @dataclass(frozen=True)
 class Filtered:
-    """The kept rows of a source and what the source's episodes looked like before rows were dropped."""
+    """The kept rows of a source and what the source's episodes looked like before rows were dropped.
 
-    arrays: dict[str, np.ndarray]  # the six arrays of a prepared dataset
-    kept: np.ndarray  # [m] int64, the source row of each kept row
-    unfiltered_returns: np.ndarray  # [e] returns of all trajectories of the source, the cut last one too
-    complete_returns: np.ndarray  # [c] returns of those that ended at a terminal or a time-out
+    Attributes:
+        arrays: the six arrays of a prepared dataset, m rows.
+        kept: [m] int64, the source row of each kept row.
+        unfiltered_returns: [e] returns of all trajectories of the source, the cut last one too.
+        complete_returns: [c] returns of those that ended at a terminal or a time-out.
+        num_dropped: rows of the source that were left out.
+        order: [m] int64, the kept rows trajectory by trajectory; None where they are in that order already.
+    """
+
+    arrays: dict[str, np.ndarray]
+    kept: np.ndarray
+    unfiltered_returns: np.ndarray
+    complete_returns: np.ndarray
     num_dropped: int
+    order: np.ndarray | None = None
+
+    def as_played(self) -> dict[str, np.ndarray]:
+        """The arrays with the rows of each trajectory together and in order."""
+        if self.order is None:
+            return self.arrays
+        return {name: values[self.order] for name, values in self.arrays.items()}
 
 
 def qlearning_rows(rows: Mapping[str, np.ndarray], horizon: int | None) -> Filtered:
@@ -34,18 +52,46 @@ def qlearning_rows(rows: Mapping[str, np.ndarray], horizon: int | None) -> Filte
     the following row, at a terminal as well; the last row is lost. Without a `timeouts` key the row at
     `horizon` - 1 steps counts as time-out (and after a terminal D4RL's step counter starts at 1, not 0).
 
-    Args: rows as from `read_d4rl_hdf5`, n time steps. Raises DatasetError where nothing is left, or
-    where neither time-outs nor a horizon are known.
+    Args:
+        rows: as from `read_d4rl_hdf5`, n time steps.
+        horizon: steps after which an episode is cut, None where not known.
+
+    Raises:
+        DatasetError: nothing is left, or neither time-outs nor a horizon are known.
     """
     terminals = rows["terminals"]
-    num_rows = len(terminals)
     timeouts = rows.get("timeouts")
     if timeouts is None:
-        if horizon is None:
-            raise DatasetError("Without a timeouts key the task needs a horizon to tell where episodes end.")
-        timeouts = _timeouts_by_horizon(terminals, horizon)
+        timeouts = timeouts_by_horizon(terminals, horizon, d4rl=True)
     keep = ~timeouts
     keep[-1] = False
+    return _following_rows(rows, terminals, timeouts, keep)
+
+
+def transition_rows(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: NextStates) -> Filtered:
+    """The rows of a file as training rows, by what was decided about its ends and next states.
+
+    Args:
+        rows: as from a reader, n time steps.
+        ends: where episodes end; with the rule d4rl the rows are those of `qlearning_rows`.
+        following: where next states come from.
+
+    Raises:
+        DatasetError: nothing is left.
+    """
+    if following.from_file:
+        return _file_pairs(rows, ends, following)
+    keep = ~ends.timeouts
+    # A terminal's next state is never used, so the last row can be kept; D4RL loses it.
+    keep[-1] &= bool(ends.terminals[-1]) and ends.rule != "d4rl"
+    return _following_rows(rows, ends.terminals, ends.timeouts, keep)
+
+
+def _following_rows(
+    rows: Mapping[str, np.ndarray], terminals: np.ndarray, timeouts: np.ndarray, keep: np.ndarray
+) -> Filtered:
+    """Each kept row with the row that follows it (the last one, a terminal, with itself)."""
+    num_rows = len(terminals)
     kept = np.flatnonzero(keep)
     if len(kept) == 0:
         raise DatasetError(f"No transition is left of {num_rows} time steps: every row is a time-out.")
@@ -55,7 +101,7 @@ def qlearning_rows(rows: Mapping[str, np.ndarray], horizon: int | None) -> Filte
         "observations": rows["observations"][kept],
         "actions": rows["actions"][kept],
         "rewards": rows["rewards"][kept],
-        "next_observations": rows["observations"][kept + 1],
+        "next_observations": rows["observations"][np.minimum(kept + 1, num_rows - 1)],
         "terminals": terminals[kept].astype(np.uint8),
         "episodes": episodes[kept],
     }
@@ -70,18 +116,34 @@ def qlearning_rows(rows: Mapping[str, np.ndarray], horizon: int | None) -> Filte
     )
 
 
-def _timeouts_by_horizon(terminals: np.ndarray, horizon: int) -> np.ndarray:
-    timeouts = np.zeros(len(terminals), dtype=bool)
-    step = 0
-    for row in range(len(terminals)):
-        if step == horizon - 1:
-            timeouts[row] = True
-            step = 0
-            continue
-        if terminals[row]:
-            step = 0
-        step += 1  # after a terminal too, as in D4RL
-    return timeouts
+def _file_pairs(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: NextStates) -> Filtered:
+    """Every row with the file's own next state; trajectories are linked by the states where rows are "
+    "mixed."""
+    num_rows = len(ends.terminals)
+    order = None
+    if following.in_order:
+        episodes = np.concatenate([[0], np.cumsum(ends.last_rows)[:-1]]).astype(np.int64)
+    else:
+        episodes, order = linked_episodes(rows["observations"], rows["next_observations"], ends.last_rows)
+    arrays = {
+        "observations": rows["observations"],
+        "actions": rows["actions"],
+        "rewards": rows["rewards"],
+        "next_observations": rows["next_observations"],
+        "terminals": ends.terminals.astype(np.uint8),
+        "episodes": episodes,
+    }
+    returns = np.bincount(episodes, weights=rows["rewards"].astype(np.float64))
+    complete = np.zeros(len(returns), dtype=bool)
+    complete[episodes[ends.last_rows]] = True
+    return Filtered(
+        arrays=arrays,
+        kept=np.arange(num_rows, dtype=np.int64),
+        unfiltered_returns=returns,
+        complete_returns=returns[complete],
+        num_dropped=0,
+        order=order,
+    )
 
 
 def maze_jumps(observations: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -141,7 +203,7 @@ def _states_come_after(observations: np.ndarray, qpos: np.ndarray, ends: np.ndar
 
 def return_ranges(filtered: Filtered) -> dict[str, list[float] | None]:
     """Smallest and largest trajectory return by each rule of `transforms.return_range`."""
-    arrays = filtered.arrays
+    arrays = filtered.as_played()
     ends = official_ends(arrays["observations"], arrays["next_observations"], arrays["terminals"])
     windows = corl_ends(arrays["terminals"], CORL_MAX_EPISODE_STEPS)
     return {
@@ -169,27 +231,51 @@ def return_statistics(filtered: Filtered) -> dict[str, Any]:
     return statistics
 
 
-def clip_to_bounds(
-    rows: dict[str, np.ndarray], where: str, limit: float, action_clip: float | None
-) -> tuple[dict[str, np.ndarray], int]:
-    """Actions within +-limit: clipped where the task names a clip, refused otherwise.
+Bounds = tuple[np.ndarray, np.ndarray]
 
-    Args: limit: the environment's bound; action_clip: the task's named clip or None.
-    Returns the rows and the number of action entries that were clipped. Raises DatasetError.
+
+def clip_to_bounds(
+    rows: dict[str, np.ndarray], where: str, limit: float | Bounds, action_clip: float | None
+) -> tuple[dict[str, np.ndarray], int]:
+    """Actions within the environment's bounds: clipped where the task names a clip, refused otherwise.
+
+    Args:
+        rows: `actions` [n, a].
+        where: the file, for messages.
+        limit: the environment's bound in every direction, or its (low [a], high [a]).
+        action_clip: the bound to which actions are clipped, at most the environment's; None for none.
+
+    Returns:
+        The rows, and the number of action entries that were clipped.
+
+    Raises:
+        DatasetError: actions outside the bounds and no clip, or a clip that is no bound.
     """
     actions = rows["actions"]
+    width = actions.shape[1]
+    low, high = (np.full(width, -limit), np.full(width, limit)) if isinstance(limit, int | float) else limit
+    largest = float(np.abs([low, high]).max())
     if action_clip is not None:
-        bound = np.float32(action_clip)
-        outside = int((np.abs(actions) > bound).sum())
-        if outside:
-            rows = {**rows, "actions": np.clip(actions, -bound, bound)}
-        return rows, outside
+        if not 0 < action_clip <= largest * (1 + 1e-6):
+            raise DatasetError(
+                f"action_clip={action_clip:g} is no bound of the actions here; allowed are numbers "
+                "above 0 up "
+                f"to {largest:g}."
+            )
+        inner = np.clip(actions, np.maximum(low, -action_clip), np.minimum(high, action_clip))
+        clipped = inner.astype(np.float32)
+        outside = int((np.abs(clipped - actions) > 0).sum())
+        return ({**rows, "actions": clipped} if outside else rows), outside
     # Actions stored in float32 may round a last bit past the bound.
-    outside_rows = np.flatnonzero((np.abs(actions) > np.float32(limit) * np.float32(1 + 1e-6)).any(axis=1))
+    margin = 1e-6 * np.maximum(np.abs(low), np.abs(high))
+    outside_rows = np.flatnonzero(((actions > high + margin) | (actions < low - margin)).any(axis=1))
     if len(outside_rows):
+        common = np.allclose(high, largest) and np.allclose(low, -largest)
+        bounds = f"[-{largest:g}, {largest:g}]" if common else "the environment's bounds"
         raise DatasetError(
-            f"{where} holds actions outside [-{limit:g}, {limit:g}] in {len(outside_rows)} rows, "
+            f"{where} holds actions outside {bounds} in {len(outside_rows)} rows, "
             f"the first in row {int(outside_rows[0])} (largest {float(np.abs(actions).max()):g}); "
-            "where this is right for a task, its action_clip in tasks.csv says so."
+            f"where that is meant, action_clip={largest:g} (own data: an option; a task: its column in "
+            "tasks.csv) clips them and says how many."
         )
     return rows, 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import urllib.error
@@ -16,16 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from recheck.errors import DatasetError
+from recheck.files import sha256 as file_sha256
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30.0
 SCHEMES = ("http", "https", "file")
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def host_of(url: str) -> str:
@@ -44,7 +38,7 @@ def download(
     *,
     sha256: str | None = None,
     size_bytes: int | None = None,
-    check: Callable[[Path], None] | None = None,
+    check: Callable[[Path], object] | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Path:
     """Fetch a file from the first address that gives the right one.
@@ -55,7 +49,7 @@ def download(
 
     Raises DatasetError, naming what each host answered and how to go on without it.
     """
-    if destination.is_file() and (sha256 is None or sha256_file(destination) == sha256):
+    if destination.is_file() and (sha256 is None or file_sha256(destination) == sha256):
         return destination
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(destination.name + ".part")
@@ -172,7 +166,7 @@ def _copy(answer: Any, part: Path, start: int) -> None:
 
 
 def _check(
-    part: Path, sha256: str | None, size_bytes: int | None, check: Callable[[Path], None] | None
+    part: Path, sha256: str | None, size_bytes: int | None, check: Callable[[Path], object] | None
 ) -> None:
     """Size, content and hash; a wrong file is removed, since going on with it would be in vain."""
     size = part.stat().st_size
@@ -181,7 +175,7 @@ def _check(
             check(part)
         if size_bytes is not None and size != size_bytes:
             raise _Wrong(f"its file has {size:,} bytes, not {size_bytes:,}")
-        if sha256 is not None and (found := sha256_file(part)) != sha256:
+        if sha256 is not None and (found := file_sha256(part)) != sha256:
             raise _Wrong(f"its file has the SHA-256 {found}, not {sha256}")
     except DatasetError as error:
         discard(part)

@@ -2,24 +2,24 @@
 
 The format (d4rl/offline_env.py): flat arrays over all time steps, `observations`, `actions`, `rewards`,
 `terminals`, later also `timeouts` and `next_observations`, and under `infos/` whatever the collector kept.
+Files of other programs that differ in the names of their flags are read too (`algos.datasets.episode_ends`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from recheck.errors import DatasetError
 
+from algos.datasets.declared_counts import declared_in_hdf5
+from algos.datasets.episode_ends import EPISODE_KEYS
+from algos.datasets.row_checks import INFOS, READ, FileRows, check_rows, check_widths, require_keys
+
 if TYPE_CHECKING:
     import h5py
 
-REQUIRED = ("observations", "actions", "rewards", "terminals")
-OPTIONAL = ("timeouts", "next_observations")
-# Simulator states and goals, read where they are there: replay and reward checks need them.
-INFOS = ("infos/qpos", "infos/qvel", "infos/goal")
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # A declared shape costs nothing in the file but memory here; the largest D4RL array holds 0.5 GB.
 LARGEST_ARRAY_BYTES = 32 * 2**30
@@ -30,25 +30,38 @@ def read_d4rl_hdf5(
 ) -> dict[str, np.ndarray]:
     """Read and check one D4RL-format file of n time steps.
 
-    Returns a flat dictionary with D4RL's keys: `observations` [n, d], `actions` [n, a], `rewards` [n] and
-    where the file has it `next_observations` [n, d], all float32; `terminals` [n] and, where the file has
-    it, `timeouts` [n], bool; `infos/qpos`, `infos/qvel`, `infos/goal` [n, ...] as stored, where they have
-    n rows. Other keys are left unread. Rewards, terminals and timeouts of shape [n, 1] are flattened, as
-    D4RL does.
+    Args:
+        path: the file.
+        observation_dim: the width of the environment's observations, where known.
+        action_dim: the width of its actions, where known.
 
-    Args: observation_dim, action_dim: the widths that the task's environment has, where known.
+    Returns:
+        `FileRows.rows`: with D4RL's own files `observations` [n, d], `actions` [n, a], `rewards` [n] and
+        where the file has it `next_observations` [n, d], all float32; `terminals` [n] and, where the file has
+        it, `timeouts` [n], bool. Rewards and flags of shape [n, 1] are flattened, as D4RL does.
 
-    Raises DatasetError (one sentence) for a missing, truncated or foreign file, a missing key, shapes that
-    disagree with each other or the environment, NaN or infinite values, flags other than 0 and 1, object
-    arrays (under any key), links and external storage. Nothing in the file is executed.
+    Raises:
+        DatasetError: a missing, truncated or foreign file, a missing key, shapes that disagree with each
+            other or the environment, NaN or infinite values, flags other than 0 and 1, object arrays (under
+            any key), links and external storage. Nothing in the file is executed.
+    """
+    rows = read_hdf5(Path(path)).rows
+    check_widths(rows, str(path), observation_dim, action_dim)
+    return rows
+
+
+def read_hdf5(path: Path) -> FileRows:
+    """Read and check one file as `read_d4rl_hdf5`, with what it declares and what of it is not used.
+
+    Raises:
+        DatasetError: as `read_d4rl_hdf5`.
     """
     import h5py
 
-    path = Path(path)
     check_signature(path)
     try:
         with h5py.File(path, "r") as file:
-            rows = _read(file, path)
+            found = _read(file, path)
     except DatasetError:
         raise
     except MemoryError:
@@ -59,9 +72,8 @@ def read_d4rl_hdf5(
         raise DatasetError(
             f"{path} cannot be read as HDF5 ({reason}): it is truncated or damaged; fetch it again."
         ) from None
-    _check_rows(rows, path)
-    check_widths(rows, str(path), observation_dim, action_dim)
-    return rows
+    found.unread.extend(check_rows(found.rows, str(path)))
+    return found
 
 
 def check_signature(path: Path) -> None:
@@ -94,29 +106,25 @@ def check_signature(path: Path) -> None:
     raise DatasetError(f"{path} is no HDF5 file: it {what}; fetch the file again.")
 
 
-def _read(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
+def _read(file: h5py.File, path: Path) -> FileRows:
     import h5py
 
     refuse_outside_references(file, path, object_arrays=False)
-    missing = [key for key in REQUIRED if key not in file]
-    if missing:
-        found = ", ".join(sorted(file)) or "nothing"
-        raise DatasetError(
-            f"{path} lacks {', '.join(missing)}: a D4RL file needs {', '.join(REQUIRED)}, it holds {found}."
-        )
+    require_keys(list(file), str(path))
     rows: dict[str, np.ndarray] = {}
-    for key in (*REQUIRED, *OPTIONAL, *INFOS):
+    for key in READ:
         if key not in file:
             continue
         node = file[key]
+        optional = key in (*INFOS, *EPISODE_KEYS)
         if not isinstance(node, h5py.Dataset):
-            if key in INFOS:
+            if optional:
                 continue
             raise DatasetError(f"{path} holds {key} as a group, but an array is expected.")
         if node.shape is None:
             raise DatasetError(f"{path} holds {key} without any data, but an array is expected.")
         if node.dtype.kind not in "fiub":
-            if key in INFOS:
+            if optional:
                 continue
             raise DatasetError(
                 f"{path} holds {key} with the type {node.dtype}, but only numbers are read; "
@@ -127,7 +135,26 @@ def _read(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
                 f"{path} declares {key} with the shape {list(node.shape)}, too large to be real."
             )
         rows[key] = node[()]
-    return rows
+    _refuse_discrete(file, path)
+    declared = declared_in_hdf5(file)
+    unread: list[str] = []
+
+    def note(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and name not in rows and name not in declared:
+            unread.append(name)
+
+    file.visititems(note)
+    return FileRows(rows, unread, declared)
+
+
+def _refuse_discrete(file: h5py.File, path: Path) -> None:
+    """d3rlpy 1 says in `discrete_action` what the actions are; integers in one column would pass for "
+    "numbers."""
+    import h5py
+
+    node = file.get("discrete_action")
+    if isinstance(node, h5py.Dataset) and node.shape == () and node.dtype.kind in "biuf" and bool(node[()]):
+        raise DatasetError(f"{path} says that its actions are discrete; only continuous actions are read.")
 
 
 def refuse_outside_references(group: h5py.Group, path: Path, object_arrays: bool = True) -> None:
@@ -168,73 +195,3 @@ def refuse_outside_references(group: h5py.Group, path: Path, object_arrays: bool
 
 def _holds_objects(array: h5py.Dataset) -> bool:
     return bool(array.shape) and array.dtype.hasobject
-
-
-def _check_rows(rows: dict[str, np.ndarray], path: Path) -> None:
-    """Shapes, flags and finiteness; brings every array to the type that `read_d4rl_hdf5` promises."""
-    for key in ("rewards", "terminals", "timeouts"):
-        if key in rows and rows[key].ndim == 2 and rows[key].shape[1] == 1:
-            rows[key] = rows[key][:, 0]
-    for key in (*REQUIRED, *OPTIONAL):
-        if key not in rows:
-            continue
-        rank = 2 if key in ("observations", "actions", "next_observations") else 1
-        shape = rows[key].shape
-        if len(shape) != rank or (rank == 2 and shape[1] == 0):
-            wanted = "[time steps, width]" if rank == 2 else "[time steps]"
-            raise DatasetError(f"{path} holds {key} with the shape {list(shape)}, but {wanted} is expected.")
-    shapes = {key: list(rows[key].shape) for key in (*REQUIRED, *OPTIONAL) if key in rows}
-    num_rows = len(rows["observations"])
-    if len({shape[0] for shape in shapes.values()}) > 1:
-        listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
-        raise DatasetError(
-            f"{path} holds arrays of different lengths ({listed}), but each needs one row per time step."
-        )
-    if num_rows < 2:
-        raise DatasetError(f"{path} holds {num_rows} time steps; at least 2 are needed for one transition.")
-    if "next_observations" in rows and rows["next_observations"].shape != rows["observations"].shape:
-        raise DatasetError(f"{path} holds observations and next_observations of different widths.")
-    for key in ("observations", "actions", "rewards", "next_observations"):
-        if key in rows:
-            rows[key] = finite_float32(rows[key], key, str(path))
-    for key in ("terminals", "timeouts"):
-        if key in rows:
-            rows[key] = as_flags(rows[key], key, str(path))
-    for key in INFOS:
-        if key in rows and len(rows[key]) != num_rows:
-            del rows[key]  # only initial states, for example: of no use row by row
-
-
-def finite_float32(values: np.ndarray, key: str, where: str) -> np.ndarray:
-    """The values as float32; refuses NaN, infinities and what float32 cannot hold, naming the first row."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        converted = np.ascontiguousarray(values, dtype=np.float32)
-    bad = ~np.isfinite(converted)
-    if bad.any():
-        first = int(np.argwhere(bad)[0][0])
-        raise DatasetError(
-            f"{where} holds {int(bad.sum())} NaN or infinite values in {key}, the first in row {first}; "
-            "only finite numbers are allowed."
-        )
-    return converted
-
-
-def as_flags(values: np.ndarray, key: str, where: str) -> np.ndarray:
-    """The values as bool; refuses anything but 0 and 1."""
-    flags = values.astype(bool)
-    if not np.array_equal(flags.astype(np.float64), values.astype(np.float64)):
-        raise DatasetError(f"{where} holds values other than 0 and 1 in {key}.")
-    return flags
-
-
-def check_widths(
-    rows: Mapping[str, np.ndarray], where: str, observation_dim: int | None, action_dim: int | None
-) -> None:
-    """Refuse rows whose widths are not the environment's. Raises DatasetError."""
-    for key, wanted in (("observations", observation_dim), ("actions", action_dim)):
-        found = rows[key].shape[1]
-        if wanted is not None and found != wanted:
-            raise DatasetError(
-                f"{where} holds {key} of width {found}, but the task's environment has {wanted}: "
-                "the file was made in another environment."
-            )

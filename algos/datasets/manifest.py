@@ -5,21 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from recheck.tasks import Task
 
 from algos.datasets.d4rl_rows import (
     return_ranges,
     return_statistics,
 )
-from algos.datasets.sources import STATISTICS_TOLERANCE, Source
+from algos.datasets.published import STATISTICS_TOLERANCE
+from algos.datasets.sources import Source
 from algos.datasets.trajectories import official_ends
 from algos.datasets.transitions import (
     FORMAT,
 )
-from algos.tasks import Task
 
 
 def manifest_document(task: Task, source: Source, content: str) -> dict[str, Any]:
-    arrays = source.filtered.arrays
+    """What manifest.json says of a dataset.
+
+    Args:
+        task: what was read, with the widths and horizon of its environment.
+        source: what was found.
+        content: the content hash of the rows.
+    """
+    arrays = source.filtered.as_played()
     comparability, reason = _comparability(task, source)
     ends = official_ends(arrays["observations"], arrays["next_observations"], arrays["terminals"])
     notes = [note for note in (task.notes, *source.notes) if note]
@@ -44,6 +52,8 @@ def manifest_document(task: Task, source: Source, content: str) -> dict[str, Any
         "maze_jumps": source.maze_jumps,
         "fix_timeouts": task.fix_timeouts,
         "reward_check": source.reward_check,
+        "episode_ends": source.ends.counts,
+        "next_states": source.following.counts,
         "environment_id": task.environment_id,
         "adapter": task.adapter,
         "environment_standing": task.environment_standing if task.environment_id else "none",
@@ -72,9 +82,9 @@ def _comparability(task: Task, source: Source) -> tuple[str, str]:
         if count:
             return (
                 "unverified",
-                "transition count equal to the published one, nothing else to hold it against",
+                "transition count equal to the published one; nothing else is published",
             )
-        return "unverified", "claims to be the D4RL file, nothing published to hold it against"
+        return "unverified", "claims to be the D4RL file; nothing is published to compare it with"
     reasons = {
         "unverified": "a file of unknown origin",
         "recollected": "collected again, with other policies or another simulator; not the papers' file",

@@ -1,4 +1,4 @@
-"""Minari in both directions: every prepared dataset as a Minari dataset, and Minari's datasets as rows.
+"""Minari's datasets as rows.
 
 Nothing of a Minari dataset is executed: its environment specification is neither read nor run, and what
 Minari itself would run while loading (it makes the environment where a space is missing) is refused.
@@ -7,26 +7,25 @@ Minari itself would run while loading (it makes the environment where a space is
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
+from recheck.files import read_json, sha256
 
-from algos.datasets.downloads import sha256_file
-from algos.datasets.hdf5 import as_flags, finite_float32, refuse_outside_references
-from algos.tasks import Task
+from algos.datasets import minari_arrow
+from algos.datasets.declared_counts import check_declared
+from algos.datasets.episode_ends import Flags
+from algos.datasets.hdf5 import refuse_outside_references
+from algos.datasets.minari_export import dataset_id, export
+from algos.datasets.row_checks import as_flags, finite_float32
 
-NAMESPACE = "recheck"
-VERSION = re.compile(r"-v[0-9]+$")
-AUTHOR = "Recheck"
+__all__ = ["MinariRows", "dataset_id", "export", "find", "holds", "is_dataset", "read"]
+
 # What Minari, h5py and numpy raise for damaged or foreign content.
 READING_ERRORS = (
     OSError,
@@ -40,166 +39,101 @@ READING_ERRORS = (
 )
 
 
-def dataset_id(task: str) -> str:
-    """The Minari id under which a task is exported; ids end with a version, so a task without one gets v0."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", task)
-    return f"{NAMESPACE}/{name if VERSION.search(name) else name + '-v0'}"
-
-
-def export(
-    root: Path, task: Task, arrays: Mapping[str, np.ndarray], states: Mapping[str, np.ndarray], notes: str
-) -> None:
-    """Write rows as a Minari dataset under `root`, readable with plain `minari.load_dataset`.
-
-    Each episode's T rows become T + 1 observations, the last being the last row's next observation. An
-    episode that does not end with a terminal ends with a truncation. Reference scores are stored as they
-    are (with `env=None` Minari drops them, with an environment it would replace a missing minimum by the
-    mean of 100 random episodes).
-
-    Args: root: as MINARI_DATASETS_PATH; arrays: the six of a prepared dataset; states: `qpos`, `qvel`,
-    `goal` [n, ...], kept as infos. To read it: MINARI_DATASETS_PATH=<root>, `minari.load_dataset`.
-    """
-    import gymnasium
-    import minari
-    from minari.data_collector import EpisodeBuffer
-    from minari.dataset.minari_storage import MinariStorage
-
-    def box(width: int, bound: float) -> gymnasium.spaces.Box:
-        return gymnasium.spaces.Box(-bound, bound, shape=(width,), dtype=np.float32)
-
-    bound = max(1.0, float(np.abs(arrays["actions"]).max()))
-    # Minari joins a relative path to itself.
-    folder = (root / dataset_id(task.task) / "data").absolute()
-    folder.mkdir(parents=True)
-    storage = MinariStorage.new(
-        folder,
-        observation_space=box(arrays["observations"].shape[1], np.inf),
-        action_space=box(arrays["actions"].shape[1], bound),
-        data_format="hdf5",
-    )
-    metadata: dict[str, Any] = {
-        "dataset_id": dataset_id(task.task),
-        "minari_version": minari.__version__,
-        "author": {AUTHOR},
-        "description": notes,
-    }
-    if task.reference_min_score is not None and task.reference_max_score is not None:
-        metadata["ref_min_score"] = task.reference_min_score
-        metadata["ref_max_score"] = task.reference_max_score
-    storage.update_metadata(metadata)
-
-    def buffers() -> Iterator[Any]:
-        for start, stop in episode_slices(arrays["episodes"]):
-            rows = slice(start, stop)
-            terminations = arrays["terminals"][rows].astype(bool)
-            truncations = np.zeros(stop - start, dtype=bool)
-            truncations[-1] = not terminations[-1]
-            last = arrays["next_observations"][stop - 1 : stop]
-            yield EpisodeBuffer(
-                observations=np.concatenate([arrays["observations"][rows], last]),
-                actions=arrays["actions"][rows],
-                rewards=arrays["rewards"][rows],
-                terminations=terminations,
-                truncations=truncations,
-                infos={name: values[rows] for name, values in states.items()} or None,
-            )
-
-    storage.update_episodes(buffers())
-
-
-def episode_slices(episodes: np.ndarray) -> list[tuple[int, int]]:
-    """(first row, row after the last) of each episode; episodes [n] is non-decreasing."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(episodes)) + 1, [len(episodes)]])
-    return [(int(start), int(stop)) for start, stop in pairwise(starts)]
-
-
 @dataclass(frozen=True)
 class MinariRows:
-    """A Minari dataset as rows, and the returns of its episodes."""
+    """A Minari dataset as rows, n steps in e episodes.
+
+    Attributes:
+        arrays: the six of a prepared dataset.
+        states: `qpos`, `qvel`, `goal` [n, ...], where every episode has them.
+        flags: terminations, truncations and the last row of each episode.
+        sha256: of the one data file, or over the hashes of several.
+        dataset_id: what the dataset calls itself.
+    """
 
     arrays: dict[str, np.ndarray]
     states: dict[str, np.ndarray]
-    returns: np.ndarray  # [e] of all episodes
-    complete: np.ndarray  # [e] bool, ended by a termination or a truncation
+    flags: Flags
     sha256: str
+    dataset_id: str
 
 
 def find(root: Path, minari_id: str) -> Path:
-    """The folder with the data of a dataset under a Minari root. Raises DatasetError."""
+    """The folder with the data of a dataset under a Minari root, or the folder of the dataset itself.
+
+    Args:
+        root: a Minari root, a dataset's folder, or its folder `data`.
+        minari_id: the id; empty for the only dataset under `root`.
+
+    Raises:
+        DatasetError: there is none, or without an id there are several.
+    """
     for folder in (root / minari_id / "data", root / "data", root):
         if (folder / "metadata.json").is_file():
             return folder
-    raise DatasetError(f"{root} holds no Minari dataset {minari_id} (no {minari_id}/data/metadata.json).")
-
-
-@contextmanager
-def _datasets_path(root: Path) -> Iterator[None]:
-    before = os.environ.get("MINARI_DATASETS_PATH")
-    os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["MINARI_DATASETS_PATH"]
-        else:
-            os.environ["MINARI_DATASETS_PATH"] = before
-
-
-def fetch(minari_id: str, root: Path) -> Path:
-    """Download a dataset from Minari's remote into `root` unless it is there; the folder with its data.
-
-    Raises DatasetError.
-    """
-    import minari
-
-    folder = root / minari_id
-    if (folder / "data" / "metadata.json").is_file():
-        return folder / "data"
-    partial = root / ".part"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        with _datasets_path(partial):
-            minari.download_dataset(minari_id)
-        if not (partial / minari_id / "data" / "metadata.json").is_file():
-            raise DatasetError(f"Minari's remote gave no data for {minari_id}.")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(partial / minari_id, folder)
-    except DatasetError:
-        raise
-    except Exception as error:  # whatever the remote's client raises: one sentence for the user
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+    inside = sorted(path.parent for path in root.glob("**/data/metadata.json"))
+    if minari_id or not inside:
+        asked = minari_id or "dataset"
         raise DatasetError(
-            f"{minari_id} could not be fetched from Minari's remote ({reason}); download it elsewhere "
-            "(`minari download`) and give the folder that holds it as path."
-        ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return folder / "data"
+            f"{root} holds no Minari {asked if not minari_id else 'dataset ' + minari_id} (no "
+            f"{minari_id + '/' if minari_id else ''}data/metadata.json)."
+        )
+    if len(inside) > 1:
+        names = ", ".join(str(path.parent.relative_to(root)) for path in inside)
+        raise DatasetError(f"{root} holds several Minari datasets; give the folder of one: {names}.")
+    return inside[0]
+
+
+def holds(root: Path, minari_id: str) -> bool:
+    """Whether a folder holds a dataset of this id: below it, or as itself."""
+    if (root / minari_id / "data" / "metadata.json").is_file():
+        return True
+    for path in (root / "data" / "metadata.json", root / "metadata.json"):
+        if path.is_file():
+            content = read_json(path, DatasetError)
+            return isinstance(content, dict) and content.get("dataset_id") == minari_id
+    return False
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether a folder is, or holds, a Minari dataset."""
+    return path.is_dir() and (
+        (path / "metadata.json").is_file() or next(path.glob("**/data/metadata.json"), None) is not None
+    )
 
 
 def read(folder: Path, minari_id: str, keys: tuple[str, ...] = ()) -> MinariRows:
     """Read and check one Minari dataset: T rows per episode of T + 1 observations.
 
-    Args: folder: the one with metadata.json; minari_id: what it has to call itself; keys: entries of
-    dictionary observations, one after another (the adapter flatten's).
+    Args:
+        folder: the one with metadata.json.
+        minari_id: what it has to call itself; empty for any.
+        keys: entries of dictionary observations, one after another (the adapter flatten's).
 
-    Raises DatasetError for damaged or foreign data, empty episodes, ids that are given twice, NaN,
-    dictionary observations without keys, and links out of the file.
+    Raises:
+        DatasetError: damaged or foreign data, counts that are not those of the metadata, empty episodes, ids
+            that are given twice, NaN, dictionary observations without keys, and links out of the file.
     """
     from minari.dataset.minari_storage import MinariStorage
 
     metadata = _metadata(folder, minari_id)
+    minari_id = str(metadata["dataset_id"])
     try:
         for path in sorted(folder.glob("*.hdf5")):
             _check_hdf5(path)
         storage = MinariStorage.read(folder)
         total = int(metadata["total_episodes"])
-        _check_ids(storage, total, folder)
-        episodes = list(storage.get_episodes(range(total)))
-        if not episodes:
+        if total == 0:
             raise DatasetError(f"The Minari dataset {minari_id} holds no episodes.")
-        return _rows(episodes, minari_id, keys, _folder_sha256(folder))
+        _check_stored_episodes(folder, str(metadata["data_format"]), total)
+        entries = _episode_metadata(storage, total, folder)
+        if metadata["data_format"] in minari_arrow.FORMATS:
+            episodes = list(minari_arrow.episodes(folder, str(metadata["data_format"]), total))
+        else:
+            episodes = list(storage.get_episodes(range(total)))
+        rows = _rows(episodes, minari_id, keys, _folder_sha256(folder))
+        _check_counts(rows, metadata, entries, bool(keys))
+        return rows
     except DatasetError:
         raise
     except MemoryError:
@@ -220,7 +154,7 @@ def _metadata(folder: Path, minari_id: str) -> dict[str, Any]:
     if missing:
         # Without a space Minari would make the environment of the stored env_spec, that is run its code.
         raise DatasetError(f"{path} lacks {', '.join(missing)}; such a dataset is not loaded.")
-    if metadata["dataset_id"] != minari_id:
+    if minari_id and metadata["dataset_id"] != minari_id:
         raise DatasetError(
             f"{path} calls itself {metadata['dataset_id']!r}, but {minari_id!r} was asked for."
         )
@@ -234,16 +168,56 @@ def _check_hdf5(path: Path) -> None:
         refuse_outside_references(file, path)
 
 
-def _check_ids(storage: Any, total: int, folder: Path) -> None:
-    ids = [int(entry["id"]) for entry in storage.get_episode_metadata(range(total)) if "id" in entry]
+def _check_stored_episodes(folder: Path, form: str, total: int) -> None:
+    """Refuse a dataset that holds other episodes than its metadata count: the rest would not be read."""
+    if form in minari_arrow.FORMATS:
+        stored = sum(path.is_dir() and path.name.isdecimal() for path in folder.iterdir())
+    else:
+        import h5py
+
+        with h5py.File(folder / "main_data.hdf5", "r") as file:
+            stored = sum(re.fullmatch(r"episode_\d+", name) is not None for name in file)
+    if stored != total:
+        raise DatasetError(
+            f"The Minari dataset in {folder} cannot be read whole: it declares {total:,} episodes "
+            f"(total_episodes), but holds {stored:,}; fetch it again, or correct its metadata.json."
+        )
+
+
+def _episode_metadata(storage: Any, total: int, folder: Path) -> list[dict[str, Any]]:
+    entries = [dict(entry) for entry in storage.get_episode_metadata(range(total))]
+    ids = [int(entry["id"]) for entry in entries if "id" in entry]
     if len(set(ids)) != len(ids):
         twice = next(number for number in ids if ids.count(number) > 1)
         raise DatasetError(f"The Minari dataset in {folder} gives the episode id {twice} twice.")
+    return entries
 
 
-def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...], sha256: str) -> MinariRows:
+def _check_counts(
+    rows: MinariRows, metadata: Mapping[str, Any], entries: Iterable[Mapping[str, Any]], joined: bool
+) -> None:
+    """Compare the steps of the whole and of each episode, and the spaces' shapes, with what was read."""
+    arrays, where = rows.arrays, f"The Minari dataset {rows.dataset_id}"
+    widths = arrays["observations"].shape[1], arrays["actions"].shape[1]
+    lengths = np.bincount(arrays["episodes"])
+    declared = {
+        key: metadata[key] for key in ("total_steps", "total_episodes") if metadata.get(key) is not None
+    }
+    for key, name in (("observation_space", "observation_shape"), ("action_space", "action_shape")):
+        space = json.loads(metadata[key]) if isinstance(metadata[key], str) else metadata[key]
+        if isinstance(space, Mapping) and space.get("shape") and not (joined and "observation" in key):
+            declared[name] = space["shape"]
+    check_declared(declared, where, steps=int(lengths.sum()), episodes=len(lengths), widths=widths)
+    for number, entry in enumerate(entries):
+        if "total_steps" in entry and int(entry["total_steps"]) != lengths[number]:
+            raise DatasetError(
+                f"{where} declares {int(entry['total_steps']):,} steps for episode {number}, but "
+                f"{lengths[number]:,} were read: it is incomplete, or was read wrongly; fetch it again."
+            )
+
+
+def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...], digest: str) -> MinariRows:
     parts: dict[str, list[np.ndarray]] = {}
-    returns, complete = [], []
     for number, episode in enumerate(episodes):
         where = f"Episode {number} of {minari_id}"
         rewards = np.asarray(episode["rewards"])
@@ -260,7 +234,14 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
         observations = finite_float32(observations, "observations", where)
         rewards = finite_float32(rewards, "rewards", where)
         terminals = as_flags(np.asarray(episode["terminations"]), "terminations", where).astype(np.uint8)
-        truncations = np.asarray(episode["truncations"])
+        truncations = as_flags(np.asarray(episode["truncations"]), "truncations", where)
+        if terminals.shape != (steps,) or truncations.shape != (steps,):
+            raise DatasetError(
+                f"{where} holds terminations and truncations of shapes {list(terminals.shape)} and "
+                f"{list(truncations.shape)} for {steps} rewards."
+            )
+        last = np.zeros(steps, dtype=bool)
+        last[-1] = True
         row = {
             "observations": observations[:-1],
             "actions": finite_float32(actions, "actions", where),
@@ -268,6 +249,8 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
             "next_observations": observations[1:],
             "terminals": terminals,
             "episodes": np.full(steps, number, dtype=np.int64),
+            "flags/truncations": truncations,
+            "flags/last": last,
         }
         for name in ("qpos", "qvel", "goal"):
             values = (episode.get("infos") or {}).get(name)
@@ -275,15 +258,20 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
                 row[f"infos/{name}"] = values[:steps]
         for name, values in row.items():
             parts.setdefault(name, []).append(values)
-        returns.append(float(rewards.astype(np.float64).sum()))
-        complete.append(bool(terminals[-1] or truncations[-1]))
     if len({values.shape[1] for values in parts["observations"]}) > 1:
         raise DatasetError(f"The episodes of {minari_id} have observations of different widths.")
     joined = {name: np.concatenate(values) for name, values in parts.items() if len(values) == len(episodes)}
     states = {
         name.removeprefix("infos/"): joined.pop(name) for name in list(joined) if name.startswith("infos/")
     }
-    return MinariRows(joined, states, np.array(returns), np.array(complete), sha256)
+    flags = Flags(
+        terminals=joined["terminals"].astype(bool),
+        timeouts=joined.pop("flags/truncations"),
+        ends=None,
+        last_rows=joined.pop("flags/last"),
+        convention="terminations + truncations of Minari's episodes",
+    )
+    return MinariRows(joined, states, flags, digest, minari_id)
 
 
 def _observations(stored: Any, keys: tuple[str, ...], where: str) -> np.ndarray:
@@ -305,6 +293,6 @@ def _folder_sha256(folder: Path) -> str:
 
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "metadata.json"]
     if len(files) == 1:
-        return sha256_file(files[0])
-    lines = [f"{sha256_file(path)}  {path.relative_to(folder)}\n" for path in files]
+        return sha256(files[0])
+    lines = [f"{sha256(path)}  {path.relative_to(folder)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

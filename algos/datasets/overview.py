@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recheck.tasks import Task
+
 from algos.datasets.downloads import host_of
 from algos.datasets.sources import file_name
 from algos.datasets.transitions import (
     MANIFEST_FILE,
     read_manifest,
 )
-from algos.tasks import Task
 
 
 def state_of(task: Task, folder: Path, data_folder: Path | None = None) -> str:

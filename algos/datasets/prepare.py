@@ -8,29 +8,33 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
+from recheck.files import write_json
+from recheck.tasks import Task
 from safetensors import SafetensorError
 
+from algos.datasets.d4rl_rows import Bounds
 from algos.datasets.manifest import manifest_document
-from algos.datasets.sources import Places, Source, read_source
+from algos.datasets.published import identify
+from algos.datasets.sources import Places, Source, papers_rows, read_source
 from algos.datasets.transitions import (
     MANIFEST_FILE,
     MINARI_FOLDER,
     TRANSITIONS_FILE,
     save_transitions,
-    write_json,
 )
-from algos.tasks import Task
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What Minari's file takes beside its arrays: HDF5's records of each episode, and chunks that are not filled.
-# Measured: 21 kB an episode of 20 steps, 41 kB one of 1,000.
+# What Minari's file takes on top of its arrays: HDF5's records of each episode, and chunks that are not
+# filled. Measured: 21 kB an episode of 20 steps, 41 kB one of 1,000.
 MINARI_EPISODE_BYTES = 48 * 1024
 MINARI_CHUNK_FACTOR = 1.25
+NO_ENVIRONMENT: Bounds = (np.array([-1.0]), np.array([1.0]))
 
 
 def prepare(
@@ -42,14 +46,18 @@ def prepare(
 ) -> dict[str, Any]:
     """Bring one task's data to `output` (`results/datasets/<task>`) and return its manifest.
 
-    Everything is written into a folder aside and moved when it is complete, the manifest last; a run that
+    Everything is written into a temporary folder and moved when it is complete, the manifest last; a run that
     was killed leaves nothing under `output` that counts as a dataset, and the next one starts clean. The
     same source gives the same arrays and manifest.
 
-    Args: data_folder: where files are looked for by their name before anything is downloaded; downloads:
-    where downloaded files are kept (default: `downloads` beside `output`).
+    Args:
+        task: what is read, and how.
+        output: the folder of the dataset.
+        data_folder: where files are looked for by their name before anything is downloaded.
+        downloads: where downloaded files are kept (default: `downloads` in the same folder as `output`).
 
-    Raises DatasetError: one sentence about what is wrong with the task, its file, or the disk.
+    Raises:
+        DatasetError: what is wrong with the task, its file, its environment, or the disk.
     """
     output = Path(output)
     places = Places(
@@ -59,9 +67,10 @@ def prepare(
     )
     try:
         with _workspace(output) as work:
-            limit = _check_environment(task)
-            source = read_source(task, places, limit)
-            manifest = _write(task, source, work)
+            task, bounds = _with_environment(task)
+            source = read_source(task, places, bounds if task.environment_id else 1.0)
+            source = _in_unit_actions(source, bounds)
+            manifest = _write(task, source, work, bounds)
             _move(work, output)
     except (OSError, SafetensorError) as error:
         raise DatasetError(_disk_sentence(output, error)) from None
@@ -71,14 +80,14 @@ def prepare(
 def _disk_sentence(output: Path, error: Exception) -> str:
     number = getattr(error, "errno", None)
     text = " ".join(str(error).split())
-    if number in DISK_FULL or "No space left" in text or "too large" in text:
+    if number in DISK_FULL or "No space left" in text or "too large" in text or "os error 28" in text:
         return f"The disk of {output} is full; free some space and run again, nothing was changed."
     return f"{output} cannot be written ({text}); nothing was changed."
 
 
 @contextmanager
 def _workspace(output: Path) -> Iterator[Path]:
-    """An empty folder beside `output`, ours alone while it lasts; what a killed run left is removed."""
+    """An empty folder next to `output`, this process's while it lasts; what a killed run left is removed."""
     output.parent.mkdir(parents=True, exist_ok=True)
     work = output.parent / f".{output.name}.part"
     work.mkdir(exist_ok=True)
@@ -107,10 +116,14 @@ def _move(work: Path, output: Path) -> None:
         os.replace(work / name, output / name)
 
 
-def _check_environment(task: Task) -> float:
-    """Hold the task's widths and horizon against its environment; the bound of the actions."""
+def _with_environment(task: Task) -> tuple[Task, Bounds]:
+    """The task with the widths and horizon of its environment where it names none; the actions' bounds.
+
+    Raises:
+        DatasetError: the environment is unknown, or has other widths or another horizon than the task.
+    """
     if task.environment_id is None:
-        return 1.0
+        return task, NO_ENVIRONMENT
     from algos.envs import make
 
     environment = make.make(
@@ -121,25 +134,78 @@ def _check_environment(task: Task) -> float:
         action_dim=task.action_dim,
     )
     try:
-        return make.action_limit(environment)
+        shapes: list[Any] = [environment.observation_space.shape, environment.action_space.shape]
+        task = replace(
+            task,
+            observation_dim=int(shapes[0][0]),
+            action_dim=int(shapes[1][0]),
+            horizon=task.horizon if task.horizon is not None else make.step_limit(task.environment_id),
+        )
+        return task, make.action_bounds(environment)
     finally:
         environment.close()
 
 
-def _write(task: Task, source: Source, work: Path) -> dict[str, Any]:
+def _in_unit_actions(source: Source, bounds: Bounds) -> Source:
+    """Actions scaled to [-1, 1] where the environment has other bounds, as its policies will act."""
+    from algos.envs.spaces import to_unit_actions
+
+    actions = source.filtered.arrays["actions"]
+    scaled = to_unit_actions(actions, bounds)
+    if scaled is actions:
+        return source
+    filtered = replace(source.filtered, arrays={**source.filtered.arrays, "actions": scaled})
+    note = "Actions are scaled from the environment's bounds to [-1, 1]; the environment scales them back."
+    return replace(source, filtered=filtered, notes=[*source.notes, note])
+
+
+def _environment_check(task: Task, source: Source) -> dict[str, Any] | None:
+    """Stored steps made again in the environment, before anything is trained; None where there are no states.
+
+    Raises:
+        DatasetError: own data that are not the environment's.
+    """
+    if task.environment_id is None:
+        return None
+    from algos.envs import replay
+
+    following = source.following.counts["source"] == "following"
+    rows = replay.of_arrays(source.filtered.arrays, source.states, following)
+    if isinstance(rows, str):
+        return {"verdict": replay.CANNOT, "reason": rows, "conclusion": f"cannot be checked: {rows}"}
+    if task.ends == "terminal":
+        # The user has said that these rows are terminals; only the states are compared.
+        rows = replace(rows, terminals=np.zeros_like(rows.terminals))
+    return replay.before_training(
+        rows, task.environment_id, task.adapter, source.name, strict=not papers_rows(task)
+    )
+
+
+def _write(task: Task, source: Source, work: Path, bounds: Bounds) -> dict[str, Any]:
     from algos.datasets import minari_format
 
+    environment_check = _environment_check(task, source)
     arrays = source.filtered.arrays
+    identity = identify(task, source.content)
     _reserve(work, arrays, source.states)
     content = save_transitions(work / TRANSITIONS_FILE, arrays, task.task)
     manifest = manifest_document(task, source, content)
-    standing = f"{task.task}: {manifest['comparability']} ({manifest['comparability_reason']})."
-    description = f"{standing} {task.notes or ''}".strip()
+    manifest |= {
+        "environment_check": environment_check,
+        "action_bounds": None if task.environment_id is None else [side.tolist() for side in bounds],
+        "identity": None if identity is None else identity.document(),
+    }
+    if identity is not None and (identity.differences or manifest["comparability"] == "unverified"):
+        manifest |= {"comparability": "unverified", "comparability_reason": identity.sentence}
+    claim = f"{task.task}: {manifest['comparability']} ({manifest['comparability_reason']})."
+    description = f"{claim} {task.notes or ''}".strip()
+    order = source.filtered.order
+    states = source.states if order is None else {key: rows[order] for key, rows in source.states.items()}
     try:
-        minari_format.export(work / MINARI_FOLDER, task, arrays, source.states, description)
+        minari_format.export(work / MINARI_FOLDER, task, source.filtered.as_played(), states, description)
     except RuntimeError as error:  # how HDF5 says that a file could not be closed
         raise OSError(" ".join(str(error).split())) from None
-    write_json(work / MANIFEST_FILE, manifest)
+    write_json(work / MANIFEST_FILE, manifest, DatasetError)
     return manifest
 
 
@@ -147,7 +213,8 @@ def _reserve(work: Path, arrays: Mapping[str, np.ndarray], states: Mapping[str, 
     """Ask for the space of all files before the first is written.
 
     HDF5 cannot bear a full disk: where a write fails it brings the whole process down on its way out.
-    Raises OSError where the disk, a quota or a limit on files does not allow that much.
+    Raises:
+        OSError: the disk, a quota or a limit on files does not allow that much.
     """
     plain = sum(array.nbytes for array in arrays.values())
     episodes = len(np.unique(arrays["episodes"]))

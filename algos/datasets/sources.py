@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,41 +10,64 @@ from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
+from recheck.files import sha256
+from recheck.tasks import Task
 
+from algos.datasets import next_states
 from algos.datasets.d4rl_rows import (
+    Bounds,
     Filtered,
     clip_to_bounds,
     maze_jumps,
-    qlearning_rows,
-    return_statistics,
     states_before,
+    transition_rows,
     with_fixed_timeouts,
 )
-from algos.datasets.downloads import download, sha256_file
-from algos.datasets.hdf5 import check_signature, check_widths, read_d4rl_hdf5
+from algos.datasets.declared_counts import check_declared
+from algos.datasets.downloads import download
+from algos.datasets.episode_ends import EpisodeEnds, Flags, decide, read_flags
+from algos.datasets.published import Content, check_published, check_recorded_hash, recorded_hash
+from algos.datasets.readers import check_format, read_rows
+from algos.datasets.row_checks import FileRows, check_widths
 from algos.datasets.stored_rewards import check_rewards
 from algos.datasets.trajectories import returns_at
-from algos.datasets.transitions import write_json
-from algos.tasks import Task
-
-# How far return statistics may lie from the published ones, which are rounded to three decimals and do not
-# say whether their standard deviation divides by n or n - 1.
-STATISTICS_TOLERANCE = {"mean": 1e-4, "std": 5e-3, "min": 1e-4, "max": 1e-4}
-STATISTICS_FLOOR = 0.01
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a source gave: filtered rows, the simulator's states beside them, and what to say about it."""
+    """What a source gave.
+
+    Attributes:
+        filtered: the rows to train on.
+        states: the simulator's `qpos`, `qvel`, `goal` [m, ...] of these rows, where the source has them.
+        name: of the file, the Minari id, or the re-collection.
+        sha256: of the file's bytes.
+        ends: what was decided about the ends of episodes.
+        following: where next states come from.
+        observations: [n, d] of all time steps of the source.
+        num_clipped: action entries that were clipped.
+        maze_jumps: transitions that jump across a maze, for antmaze.
+        reward_check: stored rewards compared with the environment's, where those can be computed.
+        notes: for the manifest.
+    """
 
     filtered: Filtered
-    states: dict[str, np.ndarray]  # `qpos`, `qvel`, `goal` [m, ...], where the source has them
+    states: dict[str, np.ndarray]
     name: str
     sha256: str
+    ends: EpisodeEnds
+    following: next_states.NextStates
+    observations: np.ndarray
     num_clipped: int = 0
     maze_jumps: int | None = None
     reward_check: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def content(self) -> Content:
+        """For the comparison with published files."""
+        transitions = int((~self.ends.timeouts[:-1]).sum())
+        return Content(self.name, self.sha256, self.filtered, self.observations, transitions)
 
 
 @dataclass(frozen=True)
@@ -57,48 +79,51 @@ class Places:
     data_folder: Path | None = None
 
 
-def _dims(task: Task) -> tuple[int | None, int | None]:
-    """The widths that the data must have: the task's, or those of its environment."""
-    if task.environment_id is None or None not in (task.observation_dim, task.action_dim):
-        return task.observation_dim, task.action_dim
-    from algos.envs import make
+def read_source(task: Task, places: Places, limit: float | Bounds) -> Source:
+    """Read and check the data of a task.
 
-    environment = make.make(task.environment_id, task.adapter, task.horizon)
-    try:
-        shapes: list[Any] = [environment.observation_space.shape, environment.action_space.shape]
-        return int(shapes[0][0]), int(shapes[1][0])
-    finally:
-        environment.close()
+    Args:
+        task: what is read, and how; its widths and horizon are those of its environment.
+        places: of files.
+        limit: the bounds of the environment's actions.
 
-
-def read_source(task: Task, places: Places, limit: float) -> Source:
-    if task.source_kind == "minari":
-        return _read_minari(task, places, limit)
+    Raises:
+        DatasetError: whatever is wrong with the file, or with what the task says of it.
+    """
     if task.source_kind == "recollected":
         return _recollect(task, limit)
+    if task.source_kind == "minari":
+        return _read_minari(task, places, limit)
     path = _locate(task, places)
-    rows = read_d4rl_hdf5(path)
-    source = _from_rows(task, rows, path.name, sha256_file(path), limit, str(path))
-    _check_published(task, source)
+    if path.is_dir():
+        return _read_minari(replace(task, path=str(path), source=""), places, limit)
+    found = read_rows(path)
+    source = _from_file(task, found, path, limit)
+    check_published(task, source.filtered)
     if task.urls:
-        _check_recorded_hash(task, places, source.sha256)
+        check_recorded_hash(task, places.hashes, source.sha256)
     return source
+
+
+def papers_rows(task: Task) -> bool:
+    """Whether the rows are those that D4RL's `qlearning_dataset` makes: the papers' data and look-alikes."""
+    return task.comparability in ("original", "recollected")
 
 
 def _locate(task: Task, places: Places) -> Path:
     """The task's file on this machine, downloaded if need be, with the hash that tasks.csv names."""
+    from algos.datasets.minari_format import is_dataset
+
     name = file_name(task)
     candidates = [Path(task.path)] if task.path else []
     if places.data_folder is not None and name:
         candidates.insert(0, places.data_folder / name)
     for path in candidates:
         if path.exists():
-            check_signature(path)
-            if task.sha256 is not None and (found := sha256_file(path)) != task.sha256:
-                raise DatasetError(
-                    f"{path} has the SHA-256 {found}, but {task.task} needs {task.sha256}: "
-                    "it is another or a damaged file."
-                )
+            if is_dataset(path):
+                return path
+            check_format(path)
+            _check_hash(task, path, sha256(path, DatasetError))
             return path
     if task.path:
         raise DatasetError(
@@ -110,7 +135,15 @@ def _locate(task: Task, places: Places) -> Path:
     expected = task.sha256 or recorded_hash(task, places.hashes)
     destination = places.downloads / name
     size = task.size_bytes
-    return download(task.urls, destination, sha256=expected, size_bytes=size, check=check_signature)
+    return download(task.urls, destination, sha256=expected, size_bytes=size, check=check_format)
+
+
+def _check_hash(task: Task, path: Path, found: str) -> None:
+    if task.sha256 is not None and found != task.sha256:
+        raise DatasetError(
+            f"{path} has the SHA-256 {found}, but {task.task} needs {task.sha256}: "
+            "it is another or a damaged file."
+        )
 
 
 def file_name(task: Task) -> str:
@@ -119,89 +152,80 @@ def file_name(task: Task) -> str:
     return where.rstrip("/").rsplit("/", 1)[-1]
 
 
-def recorded_hash(task: Task, hashes: Path) -> str | None:
-    """The hash that was recorded when the task's file first came, or None. Raises DatasetError."""
-    path = hashes / f"{task.task}.json"
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"The recorded hash of {task.task} cannot be read from {path} ({type(error).__name__}); "
-            "delete that file only if the next file is to be trusted."
-        ) from None
-
-
-def _check_recorded_hash(task: Task, places: Places, sha256: str) -> None:
-    """The first file of a task without a published hash fixes the hash; every later one must have it."""
-    if task.sha256 is not None:
-        return
-    before = recorded_hash(task, places.hashes)
-    if before is None:
-        write_json(places.hashes / f"{task.task}.json", {"task": task.task, "sha256": sha256})
-    elif before != sha256:
-        raise DatasetError(
-            f"The file of {task.task} has the SHA-256 {sha256}, but the first one had {before} (recorded in "
-            f"{places.hashes.name}/{task.task}.json); it is another file."
-        )
+def _from_file(task: Task, found: FileRows, path: Path, limit: float | Bounds) -> Source:
+    """The rows of one file."""
+    digest = sha256(path, DatasetError)
+    where = str(path)
+    rows = found.rows
+    widths = rows["observations"].shape[1], rows["actions"].shape[1]
+    flags = read_flags(rows, where)
+    numbered = None if flags.last_rows is None else int(flags.last_rows.sum())
+    steps = len(rows["rewards"])
+    check_declared(found.declared, where, steps=steps, episodes=numbered, widths=widths)
+    source = _from_rows(task, rows, flags, limit, where, verified=digest == task.sha256)
+    if numbered is None:
+        counted = source.ends.counts["episodes"]
+        check_declared(found.declared, where, steps=steps, episodes=counted, widths=widths)
+    notes = list(source.notes)
+    if found.unread:
+        notes.append(f"Not used of the file: {', '.join(sorted(found.unread))}.")
+    return replace(source, name=path.name, sha256=digest, notes=notes)
 
 
 def _from_rows(
-    task: Task, rows: dict[str, np.ndarray], name: str, sha256: str, limit: float, where: str
+    task: Task,
+    rows: dict[str, np.ndarray],
+    flags: Flags,
+    limit: float | Bounds,
+    where: str,
+    verified: bool = False,
 ) -> Source:
-    """Checked time steps as training rows."""
-    check_widths(rows, where, *_dims(task))
+    """Checked time steps as training rows; name and hash are the caller's to add."""
+    check_widths(rows, where, task.observation_dim, task.action_dim)
     rows, num_clipped = clip_to_bounds(rows, where, limit, task.action_clip)
     notes = []
     if task.fix_timeouts:
-        rows = with_fixed_timeouts(rows)
+        rows = with_fixed_timeouts({**rows, "terminals": np.zeros(len(rows["rewards"]), dtype=bool)})
+        flags = replace(flags, timeouts=rows["timeouts"], convention="time-outs set at jumps in the maze")
         notes.append("Time-outs were set where the agent is put elsewhere, not where the file has them.")
-    if "timeouts" not in rows:
+    papers = papers_rows(task)
+    rule = task.ends or ("d4rl" if papers else None)
+    mixed = None
+    if rule != "d4rl" or task.next_observations == "file":
+        mixed = next_states.trajectories_of_mixed_rows(rows, flags.any_end(), task.next_observations)
+    ordered = flags if mixed is None else flags.in_order(*mixed)
+    ends = decide(ordered, rule, task.horizon, where, strict=not papers)
+    if mixed is not None:
+        ends = ends.put_back(mixed[0])
+    if ends.counts["timeouts_by_horizon"] or (flags.timeouts is None and flags.ends is None):
         notes.append(f"The file has no timeouts; episodes are cut after {task.horizon} steps.")
-    filtered = qlearning_rows(rows, task.horizon)
-    ends = rows["terminals"] | rows["timeouts"] if "timeouts" in rows else rows["terminals"]
+    following = next_states.decide(rows, ends, task.next_observations, where, strict=not verified)
+    filtered = transition_rows(rows, ends, following)
+    rows = {**rows, "terminals": ends.terminals, "timeouts": ends.timeouts}
+    last_rows = ends.last_rows
     jumps = None
     if task.adapter_name == "antmaze":
-        jumps = int(maze_jumps(rows["observations"], ends)[filtered.kept].sum())
+        jumps = int(maze_jumps(rows["observations"], last_rows)[filtered.kept].sum())
     states = {name: values[filtered.kept] for name, values in states_before(rows).items()}
     if states and "infos/goal" in rows:
         states["goal"] = rows["infos/goal"][filtered.kept]
     return Source(
         filtered=filtered,
         states=states,
-        name=name,
-        sha256=sha256,
+        name="",
+        sha256="",
+        ends=ends,
+        following=following,
+        observations=rows["observations"],
         num_clipped=num_clipped,
         maze_jumps=jumps,
-        reward_check=check_rewards(task, rows, ends),
+        reward_check=check_rewards(task, rows, last_rows) if following.in_order else None,
         notes=notes,
     )
 
 
-def _check_published(task: Task, source: Source) -> None:
-    """Refuse a file whose transition count or return statistics are not the published ones."""
-    found = len(source.filtered.kept)
-    if task.expected_transitions is not None and found != task.expected_transitions:
-        raise DatasetError(
-            f"The file of {task.task} gives {found:,} transitions, but {task.expected_transitions:,} are "
-            "published: it is not the file that the task names."
-        )
-    statistics = return_statistics(source.filtered)
-    for name, tolerance in STATISTICS_TOLERANCE.items():
-        published = getattr(task, f"expected_return_{name}")
-        if published is None:
-            continue
-        value = statistics[name]
-        if value is None or abs(value - published) > max(STATISTICS_FLOOR, tolerance * abs(published)):
-            raise DatasetError(
-                f"The file of {task.task} has episode returns with the {name} {value}, but {published:g} is "
-                "published: it is not the file that the task names."
-            )
-
-
-def _read_minari(task: Task, places: Places, limit: float) -> Source:
-    from algos.datasets import minari_format
+def _read_minari(task: Task, places: Places, limit: float | Bounds) -> Source:
+    from algos.datasets import minari_format, minari_remote
 
     keys: tuple[str, ...] = ()
     if task.adapter_name == "flatten":
@@ -209,32 +233,65 @@ def _read_minari(task: Task, places: Places, limit: float) -> Source:
 
         keys = tuple(part.strip() for part in parse(task.adapter)[1]["keys"].split(","))
     roots = [Path(task.path)] if task.path else []
-    if places.data_folder is not None and (places.data_folder / task.source).is_dir():
-        roots.insert(0, places.data_folder)
-    if roots:
+    brought = places.data_folder
+    if brought is not None and (not roots or (brought / task.source).is_dir()) and brought.is_dir():
+        roots.insert(0, brought)
+    if roots and not roots[0].is_dir():
+        raise DatasetError(f"{roots[0]} is no folder; {task.task} needs the folder of a Minari dataset.")
+    if roots and (task.path or minari_format.holds(roots[0], task.source)):
         folder = minari_format.find(roots[0], task.source)
     else:
-        folder = minari_format.fetch(task.source, places.downloads / "minari")
+        folder = minari_remote.fetch(task.source, places.downloads / "minari", task.urls)
     found = minari_format.read(folder, task.source, keys)
-    if task.sha256 is not None and found.sha256 != task.sha256:
-        raise DatasetError(f"{folder} has the SHA-256 {found.sha256}, but {task.task} needs {task.sha256}.")
-    check_widths(found.arrays, task.source, *_dims(task))
-    arrays, num_clipped = clip_to_bounds(found.arrays, task.source, limit, task.action_clip)
+    _check_hash(task, folder, found.sha256)
+    where = f"The Minari dataset {found.dataset_id}"
+    check_widths(found.arrays, where, task.observation_dim, task.action_dim)
+    arrays, num_clipped = clip_to_bounds(found.arrays, where, limit, task.action_clip)
+    ends = decide(found.flags, task.ends, task.horizon, where, strict=not papers_rows(task))
+    arrays = {**arrays, "terminals": ends.terminals.astype(np.uint8)}
+    last_rows = found.flags.last_rows
+    assert last_rows is not None
+    assert found.flags.timeouts is not None
+    assert found.flags.terminals is not None
+    complete = (found.flags.terminals | found.flags.timeouts)[last_rows]
+    returns = returns_at(arrays["rewards"], np.flatnonzero(last_rows))
     filtered = Filtered(
         arrays=arrays,
         kept=np.arange(len(arrays["rewards"])),
-        unfiltered_returns=found.returns,
-        complete_returns=found.returns[found.complete],
+        unfiltered_returns=returns,
+        complete_returns=returns[complete],
         num_dropped=0,
     )
-    notes = ["Every step is kept: Minari stores the observation after a time-out, too."]
-    source = Source(filtered, found.states, task.source, found.sha256, num_clipped, notes=notes)
+    if task.next_observations == "following":
+        raise DatasetError(
+            f"{where} holds every next state; next_observations=following does not apply to it."
+        )
+    counts = {
+        "source": "file",
+        "row_order": "as played",
+        "rows_compared": 0,
+        "rows_different": 0,
+        "sentence": "the episode's next observation; Minari keeps the one after a time-out too, no row "
+        "is left out.",
+    }
+    source = Source(
+        filtered=filtered,
+        states=found.states,
+        name=found.dataset_id,
+        sha256=found.sha256,
+        ends=ends,
+        following=next_states.NextStates(True, True, counts),
+        observations=arrays["observations"],
+        num_clipped=num_clipped,
+        notes=["Every step is kept: Minari stores the observation after a time-out, too."],
+    )
+    check_published(task, filtered)
     if not task.path:
-        _check_recorded_hash(task, places, found.sha256)
+        check_recorded_hash(task, places.hashes, found.sha256)
     return source
 
 
-def _recollect(task: Task, limit: float) -> Source:
+def _recollect(task: Task, limit: float | Bounds) -> Source:
     from recheck.progress import Progress
 
     from algos.recollect import catalogue, collect
@@ -250,9 +307,10 @@ def _recollect(task: Task, limit: float) -> Source:
     for key in sorted(rows):
         digest.update(f"{key} {rows[key].dtype} {rows[key].shape}\n".encode())
         digest.update(np.ascontiguousarray(rows[key]).tobytes())
-    source = _from_rows(task, rows, task.source, digest.hexdigest(), limit, task.task)
+    source = _from_rows(task, rows, read_flags(rows, task.task), limit, task.task)
     whole = _whole_episodes(rows, task.horizon)
-    return replace(source, filtered=replace(source.filtered, complete_returns=whole))
+    filtered = replace(source.filtered, complete_returns=whole)
+    return replace(source, filtered=filtered, name=task.source, sha256=digest.hexdigest())
 
 
 def _whole_episodes(rows: Mapping[str, np.ndarray], horizon: int | None) -> np.ndarray:

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from algos.tasks import Task
+from recheck.tasks import Task
 
 GOAL_RADIUS = 0.5  # goal_reaching_env.py and maze_model.py of D4RL
 KITCHEN_THRESHOLD = 0.3  # kitchen_envs.py, BONUS_THRESH

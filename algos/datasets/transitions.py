@@ -6,16 +6,14 @@ are not installed.
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
+from recheck.files import atomic
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -106,56 +104,92 @@ def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
 def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
     """Read `results/datasets/<task>/` into memory.
 
-    With `verify` the content hash is computed and held against the manifest's, so that a file damaged
-    or exchanged since its preparation is refused. Raises DatasetError.
+    Args:
+        folder: of the prepared dataset.
+        verify: compute the content hash and compare it with the manifest's, so that a file that was damaged
+            or exchanged since its preparation is refused.
+
+    Raises:
+        DatasetError: the files are absent, damaged, or do not belong to each other; the message names the
+            command that makes them again.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
     path = folder / TRANSITIONS_FILE
+    again = how_to_prepare(folder)
     arrays: dict[str, np.ndarray] = {}
     try:
         with safe_open(str(path), framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118  (safe_open is no mapping)
                 arrays[name] = file.get_tensor(name)
     except FileNotFoundError:
-        raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}; prepare the dataset again.") from None
+        raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}; {again}") from None
     except (SafetensorError, OSError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again.") from None
+        raise DatasetError(f"{path} cannot be read ({error}); {again}") from None
     check_arrays(arrays, str(path))
     if verify and content_sha256(arrays) != manifest.get("content_sha256"):
         raise DatasetError(
-            f"{path} does not hold the data that {MANIFEST_FILE} beside it describes "
-            "(content_sha256 differs); prepare the dataset again."
+            f"{path} does not hold the data that its {MANIFEST_FILE} describes (content_sha256 "
+            f"differs); {again}"
         )
+    counted = {
+        "num_transitions": len(arrays["rewards"]),
+        "num_episodes": len(np.unique(arrays["episodes"])),
+        "observation_dim": arrays["observations"].shape[1],
+        "action_dim": arrays["actions"].shape[1],
+    }
+    for name, value in counted.items():
+        if name in manifest and manifest[name] != value:
+            raise DatasetError(
+                f"{folder / MANIFEST_FILE} declares {name} {manifest[name]:,}, but the rows have "
+                f"{value:,}; {again}"
+            )
     return Transitions(**{name: arrays[name] for name, _, _ in ARRAYS}, manifest=manifest)
 
 
+def how_to_prepare(folder: Path) -> str:
+    """What to do about a prepared dataset that cannot be used: the command that makes it again."""
+    return (
+        f"make it again with `snakemake --cores 1 --force {folder / MANIFEST_FILE}` (and the same "
+        "--config as "
+        "before)."
+    )
+
+
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """The manifest of a prepared dataset. Raises DatasetError where there is none of this format."""
+    """The manifest of a prepared dataset.
+
+    Raises:
+        DatasetError: there is none of this format; the message names the command that makes it.
+    """
     path = Path(folder) / MANIFEST_FILE
+    again = how_to_prepare(Path(folder))
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DatasetError(
-            f"{folder} is not a prepared dataset: it has no {MANIFEST_FILE}; "
-            "prepare it with `python -m algos.datasets prepare`."
+            f"{folder} is not a prepared dataset: it has no {MANIFEST_FILE}; {again}"
         ) from None
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again.") from None
+        raise DatasetError(f"{path} cannot be read ({error}); {again}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise DatasetError(f"{path} is not of format {FORMAT}; prepare the dataset again.")
+        raise DatasetError(f"{path} is not of format {FORMAT}; {again}")
     return manifest
 
 
 def save_transitions(path: Path, arrays: Mapping[str, np.ndarray], task: str) -> str:
-    """Write the arrays as one safetensors file, aside and then moved; returns their content hash."""
+    """Write the arrays as one safetensors file, whole or not at all; returns their content hash.
+
+    Raises:
+        DatasetError: the arrays are not those of a prepared dataset, or the file cannot be written.
+    """
     check_arrays(arrays, str(path))
     digest = content_sha256(arrays)
     metadata = {"format": str(FORMAT), "task": task, "content_sha256": digest}
-    with written_aside(path) as aside:
+    with atomic(path, DatasetError) as temporary:
         ordered = {name: np.ascontiguousarray(arrays[name]) for name, _, _ in ARRAYS}
-        save_file(ordered, str(aside), metadata=metadata)
-        sort_metadata(aside)
+        save_file(ordered, str(temporary), metadata=metadata)
+        sort_metadata(temporary)
     return digest
 
 
@@ -175,25 +209,3 @@ def sort_metadata(path: Path) -> None:
             raise OSError(f"the header of {path.name} does not fit its place any more")
         file.seek(8)
         file.write(text.ljust(length))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write canonical JSON (UTF-8, sorted keys, 1-space indent, no NaN), aside and then moved."""
-    text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that replaces it only if the block ends without an exception."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        yield aside
-        os.chmod(aside, 0o644)  # mkstemp gives 0600; results are meant to be shared
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

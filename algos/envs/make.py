@@ -8,6 +8,7 @@ horizon are not the task's. Gymnasium is imported at use only.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -54,9 +55,14 @@ def make(
     spec = _spec(environment_id)
 
     def plain(name: str, **options: Any) -> gymnasium.Env:
-        with _old_versions_allowed():
-            limit = horizon if horizon is not None else spec.max_episode_steps
-            return gymnasium.make(name, max_episode_steps=limit, disable_env_checker=True, **options)
+        limit = horizon if horizon is not None else spec.max_episode_steps
+        try:
+            with _old_versions_allowed():
+                made = gymnasium.make(name, max_episode_steps=limit, disable_env_checker=True, **options)
+        except (gymnasium.error.Error, ImportError) as error:
+            reason = " ".join(str(error).split())
+            raise DatasetError(f"The environment {name} cannot be made here: {reason}") from None
+        return _unit_actions(made, name)
 
     if adapter in NO_ADAPTER:
         if horizon is not None and spec.max_episode_steps is not None and spec.max_episode_steps != horizon:
@@ -77,10 +83,54 @@ def make(
     return environment
 
 
+def step_limit(environment_id: str) -> int | None:
+    """Steps after which the environment itself ends an episode; None where it does not.
+
+    Raises:
+        DatasetError: the environment is unknown.
+    """
+    limit = _spec(environment_id).max_episode_steps
+    return None if limit is None else int(limit)
+
+
+def _unit_actions(environment: gymnasium.Env, environment_id: str) -> gymnasium.Env:
+    """The environment with actions in [-1, 1]; as it is where it has them already, or no box of actions."""
+    import gymnasium
+
+    from algos.envs.spaces import UnitActions, has_unit_actions
+
+    space = environment.action_space
+    if not isinstance(space, gymnasium.spaces.Box) or has_unit_actions(space):
+        return environment
+    if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+        environment.close()
+        raise DatasetError(f"The actions of {environment_id} have no bounds; the methods here need them.")
+    return UnitActions(environment)
+
+
+def action_bounds(environment: gymnasium.Env) -> tuple[np.ndarray, np.ndarray]:
+    """(low [a], high [a]) of the actions that the environment itself takes, which data are stored in."""
+    from algos.envs.spaces import UnitActions
+
+    layer: Any = environment
+    while layer is not None and not isinstance(layer, UnitActions):
+        layer = getattr(layer, "env", None)
+    if layer is not None:
+        return layer.bounds
+    space: Any = environment.action_space
+    return np.asarray(space.low, np.float64), np.asarray(space.high, np.float64)
+
+
 def is_known(environment_id: str) -> bool:
     """Whether Gymnasium or Gymnasium-Robotics has an environment of this id."""
     import gymnasium
 
+    module, colon, environment_id = environment_id.rpartition(":")
+    if colon:  # Gymnasium's own form for environments that a module registers: module:id
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise DatasetError(f"The module {module!r} cannot be imported: {error}.") from None
     if environment_id not in gymnasium.registry and "AntMaze_UMaze-v4" not in gymnasium.registry:
         # The package prints a notice about Adroit's rewards when it is imported: see adapters.Adroit.
         with contextlib.redirect_stderr(io.StringIO()):
@@ -100,7 +150,7 @@ def _spec(environment_id: str) -> Any:
             f"There is no environment {environment_id!r} in Gymnasium or Gymnasium-Robotics; "
             f"known with that beginning are {', '.join(near) or 'none'}."
         )
-    return gymnasium.registry[environment_id]
+    return gymnasium.registry[environment_id.rpartition(":")[2]]
 
 
 def _flat(environment: gymnasium.Env, environment_id: str) -> gymnasium.Env:
@@ -132,15 +182,6 @@ def check_widths(
                 f"{environment_id} has {name} of width {found}, but the data have {wanted}: the task's "
                 "adapter is missing, or the data were made in another environment."
             )
-
-
-def action_limit(environment: gymnasium.Env) -> float:
-    """The bound of the actions, the same in every direction. Raises DatasetError where it is not."""
-    space: Any = environment.action_space
-    limit = float(np.max(np.abs([space.low, space.high])))
-    if not np.allclose(space.high, limit) or not np.allclose(space.low, -limit):
-        raise DatasetError("The environment's actions have no common bound; the methods here need one.")
-    return limit
 
 
 class EpisodeBatch:

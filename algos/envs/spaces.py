@@ -54,3 +54,36 @@ class Flat(gymnasium.ObservationWrapper):
             gymnasium.spaces.flatten(self._spaces[key], observation[key]) for key in self.keys
         ]
         return np.concatenate(parts).astype(np.float32)
+
+
+class UnitActions(gymnasium.ActionWrapper):
+    """Actions in [-1, 1] for an environment with other bounds: the methods here act within [-1, 1]."""
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        space: Any = env.action_space
+        self.bounds = (np.asarray(space.low, np.float64), np.asarray(space.high, np.float64))
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, shape=space.shape, dtype=np.float32)
+        self.action_dtype = space.dtype
+
+    def action(self, action: np.ndarray) -> np.ndarray:
+        """[a] within the environment's own bounds."""
+        low, high = self.bounds
+        unit = np.clip(np.asarray(action, np.float64), -1.0, 1.0)
+        return ((low + high) / 2 + unit * (high - low) / 2).astype(self.action_dtype)
+
+
+def has_unit_actions(space: gymnasium.Space) -> bool:
+    """Whether the actions are bounded by -1 and 1 in every direction."""
+    return (
+        isinstance(space, gymnasium.spaces.Box) and np.allclose(space.high, 1) and np.allclose(space.low, -1)
+    )
+
+
+def to_unit_actions(actions: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Actions [n, a] within (low [a], high [a]) scaled to [-1, 1]; unchanged where those are the bounds."""
+    low, high = bounds
+    if np.allclose(high, 1) and np.allclose(low, -1):
+        return actions
+    middle, half = (low + high) / 2, (high - low) / 2
+    return np.clip((actions.astype(np.float64) - middle) / half, -1.0, 1.0).astype(np.float32)

@@ -1,30 +1,28 @@
-"""Is the environment the one that the data came from? Stored states and actions are stepped again.
+"""The environment check: is the environment the one that the data came from?
 
     python -m algos.fidelity --dataset-file <file.hdf5 or results/datasets/task> --environment Hopper-v4
         --output results/fidelity/<task>.json
 
 Each checked row is put back into the simulator (`infos/qpos`, `infos/qvel`), its action is played for one
-step, and the next observation and the reward are held against what the file says. Other versions of the
-environment are measured beside it. Report: JSON, and the divergence of every row as parquet beside it.
+step, and the next observation and the reward are compared with what the file says. Other versions of the
+environment are measured too. Report: JSON, and the divergence of every row as parquet in the same folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from recheck import cli
 from recheck.errors import DatasetError
+from recheck.files import atomic, read_json, write_json, write_text
 
-from algos.datasets.transitions import write_json, written_aside
-from algos.fidelity.replay import CANNOT, DEFAULT_ROWS, MEASURES, OLDEST_VERSION, check, replay_of
-
-if TYPE_CHECKING:
-    pass
+from algos.envs.replay import CANNOT, MEASURES, check
+from algos.fidelity.replay import DEFAULT_ROWS, OLDEST_VERSION, replay_of
 
 
 def other_versions(environment_id: str) -> list[str]:
@@ -43,9 +41,10 @@ def other_versions(environment_id: str) -> list[str]:
 def report_on(
     path: Path, environment_id: str, adapter: str | None, task: str, num_rows: int | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The report of one task: its environment, and the environment's other versions beside it.
+    """The report of one task: its environment, and the other versions of that environment.
 
-    Raises DatasetError.
+    Raises:
+        DatasetError: the file is bad, or the environment is unknown or of other widths.
     """
     replay = replay_of(path)
     if not isinstance(replay, str):
@@ -91,22 +90,21 @@ def _largest(entry: Mapping[str, Any], name: str) -> str:
 
 
 def write(report: dict[str, Any], steps: dict[str, np.ndarray], output: Path) -> None:
-    """The report as JSON, and every row's divergence as parquet beside it (no rows: nothing was checked)."""
+    """Write the report as JSON, and every row's divergence as parquet (no rows: nothing was checked)."""
     import pyarrow
     import pyarrow.parquet
 
     columns = {"row": steps.get("row", np.zeros(0, np.int64))}
     columns |= {name: steps.get(name, np.zeros(0)) for name in MEASURES}
-    with written_aside(output.with_suffix(".steps.parquet")) as aside:
-        pyarrow.parquet.write_table(pyarrow.table(columns), aside)
-    write_json(output, report)
+    with atomic(output.with_suffix(".steps.parquet"), DatasetError) as temporary:
+        pyarrow.parquet.write_table(pyarrow.table(columns), temporary)
+    write_json(output, report, DatasetError)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 whatever the verdict, 2 after one sentence about a user's mistake."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m algos.fidelity", description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--dataset-file", type=Path, help="a D4RL-format file, or a prepared dataset's folder"
+        "--dataset-file", type=Path, help="a file of time steps, or a prepared dataset's folder"
     )
     parser.add_argument("--environment", help="Gymnasium id")
     parser.add_argument("--adapter", default="none", help="as in tasks.csv")
@@ -116,30 +114,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, required=True, help="report.json, or with --summarise a .md file"
     )
-    options = parser.parse_args(arguments)
-    try:
-        if options.summarise:
-            reports = [json.loads(path.read_text(encoding="utf-8")) for path in options.summarise]
-            with written_aside(options.output) as aside:
-                aside.write_text(format_summary(reports), encoding="utf-8")
-            return 0
-        if options.dataset_file is None or options.environment is None:
-            raise DatasetError("Both --dataset-file and --environment are needed.")
-        if options.rows != "all" and not (options.rows.isdigit() and int(options.rows) > 0):
-            raise DatasetError(f"--rows cannot be {options.rows!r}; give a whole number from 1 on, or all.")
-        num_rows = None if options.rows == "all" else int(options.rows)
-        name = options.task or options.dataset_file.stem
-        report, steps = report_on(options.dataset_file, options.environment, options.adapter, name, num_rows)
-        output = options.output / "report.json" if options.output.suffix != ".json" else options.output
-        write(report, steps, output)
-        print(format_summary([report]), end="")
-    except DatasetError as error:
-        print(f"fidelity: {error}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError) as error:
-        print(f"fidelity: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser
+
+
+def _command(options: argparse.Namespace) -> None:
+    if options.summarise:
+        reports = [read_json(path, DatasetError) for path in options.summarise]
+        write_text(options.output, format_summary(reports), DatasetError)
+        return
+    if options.dataset_file is None or options.environment is None:
+        raise DatasetError("Both --dataset-file and --environment are needed.")
+    if options.rows != "all" and not (options.rows.isdigit() and int(options.rows) > 0):
+        raise DatasetError(f"--rows cannot be {options.rows!r}; give a whole number from 1 on, or all.")
+    num_rows = None if options.rows == "all" else int(options.rows)
+    name = options.task or options.dataset_file.stem
+    report, steps = report_on(options.dataset_file, options.environment, options.adapter, name, num_rows)
+    output = options.output / "report.json" if options.output.suffix != ".json" else options.output
+    write(report, steps, output)
+    print(format_summary([report]), end="")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line: 0 whatever the verdict, 2 after one message about a user's mistake."""
+    options = _parser().parse_args(arguments)
+    return cli.run(lambda: _command(options))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The result has D4RL's layout and imitates its kinds (medium, medium-replay, medium-expert, maze2d), so
 that everything runs with no download. It is not D4RL data and is never called by a D4RL name. What each
-recollection consists of is data, workflow/behaviors/recollections.json; the policies lie beside it.
+recollection consists of is data, workflow/behaviors/recollections.json, in the same folder as the policies.
 
     python -m algos.recollect hopper-medium --transitions 100000 --seed 0 --output hopper.hdf5
 """
@@ -13,25 +13,22 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from recheck import cli
 from recheck.errors import DatasetError
+from recheck.files import atomic
 from recheck.progress import Progress
 
-from algos.datasets.transitions import written_aside
 from algos.recollect.catalogue import describe, load_recollection
 from algos.recollect.collect import recollect
 
-if TYPE_CHECKING:
-    pass
-
 
 def write_hdf5(path: Path, rows: Mapping[str, np.ndarray]) -> None:
-    """Write rows as a D4RL-format HDF5 file, aside and then moved."""
+    """Write rows as a D4RL-format HDF5 file, whole or not at all."""
     import h5py
 
-    with written_aside(path) as aside, h5py.File(aside, "w", track_order=False) as file:
+    with atomic(path, DatasetError) as temporary, h5py.File(temporary, "w", track_order=False) as file:
         for name, values in rows.items():
             file.create_dataset(name, data=values, compression="gzip", track_times=False)
 
@@ -44,17 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="write a D4RL-format HDF5 file here")
     options = parser.parse_args(arguments)
-    try:
-        spec = load_recollection(options.name)
-        bar = Progress(options.transitions, f"collecting {spec.name}")
-        rows = recollect(spec, options.transitions, options.seed, lambda done, _: bar.update(done))
-        if options.output is not None:
-            write_hdf5(options.output, rows)
-    except DatasetError as error:
-        print(f"recollect: {error}", file=sys.stderr)
-        return 2
+    return cli.run(lambda: _command(options))
+
+
+def _command(options: argparse.Namespace) -> None:
+    spec = load_recollection(options.name)
+    bar = Progress(options.transitions, f"collecting {spec.name}")
+    rows = recollect(spec, options.transitions, options.seed, lambda done, _: bar.update(done))
+    if options.output is not None:
+        write_hdf5(options.output, rows)
     print(describe(spec, rows))
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from recheck.errors import DatasetError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-
-if TYPE_CHECKING:
-    pass
-
 
 BEHAVIORS = Path(__file__).resolve().parents[2] / "workflow" / "behaviors"
 # Bounds of a policy's log standard deviation, as in training (train_behaviours.py).

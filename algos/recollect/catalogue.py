@@ -6,16 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
 
 from algos.recollect.behaviour_policies import BEHAVIORS
-
-if TYPE_CHECKING:
-    pass
-
 
 RECOLLECTIONS_FILE = "recollections.json"
 PUBLISHED_FILE = "published_statistics.json"

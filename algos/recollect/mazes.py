@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
 
 from algos.recollect.catalogue import Planner
-
-if TYPE_CHECKING:
-    pass
 
 
 def shortest_path(

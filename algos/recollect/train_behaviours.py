@@ -4,7 +4,7 @@
     python -m algos.recollect.train_behaviours publish --work <folder> --step 260000
 
 Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905, with the learned temperature); its two critics
-carry layer normalisation (Ball et al. 2023, arXiv 2302.02948); one update per environment step. `train`
+have layer normalisation (Ball et al. 2023, arXiv 2302.02948); one update per environment step. `train`
 leaves a snapshot of the actor every `--snapshot-every` steps, its measured return in progress.jsonl, and a
 state from which a stopped run goes on. `publish` measures one snapshot and puts it into workflow/behaviors/.
 Nothing here is needed to use Recheck.
@@ -25,11 +25,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from recheck import cli
+from recheck.files import atomic, write_json
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import layer_norm, softplus
 
-from algos.datasets.transitions import written_aside
 from algos.recollect.behaviour_policies import BEHAVIORS, LOG_STD_BOUNDS, Policy
 
 # Seeds of measured episodes lie apart from each other and from training's.
@@ -262,8 +263,8 @@ def train(options: argparse.Namespace) -> None:
         if step % options.state_every == 0:
             seconds = seconds_before + time.perf_counter() - started
             progress = {"wall_seconds": torch.tensor(seconds), "replay": replay[:step]}
-            with written_aside(state_file) as aside:
-                save_file({**learner.tensors(), **progress}, aside)
+            with atomic(state_file) as temporary:
+                save_file({**learner.tensors(), **progress}, temporary)
 
 
 def publish(options: argparse.Namespace) -> None:
@@ -289,8 +290,8 @@ def publish(options: argparse.Namespace) -> None:
         "return_mode": measure(env, policy, options.episodes, PUBLISHED_MODE_SEED, stochastic=False),
     }
     name = f"{settings['environment'].split('-')[0].lower()}-{options.step // 1000:04d}k"
-    with written_aside(options.folder / f"{name}.safetensors") as aside:
-        save_file(tensors, aside)
+    with atomic(options.folder / f"{name}.safetensors") as temporary:
+        save_file(tensors, temporary)
     write_json(options.folder / f"{name}.json", record)
     print(f"{name}: drawn {record['return_stochastic']}, mode {record['return_mode']}")
 
@@ -305,11 +306,6 @@ def versions() -> dict[str, str]:
 
 def snapshot_file(work: Path, step: int) -> Path:
     return work / f"snapshot-{step:08d}.safetensors"
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -348,8 +344,7 @@ def main() -> int:
     publishing.add_argument("--episodes", type=int, default=20, help="episodes to measure (default 20)")
     publishing.add_argument("--folder", type=Path, default=BEHAVIORS, help="default workflow/behaviors")
     options = parser.parse_args()
-    options.run(options)
-    return 0
+    return cli.run(lambda: options.run(options))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 from recheck.errors import DatasetError
+from recheck.files import sha256 as sha256_file
 from recheck.tasks import Task, load_tasks
 
 from algos.datasets import __main__ as datasets_command
 from algos.datasets import minari_format
 from algos.datasets import prepare as prepare_module
 from algos.datasets.d4rl_rows import qlearning_rows
-from algos.datasets.downloads import sha256_file
 from algos.datasets.hdf5 import read_d4rl_hdf5
 from algos.datasets.prepare import prepare
 from algos.datasets.transitions import content_sha256, load_transitions, read_manifest
@@ -407,7 +407,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_dataset(
     process = run_prepare(task, output, preexec_fn=limit)
     out, err = process.communicate()
     assert process.returncode == 2, err
-    assert err.startswith("datasets: ")
+    assert err.startswith("The disk of ")
     assert err.count("\n") == 1
     assert "nothing was changed" in err
     assert out == ""
@@ -425,7 +425,7 @@ def test_the_space_that_is_asked_for_holds_the_files(
         rows["timeouts"][:] = False
         rows["terminals"][np.cumsum(lengths) - 1] = True
         rows["infos/qpos"] = rows["infos/qvel"] = rows["observations"][:, :6].astype(np.float64)
-        prepare(hopper_task(write_rows(rows)), tmp_path / "tiny-v0")
+        prepare(hopper_task(write_rows(rows), comparability="recollected"), tmp_path / "tiny-v0")
         data = next((tmp_path / "tiny-v0" / "minari").rglob("*.hdf5")).stat().st_size
         plain = (tmp_path / "tiny-v0" / "transitions.safetensors").stat().st_size
         assert data <= asked[-1]
@@ -465,7 +465,8 @@ def test_a_dataset_changed_after_its_preparation_is_refused(
 
 def test_training_needs_neither_gymnasium_nor_minari_nor_h5py() -> None:
     code = (
-        "import sys; import algos.training.config, algos.datasets.prepare, algos.datasets.transforms, algos.envs.make; "
+        "import sys; import algos.training.config, algos.datasets.prepare, algos.datasets.transforms; "
+        "import algos.envs.make; "
         "heavy = ('gymnasium', 'minari', 'h5py', 'mujoco', 'pandas', 'pyarrow'); "
         "print([name for name in heavy if name in sys.modules])"
     )
