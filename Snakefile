@@ -21,6 +21,7 @@ from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
 from recheck import restarts, results_lock
+from recheck import score_file
 from recheck.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -66,7 +67,7 @@ REPORTED_NUMBERS = sorted(
     for pattern in ("*.csv", "*.yaml")
     for path in Path("paper_tables/reported").rglob(pattern)
 )
-LAYOUTS = sorted(map(str, Path("paper_tables/layouts").glob("*.yaml")))
+LAYOUTS = sorted(map(str, Path("paper_tables/layouts").rglob("*.yaml")))
 PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
 EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
@@ -79,10 +80,12 @@ localrules:
     file_dataset,
     minari_dataset,
     fixture,
+    score_file,
     scores,
     statistics,
     tables,
     looks,
+    verdicts,
     figures,
     power,
     audit,
@@ -127,6 +130,11 @@ include: "workflow/rules/audit.smk"
 if PLAN.name == "d3rlpy":
 
     include: "workflow/rules/fixture.smk"
+
+
+if score_file.is_file(PLAN.settings):
+
+    include: "workflow/rules/score_file.smk"
 
 
 if PLAN.name == "published":

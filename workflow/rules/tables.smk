@@ -47,3 +47,13 @@ if PLAN.looks:
         shell:
             "python -m recheck.sequential --tables {input.tables:q} --output {output.looks:q} &> {log:q} && "
             "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+# Prints the verdicts; the file of all of them is verdicts.csv in the folder of the tables.
+rule verdicts:
+    input:
+        tables=rules.tables.output.folder,
+    log:
+        f"{paths.LOGS}/verdicts/{PLAN.name}.log",
+    shell:
+        "cat {input.tables:q}/verdict_summary.md 2>&1 | tee {log:q}"

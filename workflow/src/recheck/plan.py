@@ -8,7 +8,18 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, files, paths, requests, restarts, schema, sequential, stages, tasks
+from recheck import (
+    experiments,
+    files,
+    paths,
+    requests,
+    restarts,
+    schema,
+    score_file,
+    sequential,
+    stages,
+    tasks,
+)
 from recheck import runs as runs_module
 from recheck.errors import ConfigError
 from recheck.records import Unit
@@ -29,7 +40,11 @@ class Plan:
         """What the folders of the later stages are called."""
         if self.experiment is not None:
             return self.experiment.name
-        return str(self.settings.get("scores"))
+        return self._score_file_name if score_file.is_file(self.settings) else str(self.settings["scores"])
+
+    @cached_property
+    def _score_file_name(self) -> str:
+        return score_file.name(self.settings, self.root)
 
     @property
     def required_experiment(self) -> experiments.Experiment:
@@ -282,9 +297,12 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     """
     settings = {key: value for key, value in config.items() if value is not None}
     schema.check(settings, schema.load(root, "config"), "The configuration")
+    score_file.refuse_without_file(settings)
     if settings.get("scores"):
         if settings["scores"] == "published":
             _require_published(root)
+        if score_file.is_file(settings):
+            score_file.name(settings, root)  # Refuses a file that is not there before anything is planned.
         return Plan(root, settings, None)
     request = requests.resolve(settings, root)
     expanded = experiments.expand(root, settings["experiment"], request.content, request.rows)

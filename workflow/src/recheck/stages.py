@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from recheck import paths, user_datasets
 from recheck import runs as runs_module
+from recheck import score_file as score_file_module
 from recheck.records import NAME, Unit
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ PROGRAMS = {
     "figures": ("paper_tables",),
     "audit": ("paper_tables",),
     "fixture": ("paper_tables",),
+    "score_file": ("paper_tables", "workflow/config/tasks.csv"),
     "bandit_figures": ("paper_tables",),
     "replay": ("algos/fidelity", "algos/envs"),
     "fidelity": ("algos/fidelity",),
@@ -104,6 +106,8 @@ def units(plan: Plan) -> Iterator[Unit]:
         yield fidelity(plan)
     elif plan.name == "d3rlpy":
         yield fixture(plan)
+    elif score_file_module.is_file(plan.settings):
+        yield score_file(plan)
     yield from (statistics(plan), tables(plan), figures(plan), audit(plan))
     if plan.looks is not None:
         yield looks(plan)
@@ -261,6 +265,18 @@ def fixture(plan: Plan) -> Unit:
     return _cheap(plan, "fixture", plan.name, _score_tables(paths.scores(plan.name)))
 
 
+def score_file(plan: Plan) -> Unit:
+    """Score tables of a file of the user's."""
+    return _cheap(
+        plan,
+        "score_file",
+        plan.name,
+        _score_tables(paths.scores(plan.name)),
+        wanted={"stated": score_file_module.stated(plan.settings)},
+        inputs=score_file_module.members(plan.settings, plan.root),
+    )
+
+
 def train_bandit(size: str) -> Unit:
     """The bandit's samples and numbers."""
     folder = f"{paths.BANDIT}/{size}"
@@ -317,5 +333,6 @@ OF_EXPERIMENT = {
     "figures": figures,
     "audit": audit,
     "fixture": fixture,
+    "score_file": score_file,
     "fidelity": fidelity,
 }
