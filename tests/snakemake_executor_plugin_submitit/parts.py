@@ -15,6 +15,7 @@ from snakemake_executor_plugin_submitit.recovery import Recovery
 from snakemake_executor_plugin_submitit.resources import request_of
 from snakemake_executor_plugin_submitit.settings import ExecutorSettings
 from snakemake_executor_plugin_submitit.slurm_queue import SlurmQueue
+from snakemake_executor_plugin_submitit.sources import Sources
 from snakemake_executor_plugin_submitit.submission import Submitter
 
 from tests.snakemake_executor_plugin_submitit.workflows import wait_until
@@ -75,17 +76,17 @@ class Parts:
         info: Any = SimpleNamespace(
             job=Job(changes.pop("outputs", []), changes.pop("logs", [])), external_jobid=""
         )
+        sources = Sources(digest, digest, "", {}, frozenset())
         record = JobRecord(
             key=uuid.uuid4().hex[:16],
             rule="train",
             wildcards={},
             target="train|policy",
-            digest=digest,
             attempt=1,
-            **changes,
+            **{**sources.as_record(), **changes},
         )
         request = request_of("train", {"mem_mb": 500, "runtime": 5}, 1)
-        return TrackedJob(info=info, record=record, request=request, command=command, title="train")
+        return TrackedJob(info, record, request, command, "train", sources)
 
     def submit(self, tracked: TrackedJob) -> None:
         """Submit what is ready, of which a job is a part."""

@@ -12,7 +12,8 @@ import pytest
 from snakemake_executor_plugin_submitit.files import write_json
 from snakemake_executor_plugin_submitit.ledger import State
 from snakemake_executor_plugin_submitit.records import Submission
-from snakemake_executor_plugin_submitit.snakemake_job import digest_of_members, target_of_member
+from snakemake_executor_plugin_submitit.snakemake_job import target_of_member
+from snakemake_executor_plugin_submitit.sources import sources_of
 
 from tests.snakemake_executor_plugin_submitit.parts import Parts
 from tests.snakemake_executor_plugin_submitit.workflows import wait_until
@@ -223,6 +224,30 @@ def test_where_all_outputs_exist_a_changed_job_is_run_again_all_the_same(
     assert (workflow.folder / "ran").read_text() == "1\n2\n"
 
 
+def test_inputs_that_have_become_ancient_since_are_no_change(workflow: Any, fake_slurm: Any) -> None:
+    """A workflow may mark the inputs of a finished result as ancient: it is not made again."""
+    workflow.write(
+        """
+        import os
+        rule train:
+            input: lambda wildcards: ancient("source") if os.path.exists("policy") else "source"
+            output: "policy"
+            params: value=config.get("value", 1)
+            shell: "echo x >> ran; sleep 1; cp {input} {output}"
+        """
+    )
+    (workflow.folder / "source").write_text("1\n")
+    kill_and_let_the_jobs_end(workflow, fake_slurm, 1)
+    os.utime(workflow.folder / "source")
+    code, output = workflow.run()
+    assert code == 0, output
+    assert "ended well while Snakemake was away and counts as done" in output
+    assert (workflow.folder / "ran").read_text() == "x\n"
+    code, output = workflow.run("--config", "value=2")
+    assert code == 0, output
+    assert (workflow.folder / "ran").read_text() == "x\nx\n"
+
+
 def test_changed_code_and_a_job_without_a_result(workflow: Any, fake_slurm: Any) -> None:
     """Code counts where it counts for Snakemake; of a job without a result nothing is known."""
     rule = """
@@ -245,18 +270,6 @@ def test_changed_code_and_a_job_without_a_result(workflow: Any, fake_slurm: Any)
     assert code == 0, output
     assert "it ended without a good result: it is run again" in output
     assert (workflow.folder / "ran").read_text() == "x\n" * 4
-
-
-def test_what_counts_as_the_same_work(tmp_path: Path, fake_slurm: Any) -> None:
-    recovery = Parts(tmp_path / "folder").recovery
-    record = Parts(tmp_path / "folder").job("true", digest="d", code_digest="c").record
-    assert recovery._is_same_work(record, "d", "other")  # --rerun-triggers without code
-    assert not recovery._is_same_work(record, "other", "c")
-    recovery.code_counts = True
-    assert recovery._is_same_work(record, "d", "c")
-    assert not recovery._is_same_work(record, "d", "other")
-    record.code_digest = ""  # of an earlier version
-    assert recovery._is_same_work(record, "d", "other")
 
 
 def test_two_live_jobs_of_one_target_are_both_cancelled(tmp_path: Path, fake_slurm: Any) -> None:
@@ -379,8 +392,9 @@ def test_review(same: bool, outcome: str | None, case: str, tmp_path: Path, fake
     recorded_at = {"recorded before": submitted - 10, "since": submitted + 10}.get(case)
     workflow = ReviewedWorkflow(output, case == "wanted", recorded_at)
     parts = Parts(tmp_path / "folder")
-    digest = digest_of_members([workflow.job]) if same else "another"
-    record = parts.job("true", digest=digest, submitted=submitted, job_id="7").record
+    made_from = sources_of([workflow.job]).as_record()
+    changes = made_from if same else {**made_from, "parameters": "other"}
+    record = parts.job("true", submitted=submitted, job_id="7", **changes).record
     record.target = target_of_member(workflow.job) if case != "of another target" else "train|other"
     parts.ledger.records.add(Submission("cafe", "x", False, [record], {record.key: 0}))
     if outcome is not None:

@@ -27,8 +27,6 @@ from .resources import refusal, request_of, unknown_resources
 from .slurm_queue import SlurmQueue
 from .snakemake_api import RemoteExecutor, SubmittedJobInfo
 from .snakemake_job import (
-    code_digest_of_members,
-    digest_of_members,
     members_of,
     name_of,
     state_folder_of,
@@ -36,6 +34,7 @@ from .snakemake_job import (
     title_of,
     wildcards_of,
 )
+from .sources import sources_of
 from .submission import Submitter
 
 _TICK_SECONDS = 0.25  # between two looks at the result files: one directory listing, no SLURM command
@@ -133,13 +132,13 @@ class Executor(RemoteExecutor):
         finally:
             self._job_cores = None
         target = target_of(members_of(job))
+        sources = sources_of(members_of(job))
         record = JobRecord(
             key=uuid.uuid4().hex[:16],
             rule=name,
             wildcards=wildcards,
             target=target,
-            digest=digest_of_members(members_of(job)),
-            code_digest=code_digest_of_members(members_of(job)),
+            **sources.as_record(),
             attempt=int(job.attempt),
             state_folder=state_folder_of(job),
             memory_factor=self.ledger.memory_factors.get(target, 1),
@@ -150,6 +149,7 @@ class Executor(RemoteExecutor):
             request=request,
             command=command,
             title=title_of(name, wildcards),
+            sources=sources,
             forced=self._is_forced(job),
             ready_at=time.monotonic() + _GATHER_SECONDS,
         )

@@ -28,6 +28,7 @@ from .reasons import error_message
 from .records import JobFiles, JobRecord, Records
 from .resources import Request
 from .snakemake_api import SubmittedJobInfo
+from .sources import Sources
 
 _RETRY_SECONDS = (10.0, 20.0, 40.0, 60.0)
 
@@ -82,6 +83,7 @@ class TrackedJob:
         request: what it asks of SLURM, before memory grows.
         command: shell command of the inner Snakemake.
         title: rule and wildcards, for messages.
+        sources: what its result follows from.
         forced: whether the user has asked for it to run again in any case.
         ready_at: when it may be submitted, in seconds of the monotonic clock.
         refusals: how often it has been postponed since its last submission.
@@ -99,6 +101,7 @@ class TrackedJob:
     request: Request
     command: str
     title: str
+    sources: Sources
     forced: bool = False
     ready_at: float = 0.0
     refusals: int = 0

@@ -119,8 +119,8 @@ class JobRecord:
         rule: rule name, or the group's.
         wildcards: its wildcards; empty for a group.
         target: rule and outputs, a line for each member of a group: equal for the same job in a later run.
-        digest: digest of parameters and inputs.
-        code_digest: digest of what the rules run; empty in records of earlier versions.
+        digest, parameters, code_digest, inputs: what the job's result follows from, see
+            :class:`~.sources.Sources`; records of earlier versions have the digest alone.
         attempt: Snakemake's attempt, counted from 1.
         pickle: path of submitit's pickle until the job id is known.
         job_id: ``12`` or ``12_3``; empty before sbatch has answered.
@@ -144,7 +144,9 @@ class JobRecord:
     state_folder: str | None = None
     submitted: float = 0.0
     memory_factor: int = 1
+    parameters: str = ""
     code_digest: str = ""
+    inputs: dict[str, str] | None = None
     logs_before: dict[str, list[int]] | None = None
 
 

@@ -3,11 +3,11 @@
 A Snakemake that is killed leaves its jobs. They end without it, and the inner Snakemake of each removes the
 mark "incomplete" from its outputs, so the next Snakemake would take them for complete, and would know
 neither the parameters nor the inputs that they were made with: those are recorded by the outer Snakemake
-alone, when a job's end is reported to it. So at its start the plugin compares the digest in each record with
-the job's digest now (:meth:`Recovery.review`):
+alone, when a job's end is reported to it. So at its start the plugin compares what each recorded job was made
+from with what it would be made from now (:meth:`Recovery.review`):
 
-- ended well with the same digest: Snakemake's record is written, and the job counts as done;
-- ended with another digest, or without a result: the job is put on Snakemake's list of jobs to run.
+- ended well, from the same: Snakemake's record is written, and the job counts as done;
+- ended, from others, or without a good result: the job is put on Snakemake's list of jobs to run.
 
 Jobs that Snakemake wants to run meet the records when they are submitted (:meth:`Recovery.place_new_jobs`).
 """
@@ -23,7 +23,8 @@ from .files import read_json
 from .ledger import Ledger, State, TrackedJob
 from .records import JobRecord, Submission
 from .slurm_queue import SlurmQueue
-from .snakemake_job import code_digest_of_members, digest_of_members, format_wildcards, target_of_member
+from .snakemake_job import format_wildcards, target_of_member
+from .sources import sources_of
 
 if TYPE_CHECKING:
     from .backends import Backend
@@ -87,8 +88,7 @@ class Recovery:
                 continue
             title = _title(record)
             result = read_json(self._ledger.records.files(record.key).result) or {}
-            digests = digest_of_members(members), code_digest_of_members(members)
-            same = self._is_same_work(record, *digests)
+            same = sources_of(members).are_those_of(record, self.code_counts)
             if same and result.get("outcome") == "success":
                 for member in complete:
                     workflow.async_run(workflow.persistence.finished(member))
@@ -187,16 +187,11 @@ class Recovery:
             return "is forced to run again"
         if self._ledger.records.files(record.key).cancel_mark.exists():
             return "was being cancelled"
-        if record.target != tracked.record.target or record.digest != tracked.record.digest:
+        if record.target != tracked.record.target:
+            return "makes other outputs too"
+        if not tracked.sources.are_those_of(record, self.code_counts):
             return "has other parameters or inputs now"
-        same = self._is_same_work(record, tracked.record.digest, tracked.record.code_digest)
-        return None if same else "has other code now"
-
-    def _is_same_work(self, record: JobRecord, digest: str, code_digest: str) -> bool:
-        """Whether a recorded job was made from the same parameters, inputs and, where it counts, code."""
-        if self.code_counts and record.code_digest not in ("", code_digest):
-            return False
-        return record.digest == digest
+        return None
 
     def _adopt_ended(self, tracked: TrackedJob, record: JobRecord) -> bool:
         """Adopt a job that will be resumed, or has ended well with its outputs there; False if neither."""
