@@ -12,7 +12,7 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup run test coverage test-cluster lint format gpu-check clean
+.PHONY: help setup run test coverage test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint          formatting, style, types, workflow"
 	@echo "make format        put formatting right"
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
+	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
 	@echo "make setup         make .venv; the others call it"
 	@echo "make clean         remove what is generated, except results"
 
@@ -57,6 +58,11 @@ format: setup
 gpu-check: setup
 	$(BIN)/python -m recheck.benchmark_configs --output results/benchmark/configs.json
 	$(BIN)/python -m algos.benchmark.gpu_check --configs results/benchmark/configs.json --output results/benchmark/gpu_check.json
+
+simulate: setup
+	$(BIN)/python -m paper_tables.verdicts.simulation --output results/simulation
+	$(BIN)/python -m paper_tables.figures.simulation --simulation results/simulation/simulation.csv --output results/simulation
+	$(BIN)/python -m paper_tables.publish.readme --tables results/simulation --figures results/simulation docs/statistics.md
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info .snakemake

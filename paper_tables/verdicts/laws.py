@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 
@@ -104,19 +104,14 @@ class Residuals:
         return values[rng.integers(0, len(values), shape)] + smooth * rng.standard_normal(shape)
 
 
-def real_laws(runs: pd.DataFrame | None = None) -> Mapping[str, Residuals]:
-    """One law for every method and task of the d3rlpy benchmark runs, ten seeds each.
-
-    Args:
-        runs: columns `method`, `task`, `selection`, `score_percent`; those of the package by default.
-    """
-    if runs is None:
-        runs = read_d3rlpy_runs()
+@cache
+def real_laws() -> Mapping[str, Residuals]:
+    """One law for every method and task of the d3rlpy benchmark runs, ten seeds each."""
+    runs = read_d3rlpy_runs()
     laws = {}
     for (method, task), rows in runs[runs["selection"] == "last"].groupby(["method", "task"], sort=True):
         scores = rows["score_percent"].to_numpy(dtype=float)
-        if len(scores) > 1:
-            laws[f"{method} {task}"] = Residuals(tuple(scores - scores.mean()))
+        laws[f"{method} {task}"] = Residuals(tuple(scores - scores.mean()))
     return laws
 
 

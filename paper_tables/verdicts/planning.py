@@ -6,8 +6,8 @@
 The variance of one seed's score is S + C / K + V / (K E): S between training seeds, C between checkpoints of
 a run, V between episodes; K checkpoints are averaged, with E episodes each. Only seeds reduce S. Averaging
 the last checkpoints is free where they are evaluated anyway. Written: ``power.{md,csv,tex}``, one row for
-each method and task: the three standard deviations by a nested fit, and the seeds needed at the margin as things
-are, with the mean of the last checkpoints, and with ten times the episodes.
+each method and task: the three standard deviations by a nested fit, and the seeds needed at the margin as
+things are, with the mean of the last checkpoints, and with ten times the episodes.
 """
 
 from __future__ import annotations
