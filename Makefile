@@ -12,11 +12,12 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup run test coverage test-cluster lint format gpu-check simulate clean
+.PHONY: help setup run test test-released coverage test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
 	@echo "make test          all tests but the cluster's"
+	@echo "make test-released SOURCES=folder   compare with the released programs"
 	@echo "make coverage      the same, with the share of lines that they reach"
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
@@ -36,6 +37,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal $(ARGS)
+
+test-released: setup
+	@test -d "$(SOURCES)" || { echo "SOURCES=folder has to name a folder with the released repositories (docs/parity.md)"; exit 2; }
+	RECHECK_SOURCES="$(abspath $(SOURCES))" $(BIN)/python -m pytest -m released -rP tests/released $(ARGS)
 
 coverage: setup
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal --cov --cov-report=term $(ARGS)

@@ -33,6 +33,16 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
         raise MethodError(f"hyperparameter {name} is {value!r}; allowed are {', '.join(allowed)}")
 
 
+def check_at_least(name: str, value: float, smallest: float) -> None:
+    """Refuse a number that is too small.
+
+    Raises:
+        MethodError: with the smallest allowed value.
+    """
+    if not value >= smallest:
+        raise MethodError(f"hyperparameter {name} is {value}; allowed are values from {smallest}")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How actions are drawn from a trained policy; None is the method's own default.
@@ -133,6 +143,8 @@ class Method(abc.ABC):
     COMPILED: ClassVar[tuple[str, ...]] = ()
     # Names of the hyperparameters, with a phrase each.
     HYPERPARAMETERS: ClassVar[Mapping[str, str]]
+    # Whether a batch has to hold the dataset's action at the next state.
+    NEEDS_NEXT_ACTIONS: ClassVar[bool] = False
 
     def __init__(self, spec: MethodSpec) -> None:
         check_hyperparameters(type(self), spec.hyperparameters)

@@ -60,7 +60,7 @@ def trained(
     config: Mapping[str, Any], seeds: Sequence[int], device: torch.device, capture: bool, num_updates: int
 ) -> Method:
     """A method after some updates on the synthetic data."""
-    data = programs.synthetic_data(device)
+    data = programs.synthetic_data(device, config["method"])
     method = programs.build(config, seeds, device)
     streams = SeedStreams(seeds, "train", device)
     program = Program(method, data, ChunkedDraws(method.draws(), streams, data.num_rows), capture=capture)
@@ -92,7 +92,7 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
     undisturbed = trained(config, [0, 1], device, capture, CHECKED_UPDATES).state()
     chunk = FIRST_CHECKED_UPDATE + CHUNK_UPDATES
     stop = chunk + 13
-    data = programs.synthetic_data(device)
+    data = programs.synthetic_data(device, config["method"])
     first = programs.build(config, [0, 1], device)
     draws = ChunkedDraws(first.draws(), SeedStreams([0, 1], "train", device), data.num_rows)
     program = Program(first, data, draws, capture=capture)
@@ -130,7 +130,7 @@ def check_against_cpu(config: Mapping[str, Any], device: torch.device) -> dict[s
     losses = []
     cpu_draws: ChunkedDraws | None = None
     for target in (torch.device("cpu"), device):
-        data = programs.synthetic_data(target)
+        data = programs.synthetic_data(target, config["method"])
         method = programs.build(config, [0], target)
         draws = ChunkedDraws(method.draws(), SeedStreams([0], "train", target), data.num_rows)
         program = Program(method, data, draws)

@@ -21,8 +21,8 @@ LATENCY_STATES = (1, 10)
 GATHERS = frozenset({"index_select", "index", "gather"})
 
 
-def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
-    """Random transitions of Hopper's widths; every thousandth ends an episode."""
+def synthetic_data(device: torch.device, method: str, seed: int = 0) -> TrainingData:
+    """Random transitions of Hopper's widths for a method; every thousandth ends an episode."""
     generator = np.random.default_rng(seed)
     terminals = np.zeros(NUM_ROWS, dtype=np.uint8)
     terminals[999::1000] = 1
@@ -33,6 +33,8 @@ def synthetic_data(device: torch.device, seed: int = 0) -> TrainingData:
         generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
         terminals,
     )
+    if method_class(method).NEEDS_NEXT_ACTIONS:
+        arrays = arrays._replace(next_actions=np.roll(arrays.actions, -1, axis=0))
     return TrainingData(arrays, device)
 
 

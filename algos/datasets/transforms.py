@@ -108,6 +108,14 @@ def shift_scale(transitions: Transitions, state: TransformState) -> Result:
     return replace(transitions, rewards=rewards), state
 
 
+def affine(
+    transitions: Transitions, state: TransformState, factor: float = 1.0, offset: float = 0.0
+) -> Result:
+    """r * factor + offset: antmaze in ReBRAC (100, 0) and in CORL's CQL (10, -5)."""
+    rewards = transitions.rewards * np.float32(factor) + np.float32(offset)
+    return replace(transitions, rewards=rewards), state
+
+
 def return_range(
     transitions: Transitions,
     state: TransformState,
@@ -233,6 +241,7 @@ TRANSFORMS: dict[str, Callable[..., Result]] = {
     "clip_actions": clip_actions,
     "minus_one": minus_one,
     "shift_scale": shift_scale,
+    "affine": affine,
     "return_range": return_range,
     "normalize": normalize,
     "min_max": min_max,

@@ -1,4 +1,4 @@
-"""The Gaussian actor that IQL and behaviour cloning share."""
+"""Actors that several methods share: a Gaussian one (IQL, BC) and a deterministic one (TD3+BC, ReBRAC)."""
 
 from __future__ import annotations
 
@@ -87,3 +87,46 @@ class GaussianActor:
     def mode(self, observations: Tensor) -> Tensor:
         """The mean action, which is evaluated (released evaluation.py:16, learner.py:124)."""
         return torch.tanh(self.network(self.group.frozen, observations)).clamp(-1.0, 1.0)
+
+
+class TanhActor:
+    """A deterministic actor, tanh of a relu network, and its target (TD3+BC, ReBRAC).
+
+    Args:
+        problem: widths of the task.
+        hidden_sizes: widths of the hidden layers.
+        initialisers: names in `algos.seed_parallel.parameters.INITIALISERS`, of the hidden layers and of the
+            last.
+        streams: that the weights are drawn from, on the CPU.
+        device: where the parameters are.
+    """
+
+    def __init__(
+        self,
+        problem: ProblemSpec,
+        hidden_sizes: Sequence[int],
+        initialisers: tuple[str, str],
+        streams: SeedStreams,
+        device: torch.device,
+    ) -> None:
+        self.network = MLP((problem.observation_dim, *hidden_sizes, problem.action_dim), "relu")
+        self.group = ParameterGroup(self.network.shapes(), len(streams), device)
+        initialise(self.group, streams, initialisers[0], self.network.names[:-1])
+        initialise(self.group, streams, initialisers[1], self.network.names[-1:])
+        self.target_group = self.group.twin()
+
+    def __call__(self, parameters: Mapping[str, Tensor], observations: Tensor) -> Tensor:
+        """Actions ``[K, B, a]`` in (-1, 1)."""
+        return torch.tanh(self.network(parameters, observations))
+
+    def smoothed_target(self, observations: Tensor, noise: Tensor, scale: float, clip: float) -> Tensor:
+        """TD3's next action: the target actor's, plus clipped noise, clipped to [-1, 1].
+
+        Args:
+            observations: ``[K, B, d]``.
+            noise: standard normal, ``[K, B, a]``.
+            scale: of the noise.
+            clip: largest noise after scaling.
+        """
+        actions = self(self.target_group.frozen, observations)
+        return (actions + (noise * scale).clamp(-clip, clip)).clamp(-1.0, 1.0)

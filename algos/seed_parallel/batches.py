@@ -31,6 +31,8 @@ class Batch(NamedTuple):
     next_observations: Tensor
     rewards: Tensor
     continues: Tensor
+    # The dataset's action at the next state, ``[K, B, a]``; for methods that need it.
+    next_actions: Tensor | None = None
 
 
 class Rows(NamedTuple):
@@ -41,10 +43,13 @@ class Rows(NamedTuple):
     rewards: np.ndarray
     next_observations: np.ndarray
     terminals: np.ndarray
+    next_actions: np.ndarray | None = None
 
 
 class TrainingData:
     """A dataset packed into one tensor ``[n, 2 d + a + 2]``, so that a batch is one gather.
+
+    With next actions there are a columns more.
 
     Args:
         arrays: of the transitions.
@@ -56,11 +61,13 @@ class TrainingData:
         self, arrays: Rows, device: torch.device | str = "cpu", rows: np.ndarray | None = None
     ) -> None:
         self.problem = ProblemSpec(arrays.observations.shape[1], arrays.actions.shape[1])
+        self.has_next_actions = arrays.next_actions is not None
         packed = np.concatenate(
             [
                 arrays.observations,
                 arrays.actions,
                 arrays.next_observations,
+                *([] if arrays.next_actions is None else [arrays.next_actions]),
                 arrays.rewards.reshape(-1, 1),
                 1.0 - arrays.terminals.astype(np.float32).reshape(-1, 1),
             ],
@@ -88,4 +95,5 @@ class TrainingData:
             next_observations=rows[..., d + a : 2 * d + a],
             rewards=rows[..., -2],
             continues=rows[..., -1],
+            next_actions=rows[..., 2 * d + a : 2 * (d + a)] if self.has_next_actions else None,
         )

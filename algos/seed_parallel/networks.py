@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from algos.seed_parallel import kernels
 from algos.seed_parallel.kernels import mish
+from algos.seed_parallel.parameters import ParameterGroup
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -17,11 +19,22 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return kernels.join(kernels.affine_each(kernels.split(inputs), weight, bias))
 
 
+def layer_norm_each(members: kernels.Members, scale: Tensor, shift: Tensor) -> kernels.Members:
+    """Layer norm over the last axis, each member by its scale and shift ``[M, w]``; epsilon 1e-6 as flax."""
+    width = (scale.shape[-1],)
+    if members[0].dim() == 2:
+        rows = zip(members, scale.unbind(0), shift.unbind(0))
+        return tuple(F.layer_norm(x, width, s, b, eps=1e-6) for x, s, b in rows)
+    (stacked,) = members
+    return (F.layer_norm(stacked, width, eps=1e-6) * scale.unsqueeze(1) + shift.unsqueeze(1),)
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "mish": mish,
     "swish": F.silu,
     "tanh": torch.tanh,
+    "gelu": functools.partial(F.gelu, approximate="tanh"),  # flax's form
 }
 
 
@@ -32,10 +45,14 @@ class MLP:
         sizes: widths from input to output, for example ``(11, 256, 256, 1)``.
         activation: name in `ACTIVATIONS`, after every layer but the last.
         prefix: of the parameters' names, for groups that hold more than one network.
+        layer_norm: whether each hidden layer is normalised after its activation (ReBRAC, FQL).
     """
 
-    def __init__(self, sizes: Sequence[int], activation: str, prefix: str = "") -> None:
+    def __init__(
+        self, sizes: Sequence[int], activation: str, prefix: str = "", layer_norm: bool = False
+    ) -> None:
         self.sizes = tuple(sizes)
+        self.layer_norm = layer_norm
         self.activation = ACTIVATIONS[activation]
         self.prefix = prefix
         self.names = [f"{prefix}layer{i}" for i in range(len(sizes) - 1)]
@@ -46,7 +63,16 @@ class MLP:
         for name, fan_in, fan_out in zip(self.names, self.sizes[:-1], self.sizes[1:]):
             shapes[f"{name}.weight"] = (fan_in, fan_out)
             shapes[f"{name}.bias"] = (fan_out,)
+            if self.layer_norm and name != self.names[-1]:
+                shapes[f"{name}.norm.scale"] = (fan_out,)
+                shapes[f"{name}.norm.shift"] = (fan_out,)
         return shapes
+
+    def start_norms(self, group: ParameterGroup) -> None:
+        """Set the layer norms of a group to scale 1 and shift 0."""
+        for name, view in group.frozen.items():
+            if name.startswith(self.prefix) and name.endswith(".norm.scale"):
+                view.fill_(1.0)
 
     def __call__(
         self,
@@ -84,8 +110,12 @@ class MLP:
     ) -> kernels.Members:
         weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
         if self.activation is torch.relu:
-            return kernels.affine_each(members, weight, bias, relu=True)
-        return tuple(self.activation(x) for x in kernels.affine_each(members, weight, bias))
+            hidden = kernels.affine_each(members, weight, bias, relu=True)
+        else:
+            hidden = tuple(self.activation(x) for x in kernels.affine_each(members, weight, bias))
+        if not self.layer_norm:
+            return hidden
+        return layer_norm_each(hidden, parameters[f"{name}.norm.scale"], parameters[f"{name}.norm.shift"])
 
     def _last(self, members: kernels.Members, parameters: Mapping[str, Tensor]) -> Tensor:
         name = self.names[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -44,7 +45,23 @@ def init_lecun_normal(weight: Tensor, bias: Tensor, generator: torch.Generator) 
     bias.zero_()
 
 
+def init_fan_in_bias(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Weights uniform in +-1/sqrt(fan_in), biases 0.1 (EDAC; CORL rebrac.py:66-77, 111-116)."""
+    bound = 1.0 / math.sqrt(weight.shape[0])
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.fill_(0.1)
+
+
+def _init_uniform(bound: float, weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Weights and biases uniform in +-bound (the last layers of ReBRAC, CORL rebrac.py:80-86)."""
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.uniform_(-bound, bound, generator=generator)
+
+
 INITIALISERS: dict[str, Initialiser] = {
+    "fan_in_bias_0.1": init_fan_in_bias,
+    "uniform_0.001": functools.partial(_init_uniform, 1e-3),
+    "uniform_0.003": functools.partial(_init_uniform, 3e-3),
     "lecun_normal": init_lecun_normal,
     "orthogonal": init_orthogonal,
     "torch_default": init_torch_default,

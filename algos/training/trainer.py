@@ -47,6 +47,14 @@ def training_data(
     release does (95%).
     """
     changed, state = transforms.apply(transitions, config.transforms)
+    next_actions, usable = None, None
+    if method_class(config.method).NEEDS_NEXT_ACTIONS:
+        next_actions, usable = following_actions(changed)
+        if not usable.any():
+            raise TrainingError(
+                f"method {config.method} needs the dataset's action at the next state, but no row of "
+                f"{config.task} is followed by one of its episode: the rows are independent transitions"
+            )
     rows = None
     if config.train_fraction < 1.0:
         kept = int(config.train_fraction * len(changed))
@@ -60,14 +68,43 @@ def training_data(
                 for seed in config.seeds
             ]
         )
+    if usable is not None and not usable.all():
+        every = np.arange(len(changed))[None].repeat(len(config.seeds), axis=0) if rows is None else rows
+        rows = _equally_many(every, usable)
     arrays = Rows(
         changed.observations,
         changed.actions,
         changed.rewards,
         changed.next_observations,
         changed.terminals,
+        next_actions,
     )
     return TrainingData(arrays, device, rows), state
+
+
+def following_actions(transitions: Transitions) -> tuple[np.ndarray, np.ndarray]:
+    """The action of each row's following row, and where it is known.
+
+    At a terminal no action follows, and none is needed: it is 0. The last row of an episode that was cut has
+    no following row: D4RL's rule drops the row of the time-out, and with it the action.
+
+    Returns:
+        Actions ``[n, a]`` and whether they may be used ``[n]``.
+    """
+    actions = np.zeros_like(transitions.actions)
+    known = np.zeros(len(actions), dtype=bool)
+    known[:-1] = transitions.episodes[1:] == transitions.episodes[:-1]
+    actions[:-1][known[:-1]] = transitions.actions[1:][known[:-1]]
+    terminal = transitions.terminals.astype(bool)
+    actions[terminal] = 0.0
+    return actions, known | terminal
+
+
+def _equally_many(rows: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """The usable ones of each seed's rows ``[K, n]``, cut to the length of the shortest."""
+    kept = [row[usable[row]] for row in rows]
+    shortest = min(len(row) for row in kept)
+    return np.stack([row[:shortest] for row in kept])
 
 
 def build_method(config: RunConfig, problem: ProblemSpec, device: torch.device) -> Method:

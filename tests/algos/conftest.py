@@ -130,6 +130,7 @@ def small_data():
         rewards=3.0 * generator.standard_normal(50).astype(np.float32),
         next_observations=generator.standard_normal((50, 4)).astype(np.float32),
         terminals=(np.arange(50) % 7 == 0).astype(np.uint8),
+        next_actions=np.tanh(generator.standard_normal((50, 2))).astype(np.float32),
     )
     return TrainingData(arrays)
 

@@ -1,7 +1,7 @@
 """Checksums of files that are read back: written with a file, compared whenever it is read.
 
-The SHA-256 of ``<name>`` is in ``<name>.sha256`` in the same folder, in the form of the command `sha256sum`, so
-that ``sha256sum --check <name>.sha256`` repeats the check. A file that an earlier version wrote has none: its
+The SHA-256 of ``<name>`` is in ``<name>.sha256`` in the same folder, in the form of the command `sha256sum`:
+``sha256sum --check <name>.sha256`` repeats the check. A file that an earlier version wrote has none: its
 checksum is computed when the file is first read, written next to it, and said.
 """
 

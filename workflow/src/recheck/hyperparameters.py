@@ -21,7 +21,7 @@ FOLDER = Path("workflow/config/hyperparameters")
 # Fields of a layer that hold one sourced value; `hyperparameters` holds many.
 SINGLE_FIELDS = ("num_updates", "diffusion_steps", "transforms", "train_fraction")
 # Transforms that change the rewards.
-REWARD_TRANSFORMS = ("minus_one", "shift_scale", "return_range", "normalize", "min_max")
+REWARD_TRANSFORMS = ("minus_one", "shift_scale", "affine", "return_range", "normalize", "min_max")
 
 
 @dataclass(frozen=True)

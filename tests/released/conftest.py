@@ -1,0 +1,140 @@
+"""Trials against released programs: `make test-released SOURCES=folder`.
+
+The folder holds clones of the repositories by their names (TD3_BC, CORL, ...), at the commits that
+docs/parity.md lists. Their imports of simulators and loggers are replaced by empty modules.
+"""
+
+import importlib.util
+import os
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+STUBS = ("d4rl", "gym", "gym.wrappers", "pyrallis", "wandb")
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    """Both programs compute in float64.
+
+    In float32 Adam turns a gradient that is 0 but for rounding into a whole step, so that equal programs
+    drift apart by the learning rate. In float64 they agree to 1e-9, and a real difference is seen.
+    """
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def float32_rate():
+    """A learning rate as our optimiser holds it, rounded to float32."""
+    return lambda rate: float(np.float32(rate))
+
+
+class _Stub(types.ModuleType):
+    """A module that has every name; a decorator of it returns what it decorates."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Anything
+
+
+class _Anything:
+    def __init__(self, *_, **__):
+        pass
+
+    def __call__(self, function):
+        return function
+
+
+@pytest.fixture
+def released(monkeypatch):
+    """A function that imports a released file by repository and path."""
+    folder = os.environ.get("RECHECK_SOURCES")
+    if not folder:
+        pytest.skip("the released programs are not here: make test-released SOURCES=folder")
+
+    def load(repository, path):
+        file = Path(folder) / repository / path
+        if not file.is_file():
+            pytest.skip(f"{folder} holds no {repository}/{path}")
+        for name in STUBS:
+            monkeypatch.setitem(sys.modules, name, _Stub(name))
+        monkeypatch.syspath_prepend(str(Path(folder) / repository))
+        spec = importlib.util.spec_from_file_location(f"released_{repository}_{file.stem}", file)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def data():
+    """Two hundred transitions of Hopper's widths, with ends of episodes among them."""
+    from algos.seed_parallel.batches import Rows, TrainingData
+
+    generator = np.random.default_rng(5)
+    arrays = Rows(
+        observations=generator.standard_normal((200, 11)).astype(np.float32),
+        actions=np.tanh(generator.standard_normal((200, 3))).astype(np.float32),
+        rewards=generator.standard_normal(200).astype(np.float32),
+        next_observations=generator.standard_normal((200, 11)).astype(np.float32),
+        terminals=(np.arange(200) % 23 == 0).astype(np.uint8),
+        next_actions=np.tanh(generator.standard_normal((200, 3))).astype(np.float32),
+    )
+    made = TrainingData(arrays)
+    made.packed = made.packed.double()
+    return made
+
+
+@pytest.fixture
+def draws():
+    """A function that gives the random numbers of some updates of a method, and what `update` takes."""
+    from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+
+    def make(method, data, num_updates):
+        chunk = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
+        chunk.fill(0)
+        for update in range(num_updates):
+            draw = {name: tensor.clone() for name, tensor in chunk.at(update).items()}
+            draw = {n: t.double() if t.is_floating_point() else t for n, t in draw.items()}
+            rates = {name: torch.tensor(rate) for name, rate in method.schedules(update).items()}
+            yield update, draw, {**draw, **rates}
+
+    return make
+
+
+@pytest.fixture
+def paper_values():
+    """A function that gives a method's hyperparameters on hopper-medium-v2."""
+    from recheck import hyperparameters
+
+    root = Path(__file__).resolve().parents[2]
+
+    def values(method, variant, task="hopper-medium-v2"):
+        resolved = hyperparameters.resolve(root, hyperparameters.read(root, method), variant, task, {})
+        return dict(resolved.values)
+
+    return values
+
+
+@pytest.fixture
+def report(record_property):
+    """A function that notes a trial's largest difference and holds it below a bound."""
+
+    def note(name, difference, bound):
+        record_property(name, difference)
+        print(f"{name}: largest difference {difference:.1e}")
+        assert difference < bound
+
+    return note
