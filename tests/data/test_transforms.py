@@ -128,6 +128,17 @@ def test_no_transform_leaves_observations_raw() -> None:
     assert state.observations(np.ones((2, 3), np.float64)).dtype == np.float32
 
 
+def test_affine_multiplies_and_then_adds() -> None:
+    """ReBRAC's antmaze (r * 100) and CORL's CQL (r * 10 - 5)."""
+    for options, expected in (
+        ({"factor": 100.0}, [0.0, 100.0]),
+        ({"factor": 10.0, "offset": -5.0}, [-5.0, 5.0]),
+    ):
+        changed, _ = transforms.apply(ten(SPARSE), [{"name": "affine", **options}])
+        assert changed.rewards.tolist()[1:3] == expected
+        assert changed.rewards.dtype == np.float32
+
+
 def test_transforms_are_applied_in_their_order() -> None:
     first, _ = transforms.apply(ten(SPARSE), [{"name": "minus_one"}, {"name": "shift_scale"}])
     second, _ = transforms.apply(ten(SPARSE), [{"name": "shift_scale"}, {"name": "minus_one"}])
@@ -138,7 +149,7 @@ def test_transforms_are_applied_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("entry", "word"),
     [
-        ({"name": "minus_two"}, "known are clip_actions"),
+        ({"name": "minus_two"}, "known are affine, clip_actions"),
         ({"name": "minus_one", "by": 2}, "no option by"),
         ({"name": "clip_actions", "limit": 0}, "above 0"),
         ({"name": "clip_actions"}, "limit"),
