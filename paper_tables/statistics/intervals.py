@@ -1,4 +1,6 @@
-"""Intervals over training seeds: Welch, t over tasks, and the stratified bootstrap.
+"""Intervals over training seeds: t over seeds, and t over tasks.
+
+The intervals of verdicts are in ``verdicts/rule.py``, the bootstrap is in ``bootstrap.py``.
 
 The unit that is resampled is always the training seed, within its task, never the episode. Score matrices
 are `[seeds, tasks]`, in percent. Nothing here touches the global random state: rliable 1.2.0 draws from
@@ -22,41 +24,6 @@ class Interval:
     low: float
     high: float
     df: float | None = None
-
-
-# Two means.
-def welch_standard_error_and_df(
-    our_variance: np.ndarray | float,
-    our_seeds: np.ndarray | int,
-    other_variance: np.ndarray | float,
-    other_seeds: np.ndarray | int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Welch's standard error of a difference of two means and its degrees of freedom.
-
-    Welch, "The generalization of Student's problem when several different population variances are
-    involved", Biometrika 34 (1947). Arguments broadcast.
-
-    Args:
-        our_variance: sample variance between our seeds, points squared.
-        our_seeds: our number of seeds, at least 2.
-        other_variance: the other side's.
-        other_seeds: the other side's number of seeds, at least 2.
-
-    Returns:
-        Standard error in points, and degrees of freedom. Where both variances are 0 the error is 0 and
-        the degrees of freedom those of equal variances, n + m - 2.
-    """
-    ours = np.asarray(our_variance, dtype=float) / our_seeds
-    other = np.asarray(other_variance, dtype=float) / other_seeds
-    total = ours + other
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # Shares, not squares of small numbers: a variance of 1e-200 must not underflow to 0 / 0.
-        share = np.where(total > 0, ours / total, 0.5)
-    df_both = 1.0 / (
-        share**2 / (np.asarray(our_seeds) - 1) + (1 - share) ** 2 / (np.asarray(other_seeds) - 1)
-    )
-    df = np.where(total > 0, df_both, np.asarray(our_seeds) + np.asarray(other_seeds) - 2)
-    return np.sqrt(total), df
 
 
 # One mean, and the mean over tasks.

@@ -148,6 +148,8 @@ class _Sources:
             "our_scores_percent": (),
             "not_judged_reason": None,
             "other_selection": False,
+            # Fractions are refused where scores are read.
+            "units_confirmed": True,
             "our_task": None,
             "our_digest": None,
             "not_shown": "",

@@ -287,9 +287,7 @@ def _judged_by_rule(
     difference = float(verdict.difference_percent or 0.0)
     interpretations, notes = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
     bounds = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin)
-    cautious = rule.bounds_of_difference(
-        difference, sd, seeds, interpretations, margin, caution=rule.CAUTION_BELOW_LEVEL
-    )
+    cautious = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin, rule.CAUTIOUS)
     low, high = rule.confidence_interval(difference, bounds)
     bounded = math.isfinite(high)
     name = rule.verdict_of_interval(low, high, margin)

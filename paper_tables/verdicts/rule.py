@@ -74,6 +74,26 @@ CAUTION_AT_LEVEL = 0.5
 CAUTION_BELOW_LEVEL = 1.25
 """k at every smaller level (adjusted p values, early looks): Welch's approximation fails in the far tail."""
 
+
+@dataclass(frozen=True)
+class Strictness:
+    """How strict the rule is.
+
+    Attributes:
+        level: of each one-sided test; the interval has the confidence 1 - 2 level.
+        caution: k of the degrees of freedom.
+    """
+
+    level: float = LEVEL
+    caution: float = CAUTION_AT_LEVEL
+
+
+AT_LEVEL = Strictness()
+"""The rule for one number."""
+
+CAUTIOUS = Strictness(LEVEL, CAUTION_BELOW_LEVEL)
+"""For p values that are compared with smaller levels than 5%: many numbers judged together."""
+
 Number = float | np.ndarray
 
 
@@ -155,9 +175,7 @@ def bounds_of_difference(
     our_seeds: int,
     interpretations: Sequence[Interpretation],
     margin_percent: Number,
-    *,
-    level: float = LEVEL,
-    caution: float | None = None,
+    strictness: Strictness = AT_LEVEL,
 ) -> Bounds:
     """Apply the rule to every interpretation of the reported spread and keep the worst.
 
@@ -167,17 +185,14 @@ def bounds_of_difference(
         our_seeds: our number of seeds, at least 2.
         interpretations: those of the reported side, at least one.
         margin_percent: the margin M, in points.
-        level: of each one-sided test; the interval has the confidence 1 - 2 level.
-        caution: k; by default `CAUTION_AT_LEVEL` at 5% and `CAUTION_BELOW_LEVEL` below.
+        strictness: level and caution; those of one number at 5% by default.
     """
-    if caution is None:
-        caution = CAUTION_AT_LEVEL if level >= LEVEL else CAUTION_BELOW_LEVEL
     difference = np.asarray(difference_percent, dtype=float)
     half: Any = np.zeros_like(difference)
     reproduced: Any = np.zeros_like(difference)
     different: Any = np.zeros_like(difference)
-    for estimate in error_estimates(our_sd_percent, our_seeds, interpretations, caution):
-        half = np.maximum(half, half_width(estimate, level))
+    for estimate in error_estimates(our_sd_percent, our_seeds, interpretations, strictness.caution):
+        half = np.maximum(half, half_width(estimate, strictness.level))
         p_reproduced, p_different = p_values(difference, estimate, margin_percent)
         reproduced = np.maximum(reproduced, p_reproduced)
         different = np.maximum(different, p_different)

@@ -73,9 +73,10 @@ class SequentialPlan:
         """The largest number of seeds."""
         return self.looks[-1]
 
-    def caution(self, seeds: int) -> float:
-        """k at one look: the larger one at all but the last, whose level is near 5%."""
-        return rule.CAUTION_AT_LEVEL if seeds == self.last else rule.CAUTION_BELOW_LEVEL
+    def strictness(self, seeds: int) -> rule.Strictness:
+        """Level and caution of one look: the larger k at all but the last, whose level is near 5%."""
+        caution = rule.CAUTION_AT_LEVEL if seeds == self.last else rule.CAUTION_BELOW_LEVEL
+        return rule.Strictness(self.levels[seeds], caution)
 
     @property
     def text(self) -> str:
@@ -176,8 +177,7 @@ def _one_look(
         seeds,
         interpretations,
         comparison.margin_percent,
-        level=plan.levels[seeds],
-        caution=plan.caution(seeds),
+        plan.strictness(seeds),
     )
     low, high = rule.confidence_interval(difference, bounds)
     name = rule.verdict_of_interval(low, high, comparison.margin_percent)
@@ -238,8 +238,7 @@ def chance_of_claim(
         plan.last,
         interpretations,
         comparison.margin_percent,
-        level=plan.levels[plan.last],
-        caution=plan.caution(plan.last),
+        plan.strictness(plan.last),
     )
     spread = sd * math.sqrt(1 / len(ours) - 1 / plan.last)
     return float(

@@ -74,9 +74,7 @@ def simulate_families(
     difference += true_differences
     known = [Interpretation(seeds[1], their_sd / math.sqrt(seeds[1]))]
     raw = rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT)
-    cautious = rule.bounds_of_difference(
-        difference, sd, seeds[0], known, MARGIN_PERCENT, caution=rule.CAUTION_BELOW_LEVEL
-    )
+    cautious = rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT, rule.CAUTIOUS)
     kept: dict[str, tuple[np.ndarray, np.ndarray]] = {
         RAW: (raw.p_reproduced < rule.LEVEL, raw.p_different < rule.LEVEL)
     }

@@ -303,25 +303,25 @@ def _sequential_codes(
     codes = np.zeros(len(differences), dtype=int)
     used = np.full(len(differences), plan.last)
     active = np.ones(len(differences), dtype=bool)
-    for seeds, level in plan.levels.items():
+    for seeds in plan.looks:
         now = differences[:, :seeds]
         difference, sd = now.mean(axis=1), now.std(axis=1, ddof=1)
         interpretations = interpretations_of_studies(sd, their_sd, scenario.their_seeds, scenario.printed)
 
-        def half(number: int, at: float, sd: np.ndarray = sd, known: Any = interpretations) -> np.ndarray:
+        def half(number: int, sd: np.ndarray = sd, known: Any = interpretations) -> np.ndarray:
             bounds = rule.bounds_of_difference(
-                np.zeros_like(sd), sd, number, known, MARGIN_PERCENT, level=at, caution=plan.caution(number)
+                np.zeros_like(sd), sd, number, known, MARGIN_PERCENT, plan.strictness(number)
             )
             return np.asarray(bounds.half_width_percent)
 
-        width = half(seeds, level)
+        width = half(seeds)
         found = rule.claims_of_intervals(difference - width, difference + width, MARGIN_PERCENT)
         stops = active & (found != 0)
         codes[stops], used[stops] = found[stops], seeds
         active &= found == 0
         if seeds != plan.last:
             later = sd * math.sqrt(1 / seeds - 1 / plan.last)
-            width = half(plan.last, plan.levels[plan.last])
+            width = half(plan.last)
             chance = chance_at_last_look(difference, later, width, MARGIN_PERCENT)
             futile = active & (chance < plan.futile_below)
             used[futile] = seeds

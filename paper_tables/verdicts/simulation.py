@@ -71,37 +71,39 @@ def pairs_of_seeds(numbers: Sequence[int] = NUMBERS_OF_SEEDS) -> list[tuple[int,
 
 
 def made_up_scenarios(numbers: Sequence[int] = NUMBERS_OF_SEEDS) -> Iterator[Scenario]:
-    """The made-up laws at the margin, and what a paper can print."""
+    """The made-up laws at the margin, what a paper can print, known limits, and power."""
     for name, (ours, theirs) in MADE_UP.items():
         for n, m in pairs_of_seeds(numbers):
             yield Scenario("made-up laws", name, ours, theirs, n, m)
+    yield from _printed_scenarios(numbers)
+    for ratio, (n, m) in itertools.product((1 / 3, 1.0, 2.0, 3.0), pairs_of_seeds(numbers)):
+        sides = Normal(0.1), Normal(0.1 * ratio)
+        yield Scenario("no spread", f"normal, sds 1:{ratio:.3g}", *sides, n, m, Printed("nothing", "none"))
+    for chance, (n, m) in itertools.product((0.1, 0.3), pairs_of_seeds(numbers)):
+        name = f"collapse {chance:.0%} on their side"
+        yield Scenario("one side", name, Normal(3.0), Collapse(chance), n, m)
+    for sd, (n, m) in itertools.product((2.0, 3.0), pairs_of_seeds(numbers)):
+        sides = Normal(sd), Normal(sd)
+        yield Scenario("power", f"normal, sd {sd:g}", *sides, n, m, true_difference_percent=0.0)
+
+
+def _printed_scenarios(numbers: Sequence[int]) -> Iterator[Scenario]:
+    """What a paper prints and leaves out."""
     kinds = [
         Printed("se", "standard_error_over_seeds"),
         *(Printed(spread, "unknown") for spread in ("sd", "se")),
         Printed("sd", states_seeds=False),
         *(Printed(spread, "unknown", states_seeds=False) for spread in ("sd", "se")),
     ]
-    some = ("normal, sds 1:1", "normal, sds 1:8", "normal, sds 8:1", "normal, sds 1:3", "normal, sds 3:1",
-            "collapse 10%", "collapse 30%", "minus exponential", "t, 3 df")  # fmt: skip
-    for printed in kinds:
-        for name in some:
-            for n, m in pairs_of_seeds(numbers):
-                yield Scenario("printed", name, *MADE_UP[name], n, m, printed)
-    for ratio in (1 / 3, 1.0, 2.0, 3.0):
-        for n, m in pairs_of_seeds(numbers):
-            sides = Normal(0.1), Normal(0.1 * ratio)
-            yield Scenario(
-                "no spread", f"normal, sds 1:{ratio:.3g}", *sides, n, m, Printed("nothing", "none")
-            )
-    for chance in (0.1, 0.3):
-        for n, m in pairs_of_seeds(numbers):
-            yield Scenario(
-                "one side", f"collapse {chance:.0%} on their side", Normal(3.0), Collapse(chance), n, m
-            )
-    for sd in (2.0, 3.0):
-        for n, m in pairs_of_seeds(numbers):
-            sides = Normal(sd), Normal(sd)
-            yield Scenario("power", f"normal, sd {sd:g}", *sides, n, m, true_difference_percent=0.0)
+    laws = (
+        *(f"normal, sds {ratio}" for ratio in ("1:1", "1:8", "8:1", "1:3", "3:1")),
+        "collapse 10%",
+        "collapse 30%",
+        "minus exponential",
+        "t, 3 df",
+    )
+    for printed, name, (n, m) in itertools.product(kinds, laws, pairs_of_seeds(numbers)):
+        yield Scenario("printed", name, *MADE_UP[name], n, m, printed)
 
 
 def run(studies: int = STUDIES, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> pd.DataFrame:

@@ -154,8 +154,7 @@ def _replan(row: Mapping[Any, Any], verdict: Verdict, level: float) -> tuple[flo
         verdict.our_seeds,
         interpretations,
         margin,
-        level=level,
-        caution=rule.CAUTION_BELOW_LEVEL,
+        rule.Strictness(level, rule.CAUTION_BELOW_LEVEL),
     )
     half = float(bounds.half_width_percent)
     smallest = None if math.isinf(half) else abs(verdict.difference_percent) + half

@@ -53,7 +53,7 @@ def test_without_caution_it_is_the_larger_p_value_of_both_two_one_sided_tests():
     rng = np.random.default_rng(0)
     for _ in range(100):
         ours, theirs = some_runs(rng)
-        found = float(of_runs(ours, theirs, caution=0.0).p_reproduced)
+        found = float(of_runs(ours, theirs, strictness=rule.Strictness(0.05, 0.0)).p_reproduced)
         expected = max(ttost_ind(ours, theirs, -M, M, usevar=usevar)[0] for usevar in ("unequal", "pooled"))
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
@@ -82,7 +82,7 @@ def test_p_values_are_below_the_level_exactly_where_the_interval_claims(level: f
     seen = set()
     for _ in range(400):
         ours, theirs = some_runs(rng)
-        bounds = of_runs(ours, theirs, level=level)
+        bounds = of_runs(ours, theirs, strictness=rule.Strictness(level, 1.25))
         half, difference = float(bounds.half_width_percent), ours.mean() - theirs.mean()
         verdict = rule.verdict_of_interval(difference - half, difference + half, M)
         assert (float(bounds.p_reproduced) < level) == (verdict == rule.REPRODUCED)
@@ -108,7 +108,7 @@ def test_a_lower_level_is_never_easier():
     for _ in range(100):
         ours, theirs = some_runs(rng)
         raw = of_runs(ours, theirs)
-        cautious = of_runs(ours, theirs, caution=rule.CAUTION_BELOW_LEVEL)
+        cautious = of_runs(ours, theirs, strictness=rule.CAUTIOUS)
         for name in ("p_reproduced", "p_different"):
             if float(getattr(cautious, name)) < 0.05:
                 assert float(getattr(raw, name)) <= float(getattr(cautious, name)) + 1e-15
@@ -163,3 +163,19 @@ def test_the_vocabulary_is_closed():
         "other_selection",
         "within_implementation_spread",
     }
+
+
+def test_without_caution_the_unequal_reading_is_scipys_welch():
+    ours, other = np.array([71.0, 74, 69, 80, 75]), np.array([60.0, 90, 75])
+    unequal, _ = rule.two_error_estimates(ours.var(ddof=1), 5, other.var(ddof=1), 3, caution=0.0)
+    result = stats.ttest_ind(ours, other, equal_var=False)
+    assert unequal.df == pytest.approx(result.df, rel=1e-12)
+    assert (ours.mean() - other.mean()) / unequal.error_percent == pytest.approx(result.statistic, rel=1e-12)
+
+
+def test_without_spread_the_degrees_of_freedom_stay_finite():
+    ours, other = np.array([0.0, 0.0, 1e-250]), np.array([0.0, 4.0, 0.0])
+    unequal, equal = rule.two_error_estimates(ours, 5, other, 3)
+    assert unequal.error_percent[0] == equal.error_percent[0] == 0
+    assert unequal.df == pytest.approx([unequal.df[0], 2, 4])
+    assert np.isfinite(unequal.df).all()
