@@ -8,6 +8,8 @@ when it is read.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,14 +27,25 @@ def documents(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.csv") if path.stem not in NOT_DOCUMENTS)
 
 
+def check_document(document: str, known: Sequence[str]) -> None:
+    """Refuse the name of a document that is not among the known ones.
+
+    Raises:
+        TablesError: with the nearest name and the known ones.
+    """
+    if document not in known:
+        near = difflib.get_close_matches(document, known, 1)
+        hint = f"; is {near[0]} meant? Known" if near else "; known"
+        raise TablesError(f"There is no document '{document}'{hint} are {', '.join(known)}.")
+
+
 def read_document(document: str, folder: Path = FOLDER) -> pd.DataFrame:
     """The numbers of one document.
 
     Raises:
         TablesError: no such document, or its file breaks the schema.
     """
-    if document not in documents(folder):
-        raise TablesError(f"There is no document '{document}'; known are {', '.join(documents(folder))}.")
+    check_document(document, documents(folder))
     table = frames.read_csv(folder / f"{document}.csv", "reported")
     strangers = sorted(set(table["document"]) - {document})
     if strangers:

@@ -3,9 +3,9 @@
     python -m paper_tables.audit --output results/audit
 
 writes ``audit.csv`` (one row per finding) and ``audit.md`` (to read). Nothing is trained. ``--reported
-FOLDER`` audits other documents than those of ``reported/``, in the same columns. Each rule below is a
-function of the reported numbers alone; ``audit`` runs them all. Two numbers agree when the one printed with
-fewer decimals is a rounding of the other.
+FOLDER`` audits other documents than those of ``reported/``, in the same columns. ``--document NAME`` shows
+the findings about one document. One error is one finding, about the copy and never about its original. Two
+numbers agree when the one printed with fewer decimals is a rounding of the other.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from recheck.errors import TablesError
+from recheck.cli import run
 
 from paper_tables import frames, literature
-from paper_tables.audit.claims import GRADES
 from paper_tables.audit.known_errors import read_known_errors
+from paper_tables.audit.numbers import SEVERITIES
 from paper_tables.audit.report import report
 from paper_tables.audit.rules import audit
 
@@ -35,21 +35,22 @@ def main(arguments: list[str] | None = None) -> int:
         default=literature.FOLDER,
         help="folder of the reported numbers, one CSV file per document",
     )
+    parser.add_argument("--document", help="findings about this document alone, such as iql")
     options = parser.parse_args(arguments)
-    try:
-        reported = literature.read_all(options.reported)
-        findings = frames.check(audit(reported), "findings", "the audit")
-        text = report(reported, findings, read_known_errors())
-        frames.write_text(findings.to_csv(index=False, lineterminator="\n"), options.output / "audit.csv")
-        frames.write_text(text, options.output / "audit.md")
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return run(lambda: _audit(options))
+
+
+def _audit(options: argparse.Namespace) -> None:
+    reported = literature.read_all(options.reported)
+    findings = frames.check(audit(reported, document=options.document), "findings", "the audit")
+    text = report(reported, findings, read_known_errors())
+    frames.write_text(findings.to_csv(index=False, lineterminator="\n"), options.output / "audit.csv")
+    frames.write_text(text, options.output / "audit.md")
     counts = ", ".join(
-        f"{int((findings['grade'] == grade).sum())} {grade.replace('_', ' ')}" for grade in GRADES
+        f"{int((findings['severity'] == severity).sum())} {severity.replace('_', ' ')}"
+        for severity in SEVERITIES
     )
     print(f"{len(reported)} numbers, {len(findings)} findings: {counts}.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from paper_tables.audit.arithmetic import (
     mean_fits,
     spread_fits,
 )
-from paper_tables.audit.claims import Claim, Finding, grouped_by, make_finding, place_of, value_text
+from paper_tables.audit.numbers import Finding, PrintedNumber, grouped_by
 
 # Kind of spread in the reported numbers -> of the arithmetic.
 KIND_OF = {
@@ -33,52 +33,52 @@ LEAST_CELLS = 5
 """Fewer cells prove no kind of spread."""
 
 
-def _design(claim: Claim, suites: pd.DataFrame) -> Design | None:
+def _design(number: PrintedNumber, suites: pd.DataFrame) -> Design | None:
     """Seeds and episodes, where both are single numbers and the suite's episodes have steps."""
-    seeds, episodes = claim["num_seeds"], claim["episodes_per_seed"]
-    if claim["aggregate"] != "cell" or claim["origin"] == "copied" or claim["confidence"] != "seen":
+    seeds, episodes = number.num_seeds, number.episodes_per_seed
+    if number.aggregate != "cell" or number.origin == "copied" or number.confidence != "seen":
         return None
-    if claim["suite"] not in suites.index or not str(seeds).isdigit() or not episodes:
+    if number.suite not in suites.index or not str(seeds).isdigit() or not episodes:
         return None
-    step = suites.loc[claim["suite"], "episode_step_percent"]
+    step: Any = suites.loc[number.suite, "episode_step_percent"]
     return None if pd.isna(step) else Design(int(str(seeds)), int(episodes), float(step))
 
 
-def _spread_text(claim: Claim) -> str:
-    return f"{value_text(claim)} +/- {claim['spread_percent']:.{int(claim['decimals'])}f}"
+def _spread_text(number: PrintedNumber) -> str:
+    return f"{number.text} +/- {number.spread_percent:.{int(number.decimals)}f}"
 
 
-def impossible_mean(claims: list[Claim], suites: pd.DataFrame) -> Iterator[Finding]:
+def impossible_mean(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator[Finding]:
     """A mean that no whole number of successes over the stated seeds and episodes gives (GRIM)."""
-    for claim in claims:
-        design = _design(claim, suites)
+    for number in numbers:
+        design = _design(number, suites)
         if design is None:
             continue
-        total, score, decimals = design.total, claim["score_percent"], int(claim["decimals"])
+        total, score, decimals = design.total, number.score_percent, int(number.decimals)
         if mean_fits(score, decimals, total, design.step):
             continue
         chance = chance_that_a_mean_fits(decimals, total, design.step)
-        yield make_finding(
+        yield number.finding(
             "impossible_mean",
             "impossible",
-            claim,
-            value_text(claim),
-            f"{design.groups} seeds x {design.episodes} episodes",
-            f"multiples of {design.step / total:.4g}",
-            f"No whole number of successes in {total} episodes gives {value_text(claim)}: the number or the "
-            f"stated design is wrong. A wrong number would pass in {chance:.0%} of cases.",
+            (
+                f"No whole number of successes in {total} episodes gives {number.text}: the number or the "
+                f"stated design is wrong. A wrong number would pass in {chance:.0%} of cases."
+            ),
+            other_source=f"{design.groups} seeds x {design.episodes} episodes",
+            other_value=f"multiples of {design.step / total:.4g}",
         )
 
 
-def _largest_spread(claim: Claim, low: float, high: float) -> float | None:
+def _largest_spread(number: PrintedNumber, low: float, high: float) -> float | None:
     """The largest spread of the stated kind that scores between two bounds allow (Bhatia and Davis)."""
-    half = 0.5 * 10.0 ** -int(claim["decimals"])
+    half = 0.5 * 10.0 ** -int(number.decimals)
     middle = (low + high) / 2
-    nearest = min(max(middle, claim["score_percent"] - half), claim["score_percent"] + half)
+    nearest = min(max(middle, number.score_percent - half), number.score_percent + half)
     deviation = largest_deviation(nearest, low, high)
-    seeds = int(claim["num_seeds"]) if str(claim["num_seeds"]).isdigit() else None
-    episodes = claim["episodes_per_seed"]
-    kind = claim["spread_kind"]
+    seeds = int(number.num_seeds) if number.num_seeds and number.num_seeds.isdigit() else None
+    episodes = number.episodes_per_seed
+    kind = number.spread_kind
     if kind in ("population_standard_deviation_over_seeds", "population_standard_deviation_over_evaluations"):
         return deviation
     if kind == "standard_deviation_over_seeds" and seeds and seeds > 1:
@@ -90,92 +90,93 @@ def _largest_spread(claim: Claim, low: float, high: float) -> float | None:
     return None
 
 
-def impossible_spread(claims: list[Claim], suites: pd.DataFrame) -> Iterator[Finding]:
+def impossible_spread(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator[Finding]:
     """A spread that scores with that mean cannot have: above its bound, or of no whole numbers (GRIMMER)."""
     lows, highs = suites["min_percent"].to_dict(), suites["max_percent"].to_dict()
-    for claim in claims:
-        spread = claim["spread_percent"]
-        if claim["aggregate"] != "cell" or spread is None or claim["suite"] not in suites.index:
+    for number in numbers:
+        spread = number.spread_percent
+        if number.aggregate != "cell" or spread is None or number.suite not in suites.index:
             continue
-        if claim["confidence"] != "seen" or claim["origin"] == "copied":
+        if number.confidence != "seen" or number.origin == "copied":
             continue
-        decimals = int(claim["decimals"])
-        low, high = float(lows[claim["suite"]]), float(highs[claim["suite"]])
-        bound = None if math.isnan(low + high) else _largest_spread(claim, low, high)
+        decimals = int(number.decimals)
+        low, high = float(lows[number.suite]), float(highs[number.suite])
+        bound = None if math.isnan(low + high) else _largest_spread(number, low, high)
         if bound is not None and spread - 0.5 * 10.0**-decimals > bound:
-            yield make_finding(
+            yield number.finding(
                 "impossible_spread",
                 "impossible",
-                claim,
-                _spread_text(claim),
-                f"largest {claim['spread_kind'].replace('_', ' ')} with this mean",
-                f"{bound:.{decimals + 1}f}",
-                f"Scores between {low:g} and {high:g} with the mean {value_text(claim)} have a "
-                f"{claim['spread_kind'].replace('_', ' ')} of at most {bound:.{decimals + 1}f}.",
+                (
+                    f"Scores between {low:g} and {high:g} with the mean {number.text} have a "
+                    f"{number.spread_kind.replace('_', ' ')} of at most {bound:.{decimals + 1}f}."
+                ),
+                value=_spread_text(number),
+                other_source=f"largest {number.spread_kind.replace('_', ' ')} with this mean",
+                other_value=f"{bound:.{decimals + 1}f}",
             )
             continue
-        design, kind = _design(claim, suites), KIND_OF.get(claim["spread_kind"])
+        design, kind = _design(number, suites), KIND_OF.get(number.spread_kind)
         if design is None or kind is None or design.groups < 2 or spread == 0:
             continue
-        score = claim["score_percent"]
+        score = number.score_percent
         if not mean_fits(score, decimals, design.total, design.step):
             continue
         if spread_fits(score, spread, decimals, design, kind):
             continue
         chance = chance_that_a_spread_fits(score, spread, decimals, design, kind)
-        yield make_finding(
+        yield number.finding(
             "impossible_spread",
             "impossible",
-            claim,
-            _spread_text(claim),
-            f"{design.groups} seeds x {design.episodes} episodes",
-            claim["spread_kind"],
-            f"No whole numbers of successes of {design.groups} seeds give both the mean and this "
-            f"{claim['spread_kind'].replace('_', ' ')}. A wrong one would pass in {chance:.0%} of cases.",
+            (
+                f"No whole numbers of successes of {design.groups} seeds give both the mean and this "
+                f"{number.spread_kind.replace('_', ' ')}. A wrong one would pass in {chance:.0%} of cases."
+            ),
+            value=_spread_text(number),
+            other_source=f"{design.groups} seeds x {design.episodes} episodes",
+            other_value=number.spread_kind,
         )
 
 
-def kind_of_spread_proven(claims: list[Claim], suites: pd.DataFrame) -> Iterator[Finding]:
+def kind_of_spread_proven(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator[Finding]:
     """A table's spreads that fit exactly one kind in all cells: what +/- means, whatever is stated."""
-    for _, group in sorted(grouped_by(claims, "document", "table", "suite").items()):
-        cells: list[tuple[Claim, Design]] = []
-        for claim in group:
-            design = _design(claim, suites)
-            tested = design is not None and design.groups > 1 and claim["spread_percent"]
-            if design is not None and tested and claim["spread_kind"] in (*KIND_OF, "unknown"):
-                cells.append((claim, design))
+    for _, group in sorted(grouped_by(numbers, "document", "table", "suite").items()):
+        cells: list[tuple[PrintedNumber, Design]] = []
+        for number in group:
+            design = _design(number, suites)
+            tested = design is not None and design.groups > 1 and number.spread_percent
+            if design is not None and tested and number.spread_kind in (*KIND_OF, "unknown"):
+                cells.append((number, design))
         if len(cells) < LEAST_CELLS:
             continue
-        fits = {kind: sum(_fits(claim, design, kind) for claim, design in cells) for kind in KINDS}
+        fits = {kind: sum(_fits(number, design, kind) for number, design in cells) for kind in KINDS}
         complete = [kind for kind in KINDS if fits[kind] == len(cells)]
         if len(complete) != 1:
             continue
         kind = complete[0]
         by_chance = sum(
             chance_that_a_spread_fits(
-                claim["score_percent"], claim["spread_percent"], int(claim["decimals"]), design, kind
+                number.score_percent, number.spread_percent or 0.0, number.decimals, design, kind
             )
-            for claim, design in cells
+            for number, design in cells
         )
         # Where nearly all wrong spreads would fit as well, a complete fit says nothing.
         if by_chance > len(cells) - 2:
             continue
         first = cells[0][0]
-        stated = {KIND_OF.get(claim["spread_kind"], "unknown") for claim, _ in cells}
+        stated = {KIND_OF.get(number.spread_kind, "unknown") for number, _ in cells}
         counts = ", ".join(f"{name.replace('_', ' ')} {fits[name]}" for name in KINDS)
-        yield make_finding(
+        yield first.finding(
             "kind_of_spread_proven",
             "remark" if stated == {kind} else "contradiction",
-            first,
-            kind.replace("_", " "),
-            "the document",
-            ", ".join(sorted(stated)).replace("_", " "),
             f"Of {len(cells)} spreads the digits allow: {counts}. By chance {by_chance:.0f} would fit.",
+            value=kind.replace("_", " "),
+            other_source="the document",
+            other_value=", ".join(sorted(stated)).replace("_", " "),
             task=f"{len(cells)} numbers",
-            method=", ".join(sorted({claim["method"] for claim, _ in cells})),
-            source=place_of(first),
+            method=", ".join(sorted({number.method for number, _ in cells})),
+            source=first.place,
         )
 
 
-def _fits(claim: dict[str, Any], design: Design, kind: str) -> bool:
-    return spread_fits(claim["score_percent"], claim["spread_percent"], int(claim["decimals"]), design, kind)
+def _fits(number: PrintedNumber, design: Design, kind: str) -> bool:
+    return spread_fits(number.score_percent, number.spread_percent or 0.0, number.decimals, design, kind)

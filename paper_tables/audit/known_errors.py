@@ -10,7 +10,7 @@ import yaml
 from recheck.errors import TablesError
 
 from paper_tables import frames
-from paper_tables.audit.claims import KNOWN_ERRORS
+from paper_tables.audit.numbers import KNOWN_ERRORS
 
 
 def read_known_errors(path: Path = KNOWN_ERRORS) -> list[dict[str, Any]]:
@@ -29,10 +29,10 @@ def read_known_errors(path: Path = KNOWN_ERRORS) -> list[dict[str, Any]]:
 
 
 def shows(findings: pd.DataFrame, wanted: dict[str, str]) -> pd.DataFrame:
-    """The findings that match: equal in ``rule`` and ``grade``, containing the text in other columns."""
+    """The findings that match: equal in ``rule`` and ``severity``, containing the text in other columns."""
     mask = pd.Series(True, index=findings.index)
     for column, text in wanted.items():
-        if column in ("rule", "grade"):
+        if column in ("rule", "severity"):
             mask &= findings[column] == text
         else:
             mask &= findings[column].astype(str).str.contains(str(text), regex=False)

@@ -5,128 +5,69 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from paper_tables.audit.claims import (
-    Claim,
-    Finding,
-    agree,
-    grouped_by,
-    make_finding,
-    place_of,
-    places_of,
-    stated_in,
-    value_text,
-    version_of,
-)
+from paper_tables.audit.numbers import Finding, PrintedNumber, grouped_by, read_in
 
 
-def versions_mixed(claims: list[Claim]) -> Iterator[Finding]:
-    """A number that stands under one dataset version and belongs to another; two versions in one table."""
-    cells = [claim for claim in claims if claim["aggregate"] == "cell" and version_of(claim["task"])]
-    by_base: dict[tuple[str, str], list[Claim]] = defaultdict(list)
-    for claim in cells:
-        by_base[(claim["method_key"], version_of(claim["task"])[0])].append(claim)  # type: ignore[index]
-    # A zero equals every other zero, so single equal rows are gathered per copy and judged together.
-    relabelled: dict[tuple[str, ...], list[tuple[Claim, Claim]]] = defaultdict(list)
-    for _, group in sorted(by_base.items()):
-        for claim in group:
-            if claim["origin"] != "copied":
-                continue
-            # Another copy that repeats the number is no evidence that it belongs here; a run of it is.
-            same = [
-                other for other in group if other["task"] == claim["task"] and other["origin"] != "copied"
-            ]
-            if any(agree(claim, other) and other["document"] != claim["document"] for other in same):
-                continue
-            for other in group:
-                if (
-                    other["task"] != claim["task"]
-                    and other["document"] != claim["document"]
-                    and other["origin"] == "own"
-                    and agree(claim, other)
-                ):
-                    key = (
-                        claim["document"],
-                        claim["table"],
-                        claim["method"],
-                        other["document"],
-                        other["method"],
-                    )
-                    relabelled[key].append((claim, other))
-    for _, pairs in sorted(relabelled.items()):
-        if not any(claim["score_percent"] for claim, _ in pairs):
-            continue
-        pairs.sort(key=lambda pair: pair[0]["task"])
-        claim, other = pairs[0]
-        yield make_finding(
-            "versions_mixed",
-            "contradiction",
-            claim,
-            ", ".join(value_text(pair[0]) for pair in pairs),
-            places_of([other]),
-            ", ".join(value_text(pair[1]) for pair in pairs),
-            f"{len(pairs)} number(s) stand under {claim['task']}"
-            f"{' and others' if len(pairs) > 1 else ''} but equal those of {other['task']}"
-            f"{' and others' if len(pairs) > 1 else ''}.",
-            task=", ".join(pair[0]["task"] for pair in pairs),
-            read_in=stated_in(claim, other),
-        )
+def versions_mixed(numbers: list[PrintedNumber]) -> Iterator[Finding]:
+    """Two dataset versions in one table."""
+    cells = [number for number in numbers if number.aggregate == "cell" and number.base_and_version]
     for _, group in sorted(grouped_by(cells, "document", "table").items()):
-        families: dict[str, dict[str, Claim]] = defaultdict(dict)
-        for claim in group:
-            base, version = version_of(claim["task"])  # type: ignore[misc]
-            families[base].setdefault(version, claim)
+        families: dict[str, dict[str, PrintedNumber]] = defaultdict(dict)
+        for number in group:
+            base, version = number.base_and_version  # type: ignore[misc]
+            families[base].setdefault(version, number)
         for base, versions in sorted(families.items()):
             if len(versions) > 1:
                 first, second = (versions[version] for version in sorted(versions)[:2])
-                yield make_finding(
+                yield first.finding(
                     "versions_mixed",
                     "contradiction",
-                    first,
-                    f"{first['task']}: {value_text(first)}",
-                    place_of(second),
-                    f"{second['task']}: {value_text(second)}",
                     f"One table prints {base} in versions {', '.join('v' + v for v in sorted(versions))}.",
+                    value=f"{first.task}: {first.text}",
+                    other_source=second.place,
+                    other_value=f"{second.task}: {second.text}",
                     task=base,
-                    read_in=stated_in(first, second),
+                    read_in=read_in(first, second),
                 )
     yield from _versions_within_a_suite(cells)
 
 
-def _versions_within_a_suite(cells: list[Claim]) -> Iterator[Finding]:
-    """One table in which the tasks of one suite stand under different versions, none of them under two."""
+def _versions_within_a_suite(cells: list[PrintedNumber]) -> Iterator[Finding]:
+    """One table in which the tasks of one suite are in different versions, none of them in two."""
     for _, group in sorted(grouped_by(cells, "document", "table", "suite").items()):
-        of_version: dict[str, dict[str, Claim]] = defaultdict(dict)
-        for claim in group:
-            base, version = version_of(claim["task"])  # type: ignore[misc]
-            of_version[version].setdefault(base, claim)
-        bases = [base for claims in of_version.values() for base in claims]
+        of_version: dict[str, dict[str, PrintedNumber]] = defaultdict(dict)
+        for number in group:
+            base, version = number.base_and_version  # type: ignore[misc]
+            of_version[version].setdefault(base, number)
+        bases = [base for numbers in of_version.values() for base in numbers]
         if len(of_version) < 2 or len(set(bases)) < len(bases):
             continue
         usual = max(sorted(of_version), key=lambda version: len(of_version[version]))
         for version in sorted(set(of_version) - {usual}):
             first, second = next(iter(of_version[version].values())), next(iter(of_version[usual].values()))
-            tasks = ", ".join(sorted(claim["task"] for claim in of_version[version].values()))
-            yield make_finding(
+            tasks = ", ".join(sorted(number.task for number in of_version[version].values()))
+            yield first.finding(
                 "versions_mixed",
                 "doubt",
-                first,
-                f"{first['task']}: {value_text(first)}",
-                place_of(second),
-                f"{second['task']}: {value_text(second)}",
-                f"One table prints {tasks} among {len(of_version[usual])} task(s) of {first['suite']} in "
-                f"v{usual}.",
+                (
+                    f"One table prints {tasks} among {len(of_version[usual])} task(s) of {first.suite} in "
+                    f"v{usual}."
+                ),
+                value=f"{first.task}: {first.text}",
+                other_source=second.place,
+                other_value=f"{second.task}: {second.text}",
                 task=tasks,
-                read_in=stated_in(first, second),
+                read_in=read_in(first, second),
             )
 
 
-def versions_differ(claims: list[Claim]) -> Iterator[Finding]:
+def versions_differ(numbers: list[PrintedNumber]) -> Iterator[Finding]:
     """Documents that report one task in different dataset versions, so that their numbers do not compare."""
-    families: dict[str, dict[str, dict[str, Claim]]] = defaultdict(lambda: defaultdict(dict))
-    for claim in claims:
-        parts = version_of(claim["task"]) if claim["aggregate"] == "cell" else None
+    families: dict[str, dict[str, dict[str, PrintedNumber]]] = defaultdict(lambda: defaultdict(dict))
+    for number in numbers:
+        parts = number.base_and_version if number.aggregate == "cell" else None
         if parts:
-            families[parts[0]][parts[1]].setdefault(claim["document"], claim)
+            families[parts[0]][parts[1]].setdefault(number.document, number)
     # Tasks in which the same documents use the same versions are told in one sentence.
     alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = defaultdict(list)
     for base, versions in families.items():
@@ -136,19 +77,20 @@ def versions_differ(claims: list[Claim]) -> Iterator[Finding]:
             )
     for versions_used, bases in sorted(alike.items(), key=lambda item: sorted(item[1])):
         (version, documents), (other_version, other_documents) = versions_used[:2]
-        claim = families[bases[0]][version][documents[0]]
+        number = families[bases[0]][version][documents[0]]
         other = families[bases[0]][other_version][other_documents[0]]
-        yield make_finding(
+        yield number.finding(
             "versions_differ",
             "remark",
-            claim,
-            f"v{version}",
-            ", ".join(other_documents),
-            f"v{other_version}",
-            f"v{version} in {', '.join(documents)}; v{other_version} in {', '.join(other_documents)}: their "
-            "numbers are of different data.",
+            (
+                f"v{version} in {', '.join(documents)}; v{other_version} in {', '.join(other_documents)}: "
+                "their numbers are of different data."
+            ),
+            value=f"v{version}",
+            other_source=", ".join(other_documents),
+            other_value=f"v{other_version}",
             task=", ".join(sorted(bases)),
             method="all",
             source=", ".join(documents),
-            read_in=stated_in(claim, other),
+            read_in=read_in(number, other),
         )

@@ -4,7 +4,7 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables import literature
-from paper_tables.evidence.documents import read_documents
+from paper_tables.documents import read_documents
 from paper_tables.public_runs.reader import read_runs
 
 

@@ -218,7 +218,7 @@ def test_after_the_corrections_no_digit_is_impossible():
     alarming = ["impossible_mean", "impossible_spread", "column_equals_another"]
     assert not findings["rule"].isin(alarming).any()
     proven = findings[findings["rule"] == "kind_of_spread_proven"]
-    assert set(zip(proven["source"], proven["grade"], proven["value"], strict=True)) == {
+    assert set(zip(proven["source"], proven["severity"], proven["value"], strict=True)) == {
         ("corl, Last Scores", "remark", "population standard deviation"),
         ("corl, Best Scores", "remark", "population standard deviation"),
     }
