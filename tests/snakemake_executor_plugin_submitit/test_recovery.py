@@ -268,7 +268,7 @@ def test_changed_code_and_a_job_without_a_result(workflow: Any, fake_slurm: Any)
         path.unlink()
     code, output = workflow.run()
     assert code == 0, output
-    assert "it ended without a good result: it is run again" in output
+    assert "and has left no result: it is adopted if SLURM still has it, and otherwise run again" in output
     assert (workflow.folder / "ran").read_text() == "x\n" * 4
 
 

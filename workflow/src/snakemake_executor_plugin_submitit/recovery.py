@@ -97,9 +97,7 @@ class Recovery:
                     self._forget(record)
                     self._ledger.drop(record)
                 continue
-            changed = "its parameters, inputs or code have changed since"
-            why = "it ended without a good result" if same else changed
-            self._logger.info(f"{title} ran while Snakemake was away, but {why}: it is run again.")
+            self._logger.info(f"{title} ran while Snakemake was away{_why_again(same, result)}")
             again.extend(complete)
         if again:
             _run_again(workflow, again)
@@ -246,6 +244,15 @@ class Recovery:
             keys.discard(record.key)
             if not keys:
                 self._keys_of.pop(target, None)
+
+
+def _why_again(same: bool, result: dict[str, Any]) -> str:
+    """The end of the message on a job that does not count as done."""
+    if not same:
+        return ", but its parameters, inputs or code have changed since: it is run again."
+    if result:
+        return ", but it ended without a good result: it is run again."
+    return " and has left no result: it is adopted if SLURM still has it, and otherwise run again."
 
 
 def _title(record: JobRecord) -> str:
