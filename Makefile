@@ -12,13 +12,14 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup run test test-released coverage test-cluster lint format gpu-check simulate clean
+.PHONY: help setup run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
 	@echo "make test          all tests but the cluster's"
 	@echo "make test-released SOURCES=folder   compare with the released programs"
 	@echo "make coverage      the same, with the share of lines that they reach"
+	@echo "make rehearse      every experiment at toy length, to its report"
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
 	@echo "make format        put formatting right"
@@ -47,6 +48,10 @@ coverage: setup
 
 test-cluster: setup
 	tests/cluster/run.sh
+
+# Every experiment file with all its tasks and methods, at toy length, to the report.
+rehearse: setup
+	folder=$$(mktemp -d) && $(BIN)/python tools/rehearse.py --folder $$folder $(ARGS) && rm -rf $$folder
 
 lint: setup
 	$(BIN)/ruff format --check .

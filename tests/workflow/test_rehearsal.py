@@ -1,0 +1,67 @@
+"""Experiments rehearsed at toy length: `d4rl` whole, and every combination that it has not, once."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def tool():
+    spec = importlib.util.spec_from_file_location("rehearse", REPOSITORY / "tools/rehearse.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["rehearse"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+FURTHER = tool().further(["d4rl"])
+
+
+def rehearse(folder, *arguments):
+    """In a process of its own: the environments of Gymnasium are shortened there."""
+    command = [sys.executable, REPOSITORY / "tools/rehearse.py", "--folder", folder, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+
+
+@pytest.mark.slow
+def test_d4rl_to_its_report(tmp_path):
+    """Every method one row, all tasks counted, every cell of the papers' layouts filled."""
+    process = rehearse(tmp_path, "d4rl")
+    assert process.returncode == 0, process.stdout + process.stderr[-3000:]
+    assert "d4rl: 70 cells" in process.stdout
+    import pandas as pd
+
+    results = tmp_path / "d4rl/results"
+    scores = pd.read_csv(results / "tables/d4rl/scores.csv")
+    assert len(scores) == 4, "iql, diffusion_ql and idql as paper and release: one row for each"
+    assert scores.iloc[:, 0].is_unique
+    shown = scores.set_index(scores.columns[0])
+    per_method = dict(shown.notna().sum(axis=1))
+    assert sorted(per_method.values()) == [15, 15, 20, 20]
+    improvement = pd.read_csv(results / "statistics/d4rl/improvement.csv")
+    assert not improvement.empty
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FURTHER)
+def test_what_d4rl_has_not(tmp_path, name):
+    process = rehearse(tmp_path, "--further", "d4rl", "--only", name)
+    assert process.returncode == 0, process.stdout + process.stderr[-3000:]
+    assert "all tables hold what was asked for" in process.stdout
+
+
+def test_the_combinations_are_complete():
+    """Every method, variant, suite and sampling of every experiment is in d4rl or in what is rehearsed."""
+    module = tool()
+    from recheck import experiments, tasks
+
+    rows = tasks.read(REPOSITORY)
+    rehearsed = set(module.signature(experiments.read_file(REPOSITORY, "d4rl"), rows))
+    for content in FURTHER.values():
+        rehearsed |= set(module.signature(content, rows))
+    for name in module.every_experiment():
+        assert set(module.signature(experiments.read_file(REPOSITORY, name), rows)) <= rehearsed, name
