@@ -23,7 +23,7 @@ def test_every_rule_with_a_command_logs_to_a_named_file(repository):
     for path, name, text in found:
         if "shell:" in text:
             assert "    log:\n" in text, f"{path}: rule {name}"
-            assert "> {log:q}" in text or "PREPARE" in text, f"{path}: rule {name}"
+            assert "> {log:q}" in text or "tee {log:q}" in text or "PREPARE" in text, f"{path}: rule {name}"
 
 
 def test_values_reach_shell_lines_only_quoted(repository):

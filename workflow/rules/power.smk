@@ -17,4 +17,4 @@ rule power:
         options=PLAN.power_options(),
     shell:
         "python -m paper_tables.verdicts.planning --scores {params.scores:q} --output {params.folder:q} "
-        "{params.options} &> {log:q} && cat {output.table:q}"
+        "{params.options:q} &> {log:q} && cat {output.table:q}"

@@ -196,10 +196,11 @@ class Plan:
         groups = self.experiment.sequential_groups & set(self.experiment.runs)
         return self.experiment.looks.parameter([self.experiment.runs[group].digest for group in groups])
 
-    def power_options(self) -> str:
+    def power_options(self) -> list[str]:
         """Options of the command behind `snakemake power`, from `margin=` and `reported_seeds=`."""
         given = {"margin": "--margin", "reported_seeds": "--reported-seeds"}
-        return " ".join(f"{given[key]} {self.settings[key]}" for key in given if key in self.settings)
+        chosen = [(given[key], str(self.settings[key])) for key in given if key in self.settings]
+        return [word for option in chosen for word in option]
 
     def looks_files(self) -> list[str]:
         """The file that the next call of a sequential experiment reads."""
