@@ -58,7 +58,30 @@ def _init_uniform(bound: float, weight: Tensor, bias: Tensor, generator: torch.G
     bias.uniform_(-bound, bound, generator=generator)
 
 
+def init_small_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Orthogonal weights with gain 0.01, zero biases (last layers, CORL cql.py:243-249)."""
+    torch.nn.init.orthogonal_(weight, gain=0.01, generator=generator)
+    bias.zero_()
+
+
+def init_small_xavier(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Xavier-uniform weights with gain 0.01, zero biases (last layers, CORL cql.py:245-249)."""
+    bound = 0.01 * math.sqrt(6.0 / (weight.shape[0] + weight.shape[1]))
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.zero_()
+
+
+def init_fan_out_bias(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Weights uniform in +-1/sqrt(fan_out), biases 0.1 (rlkit pytorch_util.py:17-26, networks.py:27-53)."""
+    bound = 1.0 / math.sqrt(weight.shape[1])
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.fill_(0.1)
+
+
 INITIALISERS: dict[str, Initialiser] = {
+    "fan_out_bias_0.1": init_fan_out_bias,
+    "orthogonal_0.01": init_small_orthogonal,
+    "xavier_uniform_0.01": init_small_xavier,
     "fan_in_bias_0.1": init_fan_in_bias,
     "uniform_0.001": functools.partial(_init_uniform, 1e-3),
     "uniform_0.003": functools.partial(_init_uniform, 3e-3),

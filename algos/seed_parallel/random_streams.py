@@ -34,14 +34,15 @@ class Draw:
     Attributes:
         name: key under which the update finds it.
         kind: ``index`` (rows of the training data, uniform with replacement), ``normal``,
-            ``integer`` (uniform in ``[0, high)``) or ``bernoulli`` (1.0 with `probability`).
+            ``uniform`` (in [0, 1)), ``integer`` (uniform in ``[0, high)``) or ``bernoulli`` (1.0 with
+            `probability`).
         shape: shape for one update of one seed; the update sees ``[K, *shape]``.
         high: exclusive upper bound for ``integer``.
         probability: of a one, for ``bernoulli``.
     """
 
     name: str
-    kind: Literal["index", "normal", "integer", "bernoulli"]
+    kind: Literal["index", "normal", "uniform", "integer", "bernoulli"]
     shape: tuple[int, ...]
     high: int = 0
     probability: float = 0.5
@@ -129,6 +130,8 @@ class ChunkedDraws:
                     row.random_(0, draw.high, generator=generator)
                 elif draw.kind == "normal":
                     row.normal_(generator=generator)
+                elif draw.kind == "uniform":
+                    row.uniform_(generator=generator)
                 else:
                     row.bernoulli_(draw.probability, generator=generator)
 

@@ -27,6 +27,8 @@ SMALL = {
     "time_features": 8,
     "time_hidden_sizes": [16, 16],
     "candidates": 4,
+    "sampled_actions": 3,
+    "warm_up_updates": 3,
     "ema_start": 5,
     "actor_target_start": 5,
 }
@@ -44,8 +46,9 @@ def build(data, name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
     resolved = planning.resolve(ROOT, planning.read(ROOT, name), variant, task, {})
     values = dict(resolved.values)
     values.update({key: small for key, small in SMALL.items() if key in values})
-    if "hidden_sizes" in values:
-        values["hidden_sizes"] = [16] * len(values["hidden_sizes"])
+    for key in ("hidden_sizes", "critic_hidden_sizes"):
+        if key in values:
+            values[key] = [16] * len(values[key])
     return method_class(name)(MethodSpec(values, data.problem, UPDATES, resolved.diffusion_steps, seeds))
 
 
