@@ -27,6 +27,7 @@ FORBIDDEN_PACKAGES = {
     "algos": ("pandas", "snakemake", "paper_tables", PLUGIN),
     "paper_tables": ("torch", "snakemake", "algos", PLUGIN),
     PLUGIN: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables"),
+    "recheck_command": ("algos", "snakemake", PLUGIN),
 }
 # What a package may take of `recheck`; the others may take all of it.
 SHARED = ("errors", "files", "schema", "cli", "tasks", "former_names", "versions", "checksums")
@@ -82,10 +83,12 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
             "frames",
             "config",
         ),
+        "user_tables": ("audit", "score_files", "task_table", "literature", "frames"),
         "tables": (
             "verdicts",
             "statistics",
             "scores",
+            "task_table",
             "task_table",
             "documents",
             "literature",

@@ -1,0 +1,1 @@
+"""A table of the user's, as copied out of a paper: read, and compared with the reported numbers."""

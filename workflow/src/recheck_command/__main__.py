@@ -1,0 +1,122 @@
+"""recheck: check scores, write and audit tables, plan experiments; without training and without torch.
+
+    recheck check SCORES                 what is in a file of scores, with intervals
+    recheck table SCORES --like NAME     a paper's table with your methods, and verdicts
+    recheck report SCORES --output DIR   all tables, figures and verdicts
+    recheck audit TABLE                  a table copied out of a paper against the reported numbers
+    recheck power --margin M --seed-sd S seeds and episodes that a verdict needs
+    recheck evidence METHOD TASK         all that is reported of a method on a task
+    recheck doctor                       what can run here, and what cannot and why
+
+`recheck WORD --help` says more of each. SCORES is CSV, TSV, Parquet, JSON lines, rliable's arrays, or a
+folder of TensorBoard, d3rlpy or CORL logs. What is guessed is printed on standard error; a mistake is one
+message and status 2; an audit with findings has status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from recheck import cli
+
+from recheck_command import actions
+
+STATED = ("columns", "unit", "select", "version", "method", "task", "tasks", "delimiter")
+
+
+def _about_the_file(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("about the file (what is left out is guessed, and said)")
+    group.add_argument(
+        "--columns", help="role:column, comma separated (score:eval/return,task:env), or a YAML file"
+    )
+    group.add_argument("--unit", help="percent (66.5), fraction (0.665) or return (raw returns)")
+    group.add_argument("--select", help="which step of a run is its score: last, mean_last_K or best")
+    group.add_argument("--version", help="version of tasks whose names have none: v2")
+    group.add_argument("--method", help="name of the method where the file has none")
+    group.add_argument("--task", help="task of all rows where the file has none")
+    group.add_argument("--tasks", help="tasks along an array's second axis, comma separated")
+    group.add_argument("--delimiter", help="sign between the columns of a CSV file")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of all words."""
+    top = argparse.ArgumentParser(
+        prog="recheck", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words = top.add_subparsers(dest="word", required=True, metavar="WORD")
+
+    def word(name: str, action: Callable[..., actions.Answer]) -> argparse.ArgumentParser:
+        text = inspect.getdoc(action) or ""
+        added = words.add_parser(
+            name,
+            help=text.split("\n")[0],
+            description=text.split("\nArgs:")[0],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(action=action)
+        return added
+
+    check = word("check", actions.check)
+    check.add_argument("scores", type=Path, help="file or folder")
+    check.add_argument("--output", type=Path, help="also write the scores here, for the other commands")
+    _about_the_file(check)
+    table = word("table", actions.table)
+    table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's side alone")
+    table.add_argument("--like", action="append", required=True, help="layout, by name or path; repeatable")
+    table.add_argument("--format", choices=actions.FORMATS, default="markdown")
+    table.add_argument(
+        "--output", type=Path, help="folder: all formats, cells and verdicts are written there"
+    )
+    _about_the_file(table)
+    report = word("report", actions.report)
+    report.add_argument("scores", type=Path, help="file or folder")
+    report.add_argument("--output", type=Path, required=True, help="folder of all tables and figures")
+    _about_the_file(report)
+    audit = word("audit", actions.audit)
+    audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
+    audit.add_argument("--version", help="version of tasks whose names have none: v2")
+    audit.add_argument("--seeds", type=int, help="training seeds of the numbers")
+    power = word("power", actions.power)
+    power.add_argument("--margin", type=float, required=True, help="points of the normalised score")
+    power.add_argument(
+        "--seed-sd", type=float, required=True, help="standard deviation between seeds, points"
+    )
+    power.add_argument("--episode-sd", type=float, default=0.0, help="between episodes of one policy, points")
+    power.add_argument("--episodes", type=int, default=10, help="of each seed")
+    power.add_argument(
+        "--reported-seeds", type=int, help="of the reported number; as many as yours if left out"
+    )
+    power.add_argument("--chance", type=float, default=0.80, help="wanted chance of 'reproduced'")
+    evidence = word("evidence", actions.evidence)
+    evidence.add_argument("method")
+    evidence.add_argument("task")
+    evidence.add_argument("--version", help="version where the task's name has none: v2")
+    doctor = word("doctor", actions.doctor)
+    doctor.add_argument("--root", type=Path, default=Path(), help="folder of the repository")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; exit status 0, 1 for an audit with findings, 2 for a mistake of the user."""
+    given = vars(parser().parse_args(arguments))
+    action, _ = given.pop("action"), given.pop("word")
+    stated = {key: value for key, value in given.items() if key not in STATED or value is not None}
+
+    def command() -> int:
+        answer: actions.Answer = action(**stated)
+        for message in answer.messages:
+            print(message, file=sys.stderr)
+        print(answer.text.rstrip("\n"))
+        for warning in answer.warnings:
+            print(f"Warning: {warning}", file=sys.stderr)
+        return answer.status
+
+    return cli.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

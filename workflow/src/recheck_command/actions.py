@@ -1,0 +1,318 @@
+"""What the command does, one function for each word: all return what is printed, with its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recheck.errors import TablesError
+
+REPLICATES = 2000
+"""Of the bootstrap of a quick check; the workflow takes 50,000."""
+
+
+@dataclass
+class Answer:
+    """What a command found.
+
+    Attributes:
+        text: to print.
+        messages: what was guessed, what is not used.
+        warnings: what a reader must heed.
+        data: tables and findings by name.
+        status: exit status; 1 where an audit has findings.
+    """
+
+    text: str
+    messages: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    status: int = 0
+
+
+def _scores(path: str | Path, stated: dict[str, Any]) -> Any:
+    from paper_tables.score_files.options import ScoreOptions
+    from paper_tables.score_files.read import read_scores
+
+    return read_scores(Path(path), ScoreOptions.of(stated))
+
+
+def check(scores: str | Path, output: str | Path | None = None, **stated: Any) -> Answer:
+    """Read scores and show what is in them: methods, tasks, seeds, aggregates with intervals.
+
+    Args:
+        scores: file or folder, see `paper_tables.score_files.read.read_scores`.
+        output: also write the scores there in the form that the other commands and the workflow read.
+        **stated: `columns`, `unit`, `select`, `version`, `method`, `task`, `tasks`, `delimiter`.
+
+    Raises:
+        TablesError: the scores cannot be used; the message says where and what is allowed.
+    """
+    from paper_tables.rendering import table as table_module
+    from paper_tables.score_files.read import write_scores
+    from paper_tables.statistics.experiment import all_tables
+    from paper_tables.statistics.summary import summary_table
+
+    found = _scores(scores, stated)
+    tables = all_tables(found.runs, replicates=REPLICATES, coverage_studies=0)
+    if output is not None:
+        write_scores(found, Path(output))
+    left_out = [
+        f"Left out: {what}. {reason}"
+        for what, reason in tables["left_out"].itertuples(index=False, name=None)
+        if "There are no episodes" not in reason
+    ]
+    text = table_module.markdown(summary_table(tables))
+    return Answer(text, [*found.messages, *left_out], found.warnings, tables | {"scores": found.runs})
+
+
+FORMATS = ("markdown", "latex", "csv")
+
+
+def table(
+    scores: str | Path | None = None,
+    like: str | Sequence[str] = "iql_table_1",
+    format: str = "markdown",
+    output: str | Path | None = None,
+    **stated: Any,
+) -> Answer:
+    """A paper's own table with the user's methods as further columns, and the verdicts on reruns.
+
+    Args:
+        scores: file or folder; None for the paper's side alone.
+        like: layouts by name or path, one or several.
+        format: `markdown`, `latex` or `csv`.
+        output: a folder; all three formats, the cells and the verdicts are written there.
+        **stated: as in `check`.
+
+    Raises:
+        TablesError: the scores or a layout cannot be used.
+    """
+    from paper_tables.rendering import table as table_module
+    from paper_tables.tables import not_used, paper_table, write
+
+    if format not in FORMATS:
+        raise TablesError(f"format is '{format}'; allowed are {', '.join(FORMATS)}.")
+    found = None if scores is None else _scores(scores, stated)
+    runs = None if found is None else found.runs
+    render = {"markdown": table_module.markdown, "latex": table_module.latex, "csv": table_module.as_csv}[
+        format
+    ]
+    names = [like] if isinstance(like, str) else list(like)
+    texts, judged, messages = [], [], [] if found is None else list(found.messages)
+    for layout, cells, shown in write.judge_layouts(names, runs):
+        texts.append(render(paper_table.layout_table(layout, cells, shown, runs)))
+        if output is not None:
+            judged.append(write.write_layout(layout, cells, shown, Path(output), runs))
+        else:
+            judged.append(cells[[len(ours) > 0 for ours in cells["our_scores_percent"]]])
+        if runs is not None and (note := not_used.not_used_note(layout, runs, shown)):
+            messages.append(f"{layout['name']}: {note}")
+    if output is not None:
+        write.write_verdicts(judged, Path(output))
+    warnings = [] if found is None else found.warnings
+    return Answer("\n".join(texts), messages, warnings, {"cells": judged})
+
+
+def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
+    """Everything from a file of scores: aggregates, comparisons, all papers' tables, verdicts, figures.
+
+    Args:
+        scores: file or folder.
+        output: folder; `scores`, `statistics`, `tables` and `figures` are written below it.
+        **stated: as in `check`.
+
+    Raises:
+        TablesError: the scores cannot be used.
+    """
+    from paper_tables.figures.__main__ import main as figures
+    from paper_tables.score_files.read import write_scores
+    from paper_tables.statistics.__main__ import main as statistics
+    from paper_tables.tables.__main__ import main as tables
+
+    found = _scores(scores, stated)
+    folder = Path(output)
+    read = ["--scores", str(folder / "scores")]
+    write_scores(found, folder / "scores")
+    layouts = ["--layout", "all", "--layout", "locomotion"]
+    made = ["--statistics", str(folder / "statistics")]
+    made += ["--verdicts", str(folder / "tables" / "verdicts.csv")]
+    steps = (
+        statistics([*read, "--output", str(folder / "statistics")]),
+        tables([*read, *layouts, "--experiment", "yours", "--output", str(folder / "tables")]),
+        figures([*read, *made, "--output", str(folder / "figures")]),
+    )
+    if any(steps):
+        raise TablesError(f"Not everything of {scores} could be written to {folder}.")
+    summary = (folder / "statistics" / "summary.md").read_text(encoding="utf-8")
+    verdicts = (folder / "tables" / "verdict_summary.md").read_text(encoding="utf-8")
+    return Answer(f"{summary}\n{verdicts}", found.messages, found.warnings, {"folder": folder})
+
+
+def audit(table: str | Path, version: str | None = None, seeds: int | None = None) -> Answer:
+    """Compare a table as copied out of a paper with the reported numbers.
+
+    Args:
+        table: CSV, Markdown or LaTeX.
+        version: of tasks whose names have none.
+        seeds: training seeds of the numbers, where stated.
+
+    Raises:
+        TablesError: the table cannot be read.
+    """
+    from paper_tables.user_tables.audit import audit_table
+
+    read, findings = audit_table(Path(table), version, seeds)
+    lines = [finding.text() for finding in findings]
+    count = f"{len(read.numbers)} numbers, {len(findings)} findings."
+    return Answer(
+        "\n".join([count, *lines]), read.messages, data={"findings": findings}, status=1 if findings else 0
+    )
+
+
+def power(
+    margin: float,
+    seed_sd: float,
+    episode_sd: float = 0.0,
+    episodes: int = 10,
+    reported_seeds: int | None = None,
+    chance: float = 0.80,
+) -> Answer:
+    """Seeds and episodes that a verdict needs at a margin.
+
+    Args:
+        margin: in points of the normalised score.
+        seed_sd: standard deviation between training seeds, in points.
+        episode_sd: between episodes of one policy, in points; 0 where it is in `seed_sd` already.
+        episodes: of each seed.
+        reported_seeds: seeds of the reported number, whose spread is taken to be the same; None for as
+            many as yours.
+        chance: wanted chance of `reproduced` where nothing differs.
+
+    Raises:
+        TablesError: a margin or deviation without meaning.
+    """
+    from paper_tables.verdicts.planning import Components, seeds_for_margin
+
+    if not 0 < chance < 1:
+        raise TablesError(f"chance is {chance:g}; it must be between 0 and 1.")
+    if min(seed_sd, episode_sd) < 0:
+        raise TablesError("Standard deviations must be 0 or more.")
+    parts = Components(seed_sd**2, 0.0, episode_sd**2)
+    rows = {
+        count: seeds_for_margin(parts.sd_of_score(count), margin, reported_seeds, chance)
+        for count in dict.fromkeys((episodes, 10 * episodes))
+    }
+    theirs = "as many reported seeds" if reported_seeds is None else f"{reported_seeds} reported seeds"
+    lines = [
+        f"Margin {margin:g} points; standard deviation between seeds {seed_sd:g}, between episodes "
+        f"{episode_sd:g}; {theirs}.",
+        *[
+            f"{count} episodes a seed: {seeds} seeds for a chance of {chance:.0%} of 'reproduced' if nothing "
+            "differs."
+            for count, seeds in rows.items()
+        ],
+    ]
+    return Answer("\n".join(lines), data={"seeds": rows})
+
+
+def evidence(method: str, task: str, version: str | None = None) -> Answer:
+    """Everything that is known of a method on a task: reported numbers of all documents, public runs.
+
+    Args:
+        method: in any spelling.
+        task: in any spelling.
+        version: where the task's name has none.
+
+    Raises:
+        TablesError: no such task or method; the message has the nearest names.
+    """
+    from paper_tables import literature, task_table
+    from paper_tables.public_runs.reader import read_runs
+    from paper_tables.rendering import table as table_module
+    from paper_tables.rendering.table import Cell, Table
+    from paper_tables.rendering.text import with_spread
+    from paper_tables.score_files.run_names import method_key
+
+    name = task_table.resolve(task, version).name
+    numbers = literature.read_all()
+    keys = sorted(set(numbers["method_key"]))
+    key = method_key(method) or (method if method in keys else None)
+    if key is None:
+        close = ", ".join(task_table.nearest(method, keys))
+        raise TablesError(f"No document reports a method '{method}'; the nearest names are {close}.")
+    found = numbers[(numbers["method_key"] == key) & (numbers["task"] == name)]
+    result = Table(
+        f"{key} on {name}", ["Document", "Table", "Column", "Score", "±", "Seeds", "Origin", "Selection"]
+    )
+    result.text_columns = 3
+    for row in found.to_dict("records"):
+        digits = int(row["decimals"])
+        cells = [row["document"], row["table"], row["method"]]
+        cells += [with_spread(row["score_percent"], row["spread_percent"], digits)]
+        cells += [
+            row["spread_kind"].replace("_", " "),
+            row["num_seeds"] or "–",
+            row["origin"],
+            row["selection"],
+        ]
+        result.rows.append([Cell(str(cell)) for cell in cells])
+    runs = read_runs()
+    mine = runs[(runs["method"] == key) & (runs["task"] == name)]
+    for (source, rule), own in mine.groupby(["source", "selection"], sort=True):
+        scores = own["score_percent"]
+        result.notes.append(
+            f"Public runs of {source}, {rule}: {scores.mean():.1f} ± {scores.std(ddof=1):.1f} "
+            f"({len(scores)} seeds)."
+        )
+    if found.empty and mine.empty:
+        result.notes.append("No document reports it, and there is no public run.")
+    return Answer(table_module.markdown(result), data={"reported": found, "runs": mine})
+
+
+def doctor(root: str | Path = ".") -> Answer:
+    """What is installed, which data are at hand, and what cannot run here and why.
+
+    Args:
+        root: folder of the repository.
+    """
+    from importlib import metadata, util
+
+    needs = {
+        "tables, figures, verdicts, audit": ("numpy", "pandas", "pyarrow", "scipy", "rliable", "matplotlib"),
+        "the workflow": ("snakemake", "jsonschema", "yaml"),
+        "training": ("torch", "safetensors", "gymnasium", "mujoco", "h5py"),
+        "Minari's datasets": ("minari", "huggingface_hub"),
+        "a SLURM cluster": ("submitit",),
+        "TensorBoard logs": ("tensorboard",),
+    }
+    lines, missing_of = [], {}
+    for purpose, modules in needs.items():
+        missing = [name for name in modules if util.find_spec(name) is None]
+        missing_of[purpose] = missing
+        state = "can run" if not missing else f"cannot run: {', '.join(missing)} not installed"
+        lines.append(f"{purpose}: {state}.")
+    installed = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
+    shown = [
+        f"{name} {installed[name]}" for name in ("numpy", "pandas", "rliable", "torch") if name in installed
+    ]
+    lines.append(f"Versions: {', '.join(shown)}.")
+    base = Path(root)
+    for name, folder in (
+        ("published runs", base / "results" / "published" / "scores.parquet"),
+        ("the repository's tasks", base / "workflow" / "config" / "tasks.csv"),
+        ("prepared datasets", base / "results" / "datasets"),
+    ):
+        lines.append(f"{name}: {'at hand' if folder.exists() else f'not at hand ({folder})'}.")
+    lines.append(_devices() if not missing_of["training"] else "GPU: not asked, torch is not installed.")
+    return Answer("\n".join(lines), data={"missing": missing_of})
+
+
+def _devices() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "GPU: none that torch sees; training runs on the CPU."
+    return f"GPU: {torch.cuda.get_device_name(0)}."
