@@ -89,7 +89,6 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
             "statistics",
             "scores",
             "task_table",
-            "task_table",
             "documents",
             "literature",
             "rendering",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from paper_tables import frames, literature
 from paper_tables.audit import rules
 from paper_tables.audit.numbers import Finding
@@ -15,6 +17,7 @@ from paper_tables.user_tables.numbers import UserTable, read_table
 
 # Remarks about how a document describes itself say nothing of a table that a user hands in.
 NOT_OF_A_TABLE = (
+    "spread_absent",
     *("seeds_unclear", "unverified", "spreads", "spread_unknown", "selections_mixed", "unknown_names"),
     *("revised", "versions_differ"),
 )
