@@ -34,10 +34,11 @@ from typing import Any
 
 import torch
 from recheck import checksums, cli, paths
-from recheck.errors import DatasetError, Preempted, TrainingError
+from recheck.errors import Preempted, TrainingError
 from recheck.former_names import current
 
-from algos.datasets.transitions import MANIFEST_FILE, Transitions, load_transitions
+from algos.datasets.episode_ends import describe
+from algos.datasets.transitions import load_transitions
 from algos.seed_parallel.random_streams import CHUNK_UPDATES
 from algos.training.checkpoints import FORMAT, RunState
 from algos.training.config import RunConfig, read_config
@@ -77,7 +78,9 @@ def train_block(
         set_up_process(execution.threads, execution.kernels)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    transitions = _load(dataset)
+    transitions = load_transitions(dataset)
+    for line in describe(transitions.manifest):
+        print(line, file=sys.stderr)
     content = transitions.manifest.get("content_sha256")
     state = RunState(
         state_folder,
@@ -100,18 +103,6 @@ def train_block(
         trainer.train()
         trainer.write_results(output, transitions.manifest)
         state.remove()
-
-
-def _load(dataset: Path) -> Transitions:
-    try:
-        return load_transitions(dataset)
-    except DatasetError as error:
-        if not (dataset / MANIFEST_FILE).is_file():
-            raise
-        raise DatasetError(
-            f"{error} To prepare it again: `rm -r {dataset}`, then the same command; the same data train "
-            "nothing again."
-        ) from None
 
 
 def is_finished(

@@ -18,8 +18,9 @@ from algos.datasets.episode_ends import EpisodeEnds
 
 # |next - following| / max(1, |following|): the two may have been stored in different types.
 AGREEMENT = 1e-5
-# A shuffled buffer agrees in next to no row; a file in order in all of them.
+# A shuffled buffer agrees in next to no row (about one, whatever its size); a file in order agrees in all.
 SHUFFLED_SHARE = 0.01
+SHUFFLED_COUNT = 5
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def decide(
             raise _refusal(where, different, compared, int(inside[apart][0]))
         return NextStates(False, True, _counts("following", compared, different, ends))
     _refuse_standstill(rows["observations"], stored, choice, where)
-    shuffled = compared - different <= SHUFFLED_SHARE * compared and different > 0
+    shuffled = _is_shuffled(compared, different)
     if different and not shuffled and choice is None:
         raise _refusal(where, different, compared, int(inside[apart][0]))
     return NextStates(True, different == 0, _counts("file", compared, different, ends))
@@ -94,11 +95,16 @@ def trajectories_of_mixed_rows(
     inside = np.flatnonzero(~last_rows[:-1])
     apart = _apart(stored[inside], rows["observations"][inside + 1])
     different = int(apart.sum())
-    if not different or (len(inside) - different > SHUFFLED_SHARE * len(inside) and choice != "file"):
+    if not different or (choice != "file" and not _is_shuffled(len(inside), different)):
         return None
     episodes, order = linked_episodes(rows["observations"], stored, last_rows)
     changes = np.append(np.diff(episodes[order]) != 0, False)
     return order, changes & ~last_rows[order]
+
+
+def _is_shuffled(compared: int, different: int) -> bool:
+    chance = max(SHUFFLED_SHARE * compared, min(SHUFFLED_COUNT, 0.2 * compared))
+    return different > 0 and compared - different <= chance
 
 
 def _apart(stored: np.ndarray, following: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class TransformState:
         return ((observations - self.observation_mean) / self.observation_scale).astype(np.float32)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The arrays to store beside a policy, empty where observations are left raw."""
+        """The arrays to store with a policy, empty where observations are left raw."""
         if self.observation_mean is None or self.observation_scale is None:
             return {}
         return {"observation_mean": self.observation_mean, "observation_scale": self.observation_scale}
@@ -144,6 +144,9 @@ def return_range(
 def _return_extremes(
     transitions: Transitions, state: TransformState, boundaries: str, max_episode_steps: int
 ) -> tuple[float, float]:
+    if boundaries in ("official", "corl") and not _in_order(transitions):
+        returns = _linked_returns(transitions, "return_range")
+        return float(returns.min()), float(returns.max())
     if boundaries == "official":
         ends = official_ends(transitions.observations, transitions.next_observations, transitions.terminals)
     elif boundaries == "corl":
@@ -172,6 +175,26 @@ def _return_extremes(
         )
     returns = returns_at(transitions.rewards, ends)
     return float(returns.min()), float(returns.max())
+
+
+def _in_order(transitions: Transitions) -> bool:
+    """Whether the rows follow each other as they were played."""
+    return bool(transitions.manifest.get("next_states", {}).get("row_order", "as played") == "as played")
+
+
+def _linked_returns(transitions: Transitions, transform: str) -> np.ndarray:
+    """[e] returns of the trajectories that were linked by their states, for rows in no order.
+
+    Raises:
+        DatasetError: most rows belong to no trajectory, so that their returns are not known.
+    """
+    count = int(transitions.episodes.max()) + 1
+    if count > len(transitions) // 2:
+        raise DatasetError(
+            f"{transform} needs whole trajectories, but the rows here are independent transitions: "
+            f"{len(transitions):,} rows link to {count:,} trajectories. Use a variant without {transform}."
+        )
+    return np.bincount(transitions.episodes, weights=transitions.rewards.astype(np.float64), minlength=count)
 
 
 def normalize(transitions: Transitions, state: TransformState) -> Result:
@@ -227,12 +250,17 @@ def top_fraction(transitions: Transitions, state: TransformState, fraction: floa
     """
     if not 0 < fraction <= 1:
         raise DatasetError(f"top_fraction needs a fraction in (0, 1], not {fraction}.")
-    ends = np.flatnonzero(np.diff(transitions.episodes, append=transitions.episodes[-1] + 1))
-    lengths = np.diff(ends, prepend=-1)
-    best_first = np.argsort(-returns_at(transitions.rewards, ends), kind="stable")
+    if _in_order(transitions):
+        ends = np.flatnonzero(np.diff(transitions.episodes, append=transitions.episodes[-1] + 1))
+        lengths = np.diff(ends, prepend=-1)
+        returns, numbers = returns_at(transitions.rewards, ends), transitions.episodes[ends]
+    else:
+        returns = _linked_returns(transitions, "top_fraction")
+        lengths, numbers = np.bincount(transitions.episodes), np.arange(len(returns))
+    best_first = np.argsort(-returns, kind="stable")
     together = np.cumsum(lengths[best_first])
     chosen = best_first[: max(1, int(np.sum(together <= fraction * len(transitions))))]
-    keep = np.isin(transitions.episodes, transitions.episodes[ends[chosen]])
+    keep = np.isin(transitions.episodes, numbers[chosen])
     rows: dict[str, Any] = {name: array[keep] for name, array in transitions.arrays().items()}
     return replace(transitions, **rows), state
 

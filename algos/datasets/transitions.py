@@ -38,7 +38,8 @@ class Transitions:
     """The rows of one dataset, n transitions of d-dimensional observations and a-dimensional actions.
 
     `terminals` is 1 where the episode ended by itself; a time-out is not a terminal. `episodes` is the
-    index of the trajectory in the source file, non-decreasing. `manifest` is the content of
+    index of the trajectory in the source file, non-decreasing where the rows are in the order in which they
+    were played. `manifest` is the content of
     manifest.json (empty for rows that were made in memory).
     """
 
@@ -123,14 +124,14 @@ def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
             for name in file.keys():  # noqa: SIM118  (safe_open is no mapping)
                 arrays[name] = file.get_tensor(name)
     except FileNotFoundError:
-        raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}; {again}") from None
+        raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}. {again}") from None
     except (SafetensorError, OSError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); {again}") from None
+        raise DatasetError(f"{path} cannot be read ({error}). {again}") from None
     check_arrays(arrays, str(path))
     if verify and content_sha256(arrays) != manifest.get("content_sha256"):
         raise DatasetError(
             f"{path} does not hold the data that its {MANIFEST_FILE} describes (content_sha256 "
-            f"differs); {again}"
+            f"differs). {again}"
         )
     counted = {
         "num_transitions": len(arrays["rewards"]),
@@ -142,18 +143,14 @@ def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
         if name in manifest and manifest[name] != value:
             raise DatasetError(
                 f"{folder / MANIFEST_FILE} declares {name} {manifest[name]:,}, but the rows have "
-                f"{value:,}; {again}"
+                f"{value:,}. {again}"
             )
     return Transitions(**{name: arrays[name] for name, _, _ in ARRAYS}, manifest=manifest)
 
 
 def how_to_prepare(folder: Path) -> str:
-    """What to do about a prepared dataset that cannot be used: the command that makes it again."""
-    return (
-        f"make it again with `snakemake --cores 1 --force {folder / MANIFEST_FILE}` (and the same "
-        "--config as "
-        "before)."
-    )
+    """What to do about a prepared dataset that cannot be used: the commands that make it again."""
+    return f"To prepare it again: `rm -r {folder}`, then the same command; the same data train nothing again."
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -168,12 +165,13 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DatasetError(
-            f"{folder} is not a prepared dataset: it has no {MANIFEST_FILE}; {again}"
+            f"{folder} is not a prepared dataset: it has no {MANIFEST_FILE}; "
+            "prepare it with `python -m algos.datasets prepare`, or through snakemake."
         ) from None
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); {again}") from None
+        raise DatasetError(f"{path} cannot be read ({error}). {again}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise DatasetError(f"{path} is not of format {FORMAT}; {again}")
+        raise DatasetError(f"{path} is not of format {FORMAT}. {again}")
     return manifest
 
 

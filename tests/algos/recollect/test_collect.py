@@ -350,7 +350,7 @@ def test_ours_stand_beside_the_published_and_under_no_d4rl_name(hopper: dict[str
 
 
 def test_the_published_numbers_are_those_of_the_reference_file() -> None:
-    reference = Path(__file__).resolve().parents[3] / "shared" / "facts" / "d4rl_v2_reference_stats.json"
+    reference = Path(__file__).resolve().parents[4] / "shared" / "facts" / "d4rl_v2_reference_stats.json"
     if not reference.is_file():
         pytest.skip("the reference statistics do not lie beside this repository")
     expected = json.loads(reference.read_text(encoding="utf-8"))["full_episode_stats"]

@@ -15,7 +15,7 @@ from algos.evaluate import Request, evaluate_block
 from algos.train import train_block
 from algos.training.execution import Execution
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAME = "door-human-demos-v0"
 
 
