@@ -120,9 +120,11 @@ def _typical_notes(judged: pd.DataFrame) -> list[str]:
 
 
 def _reason_notes(judged: pd.DataFrame) -> list[str]:
-    """Why numbers are not judged, and what the second line says about those that are different."""
+    """Why numbers are not judged, what a conditional claim assumes, what the second line says."""
+    conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
+    explained = judged["verdict"].isin([rule.NOT_JUDGED, rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER])
     told = judged[
-        judged["verdict"].isin([rule.NOT_JUDGED, rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER])
+        (explained | (conditional & judged["verdict"].isin(list(rule.CLAIMS))))
         & (judged["reason"].fillna("") != "")
     ]
     grouped: dict[str, list[str]] = {}

@@ -346,6 +346,8 @@ def interpretations_of(
 def _agree(
     difference: float, sd: float, seeds: int, interpretations: Sequence[Interpretation], margin: float
 ) -> bool:
+    if len(interpretations) == 1:
+        return True
     alone = set()
     for interpretation in interpretations:
         bounds = rule.bounds_of_difference(difference, sd, seeds, [interpretation], margin)

@@ -554,6 +554,9 @@ def test_the_verdicts_begin_with_what_is_open_and_what_would_decide_it():
     assert table.rows[6][3].marks == ("cond", "d", "bh")
     written = table_module.markdown(table)
     assert written.index("What would decide") < written.index("| Table |")
+    assumed = cells.assign(reason="Up to 3 times ours is assumed.", verdict="reproduced")
+    notes = verdict_summary.verdict_summary(assumed).notes
+    assert any(note.endswith("IQL on hopper-medium-v2: Up to 3 times ours is assumed.") for note in notes)
     nothing = verdict_summary.verdict_summary(cells.iloc[:0])
     assert nothing.lead == ["No reported number has a run of ours."]
 
