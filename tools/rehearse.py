@@ -291,14 +291,13 @@ def check(rehearsal: Rehearsal) -> list[str]:
         for sampling, _ in run.samplings.values()
     }
     shown = pd.read_csv(root / "tables" / loaded.name / "scores.csv", dtype=str, keep_default_na=False)
-    methods = {(run.config["method"]) for run in runs}
-    if not len(methods) <= shown.shape[0] <= len(asked):
-        faults.append(
-            f"the table of scores has {shown.shape[0]} rows for {len(asked)} things that were asked"
-        )
-    tasks = set(loaded.required_experiment.task_names)
-    missing = tasks - set(shown.columns)
-    if missing and not tasks <= {str(value) for value in shown.to_numpy().ravel()} | set(shown.columns):
+    if shown.columns[0] != "Task":
+        shown = shown.set_index(shown.columns[0]).T.rename_axis("Task").reset_index()
+    methods = {run.config["method"] for run in runs}
+    if not len(methods) <= shown.shape[1] - 1 <= len(asked):
+        faults.append(f"the table of scores has {shown.shape[1] - 1} methods, {len(asked)} were asked for")
+    missing = set(loaded.required_experiment.task_names) - set(shown["Task"])
+    if missing:
         faults.append(f"the table of scores does not show {sorted(missing)}")
     aggregates = pd.read_csv(root / "statistics" / loaded.name / "aggregates.csv")
     if aggregates.empty:
@@ -332,7 +331,7 @@ def layout_faults(rehearsal: Rehearsal, loaded: plan.Plan) -> list[str]:
                     if not any((*key, name) in done for name in names):
                         continue
                     cell = cells[(cells["column"] == column["heading"]) & (cells["task"] == row["task"])]
-                    if cell.empty or cell["our_score_percent"].isna().all():
+                    if cell.empty or cell["our_scores_percent"].isna().all():
                         faults.append(f"{file.stem}: {column['heading']} on {row['task']} is not filled")
     return faults
 

@@ -36,12 +36,12 @@ def test_d4rl_to_its_report(tmp_path):
     import pandas as pd
 
     results = tmp_path / "d4rl/results"
-    scores = pd.read_csv(results / "tables/d4rl/scores.csv")
-    assert len(scores) == 4, "iql, diffusion_ql and idql as paper and release: one row for each"
-    assert scores.iloc[:, 0].is_unique
-    shown = scores.set_index(scores.columns[0])
-    per_method = dict(shown.notna().sum(axis=1))
-    assert sorted(per_method.values()) == [15, 15, 20, 20]
+    shown = pd.read_csv(results / "tables/d4rl/scores.csv").set_index("Task")
+    counted = dict((shown != "–").sum())
+    assert counted == {"iql": 20, "diffusion_ql": 20, "idql paper": 15, "idql paper_one": 15}
+    aggregates = pd.read_csv(results / "statistics/d4rl/aggregates.csv")
+    last = aggregates[(aggregates["selection"] == "last") & (aggregates["metric"] == "iqm")]
+    assert dict(zip(last["label"], last["num_tasks"])) == counted
     improvement = pd.read_csv(results / "statistics/d4rl/improvement.csv")
     assert not improvement.empty
 
