@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from recheck import hyperparameters
 from recheck.errors import DatasetError
 from recheck.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
@@ -132,19 +132,13 @@ def test_a_hash_has_its_source_and_belongs_to_one_file() -> None:
 
 
 def test_other_tasks_hyperparameters_belong_to_tasks() -> None:
-    """Each task either is in a hyperparameter file or names a task that is."""
-    layers = "".join(
-        path.read_text() for path in (ROOT / "workflow" / "config" / "hyperparameters").glob("*.yaml")
-    )
+    """Each task of the papers either has values of IQL's or names a task that has."""
+    covered = hyperparameters.covered(hyperparameters.read(ROOT, "iql"))
     for task in TASKS.values():
         if task.hyperparameters_like is not None:
             assert task.hyperparameters_like in TASKS, task.task
-    iql = ROOT / "workflow" / "config" / "hyperparameters" / "iql.yaml"
-    if iql.is_file():
-        yaml.safe_load(iql.read_text())
-        for name in PAPERS:
-            like = TASKS[name].hyperparameters_like
-            assert name in layers or (like is not None and like in layers), name
+    for name in PAPERS:
+        assert name in covered or TASKS[name].hyperparameters_like in covered, name
 
 
 def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from recheck import schema
 from recheck.errors import ConfigError
 
 FOLDER = Path("workflow/config/hyperparameters")
+GROUPS = Path("workflow/config/task_groups.yaml")
 
 # Fields of a layer that hold one sourced value; `hyperparameters` holds many.
 SINGLE_FIELDS = ("num_updates", "diffusion_steps", "transforms", "train_fraction")
@@ -86,7 +87,7 @@ def read(root: Path, name: str) -> Method:
         raise ConfigError(
             f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'."
         )
-    variants = content["variants"]
+    variants = _with_groups(root, content["variants"], where)
     default = next(iter(variants))
     for variant, layers in variants.items():
         base = layers.get("extends")
@@ -108,6 +109,38 @@ def read(root: Path, name: str) -> Method:
         class_path=content["class"],
         allowed=_own_allowed(root, content, where),
     )
+
+
+def _with_groups(root: Path, variants: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The variants with the tasks of each group in place of its name in `applies_to`.
+
+    Raises:
+        ConfigError: a task is named twice by one suite.
+    """
+    groups = read_groups(root)
+    for variant, layers in variants.items():
+        for suite, layer in layers.get("suites", {}).items():
+            names = [task for name in layer["applies_to"] for task in groups.get(name, [name])]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ConfigError(
+                    f"{where}: variant '{variant}', suite '{suite}' names {schema.listed(twice)} twice; "
+                    "keep one."
+                )
+            layer["applies_to"] = names
+    return dict(variants)
+
+
+@cache
+def read_groups(root: Path) -> dict[str, list[str]]:
+    """Groups of tasks by name (workflow/config/task_groups.yaml).
+
+    Raises:
+        ConfigError: the file breaks its schema.
+    """
+    groups = schema.read_yaml(root / GROUPS)
+    schema.check(groups, schema.load(root, "task_groups"), str(GROUPS))
+    return dict(groups)
 
 
 def _own_allowed(root: Path, content: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -259,11 +292,6 @@ def _layers(variant: Mapping[str, Any], task: str) -> Iterator[Mapping[str, Any]
             yield suite
     if task in variant.get("tasks", {}):
         yield variant["tasks"][task]
-
-
-def known_values(root: Path) -> list[str]:
-    """The names of all hyperparameters there are."""
-    return sorted(schema.load(root, "hyperparameters")["$defs"]["values"]["properties"])
 
 
 def check_values(
