@@ -97,7 +97,7 @@ class CQL(Method):
     def actor_loss(self, batch: Batch, noise: Tensor, warm_up: bool) -> tuple[Tensor, Tensor]:
         """Mean of alpha log pi - min_j Q_j(s, a~), and mean log pi (authors 175-182, CORL 519-526).
 
-        While warming up log pi of the data's actions takes the place of Q (authors 184-191). In CORL `log_prob`
+        While warming up log pi of the data takes the place of Q (authors 184-191). In CORL `log_prob`
         takes new actions instead of the data's there; its files have no warm-up.
         """
         parameters = self.actor.group.parameters

@@ -31,12 +31,14 @@ class GaussianSpec:
         dropout: probability of a zero after each hidden relu; None for no dropout.
         log_std_range: the log standard deviation is clipped to it where it is used.
         initialiser: name in `algos.seed_parallel.parameters.INITIALISERS`.
+        squashed: whether the mean is the tanh of the network's output.
     """
 
     hidden_sizes: Sequence[int]
     dropout: float | None
     log_std_range: tuple[float, float]
     initialiser: str
+    squashed: bool = True
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, Any]) -> GaussianSpec:
@@ -65,6 +67,7 @@ class GaussianActor:
         initialise(self.group, streams, spec.initialiser)
         self.hidden_sizes = tuple(spec.hidden_sizes)
         self.dropout = spec.dropout or 0.0
+        self.squashed = spec.squashed
         self.log_std_range = spec.log_std_range
 
     def draws(self, batch_size: int) -> list[Draw]:
@@ -81,12 +84,22 @@ class GaussianActor:
         masks = [draw[f"dropout{i}"] for i in range(len(self.hidden_sizes))] if self.dropout else None
         outputs = self.network(self.group.parameters, observations, masks, 1.0 - self.dropout)
         log_std = self.group["log_std"].clamp(*self.log_std_range).unsqueeze(1)
-        return gaussian_log_density(actions, torch.tanh(outputs), log_std)
+        return gaussian_log_density(actions, self._mean(outputs), log_std)
+
+    def _mean(self, outputs: Tensor) -> Tensor:
+        return torch.tanh(outputs) if self.squashed else outputs
+
+    @torch.no_grad()
+    def sample(self, observations: Tensor, noise: Tensor) -> Tensor:
+        """Actions ``[K, B, a]``, clipped to [-1, 1], from standard normal noise of that shape."""
+        mean = self._mean(self.network(self.group.frozen, observations))
+        log_std = self.group.frozen["log_std"].clamp(*self.log_std_range).unsqueeze(1)
+        return (mean + torch.exp(log_std) * noise).clamp(-1.0, 1.0)
 
     @torch.no_grad()
     def mode(self, observations: Tensor) -> Tensor:
         """The mean action, which is evaluated (released evaluation.py:16, learner.py:124)."""
-        return torch.tanh(self.network(self.group.frozen, observations)).clamp(-1.0, 1.0)
+        return self._mean(self.network(self.group.frozen, observations)).clamp(-1.0, 1.0)
 
 
 class TanhActor:

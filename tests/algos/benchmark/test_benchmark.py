@@ -23,6 +23,7 @@ MOST_OPERATOR_CALLS = {
     ("idql", "release"): 240,
     ("idql_weighted", "paper"): 405,
     ("edp", "paper"): 440,
+    ("awac", "corl"): 172,
     ("cql", "authors"): 395,
     ("td3_bc", "paper"): 120,
     ("rebrac", "release"): 112,
