@@ -36,6 +36,7 @@ def full(method: DiffusionQL) -> None:
 
 
 def compiled(method: DiffusionQL) -> None:
+    """Compile the losses as `--compile` does."""
     method.compile_functions()
 
 
@@ -46,6 +47,7 @@ def compiled_with_checks(method: DiffusionQL) -> None:
 
 
 def plain_mish(method: DiffusionQL) -> None:
+    """torch's own Mish in place of the one with a single sigmoid."""
     for network in (method.network.layers, method.network.time_layers, method.critic.network):
         network.activation = F.mish
 
@@ -67,10 +69,12 @@ def _guide_by(method: DiffusionQL, parameters: Any) -> None:
         terms = -values.mean(dim=2) / values.abs().mean(dim=2).detach().flip(1)
         return torch.where(draw["coin"] > 0.5, terms[:, 0], terms[:, 1])
 
-    method.q_term = q_term
+    method.q_term = q_term  # type: ignore[method-assign]
 
 
 def first_layer_anew(method: DiffusionQL) -> None:
+    """The whole first layer in every call of the noise network."""
+
     def chain(parameters: Any, observations: Any, times: Any, candidates: int = 1) -> Callable[..., Any]:
         network: NoiseNetwork = method.network
 
@@ -80,12 +84,13 @@ def first_layer_anew(method: DiffusionQL) -> None:
 
         return predict
 
-    method.network.chain = chain
+    method.network.chain = chain  # type: ignore[method-assign]
 
 
 def unfused_optimiser(method: DiffusionQL) -> None:
+    """One optimiser step for each parameter in place of one for the flat buffer."""
     for optimiser in (method.actor_optimiser, method.critic_optimiser):
-        optimiser.step = _looped(optimiser)
+        optimiser.step = _looped(optimiser)  # type: ignore[method-assign]
 
 
 def _looped(optimiser: adam.Adam) -> Callable[..., None]:
@@ -131,6 +136,7 @@ class GatheredData(TrainingData):
     """The batch gathered array by array."""
 
     def batch(self, index: torch.Tensor) -> Batch:
+        """Rows `index` [K, B], one gather for each array."""
         d, a = self.problem.observation_dim, self.problem.action_dim
         rows = index.reshape(-1)
         columns = (slice(0, d), slice(d, d + a), slice(d + a, 2 * d + a), slice(-2, -1), slice(-1, None))
@@ -177,13 +183,14 @@ def main() -> int:
         path = Path(folder) / "configs.json"
         benchmark_configs.main(["--output", str(path)])
         config = next(c for c in json.loads(path.read_text()) if c["method"] == "diffusion_ql")
-    data = programs_module.synthetic_data(torch.device("cpu"))
-    gathered = programs_module.synthetic_data(torch.device("cpu"))
+    data = programs_module.synthetic_data(torch.device("cpu"), "diffusion_ql")
+    gathered = programs_module.synthetic_data(torch.device("cpu"), "diffusion_ql")
     gathered.__class__ = GatheredData
     programs: dict[str, Program] = {}
     updates = dict.fromkeys(STEPS, 0)
     for name, apply in STEPS.items():
         method = programs_module.build(config, [0], torch.device("cpu"))
+        assert isinstance(method, DiffusionQL)
         apply(method)
         programs[name] = programs_module.build_program(method, gathered if "gathers" in name else data, False)
         _, updates[name] = window(name, programs[name], 0, 0.5)

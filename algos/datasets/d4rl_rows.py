@@ -117,8 +117,7 @@ def _following_rows(
 
 
 def _file_pairs(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: NextStates) -> Filtered:
-    """Every row with the file's own next state; trajectories are linked by the states where rows are "
-    "mixed."""
+    """Every row with the file's own next state; where rows are mixed, states link the trajectories."""
     num_rows = len(ends.terminals)
     order = None
     if following.in_order:

@@ -82,7 +82,8 @@ class Flags:
         found = [
             flags for flags in (self.terminals, self.timeouts, self.ends, self.last_rows) if flags is not None
         ]
-        return np.logical_or.reduce(found)
+        result: np.ndarray = np.logical_or.reduce(found)
+        return result
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class EpisodeEnds:
     @property
     def last_rows(self) -> np.ndarray:
         """[n] bool, rows after which another episode begins."""
-        return self.terminals | self.timeouts
+        result: np.ndarray = self.terminals | self.timeouts
+        return result
 
 
 def read_flags(rows: Mapping[str, np.ndarray], where: str) -> Flags:
@@ -343,7 +345,8 @@ def time_limit_terminals(terminals: np.ndarray, timeouts: np.ndarray, horizon: i
     if horizon is not None and horizon > 1:
         at_horizon = rows[lengths == horizon]
         if len(at_horizon) >= 2 or len(at_horizon) == len(rows):
-            return at_horizon
+            result: np.ndarray = at_horizon
+            return result
     longest = int(_steps(ends).max())
     repeated = rows[lengths == longest]
     needed = max(REPEATED_LENGTH_COUNT, REPEATED_LENGTH_SHARE * len(rows))
@@ -379,7 +382,8 @@ def timeouts_by_horizon(terminals: np.ndarray, horizon: int | None, d4rl: bool) 
                 step = 0
             step += 1  # after a terminal too, as in D4RL
         return timeouts
-    return (_steps(terminals) % horizon == 0) & ~terminals
+    result: np.ndarray = (_steps(terminals) % horizon == 0) & ~terminals
+    return result
 
 
 def describe(manifest: Mapping[str, Any]) -> list[str]:

@@ -106,7 +106,7 @@ def check_signature(path: Path) -> None:
     raise DatasetError(f"{path} is no HDF5 file: it {what}; fetch the file again.")
 
 
-def _read(file: h5py.File, path: Path) -> FileRows:
+def _read(file: h5py.File, path: Path) -> FileRows:  # noqa: C901  (one branch for each kind of bad array)
     import h5py
 
     refuse_outside_references(file, path, object_arrays=False)
@@ -148,8 +148,7 @@ def _read(file: h5py.File, path: Path) -> FileRows:
 
 
 def _refuse_discrete(file: h5py.File, path: Path) -> None:
-    """d3rlpy 1 says in `discrete_action` what the actions are; integers in one column would pass for "
-    "numbers."""
+    """Refuse discrete actions; d3rlpy 1 says so in `discrete_action`, and integers would pass for numbers."""
     import h5py
 
     node = file.get("discrete_action")

@@ -213,6 +213,7 @@ def _reserve(work: Path, arrays: Mapping[str, np.ndarray], states: Mapping[str, 
     """Ask for the space of all files before the first is written.
 
     HDF5 cannot bear a full disk: where a write fails it brings the whole process down on its way out.
+
     Raises:
         OSError: the disk, a quota or a limit on files does not allow that much.
     """

@@ -147,13 +147,7 @@ def identify(task: Task, content: Content) -> Identity | None:
                 differences.append(f"{found:,} {key} ({entry[key]:,} published)")
     if "return_mean" in entry:
         compared.append("returns")
-        found_returns = return_statistics(content.filtered)
-        for key, tolerance in STATISTICS_TOLERANCE.items():
-            value = found_returns[key]
-            if value is None or _apart(value, entry[f"return_{key}"], tolerance):
-                text = "no complete episode" if value is None else f"return {key} {value:,.1f}"
-                differences.append(f"{text} ({entry[f'return_{key}']:,.1f} published)")
-                break
+        differences += _return_differences(entry, content)
     if "observation_mean" in entry:
         compared.append("observation moments")
         differences += moment_differences(entry, content.observations)
@@ -162,13 +156,23 @@ def identify(task: Task, content: Content) -> Identity | None:
     return Identity(name, compared, differences)
 
 
+def _return_differences(entry: Mapping[str, Any], content: Content) -> list[str]:
+    """The first statistic of the returns that is not the published one; empty where all agree."""
+    found = return_statistics(content.filtered)
+    for key, tolerance in STATISTICS_TOLERANCE.items():
+        value = found[key]
+        if value is None or _apart(value, entry[f"return_{key}"], tolerance):
+            text = "no complete episode" if value is None else f"return {key} {value:,.1f}"
+            return [f"{text} ({entry[f'return_{key}']:,.1f} published)"]
+    return []
+
+
 def _apart(value: float, published: float, tolerance: float) -> bool:
     return abs(value - published) > max(STATISTICS_FLOOR, tolerance * abs(published))
 
 
 def moment_differences(entry: Mapping[str, Any], observations: np.ndarray) -> list[str]:
-    """What is different between the moments of observations [n, d] and the published ones; empty for "
-    "nothing."""
+    """What is different between the moments of observations [n, d] and the published ones."""
     mean, std = np.asarray(entry["observation_mean"]), np.asarray(entry["observation_std"])
     if observations.shape[1] != len(mean):
         return [f"observations of width {observations.shape[1]} ({len(mean)} published)"]
@@ -185,8 +189,7 @@ def moment_differences(entry: Mapping[str, Any], observations: np.ndarray) -> li
 
 
 def uniform_actions(actions: np.ndarray) -> list[str]:
-    """Whether actions [n, a] are uniform random on [-1, 1], which no trained policy's are; a message, "
-    "or none."""
+    """One message if actions [n, a] are uniform random on [-1, 1], which no trained policy's are."""
     rows = np.linspace(0, len(actions) - 1, min(len(actions), UNIFORM_ROWS)).astype(np.int64)
     if len(rows) < FEWEST_UNIFORM_ROWS:
         return []

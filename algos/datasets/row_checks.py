@@ -65,8 +65,24 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
     Raises:
         DatasetError: shapes that disagree, NaN or infinite values, flags other than 0 and 1.
     """
-    unread = []
     num_rows = len(rows["observations"]) if rows["observations"].ndim else 0
+    unread = _take_out(rows, num_rows)
+    flags = [key for key in FLAG_KEYS if key in rows]
+    for key in ("rewards", *flags):
+        if rows[key].ndim == 2 and rows[key].shape[1] == 1:
+            rows[key] = rows[key][:, 0]
+    _check_shapes(rows, [*REQUIRED, *(key for key in ("next_observations", *flags) if key in rows)], where)
+    for key in (*MATRICES, "rewards"):
+        if key in rows:
+            rows[key] = finite_float32(rows[key], key, where)
+    for key in flags:
+        rows[key] = as_flags(rows[key], key, where)
+    return unread
+
+
+def _take_out(rows: dict[str, np.ndarray], num_rows: int) -> list[str]:
+    """Take out optional arrays that are not one value for each row; their names."""
+    unread = []
     for key in [key for key in rows if key in (*INFOS, *EPISODE_KEYS)]:
         flat = rows[key].size == num_rows and key in EPISODE_KEYS
         if flat and rows[key].dtype.kind in "iub":
@@ -74,11 +90,11 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
         elif key in EPISODE_KEYS or rows[key].ndim == 0 or len(rows[key]) != num_rows:
             del rows[key]
             unread.append(key)
-    flags = [key for key in FLAG_KEYS if key in rows]
-    for key in ("rewards", *flags):
-        if rows[key].ndim == 2 and rows[key].shape[1] == 1:
-            rows[key] = rows[key][:, 0]
-    checked = [*REQUIRED, *(key for key in ("next_observations", *flags) if key in rows)]
+    return unread
+
+
+def _check_shapes(rows: dict[str, np.ndarray], checked: list[str], where: str) -> None:
+    """Refuse arrays of the wrong rank, of different lengths or widths, and fewer than two rows."""
     for key in checked:
         rank = 2 if key in MATRICES else 1
         shape = rows[key].shape
@@ -91,16 +107,11 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
         raise DatasetError(
             f"{where} holds arrays of different lengths ({listed}), but each needs one row per time step."
         )
+    num_rows = len(rows["observations"])
     if num_rows < 2:
         raise DatasetError(f"{where} holds {num_rows} time steps; at least 2 are needed for one transition.")
     if "next_observations" in rows and rows["next_observations"].shape != rows["observations"].shape:
         raise DatasetError(f"{where} holds observations and next_observations of different widths.")
-    for key in (*MATRICES, "rewards"):
-        if key in rows:
-            rows[key] = finite_float32(rows[key], key, where)
-    for key in flags:
-        rows[key] = as_flags(rows[key], key, where)
-    return unread
 
 
 def finite_float32(values: np.ndarray, key: str, where: str) -> np.ndarray:

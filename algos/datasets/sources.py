@@ -318,4 +318,5 @@ def _whole_episodes(rows: Mapping[str, np.ndarray], horizon: int | None) -> np.n
     ends = np.flatnonzero(rows["terminals"] | rows["timeouts"])
     lengths = np.diff(ends, prepend=-1)
     whole = rows["terminals"][ends] | (lengths == horizon)
-    return returns_at(rows["rewards"], ends)[whole]
+    result: np.ndarray = returns_at(rows["rewards"], ends)[whole]
+    return result

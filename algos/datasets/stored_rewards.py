@@ -59,7 +59,10 @@ def _options(adapter: str) -> dict[str, str]:
 
 
 def _near(observations: np.ndarray, goals: np.ndarray) -> np.ndarray:
-    return (np.linalg.norm(observations[:, :2] - goals, axis=1) <= GOAL_RADIUS).astype(np.float64)
+    result: np.ndarray = (np.linalg.norm(observations[:, :2] - goals, axis=1) <= GOAL_RADIUS).astype(
+        np.float64
+    )
+    return result
 
 
 def _kitchen(observations: np.ndarray, ends: np.ndarray, names: list[str]) -> np.ndarray:

@@ -35,7 +35,10 @@ class TransformState:
         """The environment's observations [..., d] as the policy was trained on them, float32."""
         if self.observation_mean is None or self.observation_scale is None:
             return np.asarray(observations, dtype=np.float32)
-        return ((observations - self.observation_mean) / self.observation_scale).astype(np.float32)
+        result: np.ndarray = ((observations - self.observation_mean) / self.observation_scale).astype(
+            np.float32
+        )
+        return result
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The arrays to store with a policy, empty where observations are left raw."""

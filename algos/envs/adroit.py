@@ -24,10 +24,12 @@ class Pen(gymnasium.Wrapper):
         self.observation_space = flat_box(45)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         observation, info = self.env.reset(seed=arguments.get("seed"))
         return observation.astype(np.float32), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         observation, reward, _, truncated, info = self.env.step(action)
         hand: Any = self.env.unwrapped
         fallen = bool(hand.data.xpos[hand.obj_body_id][2] < self.FALLEN_BELOW)
@@ -48,10 +50,12 @@ class Adroit(gymnasium.Wrapper):
         self.observation_space = flat_box(gymnasium.spaces.flatdim(self.env.observation_space))
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         observation, info = self.env.reset(seed=arguments.get("seed"))
         return observation.astype(np.float32), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         corrected = float(reward) - 0.2 * self._palm_distance()
         return observation.astype(np.float32), corrected, bool(terminated), truncated, info

@@ -54,7 +54,8 @@ class AntMaze(gymnasium.Wrapper):
     @staticmethod
     def _is_free(maze: list[list[Any]], cell: np.ndarray) -> bool:
         row, column = cell
-        return 0 <= row < len(maze) and 0 <= column < len(maze[0]) and maze[row][column] != 1
+        result: bool = 0 <= row < len(maze) and 0 <= column < len(maze[0]) and maze[row][column] != 1
+        return result
 
     def _mirrored(self, cell: np.ndarray) -> np.ndarray:
         return np.array([self.rows - 1 - cell[0], cell[1]])
@@ -71,9 +72,11 @@ class AntMaze(gymnasium.Wrapper):
         # maze_env.py goal_sampler: noise twice, each towards larger x and y, and never below zero.
         cell = (self.goal_cell - np.array(self.START_CELL))[::-1] * self.SCALE
         noise = rng.uniform(0, 0.25 * self.SCALE, 2) + rng.uniform(0, 0.5, 2) * 0.25 * self.SCALE
-        return np.maximum(cell + noise, 0.0)
+        result: np.ndarray = np.maximum(cell + noise, 0.0)
+        return result
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         cells = {
             "reset_cell": self._mirrored(np.array(self.START_CELL)),
             "goal_cell": self._mirrored(self.goal_cell),
@@ -96,6 +99,7 @@ class AntMaze(gymnasium.Wrapper):
         return self._observation(), {**info, "goal": self.goal.copy()}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         _, _, _, truncated, info = self.env.step(np.clip(action, -1.0, 1.0))
         observation = self._observation()
         reached = bool(np.linalg.norm(observation[:2] - self.goal) <= self.GOAL_RADIUS)

@@ -46,10 +46,12 @@ class Kitchen(gymnasium.Wrapper):
         self.observation_space = flat_box(60)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         _, info = self.env.reset(seed=arguments.get("seed"))
         return self._observation(), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         _, reward, terminated, truncated, info = self.env.step(np.clip(action, -1.0, 1.0))
         return self._observation(), float(reward), bool(terminated), truncated, info
 

@@ -50,6 +50,7 @@ class Maze2d(gymnasium.Wrapper):
         return np.array([column + 0.5 - self.center[0], self.center[1] - 0.5 - row])
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         _, info = self.env.reset(seed=arguments.get("seed"))
         rng = self.maze_env.np_random
         start = self.start_cells[rng.integers(len(self.start_cells))] + rng.uniform(-0.1, 0.1, 2)
@@ -61,6 +62,7 @@ class Maze2d(gymnasium.Wrapper):
         return self._observation(), {**info, "goal": self.goal.copy()}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         turned = np.array([action[1], -action[0]], dtype=np.float32)
         _, _, _, truncated, info = self.env.step(np.clip(turned, -1.0, 1.0))
         observation = self._observation()
@@ -102,6 +104,7 @@ class PointMaze(gymnasium.Wrapper):
         self.observation_space = flat_box(4)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode as D4RL does; `seed` decides every draw."""
         seed = arguments.get("seed")
         if seed is not None:
             gymnasium.Env.reset(self.maze_env, seed=seed)  # the start cell is drawn before the rest
@@ -112,6 +115,7 @@ class PointMaze(gymnasium.Wrapper):
         return observation["observation"].astype(np.float32), {**info, "goal": self.goal.copy()}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One step; observation, reward and terminal as D4RL gives them."""
         observation, _, _, truncated, info = self.env.step(action)
         reached = bool(np.linalg.norm(observation["observation"][:2] - self.goal) <= self.GOAL_RADIUS)
         flat = observation["observation"].astype(np.float32)

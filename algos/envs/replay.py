@@ -184,7 +184,8 @@ def _state_setter(environment: gymnasium.Env) -> Callable[[np.ndarray, np.ndarra
     while adapter is not None and not hasattr(type(adapter), "set_stored_state"):
         adapter = getattr(adapter, "env", None)
     if adapter is not None:
-        return adapter.set_stored_state
+        result: Callable[[np.ndarray, np.ndarray, np.ndarray | None], None] = adapter.set_stored_state
+        return result
     bare: Any = environment.unwrapped
     if not hasattr(bare, "set_state"):
         raise _NoState("the environment cannot be put into a stored state")

@@ -13,6 +13,11 @@ Make = Callable[..., gymnasium.Env]
 
 
 def maze_cell(text: str, adapter: str) -> np.ndarray:
+    """A cell `[row, column]` of an adapter's option ``row,column``.
+
+    Raises:
+        DatasetError: the text is no such pair.
+    """
     try:
         row, column = (int(part) for part in text.split(","))
     except ValueError:
@@ -21,6 +26,7 @@ def maze_cell(text: str, adapter: str) -> np.ndarray:
 
 
 def flat_box(width: int) -> gymnasium.spaces.Box:
+    """An unbounded float32 space of `width` numbers."""
     return gymnasium.spaces.Box(-np.inf, np.inf, shape=(width,), dtype=np.float32)
 
 
@@ -73,7 +79,7 @@ class UnitActions(gymnasium.ActionWrapper):
         return ((low + high) / 2 + unit * (high - low) / 2).astype(self.action_dtype)
 
 
-def has_unit_actions(space: gymnasium.Space) -> bool:
+def has_unit_actions(space: gymnasium.Space[Any]) -> bool:
     """Whether the actions are bounded by -1 and 1 in every direction."""
     return (
         isinstance(space, gymnasium.spaces.Box) and np.allclose(space.high, 1) and np.allclose(space.low, -1)
@@ -86,4 +92,5 @@ def to_unit_actions(actions: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]) 
     if np.allclose(high, 1) and np.allclose(low, -1):
         return actions
     middle, half = (low + high) / 2, (high - low) / 2
-    return np.clip((actions.astype(np.float64) - middle) / half, -1.0, 1.0).astype(np.float32)
+    result: np.ndarray = np.clip((actions.astype(np.float64) - middle) / half, -1.0, 1.0).astype(np.float32)
+    return result

@@ -46,7 +46,8 @@ class Policy:
         mean, log_std = np.split((hidden @ weight + bias)[:, 0], 2, axis=-1)
         if noise is not None:
             mean = mean + np.exp(np.clip(log_std, *LOG_STD_BOUNDS)) * noise
-        return np.tanh(mean)
+        result: np.ndarray = np.tanh(mean)
+        return result
 
 
 def load_policy(name: str, folder: Path = BEHAVIORS) -> Policy:

@@ -91,7 +91,7 @@ class _Episode:
     finished: bool = False
 
 
-def _play_policy(
+def _play_policy(  # noqa: C901  (one loop over open episodes, whose order decides the bytes)
     spec: Recollection, part: Part, part_index: int, size: int, seed: int, report: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
     """The first `size` rows of the episodes 0, 1, 2, ... of one part.

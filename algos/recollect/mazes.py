@@ -81,4 +81,5 @@ class MazeWalker:
         force = self.settings.position_gain * (self.waypoints[0] - position)
         force = force - self.settings.velocity_gain * velocity
         force = force + self.settings.action_noise * self.random.standard_normal(2)
-        return np.clip(force, -1.0, 1.0).astype(np.float32)
+        result: np.ndarray = np.clip(force, -1.0, 1.0).astype(np.float32)
+        return result

@@ -114,7 +114,7 @@ class SoftActorCritic:
         for optimiser in self.optimisers.values():
             optimiser.param_groups[0]["lr"] = learning_rate
         widths = [self.observation_dim, self.action_dim, self.observation_dim, 1, 1]
-        observations, actions, following, rewards, terminals = batch.split(widths, dim=-1)
+        observations, actions, following, rewards, terminals = torch.split(batch, widths, dim=-1)
         alpha = self.log_alpha.detach().exp()
         # Critics: the soft Bellman target with the smaller of the two slow copies' values.
         with torch.no_grad():
@@ -178,6 +178,7 @@ class SoftActorCritic:
 
 
 def make_environment(environment: str) -> gymnasium.Env:
+    """The environment by its id, without Gymnasium's checks and its note on old versions."""
     with warnings.catch_warnings():
         # The older version is the one that the papers' data come nearest to.
         warnings.filterwarnings("ignore", message=".*is out of date.*", category=DeprecationWarning)
@@ -185,8 +186,10 @@ def make_environment(environment: str) -> gymnasium.Env:
 
 
 def act(policy: Policy, observation: np.ndarray, noise: np.ndarray | None) -> np.ndarray:
+    """The action [a] of a policy at one observation [d]; its mode where noise is None."""
     batch_noise = None if noise is None else noise[np.newaxis]
-    return policy.act(observation[np.newaxis].astype(np.float32), batch_noise)[0]
+    result: np.ndarray = policy.act(observation[np.newaxis].astype(np.float32), batch_noise)[0]
+    return result
 
 
 def measure(
@@ -297,14 +300,17 @@ def publish(options: argparse.Namespace) -> None:
 
 
 def training_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that decide the policy."""
     return {key: value for key, value in vars(options).items() if key not in ("run", "command", "work")}
 
 
 def versions() -> dict[str, str]:
+    """Installed versions of what the policy depends on."""
     return {name: version(name) for name in ("gymnasium", "mujoco", "torch")}
 
 
 def snapshot_file(work: Path, step: int) -> Path:
+    """The file of the policy after `step` environment steps."""
     return work / f"snapshot-{step:08d}.safetensors"
 
 

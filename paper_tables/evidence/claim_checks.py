@@ -133,10 +133,13 @@ def linear_schedules_differ(num_steps: int = 5) -> Shown:
 
 def released_implicit_weights(advantages: np.ndarray, level: float, loss: str) -> np.ndarray:
     """The weights of philippe-eecs/IDQL@7582571, ddpm_iql_learner.py:395-403. Shape of the advantages."""
+    result: np.ndarray
     if loss == "quantile":
         weights = np.where(advantages > 0, level, 1.0 - level) / advantages
-        return weights / weights.sum()
-    return level * np.abs(advantages * level) / np.abs(advantages)
+        result = weights / weights.sum()
+        return result
+    result = level * np.abs(advantages * level) / np.abs(advantages)
+    return result
 
 
 def implicit_weights_are_no_probabilities() -> Shown:

@@ -141,9 +141,8 @@ def coverage_table(
         actual = sorted({design.fewest_seeds for design in members})
         matrices = [design.scores_percent for design in members]
         for num_seeds in sorted({*COVERAGE_SEEDS, *actual}):
-            for row in coverage.simulate_coverage(
-                matrices, num_seeds, studies=studies, replicates=replicates, level=LEVEL, seed=seed
-            ):
+            settings = coverage.SimulationSettings(studies, replicates, LEVEL, seed)
+            for row in coverage.simulate_coverage(matrices, num_seeds, settings=settings):
                 rows.append(
                     {
                         "task_set": name,

@@ -82,14 +82,18 @@ def metric_by_task(drawn: Sequence[np.ndarray], metric: str, optimum_percent: fl
     Returns:
         `[replicates]`, in the unit of the scores.
     """
+    result: np.ndarray
     if metric == "mean":
-        return np.mean([task.mean(axis=0) for task in drawn], axis=0)
+        result = np.mean([task.mean(axis=0) for task in drawn], axis=0)
+        return result
     if metric == "median":
-        return np.median([task.mean(axis=0) for task in drawn], axis=0)
+        result = np.median([task.mean(axis=0) for task in drawn], axis=0)
+        return result
     if metric == "optimality_gap":
-        return optimum_percent - np.mean(
+        result = optimum_percent - np.mean(
             [np.minimum(task, optimum_percent).mean(axis=0) for task in drawn], axis=0
         )
+        return result
     if metric == "iqm":
         flat = np.concatenate(drawn)
         weights = np.concatenate([np.full(len(task), 1 / len(task) / len(drawn)) for task in drawn])
@@ -98,7 +102,8 @@ def metric_by_task(drawn: Sequence[np.ndarray], metric: str, optimum_percent: fl
         lower = upper - weights[order]
         kept = np.minimum(upper, 1 - TRIMMED_SHARE) - np.maximum(lower, TRIMMED_SHARE)
         kept = np.maximum(kept, 0.0)
-        return (np.take_along_axis(flat, order, axis=0) * kept).sum(axis=0) / kept.sum(axis=0)
+        result = (np.take_along_axis(flat, order, axis=0) * kept).sum(axis=0) / kept.sum(axis=0)
+        return result
     raise TablesError(f"There is no aggregate '{metric}'; known are {', '.join(METRICS)}.")
 
 
@@ -132,18 +137,23 @@ def metric_of_resamples(drawn: np.ndarray, metric: str, optimum_percent: float =
         `[replicates]`, in the unit of the scores.
     """
     num_tasks, num_seeds, count = drawn.shape
+    result: np.ndarray
     if metric == "mean":
-        return drawn.mean(axis=(0, 1))
+        result = drawn.mean(axis=(0, 1))
+        return result
     if metric == "median":
-        return np.median(drawn.mean(axis=1), axis=0)
+        result = np.median(drawn.mean(axis=1), axis=0)
+        return result
     if metric == "iqm":
         # Rows of replicates: a sort along the last, contiguous axis is several times faster.
         flat = np.ascontiguousarray(drawn.reshape(num_tasks * num_seeds, count).T)
         flat.sort(axis=1)
         cut = int(TRIMMED_SHARE * flat.shape[1])
-        return flat[:, cut : flat.shape[1] - cut].mean(axis=1)
+        result = flat[:, cut : flat.shape[1] - cut].mean(axis=1)
+        return result
     if metric == "optimality_gap":
-        return optimum_percent - np.minimum(drawn, optimum_percent).mean(axis=(0, 1))
+        result = optimum_percent - np.minimum(drawn, optimum_percent).mean(axis=(0, 1))
+        return result
     raise TablesError(f"There is no aggregate '{metric}'; known are {', '.join(METRICS)}.")
 
 
@@ -260,7 +270,8 @@ def improvement_bootstrap(scores: Scores, other: Scores, replicates: int = 2000,
 
 def pairwise_wins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """`[seeds, other seeds]` of one task: 1 where the first is higher, 0.5 at a tie, else 0."""
-    return (np.sign(first[:, None] - second[None, :]) + 1) / 2
+    result: np.ndarray = (np.sign(first[:, None] - second[None, :]) + 1) / 2
+    return result
 
 
 def multiplicities(rng: np.random.Generator, num_seeds: int, replicates: int) -> np.ndarray:

@@ -43,21 +43,38 @@ class Coverage:
     mean_width: float
 
 
+Sampler = Callable[[np.random.Generator, np.ndarray, np.ndarray, tuple[int, ...]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """How coverage is simulated.
+
+    Attributes:
+        studies: number of simulated studies.
+        replicates: bootstrap replicates in each.
+        level: nominal coverage.
+        seed: of everything drawn here.
+        sampler: `(rng, means [tasks], sds [tasks], shape) -> scores [..., tasks]`; normal where None.
+    """
+
+    studies: int = 400
+    replicates: int = 500
+    level: float = 0.95
+    seed: int = 0
+    sampler: Sampler | None = None
+
+
 def simulate_coverage(
     designs: Sequence[Scores],
     num_seeds: int,
     metrics: tuple[str, ...] = METRICS,
-    studies: int = 400,
-    replicates: int = 500,
-    level: float = 0.95,
-    seed: int = 0,
-    sampler: Callable[[np.random.Generator, np.ndarray, np.ndarray, tuple[int, ...]], np.ndarray]
-    | None = None,
+    settings: SimulationSettings = SimulationSettings(),
 ) -> list[Coverage]:
     """Coverage of both intervals in the design at hand.
 
     Every simulated study takes the task means and the standard deviations between seeds of one of the
-    given matrices as the truth, in turn, and draws `num_seeds` normal scores per task.
+    given matrices as the truth, in turn, and draws `num_seeds` scores per task.
 
     The truth that an interval must hold is the value of the aggregate with endlessly many seeds.
 
@@ -66,12 +83,10 @@ def simulate_coverage(
             seeds of every task.
         num_seeds: seeds per task in the simulated studies.
         metrics: names out of `METRICS`.
-        studies: number of simulated studies.
-        replicates: bootstrap replicates in each.
-        level: nominal coverage.
-        seed: of everything drawn here.
-        sampler: `(rng, means [tasks], sds [tasks], shape) -> scores [..., tasks]`; normal by default.
+        settings: numbers of studies and replicates, level, seed and law.
     """
+    studies, replicates, level, seed = settings.studies, settings.replicates, settings.level, settings.seed
+    sampler = settings.sampler
     draw = _normal_scores if sampler is None else sampler
     truths = []
     moments = []

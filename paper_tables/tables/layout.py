@@ -121,6 +121,11 @@ def _numbers(name: str, document: str | None, tables: list[str]) -> pd.DataFrame
 
 
 def reported_value(numbers: pd.DataFrame, method: str, suite: str, task: str) -> dict[str, Any] | None:
+    """The row of one reported number; None where the table has none.
+
+    Raises:
+        TablesError: the table reports it more than once.
+    """
     found = numbers[(numbers["method"] == method) & (numbers["task"] == task) & (numbers["suite"] == suite)]
     if len(found) > 1:
         raise TablesError(f"{method} on {task} is reported {len(found)} times in one table.")

@@ -59,7 +59,10 @@ def _of_column(ours: dict[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
         & (runs["diffusion_steps"] == steps)
         & (runs["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == sampling)
     )
-    return runs[(runs["method"] == ours["method"]) & (same | (runs["comparability"] == STATED))]
+    result: pd.DataFrame = runs[
+        (runs["method"] == ours["method"]) & (same | (runs["comparability"] == STATED))
+    ]
+    return result
 
 
 def _runs_of(

@@ -64,7 +64,8 @@ class TableContext:
     @property
     def over_all(self) -> bool:
         """Whether bold, totals and marks take our columns in as they take the paper's."""
-        return self.layout["bold"].get("over") == "all"
+        result: bool = self.layout["bold"].get("over") == "all"
+        return result
 
     def header(self) -> list[str]:
         """Task, then each column's reported numbers and ours."""

@@ -53,7 +53,7 @@ def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
 def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, horizon: int) -> pd.DataFrame:
     """Our runs (rule ``last``) of one variant on one task with the same number of updates."""
     last = runs[runs["selection"] == "last"]
-    return last[
+    result: pd.DataFrame = last[
         (last["method"] == twin["method"])
         & (last["variant"] == variant)
         & (last["diffusion_steps"] == twin["diffusion_steps"])
@@ -61,6 +61,7 @@ def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, 
         & (last["update"] == horizon)
         & (last["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == twin["sampling"])
     ].sort_values("seed")
+    return result
 
 
 def _pairs(

@@ -63,7 +63,8 @@ def family(number: Mapping[str, Any]) -> str:
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two printed numbers are the same to the digits of the coarser one."""
     decimals = int(min(one["decimals"], other["decimals"]))
-    return (
+    result: bool = (
         abs(float(one["score_percent"]) - float(other["score_percent"]))
         <= 0.5 * 10**-decimals * (one["decimals"] != other["decimals"]) + EPSILON
     )
+    return result

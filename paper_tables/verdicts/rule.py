@@ -138,7 +138,8 @@ def two_error_estimates(
     distance = caution * share * (1 - share) * np.sqrt(2 / (n - 1) + 2 / (m - 1))
 
     def satterthwaite(z: np.ndarray) -> np.ndarray:
-        return 1 / (z**2 / (n - 1) + (1 - z) ** 2 / (m - 1))
+        result: np.ndarray = 1 / (z**2 / (n - 1) + (1 - z) ** 2 / (m - 1))
+        return result
 
     cautious_df = np.minimum(
         satterthwaite(np.maximum(0.0, share - distance)), satterthwaite(np.minimum(1.0, share + distance))

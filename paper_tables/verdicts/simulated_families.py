@@ -93,7 +93,8 @@ def _kept_by_bh(p_values: np.ndarray) -> np.ndarray:
     ordered = np.sort(p_values, axis=1)
     below = ordered <= FALSE_DISCOVERY_RATE * np.arange(1, size + 1) / size
     largest = np.where(below, ordered, -1.0).max(axis=1, keepdims=True)
-    return p_values <= largest
+    result: np.ndarray = p_values <= largest
+    return result
 
 
 def _kept_by_holm(p_values: np.ndarray) -> np.ndarray:

@@ -258,7 +258,8 @@ def _widest_gap_where(scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Largest distance between neighbouring kept scores, `[studies]`."""
     highest = np.where(kept, scores, scores.min()).max(axis=1, keepdims=True)
     # What is not kept is put at the highest kept score, where it makes no gap.
-    return np.diff(np.sort(np.where(kept, scores, highest), axis=1), axis=1).max(axis=1)
+    result: np.ndarray = np.diff(np.sort(np.where(kept, scores, highest), axis=1), axis=1).max(axis=1)
+    return result
 
 
 @dataclass(frozen=True)

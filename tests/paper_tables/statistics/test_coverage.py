@@ -35,7 +35,7 @@ def test_small_sample_intervals_of_aggregates_cover_on_real_residuals(designs, n
         return design[rows, np.arange(shape[-1])] + 0.2 * sds * rng.standard_normal(shape)
 
     found = coverage.simulate_coverage(
-        designs, num_seeds, ("mean", "iqm"), studies=1200, replicates=200, sampler=draw
+        designs, num_seeds, ("mean", "iqm"), coverage.SimulationSettings(1200, 200, sampler=draw)
     )
     small = {row.metric: row.simulated for row in found if row.interval == "small_sample"}
     percentile = {row.metric: row.simulated for row in found if row.interval == "percentile"}

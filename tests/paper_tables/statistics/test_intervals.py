@@ -139,7 +139,9 @@ def test_coverage(num_seeds: int):
     design = rng.normal(0, 1, (10, 6)) * [1, 2, 4, 8, 3, 2] + [20, 40, 60, 80, 90, 105]
     found = {
         (row.metric, row.interval): row
-        for row in coverage.simulate_coverage([design], num_seeds, studies=400, replicates=400, seed=1)
+        for row in coverage.simulate_coverage(
+            [design], num_seeds, settings=coverage.SimulationSettings(400, 400, seed=1)
+        )
     }
     for metric in ("mean", "iqm", "optimality_gap"):
         row = found[metric, "small_sample"]
@@ -153,7 +155,10 @@ def test_coverage(num_seeds: int):
 
 def test_simulated_coverage_is_reproducible():
     design = np.random.default_rng(0).normal(50, 5, (5, 3))
-    runs = [coverage.simulate_coverage([design], 3, studies=20, replicates=50, seed=4) for _ in range(2)]
+    runs = [
+        coverage.simulate_coverage([design], 3, settings=coverage.SimulationSettings(20, 50, seed=4))
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1]
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import blocks, hyperparameters, paths, schema, sequential, tasks
+from recheck import blocks, paths, schema, sequential, tasks
 from recheck.errors import ConfigError
 from recheck.grid import (
+    Catalogue,
+    GridPoint,
     check_evaluation,
     check_exclusions,
     check_sampling,
@@ -114,6 +116,21 @@ def load(root: Path, name: str) -> Experiment:
     return expand(root, name, read_file(root, name), tasks.read(root))
 
 
+def _not_excluded(
+    catalogue: Catalogue, rules: list[dict[str, Any]], point: GridPoint, seeds: list[int], used: set[int]
+) -> list[int]:
+    """The seeds of a grid point that no exclusion takes away; the rules that match go into `used`."""
+    remaining = []
+    for seed in seeds:
+        steps = functools.partial(default_steps, catalogue, point)
+        rule = exclusion_of(rules, {**point.names, "seed": seed}, steps)
+        if rule is None:
+            remaining.append(seed)
+        else:
+            used.add(rule)
+    return remaining
+
+
 def expand(
     root: Path, name: str, content: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
 ) -> Experiment:
@@ -124,8 +141,8 @@ def expand(
     """
     where = f"{FOLDER}/{name}.yaml"
     samplings = {"default": {}, **content.get("samplings", {})}
-    variants = content.get("variants", {})
-    check_exclusions(where, content, rows)
+    catalogue = Catalogue(root, rows, content.get("variants", {}), where)
+    check_exclusions(catalogue, content)
     looks = sequential.read(root, name, content)
     groups: dict[bool, set[str]] = {True: set(), False: set()}
     runs: dict[str, Run] = {}
@@ -135,44 +152,24 @@ def expand(
         check_evaluation(where, evaluation)
         by_looks = looks is not None and entry["seeds"] == sequential.SEQUENTIAL
         seeds = seed_list(looks.numbers[-1] if by_looks and looks else entry["seeds"])
-        for point in grid_points(entry):
-            method_name, task, variant, steps, sampling_name = point
-            method = hyperparameters.read(root, method_name)
-            names: dict[str, Any] = {
-                "method": method_name,
-                "task": task,
-                "variant": variant or method.default_variant,
-                "sampling": sampling_name,
-            }
-            if steps is not None:
-                names["diffusion_steps"] = steps
-            remaining = []
-            for seed in seeds:
-                rule = exclusion_of(
-                    content.get("exclude", []),
-                    {**names, "seed": seed},
-                    functools.partial(default_steps, root, method, task, variant, variants, rows),
-                )
-                if rule is None:
-                    remaining.append(seed)
-                else:
-                    used.add(rule)
-            check_task(where, task, rows)
-            if sampling_name not in samplings:
+        for point in grid_points(root, entry):
+            remaining = _not_excluded(catalogue, content.get("exclude", []), point, seeds, used)
+            check_task(catalogue, point.task)
+            if point.sampling not in samplings:
                 raise ConfigError(
-                    f"{where}: there is no sampling setting '{sampling_name}'; known are "
+                    f"{where}: there is no sampling setting '{point.sampling}'; known are "
                     f"{schema.listed(samplings)}."
                 )
             if not remaining:
                 continue
-            run = resolve_run(root, method, entry, task, variant, steps, variants, rows, where)
+            run = resolve_run(catalogue, point)
             run = runs.setdefault(run.group, run)
             groups[by_looks].add(run.group)
             if by_looks and looks:
                 remaining = looks.seeds(run.digest, remaining)
-            setting = {"name": sampling_name, **SAMPLING_DEFAULTS, **samplings[sampling_name]}
-            check_sampling(where, method, run.config, setting)
-            sampling = Sampling(setting, evaluation, rows[task].get("environment_id") or "none")
+            setting = {"name": point.sampling, **SAMPLING_DEFAULTS, **samplings[point.sampling]}
+            check_sampling(where, point.method, run.config, setting)
+            sampling = Sampling(setting, evaluation, rows[point.task].get("environment_id") or "none")
             _, wanted = run.samplings.setdefault(sampling.label, (sampling, set()))
             wanted.update(remaining)
     idle = [rule for index, rule in enumerate(content.get("exclude", [])) if index not in used]

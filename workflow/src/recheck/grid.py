@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,74 @@ from recheck import hyperparameters, schema, tasks
 from recheck.errors import ConfigError
 from recheck.runs import HONEST_OFFSET, SAMPLING_DEFAULTS, SAMPLING_FIELDS, Run
 
-Point = tuple[str, str, str | None, int | None, str]
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What an experiment's grid refers to.
+
+    Attributes:
+        root: the repository.
+        rows: all tasks by name.
+        variants: the experiment's own variants by name.
+        where: the experiment's file, for messages.
+    """
+
+    root: Path
+    rows: Mapping[str, Mapping[str, Any]]
+    variants: Mapping[str, Any]
+    where: str
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """One combination of an entry of the grid, under one sampling setting.
+
+    Attributes:
+        method: with its hyperparameter file.
+        task: with its version.
+        variant: the method's or the experiment's; None for the method's first.
+        diffusion_steps: N; None for the variant's own.
+        sampling: name of the sampling setting.
+        entry: the entry of the grid.
+    """
+
+    method: hyperparameters.Method
+    task: str
+    variant: str | None
+    diffusion_steps: int | None
+    sampling: str
+    entry: Mapping[str, Any]
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What an exclusion can name, but for the seed."""
+        found: dict[str, Any] = {
+            "method": self.method.name,
+            "task": self.task,
+            "variant": self.variant or self.method.default_variant,
+            "sampling": self.sampling,
+        }
+        if self.diffusion_steps is not None:
+            found["diffusion_steps"] = self.diffusion_steps
+        return found
 
 
 def seed_list(value: int | list[int]) -> list[int]:
+    """The seeds of an entry: 0 to n - 1 for a number n, or those that are listed."""
     return list(range(value)) if isinstance(value, int) else list(value)
 
 
-def grid_points(entry: Mapping[str, Any]) -> Iterator[Point]:
-    return itertools.product(
+def grid_points(root: Path, entry: Mapping[str, Any]) -> Iterator[GridPoint]:
+    """Every combination of an entry."""
+    for method, task, variant, diffusion_steps, sampling in itertools.product(
         entry["methods"],
         entry["tasks"],
         entry.get("variants", [None]),
         entry.get("diffusion_steps", [None]),
         entry.get("sampling", ["default"]),
-    )
+    ):
+        known = hyperparameters.read(root, method)
+        yield GridPoint(known, task, variant, diffusion_steps, sampling, entry)
 
 
 def exclusion_of(
@@ -42,19 +96,13 @@ def exclusion_of(
     return None
 
 
-def default_steps(
-    root: Path,
-    method: hyperparameters.Method,
-    task: str,
-    variant: str | None,
-    variants: Mapping[str, Any],
-    rows: Mapping[str, Mapping[str, Any]],
-) -> int:
+def default_steps(catalogue: Catalogue, point: GridPoint) -> int:
     """N where a grid entry names none; 0 for a method without diffusion."""
-    if not method.diffusion:
+    if not point.method.diffusion:
         return 0
-    base = _base(method, variant, variants)
-    return hyperparameters.resolve(root, method, base, task, tasks.likes(rows)).diffusion_steps
+    base = _base(point.method, point.variant, catalogue.variants)
+    likes = tasks.likes(catalogue.rows)
+    return hyperparameters.resolve(catalogue.root, point.method, base, point.task, likes).diffusion_steps
 
 
 def _base(method: hyperparameters.Method, variant: str | None, variants: Mapping[str, Any]) -> str:
@@ -65,18 +113,34 @@ def _base(method: hyperparameters.Method, variant: str | None, variants: Mapping
     return variant
 
 
-def check_exclusions(where: str, content: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+def check_exclusions(catalogue: Catalogue, content: Mapping[str, Any]) -> None:
+    """Refuse an exclusion of a task that there is not.
+
+    Raises:
+        ConfigError: with the known tasks.
+    """
     for rule in content.get("exclude", []):
         for task in [rule["task"]] if isinstance(rule.get("task"), str) else rule.get("task", []):
-            check_task(where, task, rows)
+            check_task(catalogue, task)
 
 
-def check_task(where: str, task: str, rows: Mapping[str, Any]) -> None:
-    if task not in rows:
-        raise ConfigError(f"{where}: there is no task '{task}'; known are {schema.listed(sorted(rows))}.")
+def check_task(catalogue: Catalogue, task: str) -> None:
+    """Refuse a task that there is not.
+
+    Raises:
+        ConfigError: with the known tasks.
+    """
+    if task not in catalogue.rows:
+        known = schema.listed(sorted(catalogue.rows))
+        raise ConfigError(f"{catalogue.where}: there is no task '{task}'; known are {known}.")
 
 
 def check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
+    """Refuse numbers of episodes that would share an episode seed.
+
+    Raises:
+        ConfigError: with the largest number allowed.
+    """
     # Fresh episodes for the checkpoint chosen online begin at HONEST_OFFSET within a seed's stride; no two
     # evaluations may share an episode seed.
     for key, limit in (
@@ -92,51 +156,44 @@ def check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
             )
 
 
-def resolve_run(
-    root: Path,
-    method: hyperparameters.Method,
-    entry: Mapping[str, Any],
-    task: str,
-    variant: str | None,
-    diffusion_steps: int | None,
-    variants: Mapping[str, Any],
-    rows: Mapping[str, Mapping[str, Any]],
-    where: str,
-) -> Run:
-    """The run of one grid point: hyperparameters, then the experiment's own changes to them."""
-    if diffusion_steps is not None and not method.diffusion:
+def resolve_run(catalogue: Catalogue, point: GridPoint) -> Run:
+    """The run of one grid point: hyperparameters, then the experiment's own changes to them.
+
+    Raises:
+        ConfigError: a variant, hyperparameter, number of steps or transform that the method does not allow.
+    """
+    where, method, task, variant = catalogue.where, point.method, point.task, point.variant
+    if point.diffusion_steps is not None and not method.diffusion:
         raise ConfigError(
-            f"{where}: diffusion_steps {diffusion_steps} is given for method '{method.name}', which has no "
-            "diffusion steps; "
-            "put it into a grid entry of its own."
+            f"{where}: diffusion_steps {point.diffusion_steps} is given for method '{method.name}', which "
+            "has no diffusion steps; put it into a grid entry of its own."
         )
-    own = variants.get(variant, {}) if variant is not None else {}
-    if variant in variants and variant in method.variants:
+    own = catalogue.variants.get(variant, {}) if variant is not None else {}
+    if variant in catalogue.variants and variant in method.variants:
         raise ConfigError(
             f"{where}: variant '{variant}' is defined here, but method '{method.name}' has a variant of that "
             f"name, and its results would be taken for that one's; give it another name than "
             f"{schema.listed(method.variants)}."
         )
-    base = _base(method, variant, variants)
-    resolved = hyperparameters.resolve(
-        root, method, base, task, tasks.likes(rows), diffusion_steps, checked=False
-    )
+    base = _base(method, variant, catalogue.variants)
+    likes = tasks.likes(catalogue.rows)
+    resolved = hyperparameters.resolve_unchecked(method, base, task, likes, point.diffusion_steps)
     changes = {**own.get("hyperparameters", {})}
     values = {**resolved.values, **changes}
     unknown = sorted(set(changes) - set(resolved.values))
     if unknown:
         raise ConfigError(
-            f"{where}: variant '{variant}' sets {schema.listed(unknown)}, which method '{method.name}' "
-            "does not have; "
-            f"known are {schema.listed(sorted(resolved.values))}."
+            f"{where}: variant '{variant}' sets {schema.listed(unknown)}, which method '{method.name}' does "
+            f"not have; known are {schema.listed(sorted(resolved.values))}."
         )
-    hyperparameters.check_values(
-        root, method, values, resolved.diffusion_steps, f"{where}: {method.name}/{variant or base} on {task}"
-    )
-    declared = rows[task].get("transforms")  # of a dataset of the user's own
+    place = f"{where}: {method.name}/{variant or base} on {task}"
+    hyperparameters.check_values(catalogue.root, method, values, resolved.diffusion_steps, place)
+    declared = catalogue.rows[task].get("transforms")  # of a dataset of the user's own
     transforms = own.get("transforms", resolved.transforms if declared is None else declared)
-    hyperparameters.check_transforms(root, transforms, f"{where}: transforms of '{variant or base}'")
-    num_updates = _updates(where, entry, method.name, resolved.num_updates)
+    hyperparameters.check_transforms(
+        catalogue.root, transforms, f"{where}: transforms of '{variant or base}'"
+    )
+    num_updates = _updates(where, point.entry, method.name, resolved.num_updates)
     config = {
         "format": 1,
         "method": method.name,
@@ -145,7 +202,7 @@ def resolve_run(
         "variant": variant or base,
         "diffusion_steps": resolved.diffusion_steps,
         "num_updates": num_updates,
-        "checkpoints": _checkpoints(where, entry, num_updates),
+        "checkpoints": _checkpoints(where, point.entry, num_updates),
         "hyperparameters": values,
         "transforms": transforms,
         "train_fraction": own.get("train_fraction", resolved.train_fraction),
@@ -178,6 +235,11 @@ def _checkpoints(where: str, entry: Mapping[str, Any], num_updates: int) -> list
 def check_sampling(
     where: str, method: hyperparameters.Method, config: Mapping[str, Any], setting: Mapping[str, Any]
 ) -> None:
+    """Refuse a sampling setting that the method cannot serve.
+
+    Raises:
+        ConfigError: with what is allowed.
+    """
     name, steps = setting["name"], setting["steps"]
     if not method.diffusion:
         given = [

@@ -209,16 +209,39 @@ def resolve(
     task: str,
     likes: Mapping[str, str | None],
     diffusion_steps: int | None = None,
-    checked: bool = True,
 ) -> Resolved:
-    """The flat values of ``variant`` on ``task``, through common, suite and task layers.
+    """The flat values of ``variant`` on ``task``, through common, suite and task layers, checked.
 
-    likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
-    diffusion_steps: N of a diffusion method; None takes the variant's own.
-    checked: False where the caller changes the values first and holds them against the rules then.
+    Args:
+        root: the repository.
+        method: whose hyperparameter file is read.
+        variant: one of the method's own.
+        task: with its version.
+        likes: task -> the task whose values it takes where the method has none for it (tasks.csv).
+        diffusion_steps: N of a diffusion method; None takes the variant's own.
 
-    Raises ConfigError for an unknown variant, a task without values and without `hyperparameters_like`, or
-    a value outside its allowed range.
+    Raises:
+        ConfigError: an unknown variant, a task without values and without `hyperparameters_like`, or a value
+            outside its allowed range.
+    """
+    resolved = resolve_unchecked(method, variant, task, likes, diffusion_steps)
+    check_values(
+        root, method, resolved.values, resolved.diffusion_steps, f"{method.name}/{variant} on {task}"
+    )
+    return resolved
+
+
+def resolve_unchecked(
+    method: Method,
+    variant: str,
+    task: str,
+    likes: Mapping[str, str | None],
+    diffusion_steps: int | None = None,
+) -> Resolved:
+    """As `resolve`, for a caller that changes the values first and checks them then.
+
+    Raises:
+        ConfigError: an unknown variant, or a task without values and without `hyperparameters_like`.
     """
     where = f"{FOLDER}/{method.name}.yaml"
     if variant not in method.variants:
@@ -226,48 +249,47 @@ def resolve(
             f"Method '{method.name}' has no variant '{variant}'; known are {schema.listed(method.variants)}."
         )
     chain = list(lineage(method.variants, variant, where))
+    source_task = _source_task(method, chain, task, likes)
+    values: dict[str, Any] = {}
+    single: dict[str, Any] = {"diffusion_steps": 0, "train_fraction": 1.0, "transforms": []}
+    sources: dict[str, str] = {}
+    for layer in [layer for step in chain for layer in _layers(method.variants[step], source_task)]:
+        for name, entry in layer.get("hyperparameters", {}).items():
+            values[name], sources[name] = entry["value"], entry["source"]
+        for name in SINGLE_FIELDS:
+            if name in layer:
+                single[name], sources[name] = layer[name]["value"], layer[name]["source"]
+    if "num_updates" not in single:
+        raise ConfigError(f"{where}: variant '{variant}' gives no num_updates for task '{source_task}'.")
+    own_steps = single["diffusion_steps"] if diffusion_steps is None else diffusion_steps
+    return Resolved(
+        method=method.name,
+        variant=variant,
+        task=task,
+        values=values,
+        num_updates=single["num_updates"],
+        diffusion_steps=own_steps if method.diffusion else 0,
+        transforms=[dict(transform) for transform in single["transforms"]],
+        train_fraction=float(single["train_fraction"]),
+        like=None if source_task == task else source_task,
+        sources=sources,
+    )
+
+
+def _source_task(method: Method, chain: list[str], task: str, likes: Mapping[str, str | None]) -> str:
+    """The task whose values are taken: the task itself, or the one that it is like."""
     source_task, visited = task, [task]
     while not _has_own(method.variants, chain, source_task):
         following = likes.get(source_task)
         if not following or following in visited:
             covered = sorted(_covered(method.variants, chain))
             raise ConfigError(
-                f"Method '{method.name}', variant '{variant}', has no hyperparameters for task '{task}', and "
-                f"hyperparameters_like names none that it has; allowed are {schema.listed(covered)}."
+                f"Method '{method.name}', variant '{chain[-1]}', has no hyperparameters for task '{task}', "
+                f"and hyperparameters_like names none that it has; allowed are {schema.listed(covered)}."
             )
         source_task = following
         visited.append(following)
-
-    values: dict[str, Any] = {}
-    single: dict[str, Any] = {"diffusion_steps": 0, "train_fraction": 1.0, "transforms": []}
-    sources: dict[str, str] = {}
-    for step in chain:
-        for layer in _layers(method.variants[step], source_task):
-            for name, entry in layer.get("hyperparameters", {}).items():
-                values[name], sources[name] = entry["value"], entry["source"]
-            for name in SINGLE_FIELDS:
-                if name in layer:
-                    single[name], sources[name] = layer[name]["value"], layer[name]["source"]
-    if "num_updates" not in single:
-        raise ConfigError(f"{where}: variant '{variant}' gives no num_updates for task '{source_task}'.")
-    steps = 0
-    if method.diffusion:
-        steps = single["diffusion_steps"] if diffusion_steps is None else diffusion_steps
-    resolved = Resolved(
-        method=method.name,
-        variant=variant,
-        task=task,
-        values=values,
-        num_updates=single["num_updates"],
-        diffusion_steps=steps,
-        transforms=[dict(transform) for transform in single["transforms"]],
-        train_fraction=float(single["train_fraction"]),
-        like=None if source_task == task else source_task,
-        sources=sources,
-    )
-    if checked:
-        check_values(root, method, resolved.values, steps, f"{method.name}/{variant} on {task}")
-    return resolved
+    return source_task
 
 
 def _covered(variants: Mapping[str, Any], chain: list[str]) -> set[str]:

@@ -133,7 +133,8 @@ def _strict_class() -> Any:
     strict = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda checker, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=strict)
+    extend: Any = jsonschema.validators.extend  # without type hints
+    return extend(jsonschema.Draft202012Validator, type_checker=strict)
 
 
 def _not_finite(instance: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -162,7 +163,7 @@ def _interval(rule: Any, broken: str) -> str:
     return " and ".join(f"{BOUNDS[name]} {rule[name]}" for name in [broken, *given])
 
 
-def sentence(error: Any, where: str) -> str:
+def sentence(error: Any, where: str) -> str:  # noqa: C901  (one case for each keyword of a schema)
     """One message for a schema violation: where, what is wrong, what is allowed."""
     if error.validator in ("anyOf", "oneOf"):
         # Of the forms allowed, the one that the value is of; its own fault says most.
