@@ -500,7 +500,10 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
         ({"expriment": "ci"}, "does not know expriment; known are "),
         ({"methods": "bc"}, "gives methods, which only experiment=own reads"),
         ({"experiment": "a b;touch X"}, "experiment is 'a b;touch X'; "),
-        ({"scores": "mine"}, "scores=mine: there is no such file or folder; allowed are a path, published, d3rlpy"),
+        (
+            {"scores": "mine"},
+            "scores=mine: there is no such file or folder; allowed are a path, published, d3rlpy",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused_in_one_sentence(load_plan, changes, sentence):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from recheck import plan
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
