@@ -9,9 +9,6 @@ two extremes of a numeric one, so that a table of a million rows costs no more t
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jsonschema import Draft202012Validator
+from recheck import files
 from recheck.errors import TablesError
 from recheck.former_names import current_columns
 
@@ -55,7 +53,7 @@ def _types(column: dict[str, Any]) -> tuple[str, bool]:
 
 
 def check(table: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
-    """Hold a table against its schema and give it the schema's column order and types.
+    """Compare a table with its schema and give it the schema's column order and types.
 
     Args:
         table: [rows, columns].
@@ -191,40 +189,21 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     return check(table, name, str(path))
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Make a file's folder, give a temporary name beside it, and move it to its place when all went well.
-
-    Raises:
-        TablesError: the folder cannot be made or the file not be written; nothing is left behind.
-    """
-    aside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        os.replace(aside, path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise TablesError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
 def write_parquet(table: pd.DataFrame, path: Path, name: str) -> None:
-    """Check a table and write it as parquet, under a temporary name first.
+    """Check a table and write it as parquet, whole or not at all.
 
     Raises:
         TablesError: the table breaks its schema or the path cannot be written; nothing is written.
     """
     checked = check(table, name, str(path))
-    with writing(path) as aside:
-        checked.to_parquet(aside, index=False)
+    with files.atomic(path, TablesError) as temporary:
+        checked.to_parquet(temporary, index=False)
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text file under a temporary name, then move it to its place.
+    """Write a text file whole or not at all.
 
     Raises:
         TablesError: the path cannot be written.
     """
-    with writing(path) as aside:
-        aside.write_text(text, encoding="utf-8", newline="\n")
+    files.write_text(path, text, TablesError)

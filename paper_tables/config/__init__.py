@@ -5,12 +5,12 @@ YAML files beside their JSON schemas; `load` checks one against the other.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from recheck import schema
 from recheck.errors import TablesError
 
 FOLDER = Path(__file__).parent
@@ -27,7 +27,6 @@ def load(name: str, path: Path | None = None) -> dict[str, Any]:
         TablesError: the file is absent, is not YAML, or breaks the schema; the message names the entry.
     """
     import yaml
-    from jsonschema import Draft202012Validator
 
     file = FOLDER / f"{name}.yaml" if path is None else path
     if not file.is_file():
@@ -36,13 +35,7 @@ def load(name: str, path: Path | None = None) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TablesError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}.") from error
-    schema = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
-    wrong = sorted(
-        Draft202012Validator(schema).iter_errors(content), key=lambda item: [str(part) for part in item.path]
-    )
-    if wrong:
-        where = ".".join(str(part) for part in wrong[0].path) or "the top level"
-        raise TablesError(f"{file}, {where}: {wrong[0].message}.")
+    schema.check(content, FOLDER / f"{name}.schema.json", str(file), error=TablesError)
     if not isinstance(content, dict):
         raise TablesError(f"{file} must hold a mapping.")
     return content

@@ -38,8 +38,8 @@ from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
 from paper_tables.figures.style import Figures, house_style
 from paper_tables.scores import tables as tables_module
-from paper_tables.statistics import experiment as statistics_experiment
 from paper_tables.statistics import configurations
+from paper_tables.statistics import experiment as statistics_experiment
 
 if TYPE_CHECKING:
     pass
@@ -143,8 +143,9 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
                 draw_improvement(improvement[improvement["label"].isin(group)]),
                 "improvement" if place == 0 else f"improvement_{place + 1}",
                 "Probability that a run of the row's method scores higher than one of the column's, in "
-                "percent, averaged over the tasks that both have, at each method's length of training or only at "
-                "equal ones (task_sets.csv); ties count one half. Bold: the 95% interval over seeds leaves out 50.",
+                "percent, averaged over the tasks that both have, at each method's length of training or only "
+                "at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval over seeds leaves "
+                "out 50.",
             )
 
 

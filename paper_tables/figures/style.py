@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
+from recheck import files
+from recheck.errors import TablesError
 
-from paper_tables import frames
 from paper_tables.statistics import configurations
 from paper_tables.verdicts import rule
 
@@ -90,8 +91,8 @@ class Figures:
             ("pdf", {"CreationDate": None, "ModDate": None}),
             ("png", {"Software": None}),
         ):
-            with frames.writing(self.folder / f"{name}.{ending}") as aside:
-                figure.savefig(aside, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
+            with files.atomic(self.folder / f"{name}.{ending}", TablesError) as temporary:
+                figure.savefig(temporary, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
         self.captions[name] = caption
 
 

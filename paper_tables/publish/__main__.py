@@ -3,25 +3,26 @@
     python -m paper_tables.publish --scores results/scores/<name> --experiment <name>
         --output results/published
 
-Takes the four tables that ``paper_tables.scores`` gathered, holds them against their schemas and against
+Takes the four tables that ``paper_tables.scores`` gathered, compares them with their schemas and with
 each other, and writes them with sorted rows, so that equal rows give equal bytes under the pinned versions.
-Beside them stands ``README.md``: what was run, where it comes from, and a data dictionary made from the
+In the same folder is ``README.md``: what was run, where it comes from, and a data dictionary made from the
 schemas. ``--scores`` and ``--experiment`` may be given several times, in the same order: then the union of
-these experiments is published, and a run that two of them share stands there once.
+these experiments is published, and a run that two of them share is there once.
 
-Everything is written aside and moved when it is whole; a refusal leaves what was published before.
+Everything is written to temporary files that are renamed when all are whole; a refusal leaves what was
+published before.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from recheck import cli, files
 from recheck.errors import TablesError
 
 from paper_tables import frames, prices
@@ -312,18 +313,16 @@ def publish(folders: Sequence[Path], experiments: Sequence[str], output: Path) -
         TablesError: see `gather`; or the folder cannot be written. What was published before is still there.
     """
     tables = gather(folders)
-    aside = output.with_name(output.name + ".part")
-    try:
+    text = readme(tables, experiments)
+    # All are written before the first replaces what was published.
+    with contextlib.ExitStack() as written:
         for name, table in tables.items():
-            frames.write_parquet(table, aside / f"{name}.parquet", name)
-        frames.write_text(readme(tables, experiments), aside / README)
-        output.mkdir(parents=True, exist_ok=True)
-        for name in [*(f"{name}.parquet" for name in tables_module.FILES), README]:
-            os.replace(aside / name, output / name)
-    except OSError as error:
-        raise TablesError(f"{output} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            path = output / f"{name}.parquet"
+            checked = frames.check(table, name, str(path))
+            temporary = written.enter_context(files.atomic(path, TablesError))
+            checked.to_parquet(temporary, index=False)
+        temporary = written.enter_context(files.atomic(output / README, TablesError))
+        temporary.write_text(text, encoding="utf-8", newline="")
     return {name: len(table) for name, table in tables.items()}
 
 
@@ -343,14 +342,13 @@ def main(arguments: list[str] | None = None) -> int:
             f"--scores is given {len(options.scores)} times, --experiment {len(options.experiment)} times; "
             "each folder needs its name"
         )
-    try:
-        rows = publish(options.scores, options.experiment, options.output)
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
-    told = ", ".join(f"{name} {count:,} rows" for name, count in rows.items())
-    print(f"{options.output}: {told}.")
-    return 0
+    return cli.run(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    rows = publish(options.scores, options.experiment, options.output)
+    counts = ", ".join(f"{name} {count:,} rows" for name, count in rows.items())
+    print(f"{options.output}: {counts}.")
 
 
 if __name__ == "__main__":

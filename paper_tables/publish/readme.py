@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recheck import cli, files
 from recheck.errors import TablesError
 
 from paper_tables import frames
@@ -175,8 +176,8 @@ def refresh(document: Path, folders: Sequence[Path], figures: Path) -> None:
         document.parent / path: _figure(figures, name).read_bytes() for path, name in pictures(text).items()
     }
     for path, image in images.items():
-        with frames.writing(path) as aside:
-            aside.write_bytes(image)
+        with files.atomic(path, TablesError) as temporary:
+            temporary.write_bytes(image)
     frames.write_text(new, document)
 
 
@@ -213,20 +214,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--figures", type=Path, required=True, help="folder of figures (*.png)")
     parser.add_argument("--check", action="store_true", help="write nothing, refuse what differs")
     options = parser.parse_args(arguments)
-    try:
-        for document in options.documents:
-            if options.check:
-                wrong = differences(document, options.tables, options.figures)
-                if wrong:
-                    raise TablesError(
-                        f"{document}: {', '.join(wrong)} is not what the data give; {REFRESH} puts it right."
-                    )
-            else:
-                refresh(document, options.tables, options.figures)
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return cli.run(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    for document in options.documents:
+        if not options.check:
+            refresh(document, options.tables, options.figures)
+        elif wrong := differences(document, options.tables, options.figures):
+            raise TablesError(
+                f"{document}: {', '.join(wrong)} is not what the data give; {REFRESH} puts it right."
+            )
 
 
 if __name__ == "__main__":

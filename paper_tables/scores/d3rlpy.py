@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from recheck.errors import TablesError
+from recheck import cli
 
 from paper_tables import frames
 from paper_tables.public_runs import reader
@@ -68,15 +68,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the four tables")
     options = parser.parse_args(arguments)
-    try:
-        runs = read_d3rlpy_runs()
-        for name in tables.FILES:
-            table = runs if name == "scores" else pd.DataFrame(columns=frames.columns(name))
-            frames.write_parquet(table, options.output / f"{name}.parquet", name)
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return cli.run(lambda: _write(options.output))
+
+
+def _write(folder: Path) -> None:
+    runs = read_d3rlpy_runs()
+    for name in tables.FILES:
+        table = runs if name == "scores" else pd.DataFrame(columns=frames.columns(name))
+        frames.write_parquet(table, folder / f"{name}.parquet", name)
 
 
 if __name__ == "__main__":

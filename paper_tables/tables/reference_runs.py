@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
+from recheck import schema
 from recheck.errors import TablesError
 from recheck.former_names import read_with_former_names
 
@@ -39,14 +40,10 @@ def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
     Raises:
         TablesError: the file breaks its schema.
     """
-    from jsonschema import Draft202012Validator
-
     twins: list[dict[str, Any]] = read_with_former_names(
         yaml.safe_load(path.read_text(encoding="utf-8")), path.name
     )
-    wrong = next(Draft202012Validator(frames.load_schema("twins")).iter_errors(twins), None)
-    if wrong is not None:
-        raise TablesError(f"{path}, {'/'.join(map(str, wrong.path))}: {wrong.message}.")
+    schema.check(twins, frames.load_schema("twins"), str(path), error=TablesError)
     return twins
 
 
