@@ -89,6 +89,7 @@ def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> F
 
 
 def range_text(low: float, high: float) -> str:
+    """Two numbers in words, or one where they round to the same."""
     return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
 
 
@@ -148,7 +149,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     )
     count = len(order)
     across, down = [wrapped(label, 24) for label in order], [wrapped(label) for label in order]
-    # Labels of the columns stand upright where there are many; those of the rows may take two lines.
+    # Labels of the columns are upright where there are many; those of the rows may take two lines.
     upright = max(len(line) for label in across for line in label.split("\n")) if count > 3 else 3
     lines = max(label.count("\n") + 1 for label in down)
     figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * upright + 0.75)
@@ -159,7 +160,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
             value = values[row, column]
             if not np.isfinite(value):
                 continue
-            settled = low[row, column] > 0.5 or high[row, column] < 0.5
+            conclusive = low[row, column] > 0.5 or high[row, column] < 0.5
             axis.text(
                 column,
                 row,
@@ -167,7 +168,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
                 ha="center",
                 va="center",
                 fontsize=6 if count > 8 else 6.5,
-                fontweight="bold" if settled else "normal",
+                fontweight="bold" if conclusive else "normal",
                 color=_ink_on(image.cmap(image.norm(100 * value))),
             )
     axis.set_xticks(range(count), across, rotation=90 if count > 3 else 0)

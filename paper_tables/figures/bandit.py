@@ -3,7 +3,7 @@
     python -m paper_tables.figures.bandit --input results/bandit --output results/figures/bandit
 
 Read from ``--input``, where ``python -m algos.bandit`` wrote them: ``samples.parquet``, ``numbers.csv``
-(schemas ``bandit_samples``, ``bandit_numbers``) and ``config.json``. Written, each aside and moved:
+(schemas ``bandit_samples``, ``bandit_numbers``) and ``config.json``. Written, each whole or not at all:
 
 ``bandit.pdf``, ``.png``              the paper's figure: cloning above, with a Q term below
 ``bandit_train_steps.pdf``, ``.png``  BC-Diffusion and Diffusion-QL over N
@@ -22,11 +22,13 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from recheck import cli, files
 from recheck.errors import TablesError
 
 from paper_tables import frames
@@ -78,6 +80,7 @@ class Bandit:
     """
 
     def __init__(self, folder: Path) -> None:
+        """See the class."""
         self.samples = frames.read_parquet(folder / "samples.parquet", "bandit_samples")
         self.numbers = frames.read_csv(folder / "numbers.csv", "bandit_numbers")
         path = folder / "config.json"
@@ -127,14 +130,32 @@ class Bandit:
 # --- Panels ---
 
 
-def draw_panel(
-    axes: Axes, bandit: Bandit, method: str, diffusion_steps: int, points: int, limit: float, title: str
-) -> None:
-    """Samples of one policy with the circles of the modes, and its two numbers below."""
-    actions = bandit.actions(method, diffusion_steps)[:points]
+@dataclass(frozen=True)
+class Panel:
+    """One panel of samples.
+
+    Attributes:
+        method: of `numbers.csv`.
+        diffusion_steps: N; 0 without diffusion.
+        points: samples that are drawn.
+        limit: half width of the panel, in units of the action.
+        title: above the panel.
+    """
+
+    method: str
+    diffusion_steps: int
+    points: int
+    limit: float
+    title: str
+
+
+def draw_panel(axes: Axes, bandit: Bandit, panel: Panel) -> None:
+    """Draw samples of one policy with the circles of the modes, and its two numbers below."""
+    method, diffusion_steps, limit = panel.method, panel.diffusion_steps, panel.limit
+    actions = bandit.actions(method, diffusion_steps)[: panel.points]
     colour = IMPROVED if method in (*SECOND_ROW, "bcq_described") else CLONED
-    frame(axes, bandit, limit, title)
-    size, alpha = (1.5, 0.3) if points > SECOND_ROW_POINTS else (5.0, 0.45)
+    frame(axes, bandit, limit, panel.title)
+    size, alpha = (1.5, 0.3) if panel.points > SECOND_ROW_POINTS else (5.0, 0.45)
     axes.scatter(actions[:, 0], actions[:, 1], s=size, alpha=alpha, color=colour, linewidths=0)
     outside = int((np.abs(actions) > limit).any(axis=1).sum())
     if outside:
@@ -217,13 +238,14 @@ def reduced_note(bandit: Bandit) -> str:
 def draw_methods(bandit: Bandit, figures: Figures) -> None:
     """The paper's figure, at the largest N."""
     figure, grid = panels(bandit, 2, 1 + len(FIRST_ROW))
-    draw_panel(grid[0, 0], bandit, "data", 0, FIRST_ROW_POINTS, NARROW, TITLES["data"])
+    draw_panel(grid[0, 0], bandit, Panel("data", 0, FIRST_ROW_POINTS, NARROW, TITLES["data"]))
     draw_rewards(grid[1, 0], bandit)
     for row, (methods, points) in enumerate(((FIRST_ROW, FIRST_ROW_POINTS), (SECOND_ROW, SECOND_ROW_POINTS))):
         for column, method in enumerate(methods, start=1):
             limit = WIDE if row == 0 else NARROW
             steps = bandit.steps_of(method)[-1]
-            draw_panel(grid[row, column], bandit, method, steps, points, limit, TITLES[method])
+            panel = Panel(method, steps, points, limit, TITLES[method])
+            draw_panel(grid[row, column], bandit, panel)
     steps = bandit.steps_of("diffusion_ql")[-1]
     caption = (
         f"A bandit with four modes after Diffusion-QL's section 4. Above: the data and cloned policies, "
@@ -241,7 +263,8 @@ def draw_train_steps(bandit: Bandit, figures: Figures) -> None:
     for row, method in enumerate(methods):
         for column, count in enumerate(steps):
             title = f"{TITLES[method]}, N = {count}"
-            draw_panel(grid[row, column], bandit, method, count, FIRST_ROW_POINTS, NARROW, title)
+            panel = Panel(method, count, FIRST_ROW_POINTS, NARROW, title)
+            draw_panel(grid[row, column], bandit, panel)
     caption = (
         "The number N of diffusion steps, in training and sampling: BC-Diffusion (above) and Diffusion-QL "
         f"(below), 1,000 samples each. {CAPTION_NUMBERS} {reduced_note(bandit)}"
@@ -293,9 +316,9 @@ def draw(source: Path, output: Path) -> Figures:
     with house_style():
         draw_methods(bandit, figures)
         draw_train_steps(bandit, figures)
-    frames.write_text(numbers_table(bandit), output / "numbers.md")
+    files.write_text(output / "numbers.md", numbers_table(bandit), TablesError)
     index = pd.DataFrame(list(figures.captions.items()), columns=["figure", "caption"])
-    frames.write_text(index.to_csv(index=False, lineterminator="\n"), output / "index.csv")
+    files.write_text(output / "index.csv", index.to_csv(index=False, lineterminator="\n"), TablesError)
     return figures
 
 
@@ -307,12 +330,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--input", required=True, type=Path, help="folder that algos.bandit wrote")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> None:
         draw(options.input, options.output)
-    except TablesError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

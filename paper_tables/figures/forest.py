@@ -129,6 +129,12 @@ def forest_rows(path: Path) -> pd.DataFrame:
 
 
 def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:
+    """Draw the forest plots of each table, in pages of `FOREST_ROWS` cells.
+
+    Args:
+        done: takes the figures.
+        judged: see `forest_rows`; None where no file was given.
+    """
     if judged is None:
         done.left_out.add("forest", "No judged cells were given (--verdicts).")
         return
@@ -142,11 +148,11 @@ def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:
         for start in range(0, len(rows), FOREST_ROWS)
     ]
     for place, (table, rows) in enumerate(pages):
-        told = f"Table {table}: our" if table else "Our"
+        whose = f"Table {table}: our" if table else "Our"
         done.save(
             draw_forest(rows),
             "forest" if place == 0 else f"forest_{place + 1}",
-            f"{told} mean minus the reported one, with its 90% interval (the widest over all interpretations "
+            f"{whose} mean minus the reported one, with its 90% interval (the widest of all interpretations "
             "of the paper), and the margin. The interval decides the verdict. A dashed line is conditional: "
             "the paper prints no spread, and one is assumed. A cross on the mark: the claim is not kept by "
             "Benjamini and Hochberg at 5% in its family. Without a line: one seed on a side, or an error "

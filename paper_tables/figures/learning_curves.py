@@ -132,6 +132,13 @@ def draw_learning_curves(curves: pd.DataFrame) -> Figure:
 
 
 def curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str) -> None:
+    """Draw the learning curves of each task, and sample efficiency over all tasks of a set.
+
+    Args:
+        done: takes the figures.
+        tables: of `paper_tables.statistics`, by name.
+        selection: rule of the aggregates.
+    """
     curves = tables.get("learning_curves")
     if curves is None or curves.empty:
         done.left_out.add("learning_curves, sample_efficiency", "There are no evaluation episodes.")
@@ -160,7 +167,7 @@ def curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str
     letters = curve["label"].map(aggregates.drop_duplicates("label").set_index("label")["task_set"])
     if letters.isna().any():
         alone = ", ".join(in_order(curve.loc[letters.isna(), "label"]))
-        done.left_out.add(f"sample_efficiency: {alone}", "There is no aggregate to stand beside.")
+        done.left_out.add(f"sample_efficiency: {alone}", "It has no aggregate to be compared with.")
     for letter, rows in curve.groupby(letters, sort=True):
         done.save(
             draw_sample_efficiency(rows),

@@ -98,7 +98,7 @@ class Figures:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """matplotlib's defaults and ours, whatever the user's own settings; put back afterwards."""
+    """Set matplotlib's defaults and ours, whatever the user's own settings; put back afterwards."""
     import matplotlib
 
     with matplotlib.rc_context():

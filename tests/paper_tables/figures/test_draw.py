@@ -16,7 +16,8 @@ from paper_tables import frames
 from paper_tables import prices as prices_module
 from paper_tables.figures import __main__ as figures_command
 from paper_tables.figures import aggregates as aggregates_module
-from paper_tables.figures import forest, learning_curves, steps, style
+from paper_tables.figures import draw, forest, learning_curves, steps, style
+from paper_tables.figures.draw import FigureInputs
 from paper_tables.scores import tables as tables_module
 from paper_tables.scores.d3rlpy import read_d3rlpy_runs
 from paper_tables.statistics import __main__ as statistics_command
@@ -53,7 +54,7 @@ def drawn(
 ) -> tuple[Path, style.Figures]:
     """Every figure of the made-up experiment."""
     folder = tmp_path_factory.mktemp("figures")
-    return folder, figures_command.draw_all(made_up_experiment, folder, statistics_folder, judged_cells)
+    return folder, draw.draw_all(FigureInputs(made_up_experiment, statistics_folder, judged_cells), folder)
 
 
 def test_every_figure_is_drawn_as_pdf_and_png(drawn: tuple[Path, style.Figures]):
@@ -80,7 +81,7 @@ def test_text_is_legible_and_inside_the_figure(
     made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path, judged_cells: Path
 ):
     """No text under 6 points, none over the edge, no tick label over another."""
-    tables = figures_command.read_statistics(statistics_folder)
+    tables = draw.read_statistics(statistics_folder)
     improvement = tables["improvement"]
     long_names = improvement.assign(
         **{column: improvement[column] + " for 100k updates" for column in ("label", "other")}
@@ -141,7 +142,7 @@ def test_bytes_repeat_and_hold_no_date(
     # Neither the user's settings nor the clock may show.
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
-    figures_command.draw_all(made_up_experiment, tmp_path, statistics_folder, judged_cells)
+    draw.draw_all(FigureInputs(made_up_experiment, statistics_folder, judged_cells), tmp_path)
     for path in sorted(folder.iterdir()):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
     for name in done.captions:
@@ -162,7 +163,7 @@ def test_what_the_data_do_not_allow_is_said(
         "Left out: improvement. No two methods share a task at equal numbers of updates.",
         "Left out: learning_curves, sample_efficiency. There are no evaluation episodes.",
         "Left out: forest. No judged cells were given (--verdicts).",
-        "Left out: cost, steps. There is no cost.parquet beside the scores.",
+        "Left out: cost, steps. There is no cost.parquet in the folder of the scores.",
     ):
         assert sentence in out
     left_out = pd.read_csv(tmp_path / "f" / "left_out.csv")
@@ -176,7 +177,7 @@ def test_the_fixture_is_drawn(tmp_path: Path):
     coarse = ["--replicates", "300", "--coverage-studies", "10", "--output", str(tmp_path / "t")]
     equal = ["--lengths", "equal"]
     assert statistics_command.main(["--scores", str(tmp_path / "s"), *coarse, *equal]) == 0
-    done = figures_command.draw_all(tmp_path / "s", tmp_path / "f", tmp_path / "t")
+    done = draw.draw_all(FigureInputs(tmp_path / "s", tmp_path / "t"), tmp_path / "f")
     # Algorithms trained for a million updates, and DT on other tasks, are not mixed with the rest.
     assert {"intervals", "intervals_B", "intervals_C", "profiles", "improvement"} <= set(done.captions)
 
@@ -245,16 +246,16 @@ def test_colours_are_distinct_for_the_colour_blind():
     ("change", "words"),
     [
         ({"selection": "best_online"}, "has last"),
-        ({"verdicts_file": Path("nowhere.csv")}, "There is no file nowhere.csv"),
-        ({"statistics_folder": Path("nowhere")}, "holds no aggregates.csv"),
-        ({"prices_file": Path("nowhere.yaml")}, "There is no file nowhere.yaml"),
+        ({"verdicts": Path("nowhere.csv")}, "There is no file nowhere.csv"),
+        ({"statistics": Path("nowhere")}, "holds no aggregates.csv"),
+        ({"cost_table": Path("nowhere.yaml")}, "There is no file nowhere.yaml"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_drawn(
     change: dict, words: str, made_up_experiment: Path, tmp_path: Path
 ):
     with pytest.raises(TablesError, match=words):
-        figures_command.draw_all(made_up_experiment, tmp_path / "out", **change)
+        draw.draw_all(FigureInputs(made_up_experiment, **change), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -320,7 +321,7 @@ def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame
 
 
 def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path):
-    tables = figures_command.read_statistics(statistics_folder)
+    tables = draw.read_statistics(statistics_folder)
     labelled = configurations.with_labels(made_up_tables["scores"])
     key = [*configurations.CONFIGURATION, "task", "digest"]
     rows = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
@@ -350,10 +351,10 @@ def test_missing_costs_do_not_stop_the_rest(
     )
     frames.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
     done = style.Figures(tmp_path / "f")
-    tables = figures_command.read_statistics(statistics_folder)
+    tables = draw.read_statistics(statistics_folder)
     with style.house_style():
-        figures_command._cost_figures(
-            done, tables, tmp_path / "s", made_up_tables["scores"], prices_module.load_prices(), "last"
+        draw.cost_figures(
+            done, tables, FigureInputs(tmp_path / "s"), made_up_tables["scores"], prices_module.load_prices()
         )
     assert "cost" not in done.captions
     assert "steps" in done.captions
@@ -381,7 +382,7 @@ def study(
         tables["scores"], tables["episodes"], replicates=300, coverage_studies=0
     )
     statistics_experiment.write_tables(found, folder / "statistics")
-    done = figures_command.draw_all(folder / "scores", folder / "figures", folder / "statistics")
+    done = draw.draw_all(FigureInputs(folder / "scores", folder / "statistics"), folder / "figures")
     return folder, found, done
 
 
@@ -453,14 +454,12 @@ def test_a_training_stands_under_its_own_sampling_setting(
 ):
     """The policies of N = 20 were sampled with DDIM as well: that was no training of its own."""
     shown = {}
-    monkeypatch.setattr(
-        figures_command, "draw_cost", lambda table, currency: shown.setdefault("table", table)
-    )
+    monkeypatch.setattr(draw, "draw_cost", lambda table, currency: shown.setdefault("table", table))
     monkeypatch.setattr(style.Figures, "save", lambda *_: None)
     rows = tables_module.read(made_up_experiment, "scores")
     found = statistics_experiment.all_tables(rows, replicates=300, coverage_studies=0)
     done = style.Figures(tmp_path)
-    figures_command._cost_figures(done, found, made_up_experiment, rows, prices_module.load_prices(), "last")
+    draw.cost_figures(done, found, FigureInputs(made_up_experiment), rows, prices_module.load_prices())
     labels = set(shown["table"]["label"])
     assert "diffusion_ql N=20" in labels
     assert "diffusion_ql N=20 ddim_5" not in labels

@@ -107,7 +107,8 @@ def test_panels_show_what_lies_outside(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     bandit = bandit_module.Bandit(tmp_path / "run")
     _, grid = bandit_module.panels(bandit, 1, 1)
-    bandit_module.draw_panel(grid[0, 0], bandit, "bc_mle", 0, 30, 2.5, "BC-MLE")
+    panel = bandit_module.Panel("bc_mle", 0, 30, 2.5, "BC-MLE")
+    bandit_module.draw_panel(grid[0, 0], bandit, panel)
     axes = grid[0, 0]
     assert [text.get_text() for text in axes.texts] == ["4 outside"]
     assert axes.get_xlabel() == "on a mode 90%, reward 3.70"

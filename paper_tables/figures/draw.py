@@ -1,0 +1,204 @@
+"""Which figures an experiment's data allow, and the files that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from recheck import files
+from recheck.errors import TablesError
+
+from paper_tables import prices as prices_module
+from paper_tables.figures.aggregates import draw_improvement, draw_intervals, draw_profiles, range_text
+from paper_tables.figures.cost import draw_cost
+from paper_tables.figures.forest import forest_figures, forest_rows
+from paper_tables.figures.learning_curves import curve_figures
+from paper_tables.figures.steps import draw_steps, steps_points
+from paper_tables.figures.style import Figures, house_style
+from paper_tables.scores import tables as tables_module
+from paper_tables.statistics import configurations
+from paper_tables.statistics import experiment as statistics_experiment
+
+
+@dataclass(frozen=True)
+class FigureInputs:
+    """What the figures of one experiment are drawn from.
+
+    Attributes:
+        scores: `results/scores/<experiment>`.
+        statistics: tables written before; computed where None.
+        verdicts: judged cells for the forest plot, or None.
+        selection: rule that selects the checkpoint.
+        cost_table: a cost table in place of `config/cost.yaml`, or None.
+    """
+
+    scores: Path
+    statistics: Path | None = None
+    verdicts: Path | None = None
+    selection: str = "last"
+    cost_table: Path | None = None
+
+
+def read_statistics(folder: Path) -> dict[str, pd.DataFrame]:
+    """The CSV files of `paper_tables.statistics`.
+
+    Raises:
+        TablesError: the folder lacks `aggregates.csv`.
+    """
+    if not (folder / "aggregates.csv").is_file():
+        raise TablesError(
+            f"{folder} holds no aggregates.csv; --statistics takes results/statistics/<experiment>."
+        )
+    tables = {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
+    return {name: table for name, table in tables.items() if name != "left_out"}
+
+
+def draw_all(inputs: FigureInputs, output: Path) -> Figures:
+    """Draw every figure that the data allow.
+
+    Args:
+        inputs: the files to read.
+        output: folder of the figures.
+
+    Returns:
+        The captions of what was drawn, and what was left out.
+
+    Raises:
+        TablesError: an input is absent or breaks its schema, or no score has this selection rule.
+    """
+    score_rows, episode_rows = statistics_experiment.read_experiment(inputs.scores)
+    rules = sorted(set(score_rows["selection"]))
+    if inputs.selection not in rules:
+        raise TablesError(
+            f"No score was selected by '{inputs.selection}'; {inputs.scores} has {', '.join(rules)}."
+        )
+    prices = prices_module.load_prices(inputs.cost_table)
+    judged = None if inputs.verdicts is None else forest_rows(inputs.verdicts)
+    if inputs.statistics is None:
+        tables = statistics_experiment.all_tables(score_rows, episode_rows)
+    else:
+        tables = read_statistics(inputs.statistics)
+    done = Figures(output)
+    with house_style():
+        _aggregate_figures(done, tables, inputs.selection)
+        curve_figures(done, tables, inputs.selection)
+        forest_figures(done, judged)
+        cost_figures(done, tables, inputs, score_rows, prices)
+    index = pd.DataFrame(sorted(done.captions.items()), columns=["figure", "caption"])
+    for name, table in (("index", index), ("left_out", done.left_out.table())):
+        files.write_text(output / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"), TablesError)
+    return done
+
+
+def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str) -> None:
+    aggregates = tables["aggregates"][tables["aggregates"]["selection"] == selection]
+    profiles = tables["profiles"][tables["profiles"]["selection"] == selection]
+    coverage = tables.get("coverage")
+    if aggregates.empty:
+        for name in ("intervals", "profiles"):
+            done.left_out.add(name, "No method has scores on the normalised scale of every task.")
+    for letter, rows in aggregates.groupby("task_set", sort=True):
+        ending = "" if letter == min(aggregates["task_set"]) else f"_{letter}"
+        seeds = range_text(rows["num_seeds"].min(), rows["num_seeds"].max())
+        num_tasks = int(rows["num_tasks"].iloc[0])
+        data = f"{num_tasks} task(s), {seeds} seeds each, checkpoint rule '{selection}'"
+        own = None if coverage is None else coverage[coverage["task_set"] == letter]
+        done.save(
+            draw_intervals(rows, own),
+            f"intervals{ending}",
+            f"Aggregates over {data}. Tick: estimate (rliable). Pale bar: 95% percentile interval of the "
+            "stratified bootstrap over seeds. Dark line: 95% small-sample interval. A small optimality gap "
+            "is good. The coverage is simulated in this very design.",
+        )
+        done.save(
+            draw_profiles(profiles[profiles["task_set"] == letter]),
+            f"profiles{ending}",
+            f"Performance profiles over {data}: share of runs above each score; bands are pointwise 95% "
+            "percentile intervals over seeds.",
+        )
+    improvement = tables["improvement"][tables["improvement"]["selection"] == selection]
+    if improvement.empty:
+        done.left_out.add("improvement", "No two methods share a task at equal numbers of updates.")
+    else:
+        for place, group in enumerate(_compared_groups(improvement)):
+            done.save(
+                draw_improvement(improvement[improvement["label"].isin(group)]),
+                "improvement" if place == 0 else f"improvement_{place + 1}",
+                "Probability that a run of the row's method scores higher than one of the column's, "
+                "in percent, averaged over the tasks that both have, at each method's length of training "
+                "or only at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval excludes 50.",
+            )
+
+
+def _compared_groups(improvement: pd.DataFrame) -> list[set[str]]:
+    """Methods that are linked by comparisons, the largest group first."""
+    groups: list[set[str]] = []
+    for label, other in zip(improvement["label"], improvement["other"]):
+        linked = [group for group in groups if label in group or other in group]
+        groups = [group for group in groups if group not in linked]
+        groups.append({str(label), str(other)}.union(*linked))
+    return sorted(groups, key=lambda group: (-len(group), sorted(group)))
+
+
+def cost_figures(
+    done: Figures,
+    tables: dict[str, pd.DataFrame],
+    inputs: FigureInputs,
+    score_rows: pd.DataFrame,
+    prices: prices_module.Prices,
+) -> None:
+    """Draw the training cost, and score and cost against the number of diffusion steps.
+
+    Args:
+        done: takes the figures.
+        tables: see `read_statistics`.
+        inputs: the folder of the scores and the selection rule.
+        score_rows: rows of the schema `scores`.
+        prices: of `config/cost.yaml` or the user's own table.
+    """
+    selection = inputs.selection
+    if not (inputs.scores / "cost.parquet").is_file():
+        done.left_out.add("cost, steps", "There is no cost.parquet in the folder of the scores.")
+        return
+    labelled = configurations.with_labels(score_rows)
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    cost = tables_module.read(inputs.scores, "cost").merge(
+        labelled[[*key, "label"]].drop_duplicates(), on=key, how="inner"
+    )
+    # A block that was evaluated under several sampling settings was trained once: its own setting names it.
+    by_setting = cost.sort_values(
+        "sampling", key=lambda names: ~names.str.startswith("default-"), kind="stable"
+    )
+    table, missing = prices_module.cost_table(by_setting, prices)
+    for sentence in missing:
+        done.left_out.add("cost: part of it", sentence)
+    if table.empty:
+        done.left_out.add("cost", "No block has a training time.")
+    else:
+        done.save(
+            draw_cost(table, prices.currency),
+            "cost",
+            "Training cost of all runs of each method, from measured wall time and the prices and powers of "
+            "paper_tables/config/cost.yaml; evaluation is not counted.",
+        )
+    points, tasks, device = steps_points(tables["cells"], tables["aggregates"], cost, selection)
+    if points.empty:
+        done.left_out.add(
+            "steps", "No method was trained with two numbers of diffusion steps on the same tasks."
+        )
+        return
+    if points["action_latency_ms"].isna().all():
+        done.left_out.add("steps: action latency", "No policy call was timed.")
+    if points["ms_per_update"].isna().all():
+        done.left_out.add("steps: training cost", "No block has a training time.")
+    where = f" ({device})" if device else ""
+    lengths = [f"{updates:,}" for updates in sorted(set(points["num_updates"]))]
+    done.save(
+        draw_steps(points),
+        "steps",
+        f"Number of diffusion steps N against score, training time of one seed's update{where} and median "
+        f"action latency of one state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are "
+        "95% t intervals over seeds. Lower right: the front of those that no other configuration of equal "
+        "updates beats in both score and latency.",
+    )
