@@ -38,6 +38,7 @@ GROUPS = {
     "Student's t, 3 df": ("made-up laws", "t, 3 df"),
     "real, mean of cells": ("real runs", "real, mean"),
     "real, worst cell": ("real runs", "real, worst"),
+    "public, worst group": ("public runs", "public, worst"),
     "typical runs": ("typical runs", "collapse"),
 }
 """Row of the table -> family and a part of the law's name."""

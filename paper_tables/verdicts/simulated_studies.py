@@ -17,7 +17,7 @@ import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.verdicts import rule
-from paper_tables.verdicts.laws import Law, real_laws
+from paper_tables.verdicts.laws import Law, Normal, real_laws
 from paper_tables.verdicts.reported_error import (
     Interpretation,
     assumed_interpretations,
@@ -121,6 +121,32 @@ def simulate(scenario: Scenario, studies: int = STUDIES, seed: int = 0, variant:
     )
     difference = ours.mean(axis=1) - theirs.mean(axis=1)
     return worst_rates(difference, half, scenario.true_difference_percent)
+
+
+def simulate_public(
+    scores_percent: np.ndarray, our_seeds: int, their_seeds: int, studies: int, seed: int, variant: str = RULE
+) -> Rates:
+    """Rates at the margin for both sides drawn from one group of real runs, without replacement.
+
+    A study with a side without any spread is not judged.
+
+    Args:
+        scores_percent: of the group, mean 0, `[runs]`.
+        our_seeds: our number of seeds.
+        their_seeds: the reported number of seeds.
+        studies: number of studies.
+        seed: of the draw.
+        variant: of the rule.
+    """
+    rng = np.random.default_rng(seed)
+    order = np.argsort(rng.random((studies, len(scores_percent))), axis=1)
+    drawn = scores_percent[order[:, : our_seeds + their_seeds]]
+    ours, theirs = drawn[:, :our_seeds], drawn[:, our_seeds:]
+    sd, their_sd = ours.std(axis=1, ddof=1), theirs.std(axis=1, ddof=1)
+    sides = Normal(1.0), Normal(1.0)
+    half = half_widths(sd, our_seeds, their_sd, Scenario("", "", *sides, our_seeds, their_seeds), variant)
+    half[(sd == 0) | (their_sd == 0)] = np.inf
+    return worst_rates(ours.mean(axis=1) - theirs.mean(axis=1), half, MARGIN_PERCENT)
 
 
 def worst_rates(difference: np.ndarray, half: np.ndarray, true_difference_percent: float) -> Rates:

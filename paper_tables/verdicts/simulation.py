@@ -10,6 +10,7 @@ which the rule replaces. Families (`family` in the file):
 ``made-up laws``     normal seeds with ratios of the standard deviations from 1/8 to 8, the same law
                      with collapses on both sides, exponential, Student's t
 ``real runs``        residuals of 141 methods and tasks, ten seeds each: mean and worst over them
+``public runs``      groups of 20 or more other public runs, drawn without replacement: mean and worst
 ``printed``          the spread printed as standard error, or without saying what it is; the number
                      of seeds not stated
 ``no spread``        no spread printed; the true one is 1/3 to 3 times ours
@@ -43,6 +44,7 @@ from paper_tables.verdicts.laws import (
     Law,
     Normal,
     TypicalWithCollapse,
+    public_groups,
     real_laws,
 )
 from paper_tables.verdicts.sequential import SequentialPlan
@@ -58,6 +60,7 @@ from paper_tables.verdicts.simulated_studies import (
     Rates,
     Scenario,
     simulate,
+    simulate_public,
     simulate_sequential,
     simulate_typical,
 )
@@ -130,6 +133,8 @@ def run(studies: int = STUDIES, seed: int = 0, say: Callable[[str], None] = lamb
     rows += _typical_rows(studies, seed)
     say("real runs")
     rows += _real_rows(studies, seed)
+    say("public runs")
+    rows += _public_rows(studies, seed)
     say("sequential")
     rows += _sequential_rows(studies, seed)
     say("many numbers")
@@ -196,6 +201,23 @@ def _real_rows(studies: int, seed: int) -> list[dict[str, object]]:
             if family == "real runs":
                 worst = max(found, key=lambda rates: rates.worst_claim)
                 rows.append(_row(replace(scenario, law="real, worst cell"), variant, worst, of_each))
+    return rows
+
+
+def _public_rows(studies: int, seed: int) -> list[dict[str, object]]:
+    rows = []
+    for (n, m), variant in itertools.product(pairs_of_seeds(), (RULE, WELCH)):
+        if m < n:
+            continue  # One group on both sides: as with the sides exchanged.
+        found = [
+            simulate_public(scores, n, m, studies, seed + place, variant)
+            for place, scores in enumerate(public_groups().values())
+        ]
+        mean = Rates(*np.mean([(f.reproduced, f.higher, f.lower) for f in found], axis=0))
+        worst = max(found, key=lambda rates: rates.worst_claim)
+        for law, rates in (("public, mean of groups", mean), ("public, worst group", worst)):
+            scenario = Scenario("public runs", law, Normal(1), Normal(1), n, m)
+            rows.append(_row(scenario, variant, rates, studies))
     return rows
 
 

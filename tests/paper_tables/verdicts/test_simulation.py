@@ -19,6 +19,7 @@ from paper_tables.verdicts.laws import (
     Mixture,
     Normal,
     TypicalWithCollapse,
+    public_groups,
     real_laws,
 )
 from paper_tables.verdicts.sequential import sequential_verdict
@@ -56,6 +57,16 @@ def test_the_one_sided_error_keeps_its_promise(law: str):
     rates = [studies.simulate(scenario(law, n, m), COUNT, seed=10 * n + m).worst_claim for n, m in PAIRS]
     assert max(rates) <= PROMISED
     assert max(rates) <= limit(9 * 2 * 2 * (len(MADE_UP) + 1))
+
+
+def test_other_public_runs_confirm_it():
+    """Runs on which the rule was not chosen, drawn without replacement."""
+    groups = list(public_groups().values())
+    assert len(groups) >= 20
+    for n, m in ((3, 10), (5, 5), (10, 10)):
+        rates = [studies.simulate_public(scores, n, m, 10_000, place) for place, scores in enumerate(groups)]
+        worst = max(found.worst_claim for found in rates)
+        assert worst <= limit(3 * len(groups) * 6, 10_000)
 
 
 def test_neither_variance_assumption_alone_keeps_it():
