@@ -69,7 +69,15 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "score_files": ("scores", "task_table", "literature", "frames"),
         "statistics": ("scores", "rendering", "frames"),
         "audit": ("documents", "task_table", "literature", "rendering", "frames"),
-        "verdicts": ("statistics", "scores", "literature", "rendering", "frames", "config"),
+        "verdicts": (
+            "statistics",
+            "scores",
+            "public_runs",
+            "literature",
+            "rendering",
+            "frames",
+            "config",
+        ),
         "evidence": (
             "verdicts",
             "statistics",
