@@ -106,7 +106,7 @@ class Parts:
             self.look()
             return tracked.state in states
 
-        wait_until(reached, 60, f"{states} is reached")
+        wait_until(reached, 180, f"{states} is reached")
 
     def recorded(self) -> list[JobRecord]:
         """The records on disk."""

@@ -129,9 +129,9 @@ def test_a_job_of_this_machine(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     case.submit(backend)
     (job,) = case.submission.jobs
     assert job.job_id.isdigit()
-    wait_until(lambda: job.job_id in backend.alive(), 30, "the job runs")
+    wait_until(lambda: job.job_id in backend.alive(), 180, "the job runs")
     # A later Snakemake finds it too, though it has not started it.
     assert job.job_id in LocalBackend().alive()
     backend.cancel([job.job_id])
-    wait_until(lambda: job.job_id not in backend.alive(), 30, "the job is gone")
+    wait_until(lambda: job.job_id not in backend.alive(), 180, "the job is gone")
     assert backend.endings({job.job_id: 0.0}) == {}

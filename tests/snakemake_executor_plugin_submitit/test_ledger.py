@@ -127,7 +127,7 @@ def fail(parts: Parts, slurm: Any) -> TrackedJob:
 def succeed_without_a_result(parts: Parts, slurm: Any) -> TrackedJob:
     tracked = parts.take("true")
     parts.submit(tracked)
-    wait_until(lambda: slurm.jobs()[tracked.job_id]["state"] == "COMPLETED", 60, "the job ends")
+    wait_until(lambda: slurm.jobs()[tracked.job_id]["state"] == "COMPLETED", 180, "the job ends")
     parts.ledger.files(tracked).result.unlink()
     parts.look_until(State.DONE, tracked=tracked)
     assert parts.succeeded == [tracked.info]
@@ -137,7 +137,7 @@ def succeed_without_a_result(parts: Parts, slurm: Any) -> TrackedJob:
 def resubmit(parts: Parts, slurm: Any) -> TrackedJob:
     tracked = submit(parts, slurm)
     first = tracked.record
-    wait_until(lambda: "group" in slurm.jobs()[first.job_id], 60, "the job runs")
+    wait_until(lambda: "group" in slurm.jobs()[first.job_id], 180, "the job runs")
     slurm.end(first.job_id, "NODE_FAIL")
     parts.look_until(State.WAITING, tracked=tracked)
     assert parts.recorded() == []

@@ -20,7 +20,7 @@ def parts(tmp_path: Path, fake_slurm: Any) -> Parts:
 def running(parts: Parts, fake_slurm: Any, **changes: Any) -> TrackedJob:
     tracked = parts.take("sleep 100", **changes)
     parts.submit(tracked)
-    wait_until(lambda: fake_slurm.jobs()[tracked.job_id]["state"] == "RUNNING", 60, "the job runs")
+    wait_until(lambda: fake_slurm.jobs()[tracked.job_id]["state"] == "RUNNING", 180, "the job runs")
     return tracked
 
 
@@ -62,7 +62,7 @@ def test_after_a_controller_lost_its_state_old_jobs_with_the_same_id_do_not_coun
     """Job 101 was cancelled and its log is there; the new job 101 vanishes before it has written a line."""
     monkeypatch.setattr("snakemake_executor_plugin_submitit.outcomes._REASON_SECONDS", 0.5)
     old = running(parts, fake_slurm)
-    wait_until(lambda: Path(old.record.log).exists(), 60, "the log is there")
+    wait_until(lambda: Path(old.record.log).exists(), 180, "the log is there")
     with Path(old.record.log).open("a") as file:
         print("the old job's last line", file=file)
     fake_slurm.end(old.job_id, "CANCELLED")

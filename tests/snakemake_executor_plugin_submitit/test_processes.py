@@ -37,5 +37,5 @@ def test_exit_code_saved_state_and_waiting(
     command: str, seen: list[int], longest: float, expected: str
 ) -> None:
     program = PROGRAM.format(command=command, seen=seen, longest=longest)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=180)
     assert done.stdout.strip() == expected, done.stderr

@@ -43,7 +43,7 @@ def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None
     )
     folder = workflow.folder
     process = workflow.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not all((folder / f"{name}.ran").exists() for name in ("slow", "quick", "changed")):
         assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
@@ -70,7 +70,7 @@ def test_kill_and_the_same_command_again(workflow: Any, fake_slurm: Any) -> None
     workflow.wait_for("has other parameters or inputs now: it is cancelled first", name="again")
     assert (folder / "slow").exists()  # adopted before anything deletes its output
     (folder / "go").touch()
-    assert process.wait(60) == 0
+    assert process.wait(180) == 0
     printed = workflow.printed("again")
     assert "it is running" in printed
     assert (
@@ -96,7 +96,7 @@ def test_forcerun_adopts_nothing(workflow: Any, fake_slurm: Any) -> None:
         """
     )
     process = workflow.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (workflow.folder / "ran").exists():
         assert time.monotonic() < deadline, workflow.printed()
         time.sleep(0.1)
@@ -151,13 +151,13 @@ def kill_and_let_the_jobs_end(workflow: Any, fake_slurm: Any, jobs: int) -> None
             len(fake_slurm.jobs()) == jobs
             and all(json.loads(path.read_text())["jobs"][0]["job_id"] for path in workflow.records)
         ),
-        60,
+        180,
         f"{jobs} jobs are submitted",
     )
     process.kill()
     process.wait()
     wait_until(
-        lambda: {job["state"] for job in fake_slurm.jobs().values()} == {"COMPLETED"}, 90, "the jobs end"
+        lambda: {job["state"] for job in fake_slurm.jobs().values()} == {"COMPLETED"}, 180, "the jobs end"
     )
     assert workflow.run("--unlock")[0] == 0
 

@@ -15,6 +15,8 @@ from snakemake_executor_plugin_submitit.records import JobFiles, prepare_folder
 from snakemake_executor_plugin_submitit.task import Task
 from snakemake_executor_plugin_submitit.wrapper import execute
 
+from tests.snakemake_executor_plugin_submitit.workflows import wait_until
+
 TRAINER = Path(__file__).with_name("toy_trainer.py")
 
 
@@ -75,7 +77,7 @@ class Job:
             )
 
     def wait_for_updates(self, number: int) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 180
         while not self.journal.exists() or f"update {number}\n" not in self.journal.read_text():
             assert time.monotonic() < until, "the trainer does not get on"
             time.sleep(0.02)
@@ -83,7 +85,7 @@ class Job:
     def stop(self, process: subprocess.Popen[str], number: int) -> tuple[int, str]:
         """Signal every process of the job, and wait."""
         os.killpg(process.pid, number)
-        return process.wait(60), (self.root / "stderr").read_text()
+        return process.wait(180), (self.root / "stderr").read_text()
 
     def computed(self) -> list[int]:
         lines = self.journal.read_text().splitlines()
@@ -100,7 +102,7 @@ def job(tmp_path: Path, fake_slurm: Any) -> Job:
 
 def test_success_and_threads(job: Job) -> None:
     process = job.start(job.command("--updates=2"))
-    assert process.wait(30) == 0
+    assert process.wait(180) == 0
     result = job.result()
     assert result is not None
     assert result["outcome"] == "success"
@@ -109,7 +111,7 @@ def test_success_and_threads(job: Job) -> None:
 
 def test_failure_keeps_the_exit_code(job: Job) -> None:
     process = job.start("exit 3")
-    assert process.wait(30) == 3
+    assert process.wait(180) == 3
     result = job.result()
     assert result is not None
     assert (result["outcome"], result["exit_code"]) == ("failed", 3)
@@ -133,10 +135,10 @@ def test_a_preempted_job_waits_for_the_state_and_requeues_itself(job: Job, numbe
 
     job.fake.clear("preempt_time")
     process = job.start(restarts=1)
-    assert process.wait(30) == 0
+    assert process.wait(180) == 0
     assert job.computed() == list(range(1, 31))
     undisturbed = Job(job.root / "other", job.fake)
-    assert undisturbed.start().wait(30) == 0
+    assert undisturbed.start().wait(180) == 0
     assert undisturbed.output.read_bytes() == job.output.read_bytes()
 
 
@@ -150,7 +152,7 @@ def test_the_time_limit_requeues_as_long_as_there_is_progress(job: Job) -> None:
 
     job.set_state("RUNNING")
     process = job.start(job.command(f"--stuck-at={stuck}"), restarts=1, minutes=1)
-    time.sleep(1.0)
+    wait_until(lambda: job.journal.read_text().count("start") == 2, 180, "the trainer runs again")
     code, printed = job.stop(process, signal.SIGUSR2)
     assert code != 0
     result = job.result()
@@ -161,8 +163,9 @@ def test_the_time_limit_requeues_as_long_as_there_is_progress(job: Job) -> None:
 
 
 def test_a_time_limit_without_a_state_fails(job: Job) -> None:
-    process = job.start("sleep 20", minutes=1)
-    time.sleep(0.7)
+    started = job.root / "started"
+    process = job.start(f"touch '{started}'; sleep 20", minutes=1)
+    wait_until(started.exists, 180, "the command runs")
     job.stop(process, signal.SIGUSR2)
     result = job.result()
     assert result is not None
@@ -218,22 +221,22 @@ def test_where_the_user_forbids_it_scontrol_is_not_asked(job: Job) -> None:
 
 def test_a_job_that_ended_well_is_not_run_again(job: Job) -> None:
     write_json(job.files.result, {"outcome": "success"})
-    assert job.start(restarts=1).wait(30) == 0
+    assert job.start(restarts=1).wait(180) == 0
     assert not job.journal.exists()
 
 
 def test_a_cancelled_job_that_slurm_starts_again_stays_cancelled(job: Job) -> None:
     job.files.cancel_mark.touch()
-    assert job.start(restarts=1).wait(30) == 1
+    assert job.start(restarts=1).wait(180) == 1
     assert not job.journal.exists()
 
 
 def test_slurms_own_requeues_are_noted_and_limited(job: Job) -> None:
-    assert job.start(job.command("--updates=1"), restarts=1).wait(30) == 0
+    assert job.start(job.command("--updates=1"), restarts=1).wait(180) == 0
     (stop,) = job.files.interruptions()
     assert stop["why"] == "requeued by SLURM"
     job.files.result.unlink()
-    assert job.start(restarts=2, max_requeues=1).wait(30) == 1
+    assert job.start(restarts=2, max_requeues=1).wait(180) == 1
     result = job.result()
     assert result is not None
     assert "more often than max-requeues=1 allows" in result["message"]

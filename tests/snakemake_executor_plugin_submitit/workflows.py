@@ -55,7 +55,7 @@ class Workflow:
         self.processes.append(process)
         return process
 
-    def run(self, *arguments: str, timeout: float = 120, name: str = "output") -> tuple[int, str]:
+    def run(self, *arguments: str, timeout: float = 400, name: str = "output") -> tuple[int, str]:
         """Run Snakemake to its end: exit code and what this run has printed."""
         before = len(self.printed(name))
         process = self.start(*arguments, name=name)
@@ -71,7 +71,7 @@ class Workflow:
         path = self.folder / name
         return path.read_text() if path.exists() else ""
 
-    def wait_for(self, text: str, seconds: float = 60, name: str = "output") -> None:
+    def wait_for(self, text: str, seconds: float = 180, name: str = "output") -> None:
         """Wait until a text has been printed."""
         wait_until(lambda: text in self.printed(name), seconds, f"{text!r} in\n{self.printed(name)}")
 
