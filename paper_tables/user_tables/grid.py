@@ -117,7 +117,7 @@ def _latex_rows(text: str) -> list[tuple[int, list[str]]]:
         ):
             held = ""
             continue
-        if line.strip() and not held:
+        if line.strip() and not held.strip():
             start = number
         held += f" {line}"
         while "\\\\" in held:

@@ -1,0 +1,110 @@
+"""The same table as CSV, Markdown and LaTeX: numbers, spreads, bold, lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from recheck.errors import TablesError
+
+from paper_tables.user_tables.grid import PrintedCell, read_grid
+from paper_tables.user_tables.numbers import read_table
+
+MARKDOWN = """Some text.
+
+| Task | IQL | **Ours** |
+|---|---:|---:|
+| hopper-medium-v2 | 66.3 | **90.5 ± 4.6**<sup>a</sup> |
+| total | 66.3 | – |
+"""
+LATEX = r"""\begin{tabular}{lrr} % a comment
+\toprule
+Task & IQL & Ours \\
+\midrule
+hopper-medium-v2 & $66.3$ & $\mathbf{90.5} {\scriptsize \pm 4.6}$ \\
+\midrule total & 66.3 & -- \\
+\bottomrule
+\end{tabular}
+"""
+CSV = "Task,IQL,Ours\nhopper-medium-v2,66.3,90.5 (4.6)\ntotal,66.3,\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [("t.md", MARKDOWN, 5), ("t.tex", LATEX, 5), ("t.csv", CSV, 2), ("t.txt", LATEX, 5)],
+)
+def test_three_forms_give_the_same_cells(name: str, text: str, line: int, tmp_path: Path):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    grid = read_grid(tmp_path / name)
+    assert [cell.text for cell in grid[0]] == ["Task", "IQL", "Ours"]
+    row = grid[1]
+    assert row[0].text == "hopper-medium-v2"
+    assert row[0].line == line
+    assert row[1].number == (66.3, None, 1)
+    assert row[2].number == (90.5, 4.6, 1)
+    assert row[2].bold == (name != "t.csv")
+    assert grid[2][2].number is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("66.3", (66.3, None, 1)),
+        ("-1", (-1.0, None, 0)),
+        ("66.3±1.25", (66.3, 1.25, 1)),
+        ("66.3 +/- 1", (66.3, 1.0, 1)),
+        ("66.3 (1.2)", (66.3, 1.2, 1)),
+        ("66.3%", (66.3, None, 1)),
+        ("–", None),
+        ("n/a", None),
+    ],
+)
+def test_numbers_of_cells(text: str, number: tuple[float, float | None, int] | None):
+    assert PrintedCell(text, 1).number == number
+
+
+def test_a_column_has_the_document_that_it_agrees_with(tmp_path: Path):
+    (tmp_path / "t.md").write_text(MARKDOWN, encoding="utf-8")
+    table = read_table(tmp_path / "t.md")
+    rows = table.numbers.set_index(["method", "task"])
+    assert rows.loc[("IQL", "hopper-medium-v2"), "method_key"] == "iql"
+    assert rows.loc[("IQL", "hopper-medium-v2"), "origin"] == "copied"
+    assert rows.loc[("IQL", "hopper-medium-v2"), "copied_from"] == "iql"
+    assert rows.loc[("Ours", "hopper-medium-v2"), "origin"] == "own"
+    assert rows.loc[("IQL", "TOTAL(1)"), "aggregate"] == "total"
+
+
+def test_a_column_that_agrees_with_nothing_is_the_users_own(tmp_path: Path):
+    rows = ("| hopper-medium-v2 | 12.3 |", "| walker2d-medium-v2 | 45.6 |")
+    (tmp_path / "t.md").write_text("\n".join(["| Task | IQL |", "|---|---|", *rows]), encoding="utf-8")
+    table = read_table(tmp_path / "t.md")
+    assert set(table.numbers["origin"]) == {"rerun"}
+    assert "agrees with no document" in table.messages[0]
+
+
+def test_tasks_may_be_columns(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("Method,hopper-medium-v2,walker2d-medium-v2\nIQL,66.3,78.3\n")
+    table = read_table(tmp_path / "t.csv")
+    assert sorted(table.numbers["task"]) == ["hopper-medium-v2", "walker2d-medium-v2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("no table", "holds no table"),
+        ("Task,IQL\nhopper-medium,66.3\n", "line 2: Task 'hopper-medium' has no version"),
+        ("Task,IQL\nhopper-medum-v2,66.3\n", "line 2: There is no task 'hopper-medum-v2'"),
+        ("Game,IQL\nPong,66.3\n", "holds no number of a task"),
+    ],
+)
+def test_what_is_no_table_is_refused(text: str, words: str, tmp_path: Path):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(TablesError, match=words):
+        read_table(tmp_path / "t.csv")
+
+
+def test_what_is_not_used_is_named(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("Task,IQL\nhopper-medium-v2,66.3\nPong,1\nwalker2d-medium-v2,see text\n")
+    messages = " ".join(read_table(tmp_path / "t.csv").messages)
+    assert "Not used (2): 'Pong' (line 3), 'see text' (line 4, column 'IQL')." in messages
