@@ -47,7 +47,7 @@ LARGEST_SHOWN_PERCENT = 20
 
 
 def error_by_group(table: pd.DataFrame, variant: str) -> pd.DataFrame:
-    """The largest one-sided error at the margin, `[group, pair of seeds]`; a pair stands for both orders."""
+    """The largest one-sided error at the margin, `[group, pair of seeds]`; a pair is for both orders."""
     at_margin = table[
         (table["true_difference_percent"] == MARGIN_PERCENT) & (table["variant"] == variant)
     ].copy()

@@ -41,7 +41,7 @@ def numbers_once(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_summary(cells: pd.DataFrame) -> Table:
-    """Every judged cell, those that are not settled first.
+    """Every judged cell, the inconclusive ones first.
 
     Args:
         cells: the columns of ``verdicts.csv``; only rows with a verdict are shown.
@@ -134,7 +134,7 @@ def _reason_notes(judged: pd.DataFrame) -> list[str]:
 
 
 def lead(judged: pd.DataFrame) -> list[str]:
-    """The verdicts counted, and what would settle the cells that are not, in sentences.
+    """The verdicts counted, and what would decide the inconclusive ones, in sentences.
 
     Args:
         judged: cells with a verdict.

@@ -1,7 +1,7 @@
 """What independent implementations of one method differ by: the band of re-runs, and pooling over several.
 
 Seeds measure one implementation. Two correct implementations of a method differ by more, and with many seeds
-nearly every such difference is outside the margin though nothing is wrong. So a second line stands next to
+nearly every such difference is outside the margin though nothing is wrong. So a second line is given with
 each verdict: is the difference larger than independent re-runs usually show in this domain?
 """
 

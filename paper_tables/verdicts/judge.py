@@ -282,7 +282,7 @@ def _missing_spread(ours: np.ndarray, reported: ReportedNumber) -> tuple[str, st
 def _judged_by_rule(
     verdict: Verdict, ours: np.ndarray, reported: ReportedNumber, comparison: Comparison
 ) -> Verdict:
-    """The rule over every interpretation of the report, and the lines that stand next to it."""
+    """The rule over every interpretation of the report, and the lines that are given with it."""
     margin, sd, seeds = comparison.margin_percent, float(ours.std(ddof=1)), len(ours)
     difference = float(verdict.difference_percent or 0.0)
     interpretations, notes = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
@@ -397,18 +397,18 @@ def _with_band(verdict: Verdict, comparison: Comparison) -> Verdict:
     flags, reason = verdict.flags, verdict.reason
     if verdict.verdict in (rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER):
         if place == "outside":
-            told = (
+            words = (
                 f"The difference is also beyond the spread of independent re-runs in {band.domain} "
                 f"({half:.3g} points): it is more than two implementations usually differ by."
             )
         else:
             flags = (*flags, rule.WITHIN_IMPLEMENTATION_SPREAD)
-            told = (
+            words = (
                 f"Independent re-runs in {band.domain} differ by up to {half:.3g} points ({band.share:.0%} "
                 f"of {band.pairs}), and the interval does not exclude that: these implementations differ, "
                 "which does not show that the reported number is wrong."
             )
-        reason = f"{reason} {told}".strip()
+        reason = f"{reason} {words}".strip()
     return replace(
         verdict,
         flags=flags,

@@ -5,7 +5,7 @@ The workflow fixes the design beforehand and passes it on as JSON:
     {"looks": [{"seeds": 3, "level": 0.004}, ...], "futile_below": 0.1, "digests": ["0123abcd", ...]}
 
 The tables judge the runs with these digests by that design, and ``looks.json`` says what comes next. The same
-command, called again, trains what goes on.
+command, called again, trains what continues.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class SequentialRuns:
 def looks_of(cells: pd.DataFrame, runs: SequentialRuns) -> dict[str, Any]:
     """What comes next for every run of a sequential experiment, as ``looks.json`` holds it.
 
-    A run goes on while any reported number that is judged by it can still be decided. A run by which no
+    A run continues while any reported number that is judged by it can still be decided. A run by which no
     number is judged stops at its first look.
 
     Args:
@@ -149,7 +149,7 @@ def looks_of(cells: pd.DataFrame, runs: SequentialRuns) -> dict[str, Any]:
 
 
 def sentences(looks: dict[str, Any]) -> list[str]:
-    """How many runs go on, for the head of the summary."""
+    """How many runs continue, for the head of the summary."""
     states = [run["state"] for run in looks["runs"].values()]
     going = [run["next_seeds"] for run in looks["runs"].values() if run["state"] == sequential.CONTINUE]
     levels = {look["seeds"]: look["level"] for look in looks["looks"]}
@@ -157,7 +157,7 @@ def sentences(looks: dict[str, Any]) -> list[str]:
     lines = [f"Sequential seeds, fixed beforehand: {design}."]
     if going:
         counts = ", ".join(f"{going.count(seeds)} to {seeds} seeds" for seeds in sorted(set(going)))
-        lines.append(f"{len(going)} of {len(states)} runs go on ({counts}): call the same command again.")
+        lines.append(f"{len(going)} of {len(states)} runs continue ({counts}): call the same command again.")
     else:
         lines.append(f"All {len(states)} runs have stopped.")
     return lines

@@ -326,16 +326,16 @@ def _tail_note(rows: pd.DataFrame) -> list[str]:
     low, middle, high = np.quantile(gains, [0.25, 0.5, 0.75])
     checkpoints = sorted({int(count) for count in known["tail_checkpoints"]})
     named = " or ".join(map(str, checkpoints))
-    told = [
+    notes = [
         f"In these {len(known)} cells the mean of the last {named} checkpoints has "
         f"1/{last.sum() / tail.sum():.2f} of the variance of the last one (median cell 1/{middle:.2f}, "
         f"quartiles 1/{low:.2f} and 1/{high:.2f})."
     ]
     if middle > 1:
-        told.append(
+        notes.append(
             f"So averaging is worth {middle:.2g} times the seeds, at no cost where checkpoints are evaluated."
         )
-    return told
+    return notes
 
 
 def best_episodes_note(rows: pd.DataFrame, training_seconds: float, seconds_per_episode: float) -> list[str]:
@@ -358,8 +358,8 @@ def best_episodes_note(rows: pd.DataFrame, training_seconds: float, seconds_per_
             float(row["episode_sd_percent"]) ** 2,
         )
         best = parts.best_episodes(training_seconds, seconds_per_episode)
-        told = "as many as can be had: seeds show no spread" if math.isinf(best) else f"{best:.0f}"
-        notes.append(f"{row['label']} on {row['task']}: best number of episodes per seed {told}.")
+        words = "as many as can be had: seeds show no spread" if math.isinf(best) else f"{best:.0f}"
+        notes.append(f"{row['label']} on {row['task']}: best number of episodes per seed {words}.")
     return notes
 
 

@@ -65,16 +65,16 @@ def judge_implementations(
 
 def _agreement(single: Mapping[str, Verdict]) -> Verdict:
     """The verdict that all give, with the widest interval; `inconclusive` where they do not agree."""
-    told = "; ".join(f"{name}: {verdict.verdict}" for name, verdict in single.items())
+    listed = "; ".join(f"{name}: {verdict.verdict}" for name, verdict in single.items())
     widest = max(single.values(), key=_width)
     if len({verdict.verdict for verdict in single.values()}) == 1:
-        return replace(widest, reason=f"{told}. {widest.reason}".strip())
+        return replace(widest, reason=f"{listed}. {widest.reason}".strip())
     return replace(
         widest,
         verdict=rule.INCONCLUSIVE,
         adjusted_verdict=rule.INCONCLUSIVE,
         flags=tuple(flag for flag in widest.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD),
-        reason=f"The implementations do not agree ({told}), and none is chosen.",
+        reason=f"The implementations do not agree ({listed}), and none is chosen.",
         # No single test answers this question, so it is in no family.
         p_reproduced=None,
         p_different=None,
@@ -98,7 +98,7 @@ def _judge_pooled(
 ) -> Verdict:
     first = next(single[name] for name in usable)
     difference = pooled.mean_percent - reported.mean_percent
-    told = (
+    summary = (
         f"{pooled.implementations} implementations pooled by random effects: standard deviation between "
         f"them {pooled.between_sd_percent:.3g} points, 90% prediction interval for one more "
         f"[{pooled.prediction_low:.3g}, {pooled.prediction_high:.3g}]."
@@ -114,7 +114,7 @@ def _judge_pooled(
         typical_verdict="",
         implementation_spread="",
         flags=tuple(flag for flag in first.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD),
-        reason=told,
+        reason=summary,
     )
     undecided = {single[name].verdict for name in usable} & {rule.NOT_JUDGED, rule.UNINFORMATIVE}
     if undecided or first.p_reproduced is None:

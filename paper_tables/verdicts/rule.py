@@ -63,7 +63,7 @@ FLAGS = {
     OTHER_SELECTION: "the runs are selected by another rule than the reported number",
     WITHIN_IMPLEMENTATION_SPREAD: "different, but independent re-runs differ as much",
 }
-"""The closed vocabulary of flags, which stand next to a verdict."""
+"""The closed vocabulary of flags, which are given with a verdict."""
 
 LEVEL = 0.05
 """Of each one-sided test."""

@@ -93,7 +93,7 @@ class SequentialLook:
     """The state of a sequential study.
 
     Attributes:
-        verdict: the verdict so far; its interval is that of the last look; `inconclusive` while it goes on.
+        verdict: the verdict so far; its interval is that of the last look; `inconclusive` while it continues.
         state: `claim`, `futile` or `last look` where the study stops, else `continue`.
         next_seeds: number of seeds at the next look, None where the study stops.
         looked_at: numbers of seeds that were looked at.
@@ -182,7 +182,7 @@ def _one_look(
     low, high = rule.confidence_interval(difference, bounds)
     name = rule.verdict_of_interval(low, high, comparison.margin_percent)
     if not verdict.claims:
-        # What stands in the way at 5% (near the random policy, a spread that is not known) still does.
+        # What prevents a claim at 5% (near the random policy, a spread that is not known) still does.
         name = verdict.verdict
     fields: dict[str, Any] = {"verdict": name, "adjusted_verdict": name}
     if math.isfinite(high):

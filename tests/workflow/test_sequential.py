@@ -67,7 +67,7 @@ def test_the_next_call_plans_only_what_can_still_be_decided(mine, looked):
     assert seeds_of(plan) == {"iql": [0, 1, 2, 3, 4], "bc": [0, 1, 2]}
     assert plan.looks.sentences() == [
         "Sequential seeds: 1 of 2 runs have stopped.",
-        "Sequential seeds: 1 runs go on to 5 seeds.",
+        "Sequential seeds: 1 runs continue to 5 seeds.",
     ]
     looked({digests["iql"]: ("continue", 5, 10), digests["bc"]: ("claim", 3, None)})
     assert seeds_of(mine())["iql"] == list(range(10))
@@ -146,4 +146,4 @@ def test_the_workflow_plans_the_look(copy, snakemake, write_experiment, looked, 
     looked({digests["iql"]: ("continue", 3, 5), digests["bc"]: ("claim", 3, None)})
     second = snakemake("-n", "--config", "experiment=mine", env=environment)
     assert second.returncode == 0, second.stderr
-    assert "1 runs go on to 5 seeds" in second.stdout + second.stderr
+    assert "1 runs continue to 5 seeds" in second.stdout + second.stderr

@@ -75,7 +75,7 @@ def test_the_file_says_what_comes_next():
     }
     assert looks["looks"] == workflow_side.DEFAULT_DESIGN["looks"]
     json.dumps(looks, allow_nan=False)
-    assert sentences(looks)[1] == "1 of 4 runs go on (1 to 5 seeds): call the same command again."
+    assert sentences(looks)[1] == "1 of 4 runs continue (1 to 5 seeds): call the same command again."
 
 
 def test_a_run_goes_on_while_one_of_its_numbers_is_open():

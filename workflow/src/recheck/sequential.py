@@ -80,7 +80,7 @@ class Looks:
         stopped = len(self.runs) - len(going)
         lines = [f"Sequential seeds: {stopped} of {len(self.runs)} runs have stopped."]
         lines += [
-            f"Sequential seeds: {going.count(seeds)} runs go on to {seeds} seeds."
+            f"Sequential seeds: {going.count(seeds)} runs continue to {seeds} seeds."
             for seeds in sorted(set(going))
         ]
         return lines
