@@ -146,7 +146,7 @@ def _file_pairs(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: Ne
 
 
 def maze_jumps(observations: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Rows whose successor lies elsewhere in the maze although no episode ended there.
+    """Rows whose successor is elsewhere in the maze although no episode ended there.
 
     Args: observations [n, d] with x and y first; ends [n] bool, rows flagged as terminal or time-out.
     Returns [n] bool; the last row never counts.

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from recheck.errors import DatasetError
 from recheck.files import sha256 as file_sha256
+from recheck.files import write_json
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30.0
@@ -71,7 +72,7 @@ def download(
             return destination
     raise DatasetError(
         f"{destination.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'}); "
-        "fetch it by other means and give its path, or the folder it lies in as data_folder."
+        "fetch it by other means and give its path, or the folder that holds it as data_folder."
     )
 
 
@@ -146,7 +147,7 @@ def _write_source(part: Path, url: str, answer: Any) -> None:
     etag = answer.headers.get("ETag")
     strong = etag if etag and not etag.startswith("W/") else None
     source = {"url": url, "validator": strong or answer.headers.get("Last-Modified")}
-    _source_file(part).write_text(json.dumps(source), encoding="utf-8")
+    write_json(_source_file(part), source, DatasetError)
 
 
 def _copy(answer: Any, part: Path, start: int) -> None:

@@ -35,7 +35,7 @@ EPISODE_KEYS = (
 )
 FLAG_KEYS = (*TERMINAL_KEYS, *TIMEOUT_KEYS, *END_KEYS)
 
-# A time limit that was stored as terminal: so many terminals, and so large a share of all, lie at the longest
+# A time limit that was stored as terminal: so many terminals, and so large a share of all, are at the longest
 # episode's length. Real terminals spread: of 33 falls of a random hopper no more than two have one length.
 REPEATED_LENGTH_COUNT = 3
 REPEATED_LENGTH_SHARE = 0.25

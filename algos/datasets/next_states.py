@@ -51,8 +51,8 @@ def decide(
         strict: refuse a file that contradicts itself; False (its hash is the published one) counts only.
 
     Raises:
-        DatasetError: the file has no `next_observations` but was told to use them, or its own disagree with
-            the following row in some rows and nothing was chosen.
+        DatasetError: the file has no `next_observations` though the task asks for them, or they disagree
+            with the following row in some rows and nothing was chosen.
     """
     stored = rows.get("next_observations")
     if stored is None:
@@ -68,7 +68,7 @@ def decide(
         if different and strict and choice is None:
             raise _refusal(where, different, compared, int(inside[apart][0]))
         return NextStates(False, True, _counts("following", compared, different, ends))
-    _refuse_standstill(rows["observations"], stored, choice, where)
+    _refuse_unmoved(rows["observations"], stored, choice, where)
     shuffled = _is_shuffled(compared, different)
     if different and not shuffled and choice is None:
         raise _refusal(where, different, compared, int(inside[apart][0]))
@@ -122,7 +122,7 @@ def _refusal(where: str, different: int, compared: int, first: int) -> DatasetEr
     )
 
 
-def _refuse_standstill(observations: np.ndarray, stored: np.ndarray, choice: str | None, where: str) -> None:
+def _refuse_unmoved(observations: np.ndarray, stored: np.ndarray, choice: str | None, where: str) -> None:
     """Refuse next states that are the states themselves: a column that was filled by mistake."""
     same = int((observations == stored).all(axis=1).sum())
     if choice is None and same > len(observations) // 2:

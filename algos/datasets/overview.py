@@ -36,7 +36,7 @@ def state_of(task: Task, folder: Path, data_folder: Path | None = None) -> str:
 def overview(
     tasks: Mapping[str, Task], folder: Path, data_folder: Path | None = None
 ) -> list[dict[str, str]]:
-    """One row per task: source, state, comparability, environment standing and return statistics as text."""
+    """One row per task: source, state, comparability, environment match and return statistics as text."""
     rows = []
     for task in tasks.values():
         manifest: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def overview(
 
 
 def _claim(task: Task) -> str:
-    """What the data claim to be, before they were held against anything."""
+    """What the data claim to be, before they were compared with anything."""
     return "original, if it holds" if task.comparability == "original" else task.comparability
 
 
@@ -121,7 +121,7 @@ def _heading(task: Task) -> str:
         return "Minari's remote, by id"
     if task.urls:
         return f"{task.source or 'downloaded'} files, from {' or '.join(host_of(url) for url in task.urls)}"
-    return f"{task.source}s beside the repository" if task.source else "files by path"
+    return f"{task.source}s next to the repository" if task.source else "files by path"
 
 
 def format_sources(rows: list[dict[str, str]]) -> str:

@@ -73,11 +73,11 @@ def prepare(
             manifest = _write(task, source, work, bounds)
             _move(work, output)
     except (OSError, SafetensorError) as error:
-        raise DatasetError(_disk_sentence(output, error)) from None
+        raise DatasetError(_disk_message(output, error)) from None
     return manifest
 
 
-def _disk_sentence(output: Path, error: Exception) -> str:
+def _disk_message(output: Path, error: Exception) -> str:
     number = getattr(error, "errno", None)
     text = " ".join(str(error).split())
     if number in DISK_FULL or "No space left" in text or "too large" in text or "os error 28" in text:

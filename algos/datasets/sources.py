@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -94,6 +95,8 @@ def read_source(task: Task, places: Places, limit: float | Bounds) -> Source:
         return _recollect(task, limit)
     if task.source_kind == "minari":
         return _read_minari(task, places, limit)
+    if not task.path and any(_is_folder(url) for url in task.urls) and task.sha256 is None:
+        return _read_minari(replace(task, source=_id_of(task.urls[0])), places, limit, named=False)
     path = _locate(task, places)
     if path.is_dir():
         return _read_minari(replace(task, path=str(path), source=""), places, limit)
@@ -128,7 +131,7 @@ def _locate(task: Task, places: Places) -> Path:
     if task.path:
         raise DatasetError(
             f"{task.path} does not exist; {task.task} needs that file, give its path, "
-            "or the folder it lies in as data_folder."
+            "or the folder that holds it as data_folder."
         )
     if not task.urls:
         raise DatasetError(f"{task.task} has neither a path nor an address; give the path of its file.")
@@ -224,7 +227,18 @@ def _from_rows(
     )
 
 
-def _read_minari(task: Task, places: Places, limit: float | Bounds) -> Source:
+def _is_folder(url: str) -> bool:
+    """Whether an address is that of a folder: a Minari dataset on a server."""
+    return url.endswith("/") or re.search(r"-v\d+(/data)?$", url) is not None
+
+
+def _id_of(url: str) -> str:
+    """A name for a dataset whose own is not known before it is here."""
+    return f"server/{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
+def _read_minari(task: Task, places: Places, limit: float | Bounds, named: bool = True) -> Source:
+    """The rows of a Minari dataset; with `named` it has to call itself as the task's source does."""
     from algos.datasets import minari_format, minari_remote
 
     keys: tuple[str, ...] = ()
@@ -242,7 +256,7 @@ def _read_minari(task: Task, places: Places, limit: float | Bounds) -> Source:
         folder = minari_format.find(roots[0], task.source)
     else:
         folder = minari_remote.fetch(task.source, places.downloads / "minari", task.urls)
-    found = minari_format.read(folder, task.source, keys)
+    found = minari_format.read(folder, task.source if named else "", keys)
     _check_hash(task, folder, found.sha256)
     where = f"The Minari dataset {found.dataset_id}"
     check_widths(found.arrays, where, task.observation_dim, task.action_dim)

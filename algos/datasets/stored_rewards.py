@@ -1,4 +1,4 @@
-"""What D4RL's environment would have paid on the stored states, held against what the file says.
+"""What D4RL's environment would have paid on the stored states, compared with what the file says.
 
 Rewards of antmaze, maze2d and kitchen files were written, in part afterwards, by other rules than the
 environment's own. They are used as stored, as the papers did; the manifest says by how much they differ.

@@ -19,7 +19,7 @@ class AntMaze(gymnasium.Wrapper):
     - Cell (1, 1) is the origin and y grows with the row; Gymnasium-Robotics centres the maze and turns y
       round, so the map is mirrored here and positions are shifted.
     - The ant starts in cell (1, 1), every joint off by at most 0.1; the goal is drawn within the task's
-      goal cell: once for all episodes (`goal_per=run`, antmaze-v0) or anew (`goal_per=episode`, -v2).
+      goal cell: once for all episodes (`goal_per=run`, antmaze-v0) or again (`goal_per=episode`, -v2).
     - Reward 1 and the end within 0.5 of the goal (AntMaze: 0.45, then another goal).
     - The ant's physics are D4RL's: time step 0.02 s (today's 0.01), torque 30 (150), softer contacts.
     """

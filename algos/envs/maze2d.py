@@ -16,7 +16,7 @@ class Maze2d(gymnasium.Wrapper):
     """D4RL's maze2d on PointMaze-v3.
 
     - 4 numbers, position and velocity. D4RL's x runs along the rows and y along the columns, and the
-      point's origin lies 0.2 before the centre of cell (0, 0); PointMaze centres the maze, with x along
+      point's origin is 0.2 before the centre of cell (0, 0); PointMaze centres the maze, with x along
       the columns. So observations and actions are turned by a quarter.
     - The point starts in any free cell, off by at most 0.1, with velocity 0.1 N(0, 1); the goal is the task's
       goal cell in every episode (d4rl/pointmaze/maze_model.py).

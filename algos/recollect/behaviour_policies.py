@@ -38,7 +38,7 @@ class Policy:
 
     def act(self, observations: np.ndarray, noise: np.ndarray | None) -> np.ndarray:
         """Actions [E, a] in [-1, 1] for observations [E, d]; `noise` [E, a] is normal, None is the mode."""
-        # One product per row: a row's bits must not depend on how many others stand beside it.
+        # One product per row: a row's bits must not depend on how many others there are.
         hidden = observations[:, np.newaxis, :]
         for weight, bias in self.layers[:-1]:
             hidden = np.maximum(hidden @ weight + bias, 0.0)

@@ -54,7 +54,7 @@ class Recollection:
     """What is collected: an environment and either the parts that policies play or a planner.
 
     `horizon` is the number of steps after which an episode times out; `imitates` names the D4RL set that
-    it is like, `published` those whose published statistics are shown beside ours.
+    it is like, `published` those whose published statistics are shown with ours.
     """
 
     name: str
@@ -129,7 +129,7 @@ def published_statistics(folder: Path = BEHAVIORS) -> dict[str, dict[str, Any]]:
 
 
 def describe(spec: Recollection, rows: Mapping[str, np.ndarray]) -> str:
-    """The return statistics of our rows beside the published ones of the file that they imitate."""
+    """The return statistics of our rows with the published ones of the file that they imitate."""
     lines = [
         f"{'':<42}{'transitions':>12}{'episodes':>10}{'mean':>10}{'std':>10}{'min':>10}{'max':>10}",
         _line(f"{spec.name}, collected here", len(rows["rewards"]), return_statistics(rows, spec.horizon)),

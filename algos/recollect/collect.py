@@ -114,16 +114,19 @@ def _play_policy(  # noqa: C901  (one loop over open episodes, whose order decid
             )
         episodes: list[_Episode] = []
         slots: list[_Episode | None] = [None] * len(environments)
-        settled, settled_rows = 0, 0  # episodes 0 to settled - 1 are finished and hold settled_rows
+        num_finished, finished_rows = (
+            0,
+            0,
+        )  # episodes 0 to num_finished - 1 are finished and hold finished_rows
         while True:
-            while settled < len(episodes) and episodes[settled].finished:
-                settled_rows += episodes[settled].length
-                settled += 1
-            open_rows = episodes[settled].length if settled < len(episodes) else 0
-            if settled_rows + open_rows >= size:
+            while num_finished < len(episodes) and episodes[num_finished].finished:
+                finished_rows += episodes[num_finished].length
+                num_finished += 1
+            open_rows = episodes[num_finished].length if num_finished < len(episodes) else 0
+            if finished_rows + open_rows >= size:
                 break
-            report(settled_rows + open_rows)
-            started_rows = settled_rows + sum(episode.length for episode in episodes[settled:])
+            report(finished_rows + open_rows)
+            started_rows = finished_rows + sum(episode.length for episode in episodes[num_finished:])
             for slot, environment in enumerate(environments):
                 if slots[slot] is None and started_rows < size:
                     # --- Start the next episode, with numbers of its own ---

@@ -33,7 +33,7 @@ from torch.nn.functional import layer_norm, softplus
 
 from algos.recollect.behaviour_policies import BEHAVIORS, LOG_STD_BOUNDS, Policy
 
-# Seeds of measured episodes lie apart from each other and from training's.
+# Seeds of measured episodes are apart from each other and from training's.
 SNAPSHOT_SEED, SNAPSHOT_MODE_SEED = 10_000_000, 20_000_000
 PUBLISHED_SEED, PUBLISHED_MODE_SEED = 30_000_000, 40_000_000
 LAYERS = range(3)

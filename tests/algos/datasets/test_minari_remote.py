@@ -66,3 +66,17 @@ def test_a_data_folder_that_is_the_dataset_is_taken(served: Any, hopper_task: An
         assert prepare(task, tmp_path / "out" / "x-v0", data_folder=folder)["num_transitions"] == 27
     metadata = json.loads((root / "recheck" / "tiny-v0" / "data" / "metadata.json").read_text())
     assert metadata["total_steps"] == 27
+
+
+@pytest.mark.parametrize("place", ["/", "/recheck/tiny-v0", "/recheck/tiny-v0/", "/recheck/tiny-v0/data"])
+def test_own_data_may_be_a_folder_on_a_server(
+    served: Any, hopper_task: Any, tmp_path: Path, place: str
+) -> None:
+    """As the row of own data has it: an address, and nothing of Minari."""
+    address, _ = served
+    task = hopper_task(None, urls=(address + place,))
+    if place == "/":
+        with pytest.raises(DatasetError, match="could not be fetched"):
+            prepare(task, tmp_path / "out" / "own-v0")
+        return
+    assert prepare(task, tmp_path / "out" / "own-v0")["source"]["name"] == "recheck/tiny-v0"
