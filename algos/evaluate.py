@@ -29,6 +29,7 @@ import torch
 from recheck import checksums, cli
 from recheck.errors import EvaluationError
 from recheck.progress import Progress
+from recheck.runs import HONEST_OFFSET
 from recheck.versions import package_versions
 from torch import Tensor
 
@@ -45,8 +46,6 @@ from algos.training.process_setup import set_up_process
 from algos.training.stored import load_tensors, save_table
 from algos.training.trainer import build_method
 
-# Fresh episodes for the checkpoint chosen online begin here within a training seed's range of seeds.
-HONEST_OFFSET = 500
 LATENCY_STATES = (1, 10)
 LATENCY_CALLS = 30
 

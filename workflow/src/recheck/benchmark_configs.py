@@ -4,19 +4,16 @@ python -m recheck.benchmark_configs --output results/benchmark/configs.json
 """
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recheck import hyperparameters
-from recheck.errors import ConfigError
+from recheck import cli, files, hyperparameters
 
 # The benchmark's synthetic data have Hopper's widths, so the hyperparameters are Hopper's.
 TASK = "hopper-medium-expert-v2"
-# Beside each method's default variant, those that the papers' own speed figures are about.
+# Next to each method's default variant, those that the papers' own speed figures are about.
 FURTHER = (("idql", "release"),)
 
 
@@ -52,16 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recheck.benchmark_configs", description=__doc__)
     parser.add_argument("--output", required=True, type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
-    try:
-        entries = configs(Path.cwd())
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = options.output.with_name(f".{options.output.name}.part")
-    temporary.write_text(json.dumps(entries, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, options.output)
-    return 0
+    return cli.run(lambda: files.write_json(options.output, configs(Path.cwd())))
 
 
 if __name__ == "__main__":

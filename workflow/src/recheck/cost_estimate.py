@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import plan, schema
-from recheck.errors import ConfigError
+from recheck import cli, plan, schema
 
 RATES = Path("workflow/config/cost_rates.yaml")
 SECONDS_PER_HOUR = 3600.0
@@ -174,14 +173,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
     parser.add_argument("--resources", default="{}", help="resources of the first and the last job, as JSON")
     given = parser.parse_args(arguments)
-    try:
+
+    def command() -> None:
         loaded = plan.load(json.loads(given.config), Path())
         lines = predict(loaded, read_rates(loaded.root))
         print(report(loaded, lines, json.loads(given.resources)), end="")
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+
+    return cli.run(command)
 
 
 if __name__ == "__main__":

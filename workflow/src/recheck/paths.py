@@ -49,11 +49,6 @@ def run_block(group: str, first: int, last: int) -> str:
     return f"{RESULTS}/runs/{group}/seeds{first}-{last}"
 
 
-def state_block(group: str, first: int, last: int) -> str:
-    """The folder of the resumable state of one block."""
-    return f"{RESULTS}/state/{group}/seeds{first}-{last}"
-
-
 def episodes_block(group: str, sampling: str, first: int, last: int) -> str:
     """The episodes of one block under one sampling setting."""
     return f"{RESULTS}/episodes/{group}/{sampling}/seeds{first}-{last}.parquet"

@@ -22,6 +22,7 @@ class Progress:
     """
 
     def __init__(self, total: int, label: str, done: int = 0, stream: TextIO | None = None) -> None:
+        """Begin to report."""
         self.total = total
         self.label = label
         self.stream = stream or sys.stderr

@@ -35,6 +35,7 @@ class ResultsLock:
     """
 
     def __init__(self, root: Path, outputs: Iterable[str]) -> None:
+        """Name the claim; nothing is written before `acquire`."""
         self.folder = root / FOLDER
         self.outputs = sorted(set(outputs))
         self.path = self.folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.json"

@@ -204,7 +204,7 @@ def _cells(path: Path, error: type[RecheckError]) -> Iterator[tuple[int, dict[st
 
 
 def likes(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
-    """task -> the task whose hyperparameters it takes, where it has none of its own."""
+    """Task -> the task whose hyperparameters it takes, where it has none of its own."""
     return {name: row.get("hyperparameters_like") or None for name, row in rows.items()}
 
 
