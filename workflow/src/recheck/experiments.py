@@ -195,7 +195,6 @@ def expand(
 def job_count(
     experiment: Experiment,
     seeds_per_block: int,
-    num_finished: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """How many training, evaluation and dataset jobs an experiment takes on an empty disk, in closed form.
 
