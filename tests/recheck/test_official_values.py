@@ -452,7 +452,7 @@ HELD_ELSEWHERE = {
     "Diffusion-QL.common.model_selection.*": "tests/paper_tables/test_scores.py",
     "Diffusion-QL.common.early_stop": "tests/paper_tables/test_scores.py",
     "Diffusion-QL.common.eval_seed": "tests/algos/test_evaluator.py; ours differs: a deviation",
-    "Diffusion-QL.common.reward_tune.*": "tests/algos/datasets/test_transforms.py; their names per task, above",
+    "Diffusion-QL.common.reward_tune.*": "tests/algos/datasets/test_transforms.py; names per task, above",
     "Diffusion-QL.common.normalize": "tests/algos/datasets/test_transforms.py",
     "IDQL.code_at_paper_6b071e7.M": "repeats of the last step: 0 is none",
     "IDQL.code_at_HEAD_7582571.M": "repeats of the last step: 0 is none",

@@ -94,9 +94,12 @@ def test_a_file_declares_datasets_for_own(write, declare):
         }
     )
     loaded = load(datasets=file, methods="bc", seeds=2)
-    names = {f"mine-{digits(first)}", f"other-{digits(second)}"}
-    assert tasks_of(loaded) == names
-    row = json.loads(loaded.task_row(f"other-{digits(second)}"))
+    names = tasks_of(loaded)
+    # The second is read with options, which are part of its name as its content is.
+    (other,) = names - {f"mine-{digits(first)}"}
+    assert other.startswith("other-")
+    assert other != f"other-{digits(second)}"
+    row = json.loads(loaded.task_row(other))
     assert (row["action_clip"], row["horizon"], row["observation_dim"]) == (0.9, 500, 17)
     assert loaded.name == f"own-my-{runs.digest(sorted(names))}"
 
@@ -200,3 +203,36 @@ def test_seeds_are_taken_as_a_list_of_any_form(write, given, experiment):
     own = {"dataset": write("a.hdf5"), "env": "Hopper-v4"} if experiment == "own" else {}
     loaded = load(experiment=experiment, seeds=given, **own)
     assert {tuple(run.seeds) for run in loaded.experiment.runs.values()} == {(0, 1, 2)}
+
+
+def test_options_of_reading_are_given_on_the_command_line_and_are_part_of_the_name(write):
+    path = write("data.hdf5")
+    plain = tasks_of(load(dataset=path, env="Hopper-v4"))
+    names = [plain]
+    for options in (
+        {"ends": "terminal"},
+        {"ends": "timeout"},
+        {"next_observations": "file"},
+        {"action_clip": 1},
+        {"ends": "terminal", "action_clip": 1.0},
+    ):
+        loaded = load(dataset=path, env="Hopper-v4", **options)
+        (task,) = tasks_of(loaded)
+        row = json.loads(loaded.task_row(task))
+        assert {key: row[key] for key in options} == options
+        names.append({task})
+    assert len(set.union(*names)) == 6, "two ways of reading one file are two datasets"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ends": "terminals"}, "ends"),
+        ({"next_observations": "yes"}, "next_observations"),
+        ({"action_clip": -1}, "action_clip"),
+        ({"action_clip": 0}, "action_clip"),
+    ],
+)
+def test_a_wrong_option_of_reading_is_one_message(write, options, message):
+    with pytest.raises(ConfigError, match=message):
+        load(dataset=write("data.hdf5"), env="Hopper-v4", **options)

@@ -13,7 +13,17 @@ from recheck.errors import ConfigError
 
 OWN = "own"
 # What only experiment `own` reads.
-OWN_KEYS = ("dataset", "env", "sha256", "methods", "num_updates", "hyperparameters_like")
+OWN_KEYS = (
+    "dataset",
+    "env",
+    "sha256",
+    "methods",
+    "num_updates",
+    "hyperparameters_like",
+    "ends",
+    "next_observations",
+    "action_clip",
+)
 # What every experiment reads and what changes what is run.
 COMMON_KEYS = ("seeds", "datasets")
 
@@ -129,7 +139,7 @@ def _own_dataset(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
         )
         raise ConfigError(f"experiment=own needs env=, the environment that {dataset} belongs to; {allowed}.")
     entry = {"path": dataset, "environment": settings["env"]}
-    for key in ("sha256", "hyperparameters_like"):
+    for key in ("sha256", "hyperparameters_like", "ends", "next_observations", "action_clip"):
         if key in settings:
             entry[key] = settings[key]
     return entry

@@ -36,6 +36,8 @@ _OF_ENVIRONMENT = (
     "action_clip",
     "fix_timeouts",
 )
+# What of an entry changes how the data are read: two ways of reading one file are two datasets.
+_READ_BY = ("adapter", "horizon", "action_clip", "fix_timeouts", "ends", "next_observations")
 # What an entry may say itself.
 _OF_ENTRY = (
     "adapter",
@@ -95,7 +97,7 @@ def _row(root: Path, name: str, entry: Mapping[str, Any], where: str, like: str 
     row.update({key: reference[key] for key in _OF_ENVIRONMENT if key in reference})
     row.update({key: entry[key] for key in _OF_ENTRY if key in entry})
     row.update(
-        task=_task_name(root, name, path, sha256),
+        task=_task_name(root, name, path, sha256, {key: entry[key] for key in _READ_BY if key in entry}),
         source_kind="hdf5",
         source="your data",
         urls=path if is_url(path) else None,
@@ -128,12 +130,18 @@ def clean_name(dataset: str) -> str:
     return f"own-{clean}"
 
 
-def _task_name(root: Path, name: str, path: str, sha256: str | None) -> str:
-    """The declared name with eight digits of the content; without them where earlier data fit."""
+def _task_name(root: Path, name: str, path: str, sha256: str | None, options: Mapping[str, Any]) -> str:
+    """The declared name with eight digits of the content and of the options that change how it is read.
+
+    Without the digits where earlier data fit.
+    """
     if is_url(path):
         content = sha256.lower() if sha256 else hashlib.sha256(path.encode()).hexdigest()
     else:
         content = content_sha256(root / path)
+    chosen = {key: value for key, value in sorted(options.items()) if value is not None}
+    if chosen:
+        return f"{name}-{hashlib.sha256(f'{content} {chosen}'.encode()).hexdigest()[:8]}"
     earlier = records.value_of(root, f"{paths.dataset(name)}/manifest.json#source_sha256")
     return name if earlier == content else f"{name}-{content[:8]}"
 
