@@ -66,41 +66,22 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
         grid = [list(column) for column in zip(*filled)]
     headings = [cell.text for cell in grid[0]]
     messages: list[str] = []
+    unused: list[str] = []
     rows: list[dict[str, object]] = []
     places: dict[tuple[str, str], Place] = {}
-    unused: list[str] = []
-    open_rows: list[tuple[str, list[PrintedCell], str]] = []
-    suite, group_size, last_suites = "", 0, []
-    for cells in grid[1:]:
-        label = cells[0].text
-        kind = "total" if _TOTAL.search(label) else "average" if _AVERAGE.search(label) else "cell"
-        task = _task(label, version, f"{path}, line {cells[0].line}") if kind == "cell" else None
-        if kind == "cell" and task is None:
-            unused.append(f"'{label}' (line {cells[0].line})")
+    labelled = _labelled_rows(grid[1:], version, path)
+    for row in labelled:
+        if row.name is None:
+            unused.append(f"'{row.cells[0].text}' (line {row.cells[0].line})")
             continue
-        if task is not None:
-            if suite and task.suite != suite:
-                group_size = 0
-            suite = task.suite
-            group_size += 1
-            last_suites.append(suite)
-            open_rows.append((task.name, cells, suite))
-            if task.name != label:
-                messages.append(f"'{label}' is {task.name}.")
-        elif len(set(last_suites)) == 1:
-            open_rows.append((f"{kind.upper()}({len(last_suites)})", cells, suite))
-        elif suite and group_size:
-            open_rows.append((f"{kind.upper()}({group_size})", cells, suite))
-    for name, cells, of_suite in open_rows:
-        for place, cell in enumerate(cells[1:], 1):
-            if place >= len(headings) or cell.text.lower() in _EMPTY:
-                continue
-            number = cell.number
-            if number is None:
+        if row.name != row.cells[0].text and "(" not in row.name:
+            messages.append(f"'{row.cells[0].text}' is {row.name}.")
+        for place, cell in enumerate(row.cells[1 : len(headings)], 1):
+            if cell.number is not None:
+                rows.append(_row(row.name, row.suite, headings[place], cell.number, seeds, path))
+                places[(headings[place], row.name)] = Place(row.cells[0].text, headings[place], cell)
+            elif cell.text.lower() not in _EMPTY:
                 unused.append(f"'{cell.text}' (line {cell.line}, column '{headings[place]}')")
-                continue
-            rows.append(_row(name, of_suite, headings[place], number, seeds, path))
-            places[(headings[place], name)] = Place(cells[0].text, headings[place], cell)
     if not rows:
         raise TablesError(
             f"{path} holds no number of a task: the first column (or row) must name D4RL tasks."
@@ -111,6 +92,35 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
     numbers = _with_sources(pd.DataFrame(rows), messages)
     numbers = frames.check(numbers, "reported", str(path))
     return UserTable(numbers, places, messages, path)
+
+
+@dataclass(frozen=True)
+class _LabelledRow:
+    """A row with its task or aggregate (None where it is neither) and its suite."""
+
+    name: str | None
+    suite: str
+    cells: list[PrintedCell]
+
+
+def _labelled_rows(grid: list[list[PrintedCell]], version: str | None, path: Path) -> list[_LabelledRow]:
+    """Rows with the name of their task or the label of their aggregate, which spans the rows of its suite."""
+    suite, spanned = "", 0
+    found = []
+    for cells in grid:
+        label = cells[0].text
+        kind = "TOTAL" if _TOTAL.search(label) else "AVERAGE" if _AVERAGE.search(label) else ""
+        if kind:
+            found.append(_LabelledRow(f"{kind}({spanned})" if spanned else None, suite, cells))
+            continue
+        task = _task(label, version, f"{path}, line {cells[0].line}")
+        if task is None:
+            found.append(_LabelledRow(None, suite, cells))
+            continue
+        spanned = spanned + 1 if task.suite == suite else 1
+        suite = task.suite
+        found.append(_LabelledRow(task.name, suite, cells))
+    return found
 
 
 def _with_sources(numbers: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
