@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
 from recheck.errors import TablesError
 
 from paper_tables import frames, literature
@@ -48,15 +46,7 @@ def read_documents(path: Path = DOCUMENTS) -> dict[str, Document]:
     Raises:
         TablesError: the file is absent, breaks ``schemas/documents.schema.json`` or names one twice.
     """
-    if not path.is_file():
-        raise TablesError(f"There is no file {path}.")
-    try:
-        entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise TablesError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    fault = next(Draft202012Validator(frames.load_schema("documents")).iter_errors(entries), None)
-    if fault is not None:
-        raise TablesError(f"{path}: {'/'.join(map(str, fault.path))}: {fault.message}.")
+    entries: list[dict[str, Any]] = frames.read_yaml(path, "documents")
     documents: dict[str, Document] = {}
     for entry in entries:
         if entry["document"] in documents:

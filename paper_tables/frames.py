@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from jsonschema import Draft202012Validator
 from recheck import files
+from recheck import schema as json_schema
 from recheck.errors import TablesError
 from recheck.former_names import current_columns
 
@@ -187,6 +188,17 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     except (arrow.ArrowInvalid, OSError) as error:
         raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
     return check(table, name, str(path))
+
+
+def read_yaml(path: Path, name: str) -> Any:
+    """Read a YAML file and check it against the schema ``name``.
+
+    Raises:
+        TablesError: the file is absent, is not YAML, names a key twice or breaks the schema.
+    """
+    content = json_schema.read_yaml(path, TablesError)
+    json_schema.check(content, load_schema(name), str(path), TablesError)
+    return content
 
 
 def write_parquet(table: pd.DataFrame, path: Path, name: str) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.audit.numbers import KNOWN_ERRORS
@@ -19,12 +17,7 @@ def read_known_errors(path: Path = KNOWN_ERRORS) -> list[dict[str, Any]]:
     Raises:
         TablesError: the file breaks ``schemas/known_errors.schema.json``.
     """
-    from jsonschema import Draft202012Validator
-
-    entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    error = next(Draft202012Validator(frames.load_schema("known_errors")).iter_errors(entries), None)
-    if error is not None:
-        raise TablesError(f"{path}: {'/'.join(map(str, error.path))}: {error.message}.")
+    entries: list[dict[str, Any]] = frames.read_yaml(path, "known_errors")
     return entries
 
 

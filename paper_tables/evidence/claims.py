@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
 from recheck.cli import run
 from recheck.errors import TablesError
 
@@ -120,13 +118,7 @@ def read_claims(folder: Path = FOLDER) -> list[ProseClaim]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    try:
-        entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise TablesError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    fault = next(Draft202012Validator(frames.load_schema("claims")).iter_errors(entries), None)
-    if fault is not None:
-        raise TablesError(f"{path}: {'/'.join(map(str, fault.path))}: {fault.message}.")
+    entries: list[dict[str, Any]] = frames.read_yaml(path, "claims")
     return entries
 
 

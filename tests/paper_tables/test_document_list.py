@@ -45,12 +45,15 @@ def test_every_document_that_prints_public_runs_ran_them_itself():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- {document: a, title: A, year: 2020}", "'code' is a required property"),
-        ("- {document: a, title: A, year: twenty, code: []}", "0/year"),
+        ("- {document: a, title: A, year: 2020}", "0: code is missing"),
+        (
+            "- {document: a, title: A, year: twenty, code: []}",
+            "0.year is 'twenty'; it has to be a whole number",
+        ),
         ("- {document: a, title: A, year: 2020, code: [{repository: code}]}", "repository"),
         ("- {document: a, title: A, year: 2020, code: []}\n" * 2, "names 'a' twice"),
         ("- {document: a", "is not YAML"),
-        ("", "not of type 'array'"),
+        ("", "it has to be a list"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path, text, words):

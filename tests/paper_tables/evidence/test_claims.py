@@ -140,11 +140,11 @@ def test_a_good_claim_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"verdict": "wrong"}, "'wrong' is not one of"),
+        ({"verdict": "wrong"}, "is 'wrong'; allowed are"),
         ({"known_error": 99}, "there is no known error 99"),
         ({"check": "no_such_check"}, "there is no check 'no_such_check'; known are expectile_of_one_to_five"),
         ({"evidence": []}, "evidence"),
-        ({"evidence": [{"source": "a note", "place": "p", "says": "s"}]}, "evidence/0/source"),
+        ({"evidence": [{"source": "a note", "place": "p", "says": "s"}]}, "evidence.0.source"),
         ({"claimed_by": {**GOOD["claimed_by"], "document": "nobody"}}, "there is no document 'nobody'"),
         ({"mood": "good"}, "mood"),
     ],

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recheck import hyperparameters
-from recheck.errors import ConfigError
+from recheck import files, hyperparameters
+from recheck.cli import run
 
 FILE = Path("docs/deviations.md")
 HEADER = """# Deviations
@@ -96,19 +96,18 @@ def main(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="write nothing; exit status 1 if it is out of date"
     )
     given = parser.parse_args(arguments)
-    try:
-        text = table(Path())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    if given.check:
-        if not FILE.is_file() or FILE.read_text(encoding="utf-8") != text:
-            print(f"{FILE} is out of date: run python -m recheck.deviations.", file=sys.stderr)
-            return 1
+    return run(lambda: _write(given.check))
+
+
+def _write(only_check: bool) -> int:
+    text = table(Path())
+    if not only_check:
+        files.write_text(FILE, text)
         return 0
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(text, encoding="utf-8")
-    return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{FILE} is out of date: run python -m recheck.deviations.", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

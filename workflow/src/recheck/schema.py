@@ -47,21 +47,25 @@ def _whole_number(loader: Any, node: Any) -> int:
 _Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, error: type[RecheckError] = ConfigError) -> Any:
     """The content of a YAML file, read by a safe loader.
 
     Raises:
-        ConfigError: the file is absent, no YAML, or holds a key twice.
+        RecheckError: of class `error`: the file is absent, no YAML, or holds a key twice.
     """
     try:
         with path.open(encoding="utf-8") as stream:
             return read_with_former_names(yaml.load(stream, Loader=_Loader), path.name)
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        raise error(f"There is no file {path}.") from None
+    except ConfigError as problem:  # a key twice
+        raise error(str(problem)) from None
+    except UnicodeDecodeError:
+        raise error(f"{path}: this is not YAML (it is no UTF-8 text).") from None
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: this is not YAML ({getattr(error, 'problem', error)}).") from None
+        raise error(f"{path}{line}: this is not YAML ({getattr(problem, 'problem', problem)}).") from None
 
 
 @cache
