@@ -33,7 +33,7 @@ LEAST_CELLS = 5
 """Fewer cells prove no kind of spread."""
 
 
-def _design(number: PrintedNumber, suites: pd.DataFrame) -> Design | None:
+def design_of(number: PrintedNumber, suites: pd.DataFrame) -> Design | None:
     """Seeds and episodes, where both are single numbers and the suite's episodes have steps."""
     seeds, episodes = number.num_seeds, number.episodes_per_seed
     if number.aggregate != "cell" or number.origin == "copied" or number.confidence != "seen":
@@ -51,7 +51,7 @@ def _spread_text(number: PrintedNumber) -> str:
 def impossible_mean(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator[Finding]:
     """A mean that no whole number of successes over the stated seeds and episodes gives (GRIM)."""
     for number in numbers:
-        design = _design(number, suites)
+        design = design_of(number, suites)
         if design is None:
             continue
         total, score, decimals = design.total, number.score_percent, int(number.decimals)
@@ -115,7 +115,7 @@ def impossible_spread(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Ite
                 other_value=f"{bound:.{decimals + 1}f}",
             )
             continue
-        design, kind = _design(number, suites), KIND_OF.get(number.spread_kind)
+        design, kind = design_of(number, suites), KIND_OF.get(number.spread_kind)
         if design is None or kind is None or design.groups < 2 or spread == 0:
             continue
         score = number.score_percent
@@ -142,7 +142,7 @@ def kind_of_spread_proven(numbers: list[PrintedNumber], suites: pd.DataFrame) ->
     for _, group in sorted(grouped_by(numbers, "document", "table", "suite").items()):
         cells: list[tuple[PrintedNumber, Design]] = []
         for number in group:
-            design = _design(number, suites)
+            design = design_of(number, suites)
             tested = design is not None and design.groups > 1 and number.spread_percent
             if design is not None and tested and number.spread_kind in (*KIND_OF, "unknown"):
                 cells.append((number, design))

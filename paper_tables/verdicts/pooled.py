@@ -121,7 +121,7 @@ def _judge_pooled(
         agreed = _agreement({name: single[name] for name in usable})
         return replace(verdict, verdict=agreed.verdict, adjusted_verdict=agreed.verdict, reason=agreed.reason)
     margin = comparison.margin_percent
-    estimates = _pooled_errors(reported, pooled, float(verdict.our_sd_percent or 0.0), comparison)
+    estimates = pooled_errors(reported, pooled, float(verdict.our_sd_percent or 0.0), comparison)
     half = max(float(rule.half_width(estimate)) for estimate in estimates)
     p_values = [rule.p_values(difference, estimate, margin) for estimate in estimates]
     reproduced, different = (max(float(p[which]) for p in p_values) for which in (0, 1))
@@ -143,7 +143,7 @@ def _judge_pooled(
     )
 
 
-def _pooled_errors(
+def pooled_errors(
     reported: ReportedNumber, pooled: Pooled, our_sd_percent: float, comparison: Comparison
 ) -> list[rule.ErrorEstimate]:
     """The error of the pooled mean minus the reported one, for every interpretation of the report.
