@@ -89,6 +89,9 @@ localrules:
     figures,
     power,
     audit,
+    evidence,
+    evidence_figures,
+    evidence_diff,
     cost,
     fidelity,
     bandit,
@@ -124,6 +127,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/power.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/evidence.smk"
 
 
 # With scores=published or scores=d3rlpy nothing is trained: tables and figures come from files in the repository.

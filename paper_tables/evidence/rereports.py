@@ -31,9 +31,9 @@ from paper_tables.verdicts.verdict import Verdict
 PREDICTION_LEVEL = 0.95
 BEST = "best_online"
 TUNED = "tuned_per_task"
+NEGLIGIBLE_ERROR_PERCENT = 1e-3
 OTHER_RULE = "its checkpoints are selected by another rule"
 PER_TASK = "its hyperparameters are chosen for each task"
-NEVER_POOLED = "the spread between its seeds is not known"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Report:
         document: its document.
         score_percent: as printed.
         error_percent: standard error over seeds, in points; None where nothing bounds it.
-        assumed: the error rests on the largest spread that any document prints, not on the report's own.
+        assumed: the error rests on a spread that another document prints.
         left_out: why it is not pooled, or empty.
     """
 
@@ -121,8 +121,6 @@ class Literature:
             left_out = OTHER_RULE
         elif (other["document"], other["method_key"]) in self._tuned:
             left_out = PER_TASK
-        elif error is None:
-            left_out = NEVER_POOLED
         return Report(other["id"], other["document"], float(other["score_percent"]), error, assumed, left_out)
 
 
@@ -162,7 +160,9 @@ def judge_by_reports(
         return ReportedAgain(tuple(reports), None, None, None, _few(number, plain))
     pooled = pool(
         [
-            Estimate(report.document, report.score_percent, float(report.error_percent or 0))
+            Estimate(
+                report.document, report.score_percent, float(report.error_percent or NEGLIGIBLE_ERROR_PERCENT)
+            )
             for report in usable
         ],
         PREDICTION_LEVEL,
@@ -180,15 +180,29 @@ def judge_by_reports(
 
 
 def _enough(reports: Sequence[Report]) -> tuple[list[Report], tuple[str, ...]]:
-    """The reports to pool: the comparable ones if there are three, else with others, and the flags for that."""
+    """The reports to pool: the comparable ones, with others where they are too few, and flags for that."""
     usable = [report for report in reports if not report.left_out]
     flags: list[str] = []
     for flag, words in ((rule.OTHER_SELECTION, OTHER_RULE), (rule.OTHER_SETTINGS, PER_TASK)):
-        more = [report for report in reports if report.left_out == words and report.error_percent is not None]
+        more = [report for report in reports if report.left_out == words]
         if len(usable) < POOLED_FROM and more:
             usable = [*usable, *more]
             flags.append(flag)
-    return usable, tuple(flags)
+    return _with_errors(usable), tuple(flags)
+
+
+def _with_errors(usable: Sequence[Report]) -> list[Report]:
+    """Reports whose error is not known get the largest of the others.
+
+    Where no report has one, all get the same negligible error: the pooled standard deviation between reports
+    then holds the spread between seeds as well, and the intervals are those of equal weights.
+    """
+    known = [report.error_percent for report in usable if report.error_percent is not None]
+    largest = max(known, default=NEGLIGIBLE_ERROR_PERCENT)
+    return [
+        report if report.error_percent is not None else replace(report, error_percent=largest, assumed=True)
+        for report in usable
+    ]
 
 
 def _few(number: Mapping[str, Any], usable: Sequence[Report]) -> str:

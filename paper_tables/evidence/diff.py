@@ -1,0 +1,143 @@
+"""Which verdicts moved between two tables of evidence, and why.
+
+    python -m paper_tables.evidence.diff OLD NEW
+
+OLD and NEW are folders with ``evidence.csv``, or such files. Numbers are matched by their stable id.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from recheck.cli import run
+from recheck.errors import TablesError
+
+from paper_tables.evidence.direct import CLASSES
+from paper_tables.evidence.frame import version_of
+
+FILE = "evidence.csv"
+COMPARED = ("verdict", "basis", "flags")
+REASONS = {
+    "score_percent": "the reported number was corrected",
+    "spread_percent": "its spread was corrected",
+    "spread_kind": "the meaning of its spread was corrected",
+    "num_seeds": "its number of seeds was corrected",
+    "selection": "its selection rule was corrected",
+    "confidence": "it was looked up",
+    "origin": "its origin was corrected",
+    "judged_at": "it is judged at another place",
+    "margin_percent": "the margin changed",
+    **{f"{kind}_sources": f"other sources of {kind.replace('_', ' ')} runs" for kind in CLASSES},
+    **{f"{kind}_seeds": f"another number of {kind.replace('_', ' ')} seeds" for kind in CLASSES},
+    "reports": "other documents report it",
+    "arithmetic": "the arithmetic says otherwise",
+}
+"""Column -> what its change means; the first that apply are named."""
+RULE_CHANGED = "the rule, or what all documents say together, changed"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One number whose verdict, basis or flags are others.
+
+    Attributes:
+        id: stable name of the number.
+        before: verdict, basis and flags in words; empty for a new number.
+        after: the same; empty for a number that is gone.
+        why: what changed.
+    """
+
+    id: str
+    before: str
+    after: str
+    why: str
+
+
+def read_evidence(path: Path) -> pd.DataFrame:
+    """A table of evidence, indexed by id; all values are text.
+
+    Args:
+        path: the file or its folder.
+
+    Raises:
+        TablesError: the file is absent, is not a table, lacks a column or has an id twice.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise TablesError(
+            f"There is no table of evidence {file}; make one with `snakemake evidence --cores 1`."
+        )
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise TablesError(f"{file} cannot be read as a CSV table: {error}.") from error
+    missing = [name for name in ("id", *COMPARED) if name not in table.columns]
+    if missing:
+        raise TablesError(f"{file} lacks the column(s) {', '.join(missing)} of a table of evidence.")
+    if table["id"].duplicated().any():
+        raise TablesError(f"{file} has the number {table.loc[table['id'].duplicated(), 'id'].iloc[0]} twice.")
+    return table.set_index("id")
+
+
+def moved(old: pd.DataFrame, new: pd.DataFrame) -> list[Moved]:
+    """The numbers whose verdict, basis or flags differ, in the order of the new table, lost ones last.
+
+    Args:
+        old: as `read_evidence` gives it.
+        new: likewise.
+    """
+    found = []
+    for name, row in new.iterrows():
+        if name not in old.index:
+            found.append(Moved(str(name), "", _words(row), "the number is new"))
+        elif any(row[column] != old.loc[name, column] for column in COMPARED):
+            before = old.loc[name]
+            found.append(Moved(str(name), _words(before), _words(row), _why(before, row)))
+    gone = [name for name in old.index if name not in new.index]
+    return found + [Moved(str(name), _words(old.loc[name]), "", "the number is gone") for name in gone]
+
+
+def _words(row: Any) -> str:
+    flags = f", {row['flags']}" if row["flags"] else ""
+    return f"{row['verdict']} ({row['basis']}{flags})"
+
+
+def _why(before: Any, after: Any) -> str:
+    reasons = [
+        f"{words} ({before[column] or 'none'} -> {after[column] or 'none'})"
+        for column, words in REASONS.items()
+        if column in before.index and column in after.index and before[column] != after[column]
+    ]
+    return "; ".join(reasons) or RULE_CHANGED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the top of this file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_tables.evidence.diff", description="Which verdicts moved, and why."
+    )
+    parser.add_argument("old", type=Path, metavar="OLD", help="folder with evidence.csv, or the file")
+    parser.add_argument("new", type=Path, metavar="NEW", help="likewise")
+    options = parser.parse_args(arguments)
+
+    def show() -> None:
+        if str(options.old) in ("", "."):
+            raise TablesError("There is no OLD table of evidence; name one, or write --config old=FOLDER.")
+        old, new = read_evidence(options.old), read_evidence(options.new)
+        found = moved(old, new)
+        versions = [version_of(table.reset_index().to_csv(index=False)) for table in (old, new)]
+        same = " The tables are equal." if versions[0] == versions[1] else ""
+        for one in found:
+            print(f"{one.id}: {one.before or 'absent'} -> {one.after or 'absent'}: {one.why}.")
+        print(f"{len(found)} of {len(new)} numbers moved.{same}")
+
+    return run(show)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

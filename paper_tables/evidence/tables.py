@@ -1,0 +1,219 @@
+"""The evidence as tables: every number, each paper in its own layout, and summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
+from paper_tables.evidence.judgement import NO_BASIS, RE_REPORTED
+from paper_tables.evidence.numbers import slug
+from paper_tables.rendering.table import MARKS, Cell, Table
+from paper_tables.rendering.text import FLAG_MARKS, NOTHING, with_spread
+from paper_tables.rendering.verdicts import differs_under_adjustment
+from paper_tables.verdicts import rule
+
+BASIS_WORDS = {
+    INDEPENDENT: "independent runs",
+    SAME_CODE: "runs of the document's own code",
+    RE_REPORTED: "other documents' reports",
+    rule.OTHER_SELECTION: "runs selected by another rule",
+    rule.OTHER_SETTINGS: "runs with other settings",
+    NO_BASIS: NOTHING,
+}
+BASIS_MARKS = {
+    SAME_CODE: ("own", "the runs are of the code that made the number: repeatability, not confirmation"),
+    RE_REPORTED: ("rep", "the verdict rests on other documents' reports, not on runs"),
+}
+IMPOSSIBLE = ("dig", "the printed digits are impossible for the stated design")
+COPIED = ("cp", "a copy, judged at its origin")
+NOT_KEPT = ("bh", "the claim is not kept by Benjamini and Hochberg at 5% in its family")
+OPEN = (rule.INCONCLUSIVE, rule.UNINFORMATIVE)
+DIFFERENT = (rule.DIFFERENT_HIGHER, rule.DIFFERENT_LOWER)
+
+
+def marks_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The raised letters of a number."""
+    marks = [FLAG_MARKS[flag][0] for flag in str(row["flags"]).split("; ") if flag]
+    if row["basis"] in BASIS_MARKS:
+        marks.append(BASIS_MARKS[row["basis"]][0])
+    if row["judged_at"]:
+        marks.append(COPIED[0])
+    if row["arithmetic"] == "impossible":
+        marks.append(IMPOSSIBLE[0])
+    if row["basis"] != NO_BASIS and differs_under_adjustment(row):
+        marks.append(NOT_KEPT[0])
+    return tuple(dict.fromkeys(marks))
+
+
+def mark_notes(marks: Iterable[str]) -> list[str]:
+    """One sentence for each mark that is used."""
+    explained = dict([*FLAG_MARKS.values(), *BASIS_MARKS.values(), IMPOSSIBLE, COPIED, NOT_KEPT])
+    return [f"{mark}: {explained[mark]}." for mark in sorted(set(marks))]
+
+
+def sign_note(verdicts: Iterable[str]) -> str:
+    """What the signs mean, with the number of times each is used."""
+    counts = pd.Series(list(verdicts)).value_counts()
+    named = [f"{MARKS[name][0]} {name} ({counts[name]})" for name in MARKS if name in counts]
+    return f"Verdicts: {', '.join(named)}."
+
+
+def number_cell(row: Mapping[str, Any]) -> Cell:
+    """A printed number with its verdict's sign and marks."""
+    spread = None if row["spread_kind"] == "none" else row["spread_percent"]
+    text = with_spread(row["score_percent"], spread, int(row["decimals"]))
+    return Cell(text, verdict=str(row["verdict"]), marks=marks_of(row))
+
+
+def signed(value: Any) -> str:
+    """A difference with its sign, or a dash."""
+    return NOTHING if value is None or pd.isna(value) else f"{value:+.1f}"
+
+
+def interval_text(row: Mapping[str, Any]) -> str:
+    """The 90% interval of a row, or a dash."""
+    low, high = row["interval_low"], row["interval_high"]
+    return NOTHING if low is None or pd.isna(low) else f"[{low:.1f}, {high:.1f}]"
+
+
+def numbers_table(frame: pd.DataFrame, version: str) -> Table:
+    """Every reported number with its verdict and basis, one row each."""
+    table = Table(
+        f"Evidence for {len(frame)} reported numbers, version {version}",
+        ["Number", "Reported", "Evidence minus reported", "90% interval", "Basis", "Reason"],
+        text_columns=1,
+    )
+    used: list[str] = []
+    for row in frame.to_dict("records"):
+        cell = number_cell(row)
+        used += cell.marks
+        table.rows.append(
+            [
+                Cell(str(row["id"])),
+                cell,
+                Cell(signed(row["difference_percent"])),
+                Cell(interval_text(row)),
+                Cell(BASIS_WORDS[row["basis"]]),
+                Cell(str(row["reason"])),
+            ]
+        )
+    table.notes = [sign_note(frame["verdict"]), *mark_notes(used)]
+    return table
+
+
+def paper_tables(frame: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, Table]:
+    """One table for each table of each document, rows and columns in the document's order.
+
+    Args:
+        frame: as `evidence_frame` gives it.
+        titles: document -> title.
+
+    Returns:
+        File name without ending -> table.
+    """
+    result = {}
+    for (document, name), part in frame.groupby(["document", "table"], sort=False):
+        methods = list(dict.fromkeys(part["method"]))
+        places: dict[tuple[str, str, int], dict[str, Cell]] = {}
+        times: dict[tuple[str, str, str], int] = {}
+        used: list[str] = []
+        for row in part.to_dict("records"):
+            key = row["suite"], row["task"], row["method"]
+            times[key] = times.get(key, 0) + 1
+            cell = number_cell(row)
+            used += cell.marks
+            places.setdefault((row["suite"], row["task"], times[key]), {})[row["method"]] = cell
+        table = Table(f"{titles[str(document)]}, {name}", ["Task", *methods])
+        suite = None
+        for (of_suite, task, _), cells in places.items():
+            if suite not in (None, of_suite):
+                table.rows.append(None)
+            suite = of_suite
+            table.rows.append([Cell(str(task)), *(cells.get(method, Cell(NOTHING)) for method in methods)])
+        table.notes = [sign_note(part["verdict"]), *mark_notes(used)]
+        result[f"{slug(document)}_{slug(name)}".replace("-", "_")] = table
+    return result
+
+
+def distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows without copies that are judged at another place."""
+    return frame[frame["judged_at"] == ""]
+
+
+def counts_of(part: pd.DataFrame) -> dict[str, int]:
+    """Judged, reproduced, different, open and not judged numbers of some rows."""
+    verdicts = part["verdict"]
+    reproduced = int((verdicts == rule.REPRODUCED).sum())
+    different = int(verdicts.isin(DIFFERENT).sum())
+    still_open = int(verdicts.isin(OPEN).sum())
+    return {
+        "numbers": len(part),
+        "judged": reproduced + different + still_open,
+        "reproduced": reproduced,
+        "different": different,
+        "open": still_open,
+        "without": len(part) - reproduced - different - still_open,
+    }
+
+
+COUNT_HEADINGS = ("Numbers", "Judged", "Reproduced", "Different", "Open", "Without evidence")
+_COUNTS_NOTE = (
+    "Copies are counted where they are printed first. Open: inconclusive or uninformative. Without evidence: "
+    "no_evidence or not_judged, sums over tasks among them."
+)
+
+
+def summary_by(frame: pd.DataFrame, column: str, heading: str, title: str) -> Table:
+    """Counts of verdicts by document, method or another column, with sums by basis."""
+    rows = distinct(frame)
+    table = Table(title, [heading, *COUNT_HEADINGS], notes=[_COUNTS_NOTE])
+    for name, part in rows.groupby(column, sort=True):
+        table.rows.append([Cell(str(name)), *(Cell(f"{count:,}") for count in counts_of(part).values())])
+    table.rows.append(None)
+    table.rows.append([Cell("all"), *(Cell(f"{count:,}") for count in counts_of(rows).values())])
+    return table
+
+
+def _conditional(part: pd.DataFrame) -> pd.Series:
+    return part["flags"].str.split("; ").map(lambda flags: rule.CONDITIONAL in flags)
+
+
+def first_screen(frame: pd.DataFrame) -> Table:
+    """What was found, in at most eight lines: basis by verdict."""
+    rows = distinct(frame)
+    conditional = _conditional(rows)
+    lines: list[tuple[str, Callable[[], pd.Series]]] = [
+        (
+            "Independent runs, spread printed",
+            lambda: (rows["basis"] == INDEPENDENT) & ~conditional,
+        ),
+        (
+            "Independent runs, spread assumed (conditional)",
+            lambda: (rows["basis"] == INDEPENDENT) & conditional,
+        ),
+        ("Runs of the document's own code", lambda: rows["basis"] == SAME_CODE),
+        ("Three or more other reports", lambda: rows["basis"] == RE_REPORTED),
+        ("Runs selected by another rule", lambda: rows["basis"] == rule.OTHER_SELECTION),
+        ("Runs with other settings", lambda: rows["basis"] == rule.OTHER_SETTINGS),
+        ("No evidence, not verified, or a sum over tasks", lambda: rows["basis"] == NO_BASIS),
+    ]
+    table = Table(
+        "What public evidence says about the reported numbers",
+        ["Evidence", "Numbers", "Reproduced", "Different", "Inconclusive", "Uninformative"],
+        notes=[_COUNTS_NOTE.split(". Open", maxsplit=1)[0] + "."],
+    )
+    for name, which in lines:
+        part = rows[which()]
+        verdicts = part["verdict"]
+        values = (
+            len(part),
+            int((verdicts == rule.REPRODUCED).sum()),
+            int(verdicts.isin(DIFFERENT).sum()),
+            int((verdicts == rule.INCONCLUSIVE).sum()),
+            int((verdicts == rule.UNINFORMATIVE).sum()),
+        )
+        table.rows.append([Cell(name), *(Cell(f"{value:,}") for value in values)])
+    return table

@@ -1,0 +1,322 @@
+"""Figures of the evidence: a forest plot for each paper's table, and a matrix of verdicts.
+
+    python -m paper_tables.figures.evidence --output results/figures/evidence
+
+Drawn from the same data as ``paper_tables.evidence``, as PDF and PNG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from recheck.cli import run
+from recheck.errors import TablesError
+
+from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
+from paper_tables.evidence.html import mean_interval
+from paper_tables.evidence.judgement import NO_BASIS, Inputs, NumberEvidence, judge_all
+from paper_tables.evidence.numbers import slug
+from paper_tables.figures.style import INK, Figures, house_style
+from paper_tables.rendering.table import MARKS
+from paper_tables.verdicts import rule
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_INCHES = 6.9
+ROWS_A_PAGE = 26
+FIRST_FOREST = "forest_first"
+FIRST_ROWS = 12
+BASIS_STYLE: dict[str, tuple[str, str]] = {
+    INDEPENDENT: ("#0072B2", "o"),
+    SAME_CODE: ("#8A4F00", "s"),
+    rule.OTHER_SELECTION: ("#777777", "P"),
+    rule.OTHER_SETTINGS: ("#777777", "X"),
+}
+REPORT_COLOUR = "#8D3B72"
+MATRIX_STYLE: dict[str, tuple[str, str]] = {
+    rule.REPRODUCED: ("#009E73", "✓"),
+    rule.DIFFERENT_LOWER: ("#D55E00", "↓"),
+    rule.DIFFERENT_HIGHER: ("#E69F00", "↑"),
+    rule.INCONCLUSIVE: ("#CFCFCF", "?"),
+    rule.UNINFORMATIVE: ("#EAD9E4", "○"),
+}
+
+
+def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
+    """One row a number: as reported, by each implementation, by other reports; the verdict at the right.
+
+    Args:
+        found: numbers with evidence, drawn from the top.
+        title: one line.
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    height = 0.27 * len(found) + 1.15
+    figure = MatplotlibFigure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    axis = figure.subplots()
+    for place, entry in enumerate(found):
+        _draw_row(axis, len(found) - 1 - place, entry)
+    methods = {str(entry.number["method"]) for entry in found}
+    names = [
+        str(entry.number["task"])
+        if len(methods) == 1
+        else f"{entry.number['method']}, {entry.number['task']}"
+        for entry in found
+    ]
+    axis.set_yticks(range(len(found) - 1, -1, -1), names)
+    axis.set_ylim(-0.7, len(found) - 0.3)
+    axis.set_xlim(*_range_of(found))
+    axis.set_xlabel("normalised score (percent)")
+    axis.set_title(title, loc="left")
+    right = axis.secondary_yaxis("right")
+    right.set_yticks(range(len(found) - 1, -1, -1), [_verdict_words(entry) for entry in found])
+    right.tick_params(length=0)
+    right.spines["right"].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+    _legend(figure, found)
+    return figure
+
+
+def _verdict_words(entry: NumberEvidence) -> str:
+    flags = [flag for flag in entry.verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
+    more = f", {flags[0].replace('_', ' ')}" if flags else ""
+    return f"{MARKS[entry.verdict.verdict][0]} {entry.verdict.verdict}{more}"
+
+
+def _range_of(found: Sequence[NumberEvidence]) -> tuple[float, float]:
+    values = [float(entry.number["score_percent"]) for entry in found]
+    for entry in found:
+        values += [score for group in entry.direct.groups for score in group.scores_percent]
+        values += [report.score_percent for report in entry.again.reports]
+    room = 0.04 * (max(values) - min(values) or 10)
+    return min(values) - room, max(values) + room
+
+
+def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
+    number = entry.number
+    score, spread = float(number["score_percent"]), number["spread_percent"]
+    margin = entry.verdict.margin_percent or 5.0
+    axis.fill_betweenx(
+        [height - 0.5, height + 0.5], score - margin, score + margin, color="#E3EDF5", linewidth=0, zorder=0
+    )
+    pooled = entry.again.pooled
+    if pooled is not None:
+        axis.plot(
+            [pooled.prediction_low, pooled.prediction_high],
+            [height - 0.36, height - 0.36],
+            color=REPORT_COLOUR,
+            linewidth=3,
+            alpha=0.35,
+            solid_capstyle="butt",
+            zorder=1,
+        )
+    for report in entry.again.reports:
+        face = "white" if report.left_out else REPORT_COLOUR
+        axis.plot(
+            report.score_percent,
+            height - 0.36,
+            "D",
+            color=REPORT_COLOUR,
+            markerfacecolor=face,
+            markersize=3.2,
+            markeredgewidth=0.7,
+            zorder=3,
+        )
+    if spread is not None and not pd.isna(spread) and number["spread_kind"] != "none":
+        axis.plot([score - spread, score + spread], [height + 0.3] * 2, color=INK, linewidth=0.9, zorder=2)
+    axis.plot(score, height + 0.3, "|", color=INK, markersize=7, markeredgewidth=1.6, zorder=4)
+    groups = entry.direct.groups
+    for place, group in enumerate(groups):
+        colour, marker = BASIS_STYLE[group.kind]
+        level = height + 0.08 - 0.22 * place / max(1, len(groups) - 1)
+        scores = np.asarray(group.scores_percent)
+        axis.plot(
+            scores,
+            np.full(len(scores), level),
+            ".",
+            color=colour,
+            markersize=2,
+            alpha=0.35,
+            markeredgewidth=0,
+            zorder=2,
+        )
+        low, high = mean_interval(scores)
+        if low is not None and high is not None:
+            axis.plot([low, high], [level, level], color=colour, linewidth=1.0, zorder=3)
+        axis.plot(
+            scores.mean(), level, marker, color=colour, markersize=3.6, markeredgecolor="white",
+            markeredgewidth=0.4, zorder=4,
+        )  # fmt: skip
+
+
+def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    kinds = {group.kind for entry in found for group in entry.direct.groups}
+    handles: list[Any] = [
+        Line2D([], [], color=INK, marker="|", markersize=7, markeredgewidth=1.6, linewidth=0.9),
+        Patch(color="#E3EDF5"),
+    ]
+    labels = ["reported, with its ±", "margin"]
+    for kind, (colour, marker) in BASIS_STYLE.items():
+        if kind in kinds:
+            handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, linewidth=1.0))
+            labels.append({INDEPENDENT: "independent runs", SAME_CODE: "runs of the document's own code"}.get(
+                kind, f"runs, {kind.replace('_', ' ')}"))  # fmt: skip
+    if any(entry.again.reports for entry in found):
+        handles.append(Line2D([], [], color=REPORT_COLOUR, marker="D", markersize=3.2, linewidth=0))
+        labels.append("other reports (open: not pooled)")
+    if any(entry.again.pooled for entry in found):
+        handles.append(Line2D([], [], color=REPORT_COLOUR, linewidth=3, alpha=0.35))
+        labels.append("95% prediction interval")
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+
+
+def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
+    """Documents by tasks: the verdicts of each document's numbers on a task, as shares of one square.
+
+    Args:
+        found: numbers with a verdict on evidence.
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+    from matplotlib.patches import Patch, Rectangle
+
+    documents = sorted({str(entry.number["document"]) for entry in found})
+    tasks = sorted({(str(entry.number["suite"]), str(entry.number["task"])) for entry in found}, reverse=True)
+    figure = MatplotlibFigure(
+        figsize=(WIDTH_INCHES, min(0.155 * len(tasks) + 1.5, 9.2)), layout="constrained"
+    )
+    axis = figure.subplots()
+    cells: dict[tuple[str, str], list[str]] = {}
+    for entry in found:
+        key = str(entry.number["document"]), str(entry.number["task"])
+        cells.setdefault(key, []).append(entry.verdict.verdict)
+    for (document, task), verdicts in cells.items():
+        x = documents.index(document)
+        y = next(place for place, (_, name) in enumerate(tasks) if name == task)
+        ordered = sorted(verdicts, key=list(MATRIX_STYLE).index)
+        for place, verdict in enumerate(ordered):
+            colour, sign = MATRIX_STYLE[verdict]
+            width = 0.94 / len(ordered)
+            axis.add_patch(
+                Rectangle((x + 0.03 + place * width, y + 0.06), width, 0.88, color=colour, linewidth=0)
+            )
+            axis.text(x + 0.03 + (place + 0.5) * width, y + 0.46, sign, ha="center", va="center", fontsize=5)
+    axis.set_xlim(0, len(documents))
+    axis.set_ylim(0, len(tasks))
+    axis.set_xticks(
+        np.arange(len(documents)) + 0.5,
+        [name.replace("_", " ") for name in documents],
+        rotation=40,
+        ha="right",
+    )
+    axis.set_yticks(np.arange(len(tasks)) + 0.5, [name for _, name in tasks])
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    used = {entry.verdict.verdict for entry in found}
+    kept = [name for name in MATRIX_STYLE if name in used]
+    figure.legend(
+        [Patch(color=MATRIX_STYLE[name][0]) for name in kept],
+        [f"{MATRIX_STYLE[name][1]} {name}" for name in kept],
+        loc="outside lower center",
+        ncols=len(kept),
+    )
+    return figure
+
+
+def with_evidence(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:
+    """The numbers whose verdict rests on something."""
+    return [entry for entry in found if entry.basis != NO_BASIS and entry.verdict.verdict in MATRIX_STYLE]
+
+
+FOREST_CAPTION = (
+    "{title}: each reported number with its ±, the seeds of each implementation as dots with their mean and "
+    "95% interval, other documents' reports as diamonds (open: not pooled), the 95% prediction interval of "
+    "the reports where three or more can be pooled, and the verdict. Shaded: the "
+    "margin around the reported number."
+)
+
+
+def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
+    """Draw all figures of the evidence.
+
+    Args:
+        found: the evidence of every number.
+        folder: where the files go.
+    """
+    done = Figures(folder)
+    drawn = with_evidence(found)
+    with house_style():
+        tables: dict[tuple[str, str], list[NumberEvidence]] = {}
+        for entry in drawn:
+            if not entry.is_copy:
+                tables.setdefault((entry.number["document"], entry.number["table"]), []).append(entry)
+        for (document, table), rows in tables.items():
+            # Cut into pages by method first, so that a method's numbers are together.
+            ordered = sorted(rows, key=lambda entry: str(entry.number["method"]))
+            title = f"{document.replace('_', ' ')}, {table}"
+            for page, start in enumerate(range(0, len(ordered), ROWS_A_PAGE)):
+                name = f"forest_{slug(document)}_{slug(table)}".replace("-", "_") + (
+                    f"_{page + 1}" if page else ""
+                )
+                figure = draw_forest(ordered[start : start + ROWS_A_PAGE], title)
+                done.save(figure, name, FOREST_CAPTION.format(title=title))
+        first = first_forest_rows(drawn)
+        if first:
+            title = "Numbers by their methods' authors with independent runs"
+            done.save(draw_forest(first, title), FIRST_FOREST, FOREST_CAPTION.format(title=title))
+        if drawn:
+            done.save(
+                draw_matrix(drawn),
+                "matrix",
+                "Verdicts by document and task. A square is parted where a document has several numbers with "
+                "evidence on one task, one part for each. Copies are shown where they are printed.",
+            )
+    return done
+
+
+def first_forest_rows(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:
+    """Numbers for the README's forest plot: a method's own, with independent runs, the most seeds first."""
+    own = [
+        entry
+        for entry in found
+        if entry.number["origin"] == "own"
+        and entry.basis == INDEPENDENT
+        and entry.verdict.verdict in (*rule.CLAIMS, rule.INCONCLUSIVE)
+    ]
+    ranked = sorted(own, key=lambda entry: (-entry.verdict.our_seeds, entry.number["id"]))[:FIRST_ROWS]
+    return sorted(ranked, key=lambda entry: (str(entry.number["method"]), str(entry.number["task"])))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the top of this file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_tables.figures.evidence", description="Draw the evidence."
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the figures")
+    options = parser.parse_args(arguments)
+
+    def draw() -> None:
+        from recheck import files
+
+        found = judge_all(Inputs.read())
+        with files.atomic_folder(options.output, TablesError) as temporary:
+            done = evidence_figures(found, temporary)
+            lines = [f"- `{name}`: {caption}" for name, caption in done.captions.items()]
+            files.write_text(temporary / "captions.md", "\n".join(lines) + "\n", TablesError)
+        print(f"{len(done.captions)} figures.")
+
+    return run(draw)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+# Evidence: every reported number judged by public runs, other documents' reports and arithmetic. Nothing is trained.
+
+# All that the papers' side is: data and program. A changed or added file is a new table of evidence.
+PAPERS_SIDE = sorted(
+    str(path)
+    for ending in ("py", "csv", "yaml", "json", "js", "css", "html")
+    for path in Path("paper_tables").rglob(f"*.{ending}")
+)
+
+
+rule evidence:
+    input:
+        PAPERS_SIDE,
+    output:
+        tables=directory(paths.stage("tables", "evidence")),
+        page=f"{paths.RESULTS}/evidence.html",
+    log:
+        f"{paths.LOGS}/evidence/evidence.log",
+    shell:
+        "python -m paper_tables.evidence --output {output.tables:q} --page {output.page:q} &> {log:q}"
+
+
+# A forest plot for each paper's table and the matrix of verdicts.
+rule evidence_figures:
+    input:
+        PAPERS_SIDE,
+    output:
+        directory(paths.stage("figures", "evidence")),
+    log:
+        f"{paths.LOGS}/evidence/figures.log",
+    shell:
+        "python -m paper_tables.figures.evidence --output {output:q} &> {log:q}"
+
+
+# Which verdicts moved between two tables of evidence, and why: --config old=FOLDER (new=FOLDER).
+rule evidence_diff:
+    input:
+        new=config.get("new", rules.evidence.output.tables),
+    log:
+        f"{paths.LOGS}/evidence/diff.log",
+    params:
+        old=config.get("old", ""),
+    shell:
+        "python -m paper_tables.evidence.diff {params.old:q} {input.new:q} 2>&1 | tee {log:q}"
