@@ -92,14 +92,15 @@ def moved(old: pd.DataFrame, new: pd.DataFrame) -> list[Moved]:
         new: likewise.
     """
     found = []
-    for name, row in new.iterrows():
-        if name not in old.index:
+    earlier, later = (table.to_dict("index") for table in (old, new))
+    for name, row in later.items():
+        before = earlier.get(name)
+        if before is None:
             found.append(Moved(str(name), "", _words(row), "the number is new"))
-        elif any(row[column] != old.loc[name, column] for column in COMPARED):
-            before = old.loc[name]
+        elif any(row[column] != before[column] for column in COMPARED):
             found.append(Moved(str(name), _words(before), _words(row), _why(before, row)))
-    gone = [name for name in old.index if name not in new.index]
-    return found + [Moved(str(name), _words(old.loc[name]), "", "the number is gone") for name in gone]
+    gone = {name: row for name, row in earlier.items() if name not in later}
+    return found + [Moved(str(name), _words(row), "", "the number is gone") for name, row in gone.items()]
 
 
 def _words(row: Any) -> str:
@@ -111,7 +112,7 @@ def _why(before: Any, after: Any) -> str:
     reasons = [
         f"{words} ({before[column] or 'none'} -> {after[column] or 'none'})"
         for column, words in REASONS.items()
-        if column in before.index and column in after.index and before[column] != after[column]
+        if column in before and column in after and before[column] != after[column]
     ]
     return "; ".join(reasons) or RULE_CHANGED
 

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from paper_tables.config import load_margins
-from paper_tables.evidence.documents import Document
+from paper_tables.documents import Document
 from paper_tables.verdicts import rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import domain_of

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from paper_tables import frames
 from paper_tables.evidence.tables import DIFFERENT, distinct, interval_text, number_cell, signed
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING
@@ -80,7 +81,7 @@ def implementations_table(spread: pd.DataFrame) -> Table:
         ],
     )
     for (method, settings), part in spread.groupby(["method", "settings"], sort=True):
-        widest = part.loc[part["gap"].idxmax()]
+        widest = part.iloc[int(part["gap"].argmax())]
         table.rows.append(
             [
                 Cell(str(method)),
@@ -124,7 +125,7 @@ def contradicted_table(frame: pd.DataFrame) -> Table:
             "independent re-runs, or outside the 95% prediction interval of other reports."
         ],
     )
-    for row in rows.to_dict("records"):
+    for row in frames.records(rows):
         who = row.get(f"{row['basis']}_implementations") or row["reports_words"]
         table.rows.append(
             [
@@ -167,7 +168,7 @@ def drift(frame: pd.DataFrame) -> pd.DataFrame:
                         "year": again["year"].iloc[0],
                         "tasks": len(both),
                         "mean_difference": float(both.mean()),
-                        "largest_difference": float(both.loc[both.abs().idxmax()]),
+                        "largest_difference": float(both.iloc[int(both.abs().argmax())]),
                         "largest_task": str(both.abs().idxmax()),
                     }
                 )
@@ -193,7 +194,7 @@ def drift_table(found: pd.DataFrame) -> Table:
             "In points, over the tasks and versions that both print; copies and best checkpoints left out."
         ],
     )
-    for row in found.to_dict("records"):
+    for row in frames.records(found):
         year = row["year"]
         table.rows.append(
             [

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from paper_tables.documents import Document
 from paper_tables.evidence.claims import ProseClaim
-from paper_tables.evidence.documents import Document
 from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import BASIS_WORDS, first_screen
 from paper_tables.rendering.table import MARKS

@@ -15,6 +15,7 @@ import pandas as pd
 
 from paper_tables import literature
 from paper_tables.audit.rules import audit
+from paper_tables.documents import Document, read_documents
 from paper_tables.evidence.direct import (
     INDEPENDENT,
     SAME_CODE,
@@ -22,7 +23,6 @@ from paper_tables.evidence.direct import (
     DirectRuns,
     judge_number,
 )
-from paper_tables.evidence.documents import Document, read_documents
 from paper_tables.evidence.numbers import Number, by_place, place_of, with_ids
 from paper_tables.evidence.printed_digits import Arithmetic, arithmetic_of
 from paper_tables.evidence.rereports import Literature, ReportedAgain, judge_by_reports
@@ -45,7 +45,8 @@ class NumberEvidence:
 
     Attributes:
         number: the row of the reported numbers, with `id`.
-        origin: the number that is judged: itself, or the one that it copies.
+        origin: the number that is judged: itself, the one that it copies, or the earliest copy of the same
+            value where the original is in no document at hand.
         document: what prints it.
         basis: one of `BASES`: what the verdict rests on.
         verdict: the verdict.
@@ -100,8 +101,11 @@ def judge_all(inputs: Inputs) -> list[NumberEvidence]:
     digits = arithmetic_of(numbers, inputs.numbers, audit(inputs.numbers, inputs.suites), inputs.suites)
     judged: dict[str, tuple[DirectEvidence, ReportedAgain]] = {}
     found = []
+    first_copies = _first_copies(numbers, inputs.documents)
     for number in numbers:
         origin = _origin(number, known, places)
+        if origin["origin"] == "copied":
+            origin = first_copies[_copied_value(origin)]
         if origin["id"] not in judged:
             judged[origin["id"]] = _evidence(origin, runs, reports, known)
         direct, again = judged[origin["id"]]
@@ -122,11 +126,27 @@ def judge_all(inputs: Inputs) -> list[NumberEvidence]:
     return _adjusted(found)
 
 
-def _origin(number: Number, known: Background, places: Mapping[tuple[str, ...], list[Number]]) -> Number:
+def _origin(number: Number, known: Background, places: Mapping[Any, list[Number]]) -> Number:
     row = known.origins.of({key: value for key, value in number.items() if key != "id"})
     if place_of(row) == place_of(number):
         return number
     return places[place_of(row)][0]
+
+
+def _copied_value(number: Number) -> tuple[str, str, str, float]:
+    return number["method_key"], number["suite"], number["task"], float(number["score_percent"])
+
+
+def _first_copies(
+    numbers: Sequence[Number], documents: Mapping[str, Document]
+) -> dict[tuple[str, str, str, float], Number]:
+    """The earliest copy of each value whose original is not among the documents: all its copies are one."""
+    copies = [number for number in numbers if number["origin"] == "copied"]
+    by_year = sorted(copies, key=lambda number: (documents[number["document"]].year or 9999, number["id"]))
+    first: dict[tuple[str, str, str, float], Number] = {}
+    for number in by_year:
+        first.setdefault(_copied_value(number), number)
+    return first
 
 
 def _evidence(
@@ -205,19 +225,23 @@ def _would_decide(number: Number, basis: str, verdict: Verdict, direct: DirectEv
         return ""
     if number["confidence"] != "seen":
         return "The printed table, so that the number can be looked up."
-    if verdict.verdict == rule.NO_EVIDENCE:
-        return f"Runs of {where}, at least three seeds, or three other documents that ran it."
-    if verdict.verdict == rule.UNINFORMATIVE:
-        return "A task on which the method learns more than the random policy."
-    if verdict.verdict == rule.NOT_JUDGED:
-        return f"Runs of {where} whose seeds differ, and the spread of the reported number."
+    missing = {
+        rule.NO_EVIDENCE: f"Runs of {where}, at least three seeds, or three other documents that ran it.",
+        rule.UNINFORMATIVE: "A task on which the method learns more than the random policy.",
+        rule.NOT_JUDGED: f"Runs of {where} whose seeds differ, and the spread of the reported number.",
+    }
     if verdict.verdict != rule.INCONCLUSIVE:
-        return _plain_runs(where, verdict)
+        return missing.get(verdict.verdict, "") or _plain_runs(where, verdict)
     single = direct.judged[basis].single if basis in direct.judged else {}
     if len(single) > 1 and len({item.verdict for item in single.values()}) > 1:
         return "What the implementations do differently; more seeds do not help."
     if str(number["num_seeds"]) in ("1", "1.0"):
         return "More training seeds of the reported number itself."
+    return _more_seeds(verdict)
+
+
+def _more_seeds(verdict: Verdict) -> str:
+    """What would decide an inconclusive number: spread, seeds or implementations."""
     parts = []
     if rule.CONDITIONAL in verdict.flags:
         parts.append("the spread between seeds of the reported number")

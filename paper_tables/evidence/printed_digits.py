@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from paper_tables.audit.arithmetic import chance_that_a_mean_fits
-from paper_tables.audit.claims import GRADES, claims_of
 from paper_tables.audit.digits import design_of, impossible_mean
+from paper_tables.audit.numbers import SEVERITIES, numbers_of
 from paper_tables.evidence.numbers import Number
 
 FITS = "fits"
@@ -26,7 +26,7 @@ class Arithmetic:
     """What the digits and the audit say about one number.
 
     Attributes:
-        result: the gravest grade of a finding, else `fits` where a test that could fail was passed, else
+        result: the gravest severity of a finding, else `fits` where a test that could fail was passed, else
             `not_tested`.
         sentences: one for each finding or passed test.
     """
@@ -48,13 +48,13 @@ def arithmetic_of(
     """
     found = _findings_by_number(numbers, findings)
     result = {}
-    for number, claim in zip(numbers, claims_of(table), strict=True):
+    for number, printed in zip(numbers, numbers_of(table), strict=True):
         graded = found.get(number["id"], [])
         sentences = [sentence for _, sentence in graded]
-        outcome = min((grade for grade, _ in graded), key=GRADES.index, default=NOT_TESTED)
-        design = design_of(claim, suites)
-        if design is not None and not any(True for _ in impossible_mean([claim], suites)):
-            chance = chance_that_a_mean_fits(int(claim["decimals"]), design.total, design.step)
+        outcome = min((grade for grade, _ in graded), key=SEVERITIES.index, default=NOT_TESTED)
+        design = design_of(printed, suites)
+        if design is not None and not any(True for _ in impossible_mean([printed], suites)):
+            chance = chance_that_a_mean_fits(int(printed.decimals), design.total, design.step)
             if chance < INFORMATIVE_CHANCE:
                 sentences.append(
                     f"The mean is a whole number of successes over {design.groups} seeds x "
@@ -77,9 +77,9 @@ def _findings_by_number(
         columns.setdefault((place, number["method"]), []).append(number["id"])
     result: dict[str, list[tuple[str, str]]] = {}
     for finding in findings.to_dict("records"):
-        if finding["grade"] == "remark":
+        if finding["severity"] == "remark":
             continue
-        told = str(finding["grade"]), f"{finding['grade'].replace('_', ' ')}: {finding['explanation']}"
+        told = str(finding["severity"]), f"{finding['severity'].replace('_', ' ')}: {finding['explanation']}"
         for source in str(finding["source"]).split("; "):
             parsed = _METHOD_OF_PLACE.match(source)
             place = parsed["place"] if parsed else source

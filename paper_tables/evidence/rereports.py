@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper_tables.audit.claims import claims_of
-from paper_tables.audit.copies import column_equals_another
+from paper_tables.audit.columns import column_equals_another
+from paper_tables.audit.numbers import numbers_of
 from paper_tables.config import load_margins
 from paper_tables.evidence.direct import comparison_of, reported_number
 from paper_tables.evidence.numbers import Number
@@ -87,9 +87,7 @@ class Literature:
             table: the same as rows of the schema ``reported``.
             runs: rows of the schema ``public_runs``, for which documents tune each task.
         """
-        copies = {
-            (finding["source"], finding["method"]) for finding in column_equals_another(claims_of(table))
-        }
+        copies = {(finding.source, finding.method) for finding in column_equals_another(numbers_of(table))}
         tuned = runs[(runs["settings"] == TUNED) & runs["printed_in"].notna()]
         own = {(n["document"], n["method_key"]) for n in numbers if n["origin"] == "own"}
         self._tuned = set(zip(tuned["printed_in"], tuned["method"])) - own

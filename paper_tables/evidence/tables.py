@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from paper_tables import frames
 from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
 from paper_tables.evidence.judgement import NO_BASIS, RE_REPORTED
 from paper_tables.evidence.numbers import slug
@@ -87,7 +88,7 @@ def numbers_table(frame: pd.DataFrame, version: str) -> Table:
         text_columns=1,
     )
     used: list[str] = []
-    for row in frame.to_dict("records"):
+    for row in frames.records(frame):
         cell = number_cell(row)
         used += cell.marks
         table.rows.append(
@@ -120,7 +121,7 @@ def paper_tables(frame: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, Ta
         places: dict[tuple[str, str, int], dict[str, Cell]] = {}
         times: dict[tuple[str, str, str], int] = {}
         used: list[str] = []
-        for row in part.to_dict("records"):
+        for row in frames.records(part):
             key = row["suite"], row["task"], row["method"]
             times[key] = times.get(key, 0) + 1
             cell = number_cell(row)

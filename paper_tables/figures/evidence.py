@@ -203,14 +203,16 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
     for (document, task), verdicts in cells.items():
         x = documents.index(document)
         y = next(place for place, (_, name) in enumerate(tasks) if name == task)
-        ordered = sorted(verdicts, key=list(MATRIX_STYLE).index)
-        for place, verdict in enumerate(ordered):
-            colour, sign = MATRIX_STYLE[verdict]
-            width = 0.94 / len(ordered)
-            axis.add_patch(
-                Rectangle((x + 0.03 + place * width, y + 0.06), width, 0.88, color=colour, linewidth=0)
-            )
-            axis.text(x + 0.03 + (place + 0.5) * width, y + 0.46, sign, ha="center", va="center", fontsize=5)
+        left = x + 0.03
+        for verdict, (colour, sign) in MATRIX_STYLE.items():
+            count = verdicts.count(verdict)
+            width = 0.94 * count / len(verdicts)
+            if not count:
+                continue
+            axis.add_patch(Rectangle((left, y + 0.06), width, 0.88, color=colour, linewidth=0))
+            text = sign if count == 1 else f"{sign}{count}" if width > 0.12 else ""
+            axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=5)
+            left += width
     axis.set_xlim(0, len(documents))
     axis.set_ylim(0, len(tasks))
     axis.set_xticks(
@@ -278,8 +280,8 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
             done.save(
                 draw_matrix(drawn),
                 "matrix",
-                "Verdicts by document and task. A square is parted where a document has several numbers with "
-                "evidence on one task, one part for each. Copies are shown where they are printed.",
+                "Verdicts by document and task. A square is parted by verdict where a document has several "
+                "numbers with evidence on one task, with how many. Copies are shown where they are printed.",
             )
     return done
 

@@ -45,8 +45,10 @@ function classOf(verdict) {
 
 const evidenceOf = (number) => data.evidence[number.judged_at || number.id] || { groups: [], reports: [] };
 const chosen = {};
+// Numbers with evidence first, otherwise in the order of the papers.
+const ordered = [...data.numbers.filter((number) => number.difference !== null), ...data.numbers.filter((number) => number.difference === null)];
 const shown = new DataTable("#numbers", {
-  data: data.numbers,
+  data: ordered,
   columns: COLUMNS.map(([title, key]) => ({
     title, data: key,
     render: (value, kind, number) => {

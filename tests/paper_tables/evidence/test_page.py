@@ -1,0 +1,92 @@
+"""The page in a real browser: it loads without errors, the filter filters, a number opens."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from paper_tables.evidence import __main__ as command
+from paper_tables.evidence.judgement import Inputs
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NUMBER = "iql/table-1/iql/hopper-medium-expert-v2"
+
+WATCH = "<script>window.faults=[];addEventListener('error',(e)=>faults.push(e.message));</script>"
+ACT = """<script>
+const said = { rows: document.querySelectorAll("#numbers tbody tr").length, total: shown.rows().count() };
+const select = document.getElementById("filter-verdict");
+select.value = "reproduced"; select.dispatchEvent(new Event("change"));
+said.filtered = shown.rows({ search: "applied" }).count();
+said.verdicts = [...new Set(shown.rows({ search: "applied" }).data().toArray().map((one) => one.verdict))];
+select.value = ""; select.dispatchEvent(new Event("change"));
+shown.search("hopper-medium-expert-v2").draw();
+said.searched = shown.rows({ search: "applied" }).count();
+shown.search("").draw();
+document.querySelector("#numbers tbody tr td").click();
+said.open = document.getElementById("detail").open;
+document.getElementById("close").click();
+location.hash = "#NUMBER"; openHash();
+said.heading = document.getElementById("detail-heading").textContent;
+said.circles = document.querySelectorAll("#detail svg circle").length;
+said.claims = document.querySelectorAll("#claims tbody tr").length;
+said.faults = faults;
+document.body.insertAdjacentHTML("beforeend", "<pre id='said'></pre>");
+document.getElementById("said").textContent = JSON.stringify(said);
+</script>""".replace("NUMBER", NUMBER)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence")
+    page = folder / "evidence.html"
+    counts = command.write_all(Inputs.read(), folder / "tables", page)
+    return folder, page.read_text(encoding="utf-8"), counts
+
+
+def test_the_page_needs_no_network(made):
+    _, text, _ = made
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", text)
+    assert "/*{" not in text
+    assert "SpryMedia" in text
+
+
+def test_all_tables_are_written_in_three_forms(made):
+    folder, _, counts = made
+    tables = folder / "tables"
+    for name in ("numbers", "first_screen", "by_document", "by_method", "contradicted", "drift", "bridge"):
+        for ending in ("csv", "md", "tex"):
+            assert (tables / f"{name}.{ending}").stat().st_size > 0
+    version = json.loads((tables / "version.json").read_text())
+    assert version["judged"] == counts["judged"]
+    assert (tables / "papers" / "iql_table_1.md").is_file()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
+def test_in_a_browser_it_loads_filters_and_opens(made, tmp_path):
+    _, text, counts = made
+    page = tmp_path / "page.html"
+    page.write_text(
+        text.replace("<head>", "<head>" + WATCH, 1).replace("</body>", ACT + "</body>"), encoding="utf-8"
+    )
+    run = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    found = re.search(r"<pre id=\"said\">(.*?)</pre>", run.stdout, re.DOTALL)
+    assert found, run.stderr[-2000:]
+    said = json.loads(html.unescape(found[1]))
+    assert said["faults"] == []
+    assert said["rows"] == 25
+    assert said["verdicts"] == ["reproduced"]
+    assert counts["reproduced"] <= said["filtered"] < said["total"]
+    assert 0 < said["searched"] < said["total"]
+    assert said["open"] is True
+    assert said["heading"].startswith("IQL on hopper-medium-expert-v2")
+    assert said["circles"] >= 39
+    assert said["claims"] > 0
