@@ -91,7 +91,6 @@ localrules:
     audit,
     evidence,
     evidence_figures,
-    evidence_diff,
     cost,
     fidelity,
     bandit,

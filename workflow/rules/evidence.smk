@@ -30,15 +30,3 @@ rule evidence_figures:
         f"{paths.LOGS}/evidence/figures.log",
     shell:
         "python -m paper_tables.figures.evidence --output {output:q} &> {log:q}"
-
-
-# Which verdicts moved between two tables of evidence, and why: --config old=FOLDER (new=FOLDER).
-rule evidence_diff:
-    input:
-        new=config.get("new", rules.evidence.output.tables),
-    log:
-        f"{paths.LOGS}/evidence/diff.log",
-    params:
-        old=config.get("old", ""),
-    shell:
-        "python -m paper_tables.evidence.diff {params.old:q} {input.new:q} 2>&1 | tee {log:q}"
