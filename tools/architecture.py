@@ -105,6 +105,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
             "config",
         ),
         "figures": (
+            "evidence",
             "verdicts",
             "statistics",
             "scores",
