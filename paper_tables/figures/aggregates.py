@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from paper_tables.figures.style import (
-    COLOURS,
+    BAND_ALPHA,
     INK,
+    LEAST_SEEDS_FOR_INTERVAL,
     METRIC_NAMES,
+    label_styles,
     legend_below,
     legend_inches,
-    line_style,
     new_figure,
     records,
     wrapped,
 )
+from paper_tables.rendering.names import display_name
 from paper_tables.rendering.text import in_order
 
 if TYPE_CHECKING:
@@ -34,37 +36,47 @@ def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> F
     """
     labels = aggregate_order(aggregates)
     places = {label: place for place, label in enumerate(reversed(labels))}
-    lines = max(wrapped(label).count("\n") + 1 for label in labels)
-    figure = new_figure(2 * ((0.06 + 0.095 * lines) * len(labels) + 0.42) + 0.5)
+    names = {label: wrapped(display_name(label), 24) for label in labels}
+    lines = max(name.count("\n") + 1 for name in names.values())
+    styles = label_styles(labels)
+    figure = new_figure(2 * ((0.07 + 0.095 * lines) * len(labels) + 0.42) + 0.55)
     axes = figure.subplots(2, 2, sharey=True)
     for axis, metric in zip(axes.flat, ("iqm", "mean", "median", "optimality_gap")):
         rows = aggregates[aggregates["metric"] == metric]
         for row in records(rows):
-            height = places[row["label"]]
-            if np.isfinite(row["small_sample_low_percent"]):
+            height, style = places[row["label"]], styles[str(row["label"])]
+            if row["num_seeds"] >= LEAST_SEEDS_FOR_INTERVAL and np.isfinite(row["small_sample_low_percent"]):
+                axis.plot(
+                    [row["percentile_low_percent"], row["percentile_high_percent"]],
+                    [height, height],
+                    color=style.colour,
+                    linewidth=4.5,
+                    alpha=0.35,
+                    solid_capstyle="butt",
+                )
                 axis.plot(
                     [row["small_sample_low_percent"], row["small_sample_high_percent"]],
                     [height, height],
-                    color=COLOURS[0],
+                    color=style.colour,
                     linewidth=1.1,
                     solid_capstyle="butt",
                     zorder=3,
                 )
-                axis.plot(
-                    [row["percentile_low_percent"], row["percentile_high_percent"]],
-                    [height, height],
-                    color=COLOURS[4],
-                    linewidth=4,
-                    alpha=0.6,
-                    solid_capstyle="butt",
-                )
             axis.plot(
-                row["estimate_percent"], height, "|", color=INK, markersize=6, markeredgewidth=1.3, zorder=4
+                row["estimate_percent"],
+                height,
+                markersize=4,
+                markeredgewidth=0.9,
+                linestyle="none",
+                zorder=4,
+                **style.marker_arguments,
             )
         title = METRIC_NAMES[metric]
         axis.set_title(f"{title} ↓" if metric == "optimality_gap" else title)
-        axis.set_yticks(list(places.values()), [wrapped(label) for label in places])
+        axis.set_yticks(list(places.values()), [names[label] for label in places])
         axis.set_ylim(-0.6, len(labels) - 0.4)
+        axis.margins(x=0.06)
+        axis.locator_params(axis="x", nbins=4)
         axis.grid(visible=False, axis="y")
         axis.tick_params(axis="y", length=0)
     for axis in axes[1]:
@@ -72,20 +84,24 @@ def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> F
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=COLOURS[4], linewidth=4, alpha=0.6),
-        Line2D([], [], color=COLOURS[0], linewidth=1.1),
+        Line2D([], [], color="#777777", linewidth=4.5, alpha=0.45),
+        Line2D([], [], color="#444444", linewidth=1.1),
     ]
-    names = ["95% percentile bootstrap", "95% small-sample"]
-    if coverage is not None and not coverage.empty:
-        actual = coverage[coverage["actual_design"] & (coverage["metric"] == "iqm")]
-        for place, kind in enumerate(("percentile", "small_sample")):
-            share = actual.loc[actual["interval"] == kind, "simulated"]
-            if len(share):
-                names[place] += (
-                    f"; covers {range_text(100 * share.min(), 100 * share.max())}% (IQM, simulated)"
-                )
-    figure.legend(handles, names, loc="outside lower center", ncols=1)
+    figure.legend(handles, _interval_names(coverage), loc="outside lower center", ncols=1)
     return figure
+
+
+def _interval_names(coverage: pd.DataFrame | None) -> list[str]:
+    """The legend of both intervals, with their simulated coverage where it is known."""
+    names = ["95% percentile bootstrap", "95% small-sample"]
+    if coverage is None or coverage.empty:
+        return names
+    actual = coverage[coverage["actual_design"] & (coverage["metric"] == "iqm")]
+    for place, kind in enumerate(("percentile", "small_sample")):
+        share = actual.loc[actual["interval"] == kind, "simulated"]
+        if len(share):
+            names[place] += f"; covers {range_text(100 * share.min(), 100 * share.max())}% (IQM, simulated)"
+    return names
 
 
 def range_text(low: float, high: float) -> str:
@@ -108,27 +124,38 @@ def draw_profiles(profiles: pd.DataFrame) -> Figure:
         profiles: rows of `profiles.csv` of one selection rule and one set of tasks.
     """
     labels = in_order(profiles["label"])
-    figure = new_figure(2.1 + legend_inches(labels))
+    names = [display_name(label) for label in labels]
+    styles = label_styles(labels)
+    figure = new_figure(2.1 + legend_inches(names))
     axis = figure.subplots()
     handles = []
     for place, label in enumerate(labels):
         rows = profiles[profiles["label"] == label]
-        style = line_style(place)
-        handles += axis.plot(rows["threshold_percent"], 100 * rows["share"], **style)
+        style = styles[label]
+        # Markers at a few thresholds, at other ones for each method, so that they do not cover each other.
+        every = max(1, len(rows) // 6)
+        handles += axis.plot(
+            rows["threshold_percent"],
+            100 * rows["share"],
+            markevery=(place * every // max(1, len(labels)), every),
+            clip_on=False,
+            **style.line_arguments,
+            **style.marker_arguments,
+        )
         if rows["low"].notna().all():
             axis.fill_between(
                 rows["threshold_percent"],
                 100 * rows["low"],
                 100 * rows["high"],
-                color=style["color"],
-                alpha=0.12,
+                color=style.colour,
+                alpha=BAND_ALPHA,
                 linewidth=0,
             )
     axis.set_xlabel("score τ in percent")
     axis.set_ylabel("runs with score > τ, in %")
     axis.set_ylim(-2, 102)
     axis.margins(x=0.01)
-    legend_below(figure, handles, labels)
+    legend_below(figure, handles, names)
     return figure
 
 
@@ -148,7 +175,8 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
         for column in ("probability", "low", "high")
     )
     count = len(order)
-    across, down = [wrapped(label, 24) for label in order], [wrapped(label) for label in order]
+    names = [display_name(label) for label in order]
+    across, down = [wrapped(name, 24) for name in names], [wrapped(name, 24) for name in names]
     # Labels of the columns are upright where there are many; those of the rows may take two lines.
     upright = max(len(line) for label in across for line in label.split("\n")) if count > 3 else 3
     lines = max(label.count("\n") + 1 for label in down)

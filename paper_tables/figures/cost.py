@@ -1,4 +1,4 @@
-"""Bars of what training and acting cost."""
+"""Bars of what training costs, with energy and money as a table next to them."""
 
 from __future__ import annotations
 
@@ -7,61 +7,67 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from paper_tables.figures.style import COLOURS, INK, new_figure, wrapped
+from paper_tables.figures.style import INK, label_styles, new_figure, wrapped
+from paper_tables.rendering.names import display_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_HOURS = {"gpu": "GPU-hours", "cpu_core": "CPU core-hours"}
+
 
 def draw_cost(table: pd.DataFrame, currency: str) -> Figure:
-    """Training cost per configuration.
+    """Training cost per configuration: bars of hours, and hours, energy and money as columns of text.
 
     Args:
-        table: rows of `cost.cost_table`; several devices of a configuration stand below each other.
+        table: rows of `prices.cost_table`; several devices of a configuration are drawn below each other.
         currency: of the money column.
     """
     rows = table.sort_values(["kind", "hours", "label"], ascending=[True, True, True]).reset_index(drop=True)
     several = rows["device"].nunique() > 1
-    names = [
-        wrapped(f"{row.label} ({row.device})" if several else str(row.label)) for row in rows.itertuples()
-    ]
+    names = [display_name(str(label)) for label in rows["label"]]
+    if several:
+        names = [f"{name}, {device}" for name, device in zip(names, rows["device"])]
+    names = [wrapped(name, 22) for name in names]
     lines = sum(name.count("\n") + 1 for name in names)
-    figure = new_figure(0.13 * lines + 0.05 * len(names) + 0.65)
-    axes = figure.subplots(1, 3, sharey=True)
-    hours = {"gpu": "GPU-hours", "cpu_core": "CPU core-hours"}
-    kinds = [hours.get(kind, "device hours") for kind in sorted(set(rows["kind"]))]
-    panels = (
-        ("hours", " and\n".join(kinds)),
-        ("energy_kwh", "energy in kWh"),
-        ("money", f"cost in {currency}"),
+    kinds = " and ".join(_HOURS.get(kind, "device hours") for kind in sorted(set(rows["kind"])))
+    figure = new_figure(0.125 * lines + 0.06 * len(names) + 0.6)
+    axis, numbers = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.25])
+    hours = rows["hours"].to_numpy(dtype=float)
+    styles = label_styles(rows["label"])
+    axis.barh(
+        range(len(rows)),
+        np.nan_to_num(hours),
+        color=[styles[str(label)].colour for label in rows["label"]],
+        height=0.6,
     )
-    for axis, (column, name) in zip(axes, panels):
-        values = rows[column].to_numpy(dtype=float)
-        colours = [COLOURS[0] if kind == "gpu" else COLOURS[5] for kind in rows["kind"]]
-        axis.barh(range(len(rows)), np.nan_to_num(values), color=colours, height=0.65)
-        largest = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
-        for place, value in enumerate(values):
-            text = _short_number(value) if np.isfinite(value) else "?"
-            axis.text(
-                (value if np.isfinite(value) else 0) + 0.03 * largest,
-                place,
+    axis.set_xlim(0, 1.05 * (float(np.nanmax(hours)) if np.isfinite(hours).any() else 1.0))
+    axis.set_ylim(-0.6, len(rows) + 0.5)
+    axis.locator_params(axis="x", nbins=3)
+    axis.set_xlabel(kinds)
+    axis.set_yticks(range(len(rows)), names)
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    columns = (("hours", "hours"), ("energy_kwh", "kWh"), ("money", currency))
+    for place, (column, head) in enumerate(columns):
+        texts = _one_number_of_digits(rows[column].to_numpy(dtype=float))
+        for height, text in [*enumerate(texts), (len(rows) - 0.3, head)]:
+            numbers.text(
+                0.34 * (place + 0.94),
+                height,
                 text,
-                va="center",
-                fontsize=6,
+                ha="right",
+                va="bottom" if text == head else "center",
+                fontsize=6.5,
                 color=INK,
             )
-        axis.set_xlim(0, 1.5 * largest)
-        axis.set_xlabel(name)
-        axis.grid(visible=False, axis="y")
-        axis.tick_params(axis="y", length=0)
-        axis.locator_params(axis="x", nbins=3)
-    axes[0].set_yticks(range(len(rows)), names)
+    numbers.set_axis_off()
     return figure
 
 
-def _short_number(value: float) -> str:
-    if value == 0:
-        return "0"
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2g}" if value >= 0.001 else "<0.001"
+def _one_number_of_digits(values: np.ndarray) -> list[str]:
+    """Numbers of a column with equally many decimals: one digit of the smallest that is not zero."""
+    finite = values[np.isfinite(values) & (values > 0)]
+    smallest = float(finite.min()) if len(finite) else 1.0
+    decimals = int(np.clip(-np.floor(np.log10(smallest)), 0, 4))
+    return [f"{value:,.{decimals}f}" if np.isfinite(value) else "?" for value in values]

@@ -15,10 +15,13 @@ from paper_tables.figures.cost import draw_cost
 from paper_tables.figures.forest import forest_figures, forest_rows
 from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
-from paper_tables.figures.style import Figures, house_style
+from paper_tables.figures.style import Figures, house_style, nearly_empty
+from paper_tables.rendering.names import display_name
+from paper_tables.rendering.text import in_order
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import configurations
 from paper_tables.statistics import experiment as statistics_experiment
+from paper_tables.statistics.curves import checkpoint_scores
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,23 @@ def draw_all(inputs: FigureInputs, output: Path) -> Figures:
     else:
         tables = read_statistics(inputs.statistics)
     done = Figures(output)
-    with house_style():
+    with house_style(sorted(set(tables["cells"]["label"]))):
         _aggregate_figures(done, tables, inputs.selection)
-        curve_figures(done, tables, inputs.selection)
+        curve_figures(done, tables, inputs.selection, _checkpoints(score_rows, episode_rows))
         forest_figures(done, judged)
         cost_figures(done, tables, inputs, score_rows, prices)
-    index = pd.DataFrame(sorted(done.captions.items()), columns=["figure", "caption"])
-    for name, table in (("index", index), ("left_out", done.left_out.table())):
+    for name, table in (("index", done.index()), ("left_out", done.left_out.table())):
         files.write_text(output / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"), TablesError)
     return done
+
+
+def _checkpoints(score_rows: pd.DataFrame, episode_rows: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The score of every run at every checkpoint, with labels; None without episodes."""
+    if episode_rows is None or episode_rows.empty:
+        return None
+    labelled = configurations.with_labels(score_rows)
+    updates = labelled[[*configurations.CONFIGURATION, "task", "digest", "num_updates"]].drop_duplicates()
+    return checkpoint_scores(configurations.with_labels(episode_rows, updates))
 
 
 def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str) -> None:
@@ -99,21 +110,24 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
         for name in ("intervals", "profiles"):
             done.left_out.add(name, "No method has scores on the normalised scale of every task.")
     for letter, rows in aggregates.groupby("task_set", sort=True):
-        ending = "" if letter == min(aggregates["task_set"]) else f"_{letter}"
+        if reason := nearly_empty(rows):
+            for name in ("intervals", "profiles"):
+                done.suppress(f"{name}, task set {letter}", reason)
+            continue
         seeds = range_text(rows["num_seeds"].min(), rows["num_seeds"].max())
         num_tasks = int(rows["num_tasks"].iloc[0])
         data = f"{num_tasks} task(s), {seeds} seeds each, checkpoint rule '{selection}'"
         own = None if coverage is None else coverage[coverage["task_set"] == letter]
         done.save(
             draw_intervals(rows, own),
-            f"intervals{ending}",
-            f"Aggregates over {data}. Tick: estimate (rliable). Pale bar: 95% percentile interval of the "
-            "stratified bootstrap over seeds. Dark line: 95% small-sample interval. A small optimality gap "
-            "is good. The coverage is simulated in this very design.",
+            done.free_name("intervals"),
+            f"Aggregates over {data}. Marker: estimate (rliable). Pale bar: 95% percentile interval of the "
+            "stratified bootstrap over seeds. Thin line: 95% small-sample interval; there is none for fewer than "
+            "three seeds. A small optimality gap is good. The coverage is simulated for this design.",
         )
         done.save(
             draw_profiles(profiles[profiles["task_set"] == letter]),
-            f"profiles{ending}",
+            done.free_name("profiles"),
             f"Performance profiles over {data}: share of runs above each score; bands are pointwise 95% "
             "percentile intervals over seeds.",
         )
@@ -121,14 +135,23 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
     if improvement.empty:
         done.left_out.add("improvement", "No two methods share a task at equal numbers of updates.")
     else:
-        for place, group in enumerate(_compared_groups(improvement)):
+        for group in _compared_groups(improvement):
+            rows = improvement[improvement["label"].isin(group)]
+            if reason := nearly_empty(rows):
+                done.suppress(f"improvement among {_listed(group)}", reason)
+                continue
             done.save(
-                draw_improvement(improvement[improvement["label"].isin(group)]),
-                "improvement" if place == 0 else f"improvement_{place + 1}",
+                draw_improvement(rows),
+                done.free_name("improvement"),
                 "Probability that a run of the row's method scores higher than one of the column's, "
                 "in percent, averaged over the tasks that both have, at each method's length of training "
-                "or only at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval excludes 50.",
+                "or only at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval excludes "
+                "50.",
             )
+
+
+def _listed(group: set[str]) -> str:
+    return ", ".join(display_name(label) for label in in_order(group))
 
 
 def _compared_groups(improvement: pd.DataFrame) -> list[set[str]]:
@@ -199,6 +222,6 @@ def cost_figures(
         "steps",
         f"Number of diffusion steps N against score, training time of one seed's update{where} and median "
         f"action latency of one state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are "
-        "95% t intervals over seeds. Lower right: the front of those that no other configuration of equal "
-        "updates beats in both score and latency.",
+        "95% t intervals over three or more seeds. Lower right: the front of those that no other "
+        "configuration of equal updates beats in both score and latency.",
     )

@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
-from paper_tables.figures.style import FOREST_ROWS, VERDICT_STYLE, Figures, legend_below, new_figure, records
+from paper_tables.figures.style import (
+    FOREST_ROWS,
+    VERDICT_STYLE,
+    Figures,
+    legend_below,
+    new_figure,
+    records,
+)
+from paper_tables.rendering.names import display_name
 from paper_tables.rendering.verdicts import differs_under_adjustment
 from paper_tables.verdicts import rule
 
@@ -25,7 +33,8 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
             `difference_percent`, `interval_low`, `interval_high`, `margin_percent`, `verdict`, `flags`.
     """
     count = len(cells)
-    figure = new_figure(0.155 * count + 1.0)
+    lines = 2 if cells["who"].nunique() > 1 else 1
+    figure = new_figure((0.06 + 0.1 * lines) * count + 1.0)
     axis = figure.subplots()
     heights = np.arange(count)[::-1]
     margins = cells["margin_percent"].to_numpy(dtype=float)
@@ -64,10 +73,10 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
         if differs_under_adjustment(row):
             axis.plot(middle, height, "x", color="white", markersize=3, markeredgewidth=0.9, zorder=4)
     names = list(cells["task"])
-    if cells["who"].nunique() > 1:
-        names = [f"{task}, {who}" for task, who in zip(cells["task"], cells["who"])]
+    if lines > 1:
+        names = [f"{task}\n{display_name(str(who))}" for task, who in zip(cells["task"], cells["who"])]
     else:
-        axis.set_title(str(cells["who"].iloc[0]))
+        axis.set_title(display_name(str(cells["who"].iloc[0])))
     axis.set_yticks(heights, names)
     axis.set_ylim(-0.7, count - 0.3)
     axis.set_xlim(-1.04 * reach, 1.04 * reach)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from paper_tables.figures.style import (
-    MOST_CURVES,
+    BAND_ALPHA,
+    COLUMN_WIDTH_INCHES,
+    LEAST_SEEDS_FOR_BAND,
+    LEAST_SEEDS_FOR_INTERVAL,
     MOST_PANELS,
+    PAGE_WIDTH_INCHES,
+    SEED_ALPHA,
     Figures,
+    LabelStyle,
+    label_styles,
     legend_below,
     legend_inches,
-    line_style,
-    marker_of,
+    nearly_empty,
     new_figure,
-    wrapped,
 )
+from paper_tables.rendering.names import display_name
 from paper_tables.rendering.text import in_order
-from paper_tables.statistics import configurations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,21 +38,28 @@ def draw_sample_efficiency(curve: pd.DataFrame) -> Figure:
         curve: rows of `sample_efficiency.csv`.
     """
     labels = in_order(curve["label"])
-    figure = new_figure(2.1 + legend_inches(labels))
+    names = [display_name(label) for label in labels]
+    styles = label_styles(labels)
+    figure = new_figure(2.1 + legend_inches(names))
     axis = figure.subplots()
     handles = []
-    for place, label in enumerate(labels):
+    for label in labels:
         rows = curve[curve["label"] == label]
-        style = line_style(place)
-        marker = marker_of(place)
-        handles += axis.plot(rows["update"], rows["iqm_percent"], marker=marker, **style)
+        style = styles[label]
+        handles += axis.plot(
+            rows["update"],
+            rows["iqm_percent"],
+            clip_on=False,
+            **style.line_arguments,
+            **style.marker_arguments,
+        )
         low = rows["small_low_percent"].where(rows["small_low_percent"].notna(), rows["low_percent"])
         high = rows["small_high_percent"].where(rows["small_high_percent"].notna(), rows["high_percent"])
-        if low.notna().all():
-            axis.fill_between(rows["update"], low, high, color=style["color"], alpha=0.13, linewidth=0)
+        if low.notna().all() and rows["num_seeds"].min() >= LEAST_SEEDS_FOR_INTERVAL:
+            axis.fill_between(rows["update"], low, high, color=style.colour, alpha=BAND_ALPHA, linewidth=0)
     _updates_axis(axis)
     axis.set_ylabel("IQM in percent")
-    legend_below(figure, handles, labels)
+    legend_below(figure, handles, names)
     return figure
 
 
@@ -61,83 +74,112 @@ def _updates_axis(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.xaxis.set_major_formatter(FuncFormatter(text))
     axis.set_xlabel("updates")
-    axis.set_xlim(left=0)
 
 
-def with_panels(curves: pd.DataFrame) -> pd.DataFrame:
-    """Add `panel`: the task, and the updates of training where one panel would hold too many curves.
+def long_enough(curves: pd.DataFrame) -> pd.Series:
+    """Which rows are of a curve that says something next to the others of its task.
 
     Args:
         curves: rows of `learning_curves.csv`.
+
+    Returns:
+        False for runs of one checkpoint, and for those shorter than a tenth of the longest on their task.
     """
-    crowded = curves.groupby("task")["label"].transform("nunique") > MOST_CURVES
-    apart = crowded & (curves.groupby("task")["num_updates"].transform("nunique") > 1)
-    lengths = [f", {configurations.updates_text(int(updates))} updates" for updates in curves["num_updates"]]
-    return curves.assign(
-        panel=curves["task"].where(~apart, curves["task"] + pd.Series(lengths, curves.index))
-    )
+    checkpoints = curves.groupby(["task", "label"])["update"].transform("nunique")
+    longest = curves.groupby("task")["num_updates"].transform("max")
+    return (checkpoints > 1) & (10 * curves["num_updates"] >= longest)
 
 
-def draw_learning_curves(curves: pd.DataFrame) -> Figure:
-    """Mean score over the course of training with the 95% t interval over seeds, one panel per `panel`.
+def pages(tasks: list[str]) -> list[list[str]]:
+    """Tasks in pages of at most `MOST_PANELS` of nearly equal length, so that none is alone on the last."""
+    count = -(-len(tasks) // MOST_PANELS)
+    ends = [round(place * len(tasks) / count) for place in range(count + 1)] if count else []
+    return [tasks[start:end] for start, end in pairwise(ends)]
+
+
+def draw_learning_curves(curves: pd.DataFrame, checkpoints: pd.DataFrame | None = None) -> Figure:
+    """Mean score over the course of training, one panel per task, two columns wide.
 
     Args:
-        curves: rows of `learning_curves.csv` with the column of `with_panels`, of at most `MOST_PANELS`.
+        curves: rows of `learning_curves.csv`, of at most `MOST_PANELS` tasks.
+        checkpoints: `label`, `task`, `seed`, `update`, `score_percent`; the seeds of a configuration with
+            fewer than `LEAST_SEEDS_FOR_BAND` are drawn as thin lines.
     """
-    panels = in_order(curves["panel"])
-    labels = in_order(curves["label"])
-    columns = 1 if len(panels) == 1 else 2
-    lines = -(-len(panels) // columns)
-    figure = new_figure(1.35 * lines + 0.35 + legend_inches(labels) + (0.5 if lines == 1 else 0))
+    tasks = in_order(curves["task"])
+    styles = label_styles(curves["label"])
+    columns = 1 if len(tasks) == 1 else 2
+    lines = -(-len(tasks) // columns)
+    by_task = [set(curves.loc[curves["task"] == task, "label"]) for task in tasks]
+    shared = all(labels == by_task[0] for labels in by_task)
+    figure = new_figure(1.75 * lines + 0.35, COLUMN_WIDTH_INCHES if columns == 1 else PAGE_WIDTH_INCHES)
     axes = figure.subplots(lines, columns, squeeze=False)
-    handles: dict[str, Any] = {}
-    for axis, panel in zip(axes.flat, panels):
-        rows = curves[curves["panel"] == panel]
-        for place, label in enumerate(labels):
-            own = rows[rows["label"] == label]
-            if own.empty:
-                continue
-            style = line_style(place)
-            (line,) = axis.plot(own["update"], own["mean_percent"], marker=marker_of(place), **style)
-            handles.setdefault(label, line)
-            if own["low_percent"].notna().all():
-                axis.fill_between(
-                    own["update"],
-                    own["low_percent"],
-                    own["high_percent"],
-                    color=style["color"],
-                    alpha=0.13,
-                    linewidth=0,
-                )
-        # A t interval of two or three seeds can be far wider than any score; the curves set the scale.
-        low, high = rows["mean_percent"].min(), rows["mean_percent"].max()
-        room = max(5.0, 0.35 * (high - low))
-        axis.set_ylim(
-            max(low - room, rows["low_percent"].min()) if rows["low_percent"].notna().any() else None
-        )
-        axis.set_ylim(top=high + room)
-        axis.set_title(wrapped(panel, 26), fontsize=6.5)
+    for place, (axis, task) in enumerate(zip(axes.flat, tasks)):
+        rows = curves[curves["task"] == task]
+        for label in in_order(rows["label"]):
+            own = rows[rows["label"] == label].sort_values("update")
+            seeds = None if checkpoints is None else checkpoints.query("label == @label and task == @task")
+            _draw_curve(axis, own, seeds, styles[label])
+        # Every seed and band is inside the panel.
+        axis.margins(x=0.03, y=0.08)
+        axis.set_title(task)
         _updates_axis(axis)
         raw = (rows["score_unit"] != "percent").any()
-        if columns == 1 or axis in axes[:, 0]:
+        if place % columns == 0 or raw:
             axis.set_ylabel("return" if raw else "score in percent")
-        elif raw:
-            axis.set_ylabel("return")
-    for axis in list(axes.flat)[len(panels) :]:
+        if place + columns < len(tasks):
+            axis.set_xlabel("")
+        if not shared:
+            axis.legend(
+                loc="upper left" if columns == 2 else "upper center",
+                bbox_to_anchor=(1.0, 1.0) if columns == 2 else (0.5, -0.22),
+                borderaxespad=0.2,
+            )
+    for axis in list(axes.flat)[len(tasks) :]:
         axis.set_visible(False)
-    for axis in axes[:-1].flat:
-        axis.set_xlabel("")
-    legend_below(figure, [handles[label] for label in labels], labels)
+    if shared:
+        handles, names = axes.flat[0].get_legend_handles_labels()
+        figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + legend_inches(names))
+        legend_below(figure, handles, names)
     return figure
 
 
-def curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str) -> None:
+def _draw_curve(axis: Axes, own: pd.DataFrame, seeds: pd.DataFrame | None, style: LabelStyle) -> None:
+    """The mean of one configuration, with its band, or with its seeds where these are few."""
+    axis.plot(
+        own["update"],
+        own["mean_percent"],
+        label=display_name(str(own["label"].iloc[0])),
+        **style.line_arguments,
+        **style.marker_arguments,
+    )
+    fewest = int(own["num_seeds"].min())
+    if fewest >= LEAST_SEEDS_FOR_BAND and own["low_percent"].notna().all():
+        axis.fill_between(
+            own["update"],
+            own["low_percent"],
+            own["high_percent"],
+            color=style.colour,
+            alpha=BAND_ALPHA,
+            linewidth=0,
+        )
+    elif fewest > 1 and seeds is not None:
+        for _, one in seeds.groupby("seed", sort=True):
+            one = one.sort_values("update")
+            axis.plot(
+                one["update"], one["score_percent"], color=style.colour, alpha=SEED_ALPHA, linewidth=0.5
+            )
+
+
+def curve_figures(
+    done: Figures, tables: dict[str, pd.DataFrame], selection: str, checkpoints: pd.DataFrame | None = None
+) -> None:
     """Draw the learning curves of each task, and sample efficiency over all tasks of a set.
 
     Args:
         done: takes the figures.
         tables: of `paper_tables.statistics`, by name.
         selection: rule of the aggregates.
+        checkpoints: see `draw_learning_curves`.
     """
     curves = tables.get("learning_curves")
     if curves is None or curves.empty:
@@ -148,15 +190,19 @@ def curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str
             "learning_curves, sample_efficiency", "Every run was evaluated at one checkpoint only."
         )
         return
-    curves = with_panels(curves)
-    panels = in_order(curves["panel"])
-    for place, start in enumerate(range(0, len(panels), MOST_PANELS)):
-        page = panels[start : start + MOST_PANELS]
+    shown = long_enough(curves)
+    for task, rows in curves[~shown].groupby("task", sort=True):
+        short = ", ".join(display_name(label) for label in in_order(rows["label"]))
+        done.left_out.add(
+            f"learning_curves: {short} on {task}",
+            "One checkpoint, or less than a tenth of the longest run.",
+        )
+    for place, tasks in enumerate(pages(in_order(curves.loc[shown, "task"]))):
         done.save(
-            draw_learning_curves(curves[curves["panel"].isin(page)]),
+            draw_learning_curves(curves[shown & curves["task"].isin(tasks)], checkpoints),
             "learning_curves" if place == 0 else f"learning_curves_{place + 1}",
-            "Mean score over training seeds in the course of training; bands are 95% t intervals over seeds, "
-            "cut where they leave the panel.",
+            "Mean score over training seeds in the course of training. Bands are 95% t intervals over "
+            f"{LEAST_SEEDS_FOR_BAND} or more seeds; thin lines are the seeds of a method that has fewer.",
         )
     curve = tables["sample_efficiency"]
     if curve.empty:
@@ -169,9 +215,12 @@ def curve_figures(done: Figures, tables: dict[str, pd.DataFrame], selection: str
         alone = ", ".join(in_order(curve.loc[letters.isna(), "label"]))
         done.left_out.add(f"sample_efficiency: {alone}", "It has no aggregate to be compared with.")
     for letter, rows in curve.groupby(letters, sort=True):
+        if reason := nearly_empty(rows):
+            done.suppress(f"sample_efficiency, task set {letter}", reason)
+            continue
         done.save(
             draw_sample_efficiency(rows),
-            "sample_efficiency" if letter == letters.min() else f"sample_efficiency_{letter}",
+            done.free_name("sample_efficiency"),
             f"Interquartile mean over seeds and {int(rows['num_tasks'].iloc[0])} task(s) in the course of "
-            "training; bands are 95% small-sample intervals over seeds.",
+            "training; bands are 95% small-sample intervals over seeds, of three seeds or more.",
         )

@@ -10,15 +10,17 @@ import pandas as pd
 from paper_tables import prices
 from paper_tables.figures.style import (
     INK,
+    LEAST_SEEDS_FOR_INTERVAL,
     PALE,
+    LabelStyle,
+    label_styles,
     legend_below,
     legend_inches,
-    line_style,
-    marker_of,
     new_figure,
     readable_log,
     records,
 )
+from paper_tables.rendering.names import display_name
 from paper_tables.rendering.text import in_order
 from paper_tables.statistics import configurations
 
@@ -36,74 +38,72 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             `action_latency_ms`. The Pareto front is one for each number of updates.
     """
     families = in_order(points["family"])
-    figure = new_figure(3.1 + legend_inches(families))
+    names = [display_name(family) for family in families]
+    styles = label_styles(families)
+    figure = new_figure(3.4 + legend_inches(names))
     axes = figure.subplots(2, 2)
     panels = (
         (axes[0, 0], "score_percent", "score in percent"),
-        (axes[0, 1], "ms_per_update", "training, ms per update"),
+        (axes[0, 1], "ms_per_update", "ms per update"),
         (axes[1, 0], "action_latency_ms", "action latency in ms"),
     )
-    handles: dict[str, Any] = {}
-    steps = sorted(set(points.loc[points["diffusion_steps"] > 0, "diffusion_steps"]))
     for axis, column, name in panels:
-        for place, family in enumerate(families):
-            rows = points[(points["family"] == family) & (points["diffusion_steps"] > 0)].sort_values(
-                "diffusion_steps"
-            )
-            rows = rows[rows[column].notna()]
-            if rows.empty:
-                continue
-            style = line_style(place)
-            marker = marker_of(place)
-            if column == "score_percent" and rows["low_percent"].notna().all():
-                errors = np.stack(
-                    [rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]]
-                ).astype(float)
-                axis.errorbar(
-                    rows["diffusion_steps"],
-                    rows[column],
-                    yerr=errors,
-                    fmt="none",
-                    ecolor=style["color"],
-                    elinewidth=0.8,
-                )
-            (line,) = axis.plot(rows["diffusion_steps"], rows[column], marker=marker, **style)
-            handles.setdefault(family, line)
-        if column == "score_percent":
-            _keep_scale(axis, points[column])
-        else:
-            axis.set_ylim(bottom=0)
-        axis.set_xlabel("diffusion steps N")
+        _draw_over_steps(axis, points, column, styles)
         axis.set_ylabel(name)
-        if len(steps) > 1 and steps[-1] / steps[0] > 4:
-            axis.set_xscale("log")
-        axis.set_xticks(steps, [str(step) for step in steps])
-        axis.minorticks_off()
-    axis = axes[1, 1]
+    _draw_front(axes[1, 1], points, styles)
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], **styles[family].line_arguments, **styles[family].marker_arguments)
+        for family in families
+    ]
+    legend_below(figure, handles, names)
+    return figure
+
+
+def _draw_over_steps(axis: Axes, points: pd.DataFrame, column: str, styles: dict[str, LabelStyle]) -> None:
+    """One column over the number of diffusion steps, a line for each family."""
+    stepped = points[points["diffusion_steps"] > 0]
+    for family in in_order(stepped["family"]):
+        rows = stepped[(stepped["family"] == family) & stepped[column].notna()].sort_values("diffusion_steps")
+        if rows.empty:
+            continue
+        style = styles[family]
+        if column == "score_percent" and rows["low_percent"].notna().all():
+            errors = np.stack([rows[column] - rows["low_percent"], rows["high_percent"] - rows[column]])
+            axis.errorbar(
+                rows["diffusion_steps"],
+                rows[column],
+                yerr=errors.astype(float),
+                fmt="none",
+                ecolor=style.colour,
+                elinewidth=0.8,
+            )
+        axis.plot(rows["diffusion_steps"], rows[column], **style.line_arguments, **style.marker_arguments)
+    steps = sorted(set(stepped["diffusion_steps"]))
+    if len(steps) > 1 and steps[-1] / steps[0] > 4:
+        axis.set_xscale("log")
+    axis.set_xticks(steps, [str(step) for step in steps])
+    axis.minorticks_off()
+    axis.margins(x=0.08, y=0.1)
+    if column != "score_percent":
+        axis.set_ylim(bottom=0)
+    axis.set_xlabel("diffusion steps N")
+
+
+def _draw_front(axis: Axes, points: pd.DataFrame, styles: dict[str, LabelStyle]) -> None:
+    """Score over action latency with the Pareto front of each number of updates."""
     timed = points[points["action_latency_ms"].notna() & points["score_percent"].notna()].reset_index(
         drop=True
     )
-    stepped = in_order(points.loc[points["diffusion_steps"] > 0, "family"])
-    for place, family in enumerate(families):
+    for family in in_order(timed["family"]):
         rows = timed[timed["family"] == family]
-        style = line_style(place)
-        (line,) = axis.plot(
+        axis.plot(
             rows["action_latency_ms"],
             rows["score_percent"],
-            marker_of(place),
-            color=style["color"],
+            linestyle="none",
+            **styles[family].marker_arguments,
         )
-        handles.setdefault(family, line)
-        for row in records(rows):
-            if row["diffusion_steps"] > 0:
-                axis.annotate(
-                    str(row["diffusion_steps"]),
-                    (row["action_latency_ms"], row["score_percent"]),
-                    xytext=(3, 3) if family == stepped[0] else (3, -8),
-                    textcoords="offset points",
-                    fontsize=6,
-                    color=INK,
-                )
     for _, rivals in timed.groupby("num_updates"):
         front = prices.pareto_front(list(rivals["action_latency_ms"]), list(rivals["score_percent"]))
         axis.plot(
@@ -114,24 +114,38 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             zorder=0,
             drawstyle="steps-post",
         )
-    _keep_scale(axis, timed["score_percent"])
     if len(timed) and timed["action_latency_ms"].max() > 8 * timed["action_latency_ms"].min():
         readable_log(axis)
-    axis.margins(x=0.15)
+    axis.margins(x=0.18, y=0.15)
     axis.set_xlabel("action latency in ms")
     axis.set_ylabel("score in percent")
-    axis.set_title("grey: Pareto front; numbers: N", fontsize=6.5, loc="right")
-    legend_below(figure, list(handles.values()), list(handles))
-    return figure
+    axis.set_title("grey: Pareto front", fontsize=6.5)
+    _name_steps(axis, timed)
 
 
-def _keep_scale(axis: Axes, values: pd.Series) -> None:
-    """Let the means, not the widest interval of three seeds, set the scale."""
-    if values.notna().sum() == 0:
-        return
-    low, high = float(values.min()), float(values.max())
-    room = max(5.0, 0.5 * (high - low))
-    axis.set_ylim(low - room, high + room)
+def _name_steps(axis: Axes, timed: pd.DataFrame) -> None:
+    """Write N next to each point, where it covers no other label."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = axis.figure.figure
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    taken: list[Any] = []
+    for row in records(timed[timed["diffusion_steps"] > 0]):
+        for offset in ((3, 3), (3, -8), (-8, 3), (-8, -8)):
+            text = axis.annotate(
+                str(row["diffusion_steps"]),
+                (row["action_latency_ms"], row["score_percent"]),
+                xytext=offset,
+                textcoords="offset points",
+                fontsize=6,
+                color=INK,
+            )
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
 
 
 # From an experiment's tables to the figures.
@@ -195,6 +209,8 @@ def _mean_interval(
     cells: pd.DataFrame, aggregates: pd.DataFrame, label: str, selection: str
 ) -> tuple[float, float]:
     """The interval of one configuration's mean: of its cell, or over tasks if an aggregate spans these."""
+    if cells["num_seeds"].min() < LEAST_SEEDS_FOR_INTERVAL:
+        return float("nan"), float("nan")
     if len(cells) == 1:
         return float(cells["low_percent"].iloc[0]), float(cells["high_percent"].iloc[0])
     rows = aggregates[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +14,7 @@ import pandas as pd
 from recheck import files
 from recheck.errors import TablesError
 
+from paper_tables.rendering import names
 from paper_tables.statistics import configurations
 from paper_tables.verdicts import rule
 
@@ -20,15 +23,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Widths of one and two columns of a conference page.
 COLUMN_WIDTH_INCHES = 3.3
+PAGE_WIDTH_INCHES = 7.0
 LARGEST_HEIGHT_INCHES = 8.5
 PNG_DOTS_PER_INCH = 220
 FOREST_ROWS = 36
-MOST_CURVES = 7
 MOST_PANELS = 8
+# A t interval of fewer seeds is wider than the differences that it should show: their curves are drawn.
+LEAST_SEEDS_FOR_BAND = 5
+LEAST_SEEDS_FOR_INTERVAL = 3
+BAND_ALPHA = 0.13
+SEED_ALPHA = 0.4
+CUT_MARKER_POINTS = 3.5
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINES = ("-", "--", ":", "-.")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_LINES = ("solid", "dashed", "dotted", "dashdot")
 INK = "#222222"
 PALE = "#B8B8B8"
 VERDICT_STYLE: dict[str, tuple[str, str, bool]] = {
@@ -40,6 +49,7 @@ VERDICT_STYLE: dict[str, tuple[str, str, bool]] = {
 }
 METRIC_NAMES = {"iqm": "IQM", "mean": "Mean", "median": "Median", "optimality_gap": "Optimality gap"}
 STYLE: dict[str, Any] = {
+    # The one sans-serif font that comes with matplotlib, so that the bytes are the same on every machine.
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 7.5,
@@ -78,11 +88,13 @@ class Figures:
     Attributes:
         folder: where the files go.
         captions: figure -> caption.
+        suppressed: figure -> why it would be nearly empty.
         left_out: what was not drawn, and why.
     """
 
     folder: Path
     captions: dict[str, str] = field(default_factory=dict)
+    suppressed: dict[str, str] = field(default_factory=dict)
     left_out: configurations.LeftOut = field(default_factory=configurations.LeftOut)
 
     def save(self, figure: Figure, name: str, caption: str) -> None:
@@ -95,37 +107,131 @@ class Figures:
                 figure.savefig(temporary, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
         self.captions[name] = caption
 
+    def free_name(self, name: str) -> str:
+        """`name`, or with a number at its end where the name has been used."""
+        number = 1 + sum(bool(re.fullmatch(rf"{name}(_[0-9]+)?", other)) for other in self.captions)
+        return name if number == 1 else f"{name}_{number}"
+
+    def suppress(self, name: str, reason: str) -> None:
+        """Note a figure that would be nearly empty; the index names it."""
+        self.suppressed[name] = reason
+        self.left_out.add(name, reason)
+
+    def index(self) -> pd.DataFrame:
+        """One row per figure: `figure`, `drawn` (yes or no), `caption` (the reason where it is not drawn)."""
+        rows = [(name, "yes", caption) for name, caption in self.captions.items()]
+        rows += [(name, "no", reason) for name, reason in self.suppressed.items()]
+        return pd.DataFrame(sorted(rows), columns=["figure", "drawn", "caption"])
+
+
+# Every label of the experiment that is drawn: a variant keeps its lightness and dash in all of its figures.
+_LABELS: ContextVar[tuple[str, ...]] = ContextVar("labels", default=())
+
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def house_style(labels: Iterable[str] = ()) -> Iterator[None]:
     """Set matplotlib's defaults and ours, whatever the user's own settings; put back afterwards."""
+    token = _LABELS.set(tuple(labels))
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(cast(Any, STYLE))
-        yield
+        try:
+            yield
+        finally:
+            _LABELS.reset(token)
 
 
-def new_figure(height_inches: float) -> Figure:
-    """An empty figure of column width; no window system is involved."""
+def new_figure(height_inches: float, width_inches: float = COLUMN_WIDTH_INCHES) -> Figure:
+    """An empty figure, one column wide by default; no window system is involved."""
     from matplotlib.figure import Figure as MatplotlibFigure
 
     height = min(height_inches, LARGEST_HEIGHT_INCHES)
-    return MatplotlibFigure(figsize=(COLUMN_WIDTH_INCHES, height), layout="constrained")
+    return MatplotlibFigure(figsize=(width_inches, height), layout="constrained")
 
 
-def line_style(place: int) -> dict[str, Any]:
-    """Colour and dash of the n-th method; 28 differ."""
-    return {
-        "color": COLOURS[place % len(COLOURS)],
-        "linestyle": LINES[place // len(COLOURS) % len(LINES)],
-    }
+@dataclass(frozen=True)
+class LabelStyle:
+    """How one configuration is drawn.
+
+    Attributes:
+        colour: of the method, lighter for its further variants.
+        line: dash.
+        marker: of the method.
+        filled: whether the marker is filled.
+    """
+
+    colour: str
+    line: str
+    marker: str
+    filled: bool
+
+    @property
+    def line_arguments(self) -> dict[str, Any]:
+        """Colour and dash, as arguments of `Axes.plot`."""
+        return {"color": self.colour, "linestyle": self.line}
+
+    @property
+    def marker_arguments(self) -> dict[str, Any]:
+        """Marker and its face, as arguments of `Axes.plot`."""
+        face = self.colour if self.filled else "white"
+        return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour}
 
 
-def marker_of(place: int) -> str:
-    """Marker of the n-th method; methods of one colour differ in it as well."""
-    return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
+    """The style of every label of a figure.
+
+    The first variant of a method has the look of `config/names.yaml`. Further ones are lighter, with another
+    dash, and every second one has an open marker.
+
+    Args:
+        labels: of `statistics.configurations.with_labels`.
+    """
+    ordered = names.in_order_of_settings([*_LABELS.get(), *labels])
+    looks = names.looks_of(names.method_of(label) for label in ordered)
+    found = {}
+    for method, look in looks.items():
+        variants = [label for label in ordered if names.method_of(label) == method]
+        for place, label in enumerate(variants):
+            lightness = 0.55 * place / max(len(variants) - 1, 2)
+            line = _LINES[(_LINES.index(look.line) + place) % len(_LINES)]
+            found[label] = LabelStyle(_lighter(look.colour, lightness), line, look.marker, place % 2 == 0)
+    return found
+
+
+def _lighter(colour: str, share: float) -> str:
+    """A colour mixed with a share of white."""
+    parts = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)
+
+
+def nearly_empty(rows: pd.DataFrame) -> str | None:
+    """Why a comparison of these rows shows nothing; None where two methods or more have three seeds.
+
+    Args:
+        rows: of a table with `label` and `num_seeds`.
+    """
+    enough = rows.loc[rows["num_seeds"] >= LEAST_SEEDS_FOR_INTERVAL, "label"].nunique()
+    if enough >= 2:
+        return None
+    return f"It would be nearly empty: {enough} method(s) with {LEAST_SEEDS_FOR_INTERVAL} seeds or more."
+
+
+def mark_cut(axis: Axes, values: tuple[float, float], height: float, colour: str) -> None:
+    """Arrowheads at the edges of an axis where a horizontal interval leaves it.
+
+    Args:
+        axis: with its final limits.
+        values: low and high end of the interval, in data units.
+        height: of the interval, in data units.
+        colour: of the arrowheads.
+    """
+    left, right = axis.get_xlim()
+    room = 0.012 * (right - left)
+    for cut, place, marker in ((values[0] < left, left + room, "<"), (values[1] > right, right - room, ">")):
+        if cut:
+            axis.plot(place, height, marker, color=colour, markersize=CUT_MARKER_POINTS, zorder=5)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -134,15 +240,23 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def wrapped(text: str, width: int = 20) -> str:
-    """A label on at most a few short lines, broken at spaces and hyphens."""
+    """A label on a few short lines, broken before its bracket first, then at spaces, never inside a word."""
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, width, break_long_words=False)) or text
+    if len(text) <= width:
+        return text
+    parts = text.split(" (", 1)
+    pieces = [parts[0], *[f"({part}" for part in parts[1:]]]
+    return "\n".join(
+        line
+        for piece in pieces
+        for line in textwrap.wrap(piece, width, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def legend_columns(labels: Sequence[str]) -> int:
     """Columns of a legend that fit into the column width."""
-    return max(1, min(len(labels), int(62 / (max(len(label) for label in labels) + 8)), 4))
+    return max(1, min(len(labels), int(58 / (max(len(label) for label in labels) + 8)), 4))
 
 
 def legend_inches(labels: Sequence[str]) -> float:

@@ -1,0 +1,161 @@
+"""Display names of methods and settings, and the look of each method; the data is `config/names.yaml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from zlib import crc32
+
+from recheck.errors import TablesError
+
+from paper_tables.config import load
+from paper_tables.rendering.text import in_order
+
+_UPDATES = re.compile(r"^\d[\d.,]*[kM]?$")
+_DIGEST = re.compile(r"^(?P<name>.+)-(?P<digest>[0-9a-f]{8})$")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn.
+
+    Attributes:
+        colour: hex digits.
+        marker: matplotlib's letter.
+        line: solid, dashed, dotted or dashdot.
+    """
+
+    colour: str
+    marker: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """The content of `config/names.yaml`.
+
+    Attributes:
+        names: identifier of a method -> display name.
+        looks: identifier of a method -> look.
+        aliases: another spelling, in small letters -> identifier.
+        settings: name of a variant or sampling setting -> words.
+    """
+
+    names: dict[str, str]
+    looks: dict[str, Look]
+    aliases: dict[str, str]
+    settings: dict[str, str]
+
+    def identifier(self, method: str) -> str:
+        """The identifier of a method in any of its spellings; an unknown one is returned as it is."""
+        lowered = method.lower()
+        found = self.aliases.get(lowered, lowered)
+        return found if found in self.names else method
+
+
+@cache
+def load_names() -> Names:
+    """Read the names.
+
+    Raises:
+        TablesError: the file breaks its schema, an alias has no method, or two methods have one look.
+    """
+    content = load("names")
+    methods = content["methods"]
+    looks = {key: Look(row["colour"], row["marker"], row["line"]) for key, row in methods.items()}
+    if len(set(looks.values())) < len(looks):
+        raise TablesError("config/names.yaml, methods: two methods have the same colour, marker and line.")
+    unknown = sorted(set(content["aliases"].values()) - set(methods))
+    if unknown:
+        raise TablesError(f"config/names.yaml, aliases: {', '.join(unknown)} is not among the methods.")
+    return Names(
+        names={key: row["name"] for key, row in methods.items()},
+        looks=looks,
+        aliases={key.lower(): value for key, value in content["aliases"].items()},
+        settings=dict(content["settings"]),
+    )
+
+
+def method_of(label: str) -> str:
+    """The identifier of the method in a label of `statistics.configurations.with_labels`."""
+    return load_names().identifier(label.split(" ")[0])
+
+
+def display_name(label: str) -> str:
+    """What is printed for a label: `Diffusion-QL (N = 5, 50k updates)` or `IQL (CORL settings)`.
+
+    Args:
+        label: method, and where they separate it from others its variant, N=steps, sampling setting and
+            updates, with spaces between them, as `statistics.configurations.with_labels` writes it.
+
+    Returns:
+        The display name. What is not in `config/names.yaml` keeps its spelling, with spaces for underscores.
+    """
+    names = load_names()
+    parts = label.split(" ")
+    method = names.identifier(parts[0])
+    words = []
+    for part in parts[1:]:
+        if part.startswith("N="):
+            words.append(f"N = {part[2:]}")
+        elif part == "updates" and words and _UPDATES.match(words[-1]):
+            words[-1] += " updates"
+        else:
+            words.append(_setting(part))
+    name = names.names.get(method, method)
+    return f"{name} ({', '.join(words)})" if words else name
+
+
+def _setting(part: str) -> str:
+    """The words of a variant or sampling setting; a digest that separates two of one name is kept."""
+    settings = load_names().settings
+    if part in settings:
+        return settings[part]
+    digest = _DIGEST.match(part)
+    if digest:
+        return f"{_setting(digest['name'])} {digest['digest']}"
+    return part if _UPDATES.match(part) else part.replace("_", " ")
+
+
+def looks_of(methods: Iterable[str]) -> dict[str, Look]:
+    """The look of each method; that of a listed one is the same everywhere.
+
+    Args:
+        methods: identifiers, see `method_of`.
+
+    Returns:
+        method -> look. A method that is not listed takes one that its name gives and no other here has.
+    """
+    known = load_names().looks
+    wanted = sorted(set(methods))
+    found = {method: known[method] for method in wanted if method in known}
+    colours, markers, lines = (
+        sorted({getattr(look, part) for look in known.values()}) for part in ("colour", "marker", "line")
+    )
+    free = [
+        Look(colour, marker, line)
+        for line in reversed(lines)
+        for marker in markers
+        for colour in colours
+        if Look(colour, marker, line) not in known.values()
+    ]
+    for method in wanted:
+        if method not in found:
+            place = crc32(method.encode()) % len(free)
+            while free[place] in found.values():
+                place = (place + 1) % len(free)
+            found[method] = free[place]
+    return found
+
+
+def in_order_of_settings(labels: Iterable[str]) -> list[str]:
+    """Distinct labels by method, number of steps and the order of the settings in `config/names.yaml`."""
+    order = list(load_names().settings)
+
+    def key(label: str) -> tuple[str, list[int]]:
+        parts = label.split(" ")
+        return parts[0], [order.index(part) if part in order else len(order) for part in parts[1:]]
+
+    return sorted(in_order(labels), key=key)

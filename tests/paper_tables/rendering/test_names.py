@@ -1,0 +1,55 @@
+"""Display names, and one look per method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paper_tables.figures import style
+from paper_tables.rendering import names
+
+METHODS = sorted((Path(__file__).parents[3] / "workflow/config/hyperparameters").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("diffusion_ql N=5", "Diffusion-QL (N = 5)"),
+        ("diffusion_ql N=5 50k updates", "Diffusion-QL (N = 5, 50k updates)"),
+        ("iql corl_paper_settings", "IQL (CORL settings)"),
+        ("diffusion_ql N=20 ddim_5", "Diffusion-QL (N = 20, DDIM with 5 steps)"),
+        ("diffusion_ql ddim_5-4a86d66e", "Diffusion-QL (DDIM with 5 steps 4a86d66e)"),
+        ("TD3PlusBC", "TD3+BC"),
+        ("my_method my_setting", "my_method (my setting)"),
+    ],
+)
+def test_display_names(label: str, shown: str):
+    assert names.display_name(label) == shown
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_every_method_and_variant_has_a_name(path: Path):
+    method = yaml.safe_load(path.read_text(encoding="utf-8"))
+    known = names.load_names()
+    assert known.names[method["method"]] == method["title"]
+    assert set(method["variants"]) <= set(known.settings)
+
+
+def test_a_method_has_one_look_everywhere():
+    alone = style.label_styles(["iql"])["iql"]
+    together = style.label_styles(["bc", "IQL", "diffusion_ql N=5", "unknown"])
+    assert together["IQL"] == alone
+    looks = names.looks_of(["one", "two", "three", *names.load_names().looks])
+    assert len(set(looks.values())) == len(looks)
+
+
+def test_a_variant_keeps_its_look_in_every_figure_of_an_experiment():
+    labels = ["iql paper", "iql corl_paper_settings", "bc"]
+    with style.house_style(labels):
+        every = style.label_styles(labels)
+        alone = style.label_styles(["iql corl_paper_settings"])
+    assert alone["iql corl_paper_settings"] == every["iql corl_paper_settings"]
+    assert len({(look.colour, look.line) for look in every.values()}) == 3
+    assert every["iql paper"].colour == names.load_names().looks["iql"].colour
