@@ -1,4 +1,4 @@
-"""Every figure that the data of an experiment allow, as PDF and PNG at column width.
+"""Every figure that the data of an experiment allow, as PDF and PNG, one or two columns wide.
 
     python -m paper_tables.figures --scores results/scores/<name> --output results/figures/<name>
         [--statistics results/statistics/<name>] [--verdicts <judged cells>.csv] [--selection last]
@@ -13,9 +13,10 @@
 ``cost``             training in device hours, energy and money
 
 Where methods cover different tasks, or equal tasks for different numbers of updates, the aggregates are
-drawn apart: ``intervals_B`` and so on, named in ``statistics/task_sets.csv``. The same folder holds
-``index.csv`` (figure, caption) and ``left_out.csv`` (what the data did not allow, and why). Colours are
-those of Okabe and Ito, safe for the colour-blind, and never carry a meaning alone. No file holds a date,
+drawn apart: ``intervals``, ``intervals_2`` and so on. A comparison of fewer than two methods with three seeds
+is not drawn. The same folder holds ``index.csv`` (figure, whether it is drawn, caption or reason) and
+``left_out.csv`` (what the data did not allow, and why). Names and looks are in ``config/names.yaml``. Colours
+are those of Okabe and Ito, safe for the colour-blind, and never carry a meaning alone. No file holds a date,
 so bytes repeat under the pinned versions.
 """
 

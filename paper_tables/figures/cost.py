@@ -28,7 +28,7 @@ def draw_cost(table: pd.DataFrame, currency: str) -> Figure:
     names = [display_name(str(label)) for label in rows["label"]]
     if several:
         names = [f"{name}, {device}" for name, device in zip(names, rows["device"])]
-    names = [wrapped(name, 22) for name in names]
+    names = [wrapped(name, 24) for name in names]
     lines = sum(name.count("\n") + 1 for name in names)
     kinds = " and ".join(_HOURS.get(kind, "device hours") for kind in sorted(set(rows["kind"])))
     figure = new_figure(0.125 * lines + 0.06 * len(names) + 0.6)

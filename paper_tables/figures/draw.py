@@ -122,8 +122,8 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             draw_intervals(rows, own),
             done.free_name("intervals"),
             f"Aggregates over {data}. Marker: estimate (rliable). Pale bar: 95% percentile interval of the "
-            "stratified bootstrap over seeds. Thin line: 95% small-sample interval; there is none for fewer than "
-            "three seeds. A small optimality gap is good. The coverage is simulated for this design.",
+            "stratified bootstrap over seeds. Thin line: 95% small-sample interval, of three seeds or more. "
+            "A small optimality gap is good. The coverage is simulated for this design.",
         )
         done.save(
             draw_profiles(profiles[profiles["task_set"] == letter]),
