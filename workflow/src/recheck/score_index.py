@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recheck import cli, experiments, files, paths, plan, records, runs, stages
+from recheck.errors import ConfigError
 
 # Every block is finished when the index is written, so that nothing is cut.
 SEEDS_PER_BLOCK = 1
@@ -24,6 +25,7 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
     experiment = loaded.required_experiment
     entries = []
     for cell in experiments.cells(experiment, loaded.root, SEEDS_PER_BLOCK):
+        _check_rows(loaded, cell)
         entries.append(
             {
                 "run_dir": cell.run_folder,
@@ -44,6 +46,24 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
         "average_last_k": experiment.average_last_k,
         "blocks": entries,
     }
+
+
+def _check_rows(loaded: plan.Plan, cell: experiments.Cell) -> None:
+    """Refuse a run whose dataset has other rows now, after it was prepared again in the same call.
+
+    Raises:
+        ConfigError: with what to do.
+    """
+    unit = stages.train(cell.run, cell.block.first, cell.block.last)
+    record = records.read(loaded.root, unit)
+    for path in unit.inputs:
+        now = records.fingerprint(loaded.root, path)
+        trained_on = record["inputs"].get(path) if record else None
+        if None not in (now, trained_on) and now != trained_on:
+            raise ConfigError(
+                f"{cell.run_folder} was trained on other rows than {path.partition('#')[0]} describes now; "
+                "the same command again trains it on these."
+            )
 
 
 def main(arguments: list[str] | None = None) -> int:
