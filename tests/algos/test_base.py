@@ -134,7 +134,7 @@ def test_hyperparameters_and_functions_exist():
 
 
 def test_unknown_method_is_refused():
-    with pytest.raises(MethodError, match="no method 'nonsense'; known are bc, "):
+    with pytest.raises(MethodError, match="no method 'nonsense'; known are awac, bc, "):
         method_class("nonsense")
 
 

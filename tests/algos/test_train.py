@@ -191,7 +191,7 @@ def test_a_nan_in_one_seed_does_not_reach_another(dataset, run_config, tmp_path,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "sarsa"}, "no method 'sarsa'; known are bc,"),
+        ({"method": "sarsa"}, "no method 'sarsa'; known are awac, bc,"),
         ({"method_format": 99}, "asks for format 99 of method iql"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [1, 1]}, "seeds"),
