@@ -131,7 +131,11 @@ class FQL(Method):
         ]
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
-        """All gradients from the same parameters, one step, then the target critics (released 93-130)."""
+        """All gradients from the same parameters, then one step (released 93-130).
+
+        The target critics move towards the critics as they were before the step: the released `target_update`
+        reads the old network's parameters (released 108-115).
+        """
         h = self.hyperparameters
         batch = data.batch(draw["index"])
         critic_loss = self.critic_loss(batch, self.critic_target(batch, draw["next_noise"]))
@@ -141,9 +145,9 @@ class FQL(Method):
         target = self.flow_actions(batch.observations, draw["noise"])
         distance, q_term = self.one_step_terms(batch, draw["noise"], target)
         self.one_step_group.backward((h["distillation_weight"] * distance + q_term).sum())
+        self.critic.target_group.move_towards(self.critic.group, h["target_rate"])
         for optimiser in (self.critic_optimiser, self.flow_optimiser, self.one_step_optimiser):
             optimiser.step()
-        self.critic.target_group.move_towards(self.critic.group, h["target_rate"])
         return tuple(loss.detach() for loss in (critic_loss, flow_loss, distance, q_term))
 
     def groups(self) -> dict[str, Any]:

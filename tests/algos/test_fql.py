@@ -82,9 +82,10 @@ class PlainFQL:
         q_term = -torch.stack([q(inputs).squeeze(1) for q in fixed]).mean()
         self.adam.zero_grad()
         (critic_loss + flow_loss + h["distillation_weight"] * distance + q_term).backward()
+        before = [p.detach().clone() for p in self.critics.parameters()]
         self.adam.step()
         with torch.no_grad():
-            for p, target in zip(self.critics.parameters(), self.targets.parameters()):
+            for p, target in zip(before, self.targets.parameters()):
                 target.mul_(1 - h["target_rate"]).add_(h["target_rate"] * p)
         return [loss.item() for loss in (critic_loss, flow_loss, distance, q_term)]
 

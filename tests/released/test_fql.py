@@ -33,7 +33,7 @@ def test_twenty_updates_agree(released, data, draws, paper_values, report, float
 
     jax.config.update("jax_enable_x64", True)
     module = released("fql", "agents/fql.py")
-    values = {**paper_values("fql", "locomotion"), "batch_size": 32}
+    values = {**paper_values("fql", "release"), "batch_size": 32}
     method = FQL(MethodSpec(values, data.problem, UPDATES, 10, (3,)))
     config = module.get_config()
     config.update({"lr": float32_rate(3e-4), "batch_size": 32, "alpha": 10.0})

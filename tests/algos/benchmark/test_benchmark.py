@@ -25,6 +25,7 @@ MOST_OPERATOR_CALLS = {
     ("edp", "paper"): 440,
     ("awac", "corl"): 172,
     ("cql", "authors"): 395,
+    ("fql", "release"): 400,
     ("td3_bc", "paper"): 120,
     ("rebrac", "release"): 112,
 }
