@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recheck import files, hyperparameters
+from recheck.errors import ConfigError
 from recheck.cli import run
 
 FILE = Path("docs/deviations.md")
