@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from recheck import files, hyperparameters
-from recheck.errors import ConfigError
 from recheck.cli import run
+from recheck.errors import ConfigError
 
 FILE = Path("docs/deviations.md")
 HEADER = """# Deviations
