@@ -176,7 +176,7 @@ def move(slow, fast, rate):
 
 def plain_batch(data, index):
     rows = data.packed[index].double()
-    return rows[:, :4], rows[:, 4:6], rows[:, 6:10], rows[:, 10], rows[:, 11]
+    return rows[:, :4], rows[:, 4:6], rows[:, 6:10], rows[:, -2], rows[:, -1]
 
 
 def own(draw, row):
