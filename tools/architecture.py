@@ -63,7 +63,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "literature": ("frames",),
         "documents": ("literature", "frames"),
         "task_table": ("literature", "frames"),
-        "rendering": ("frames",),
+        "rendering": ("frames", "config"),
         "public_runs": ("literature", "frames"),
         "scores": ("task_table", "literature", "public_runs", "frames"),
         "score_files": ("scores", "task_table", "literature", "frames"),

@@ -139,3 +139,10 @@ def test_a_share_above_one_is_refused(tmp_path: Path) -> None:
     numbers.to_csv(tmp_path / "run" / "numbers.csv", index=False)
     with pytest.raises(TablesError, match="share_off_modes"):
         bandit_module.Bandit(tmp_path / "run")
+
+
+def test_no_text_is_cut_or_over_other_text(tmp_path: Path, checked_saves: dict[str, list[str]]) -> None:
+    for reduced in (None, "7 updates of 100,000"):
+        write_run(tmp_path / str(reduced), reduced=reduced)
+        bandit_module.draw(tmp_path / str(reduced), tmp_path / "figures")
+        assert checked_saves == {"bandit": [], "bandit_train_steps": []}

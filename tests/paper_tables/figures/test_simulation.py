@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from paper_tables.figures import simulation as figures
+from paper_tables.figures import style
 from paper_tables.publish import readme
 from paper_tables.verdicts import simulation
 
@@ -54,3 +55,9 @@ def test_the_page_shows_every_table_and_no_rate_above_the_promise(small: pd.Data
     assert max(after) <= 5.5
     for path in readme.pictures(PAGE.read_text(encoding="utf-8")):
         assert (PAGE.parent / path).is_file()
+
+
+def test_no_text_is_cut_or_over_other_text(small: pd.DataFrame, layout_faults):
+    with style.house_style():
+        assert layout_faults(figures.draw_error(small)) == []
+        assert layout_faults(figures.draw_power(small)) == []
