@@ -76,6 +76,9 @@ def audit_table(
         for error in rules.audit_table(table.numbers, literature.read_all())
         if error.rule not in NOT_OF_A_TABLE
     ]
+    # A cell that was copied wrongly may be out of range as well: one error, one finding.
+    explained = {finding.cell for finding in found if finding.line and finding.rule != "out_of_range"}
+    found = [item for item in found if item.rule != "out_of_range" or item.cell not in explained]
     found = _without_consequences(found, table)
     found += bold_within_noise(table)
     return table, sorted(found, key=lambda finding: (finding.line, finding.cell, finding.rule))
