@@ -195,8 +195,8 @@ def small_file(copy):
         file["observations"] = random.normal(size=(count, 11)).astype(np.float32)
         file["actions"] = random.uniform(-1, 1, size=(count, 3)).astype(np.float32)
         file["rewards"] = np.repeat(random.uniform(0.5, 2.0, size=12), 50).astype(np.float32)
-        file["terminals"] = np.arange(count) % 50 == 49
-        file["timeouts"] = np.zeros(count, dtype=bool)
+        file["terminals"] = np.zeros(count, dtype=bool)
+        file["timeouts"] = np.arange(count) % 50 == 49
     return path.name
 
 
