@@ -35,7 +35,6 @@ LEAST_SEEDS_FOR_BAND = 5
 LEAST_SEEDS_FOR_INTERVAL = 3
 BAND_ALPHA = 0.13
 SEED_ALPHA = 0.4
-CUT_MARKER_POINTS = 3.5
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("solid", "dashed", "dotted", "dashdot")
 INK = "#222222"
@@ -216,22 +215,6 @@ def nearly_empty(rows: pd.DataFrame) -> str | None:
     if enough >= 2:
         return None
     return f"It would be nearly empty: {enough} method(s) with {LEAST_SEEDS_FOR_INTERVAL} seeds or more."
-
-
-def mark_cut(axis: Axes, values: tuple[float, float], height: float, colour: str) -> None:
-    """Arrowheads at the edges of an axis where a horizontal interval leaves it.
-
-    Args:
-        axis: with its final limits.
-        values: low and high end of the interval, in data units.
-        height: of the interval, in data units.
-        colour: of the arrowheads.
-    """
-    left, right = axis.get_xlim()
-    room = 0.012 * (right - left)
-    for cut, place, marker in ((values[0] < left, left + room, "<"), (values[1] > right, right - room, ">")):
-        if cut:
-            axis.plot(place, height, marker, color=colour, markersize=CUT_MARKER_POINTS, zorder=5)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
