@@ -63,12 +63,27 @@ def not_used_note(layout: dict[str, Any], runs: pd.DataFrame, shown: pd.DataFram
     reasons = not_used(layout, runs, shown)
     if not reasons:
         return ""
+    reasons = _gathered(reasons)
     # A likely slip first, then what concerns most rows.
-    ordered = sorted(reasons, key=lambda reason: (" is not in " in reason, -reasons[reason], reason))
+    ordered = sorted(reasons, key=lambda reason: (" not in this table" in reason, -reasons[reason], reason))
     named = "; ".join(f"{reason} ({reasons[reason]})" for reason in ordered[:MOST_NAMED])
     rest = ordered[MOST_NAMED:]
     more = f"; {len(rest)} more reasons ({sum(reasons[reason] for reason in rest)})" if rest else ""
     return f"{sum(reasons.values())} rows not used: {named}{more}."
+
+
+def _gathered(reasons: dict[str, int]) -> dict[str, int]:
+    """The same, with several tasks that are not in the table as one reason."""
+    start, end = "task ", " is not in this table"
+    tasks = [reason for reason in reasons if reason.startswith(start) and reason.endswith(end)]
+    if len(tasks) < 2:
+        return reasons
+    names = [reason.removeprefix(start).removesuffix(end) for reason in tasks]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    rest = {reason: count for reason, count in reasons.items() if reason not in tasks}
+    return rest | {
+        f"tasks {', '.join(names[:3])}{more} are not in this table": sum(reasons[t] for t in tasks)
+    }
 
 
 def slips(runs: pd.DataFrame) -> list[str]:
