@@ -18,7 +18,6 @@ from recheck.cli import run
 from recheck.errors import TablesError
 
 from paper_tables.evidence.direct import CLASSES
-from paper_tables.evidence.frame import version_of
 
 FILE = "evidence.csv"
 COMPARED = ("verdict", "basis", "flags")
@@ -117,6 +116,23 @@ def _why(before: Any, after: Any) -> str:
     return "; ".join(reasons) or RULE_CHANGED
 
 
+def report(old: Path, new: Path) -> str:
+    """The verdicts that moved, a line each, and how many.
+
+    Args:
+        old: folder with ``evidence.csv``, or such a file.
+        new: likewise.
+
+    Raises:
+        TablesError: as `read_evidence`.
+    """
+    earlier, later = read_evidence(old), read_evidence(new)
+    found = moved(earlier, later)
+    lines = [f"{one.id}: {one.before or 'absent'} -> {one.after or 'absent'}: {one.why}." for one in found]
+    same = " The tables are equal." if earlier.equals(later) else ""
+    return "\n".join([*lines, f"{len(found)} of {len(later)} numbers moved.{same}"])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the top of this file."""
     parser = argparse.ArgumentParser(
@@ -126,18 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("new", type=Path, metavar="NEW", help="likewise")
     options = parser.parse_args(arguments)
 
-    def show() -> None:
-        if str(options.old) in ("", "."):
-            raise TablesError("There is no OLD table of evidence; name one, or write --config old=FOLDER.")
-        old, new = read_evidence(options.old), read_evidence(options.new)
-        found = moved(old, new)
-        versions = [version_of(table.reset_index().to_csv(index=False)) for table in (old, new)]
-        same = " The tables are equal." if versions[0] == versions[1] else ""
-        for one in found:
-            print(f"{one.id}: {one.before or 'absent'} -> {one.after or 'absent'}: {one.why}.")
-        print(f"{len(found)} of {len(new)} numbers moved.{same}")
-
-    return run(show)
+    return run(lambda: print(report(options.old, options.new)))
 
 
 if __name__ == "__main__":

@@ -119,14 +119,15 @@ def contradicted_table(frame: pd.DataFrame) -> Table:
     rows = contradicted(frame)
     table = Table(
         "Numbers that the evidence contradicts",
-        ["Number", "Reported", "Evidence minus reported", "90% interval", "Who"],
+        ["Number", "Reported", "Evidence minus reported", "90% interval", "Who", "Other reports"],
         notes=[
             "Different by runs without a mark for settings or selection and not within the spread of "
-            "independent re-runs, or outside the 95% prediction interval of other reports."
+            "independent re-runs, or outside the 95% prediction interval of other reports.",
+            "Where one implementation disagrees and other reports agree, it is the exception, not they.",
         ],
     )
     for row in frames.records(rows):
-        who = row.get(f"{row['basis']}_implementations") or row["reports_words"]
+        who = row.get(f"{row['basis']}_implementations") or "other reports"
         table.rows.append(
             [
                 Cell(str(row["id"])),
@@ -134,6 +135,7 @@ def contradicted_table(frame: pd.DataFrame) -> Table:
                 Cell(signed(row["difference_percent"])),
                 Cell(interval_text(row)),
                 Cell(str(who)),
+                Cell(str(row["reports_words"]) or NOTHING),
             ]
         )
     return table

@@ -272,10 +272,7 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
                 )
                 figure = draw_forest(ordered[start : start + ROWS_A_PAGE], title)
                 done.save(figure, name, FOREST_CAPTION.format(title=title))
-        first = first_forest_rows(drawn)
-        if first:
-            title = "Numbers by their methods' authors with independent runs"
-            done.save(draw_forest(first, title), FIRST_FOREST, FOREST_CAPTION.format(title=title))
+        draw_first_forest(drawn, done)
         if drawn:
             done.save(
                 draw_matrix(drawn),
@@ -284,6 +281,16 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
                 "numbers with evidence on one task, with how many. Copies are shown where they are printed.",
             )
     return done
+
+
+def draw_first_forest(found: Sequence[NumberEvidence], done: Figures) -> None:
+    """The forest plot that documents show; nothing where no number qualifies."""
+    rows = first_forest_rows(found)
+    if not rows:
+        return
+    title = "Numbers by their methods' authors with independent runs"
+    with house_style():
+        done.save(draw_forest(rows, title), FIRST_FOREST, FOREST_CAPTION.format(title=title))
 
 
 def first_forest_rows(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:

@@ -46,3 +46,9 @@ def test_what_is_no_table_of_evidence_is_refused(tmp_path, capsys):
         diff.read_evidence(tmp_path)
     assert diff.main([str(tmp_path), str(tmp_path)]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_equal_tables_are_said_to_be_equal(tmp_path, capsys):
+    _table().reset_index().to_csv(tmp_path / "evidence.csv", index=False)
+    assert diff.main([str(tmp_path), str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "0 of 1 numbers moved. The tables are equal.\n"

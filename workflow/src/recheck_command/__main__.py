@@ -6,6 +6,7 @@
     recheck audit TABLE                  a table copied out of a paper against the reported numbers
     recheck power --margin M --seed-sd S seeds and episodes that a verdict needs
     recheck evidence METHOD TASK         all that is reported of a method on a task
+    recheck diff OLD NEW                 which verdicts moved between two tables of evidence, and why
     recheck doctor                       what can run here, and what cannot and why
 
 `recheck WORD --help` says more of each. SCORES is CSV, TSV, Parquet, JSON lines, rliable's arrays, or a
@@ -95,6 +96,9 @@ def parser() -> argparse.ArgumentParser:
     evidence.add_argument("method")
     evidence.add_argument("task")
     evidence.add_argument("--version", help="version where the task's name has none: v2")
+    diff = word("diff", actions.diff)
+    diff.add_argument("old", type=Path, help="folder with evidence.csv, or the file")
+    diff.add_argument("new", type=Path, help="likewise")
     doctor = word("doctor", actions.doctor)
     doctor.add_argument("--root", type=Path, default=Path(), help="folder of the repository")
     return top

@@ -218,6 +218,21 @@ def power(
     return Answer("\n".join(lines), data={"seeds": rows})
 
 
+def diff(old: str | Path, new: str | Path) -> Answer:
+    """Which verdicts moved between two tables of evidence, and why.
+
+    Args:
+        old: folder with `evidence.csv` as `snakemake evidence` writes it, or the file.
+        new: likewise.
+
+    Raises:
+        TablesError: a table is absent or is none of evidence.
+    """
+    from paper_tables.evidence.diff import report
+
+    return Answer(report(Path(old), Path(new)))
+
+
 def evidence(method: str, task: str, version: str | None = None) -> Answer:
     """Everything that is known of a method on a task: reported numbers of all documents, public runs.
 
