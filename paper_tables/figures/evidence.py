@@ -210,7 +210,8 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
             if not count:
                 continue
             axis.add_patch(Rectangle((left, y + 0.06), width, 0.88, color=colour, linewidth=0))
-            text = sign if count == 1 else f"{sign}{count}" if width > 0.12 else ""
+            # A sign with its count needs more room than a sign; what has none is known by its place and colour.
+            text = f"{sign}{count}" if count > 1 and width > 0.2 else sign if width > 0.09 else ""
             axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=5)
             left += width
     axis.set_xlim(0, len(documents))
