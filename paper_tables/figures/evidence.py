@@ -210,7 +210,7 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
             if not count:
                 continue
             axis.add_patch(Rectangle((left, y + 0.06), width, 0.88, color=colour, linewidth=0))
-            # A sign with its count needs more room than a sign; what has none is known by its place and colour.
+            # A count needs more room than a sign; what has room for neither is known by place and colour.
             text = f"{sign}{count}" if count > 1 and width > 0.2 else sign if width > 0.09 else ""
             axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=5)
             left += width
