@@ -49,7 +49,7 @@ def bridge_table(found: Sequence[NumberEvidence], known: dict[str, Any]) -> Tabl
         notes=[
             "A pair is a reported number and an implementation with runs of its method, task and version. "
             "The earlier count judged by one interval, had no verdict uninformative and counted no copy.",
-            "146 of its pairs are CORL's table, 113 of them against CORL's own code; the others print no spread.",
+            "146 of its pairs are CORL's table, 113 of them against its code; the others print no spread.",
             "Each step keeps what its line says of the pairs of the line above it.",
         ],
     )
