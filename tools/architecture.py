@@ -33,7 +33,7 @@ FORBIDDEN_PACKAGES = {
 SHARED = ("errors", "files", "schema", "cli", "tasks", "former_names", "versions", "checksums")
 OF_RECHECK = {
     "paper_tables": SHARED,
-    "algos": (*SHARED, "paths", "hyperparameters", "progress"),
+    "algos": (*SHARED, "paths", "hyperparameters", "progress", "runs"),
 }
 
 METHOD = ("base", "seed_parallel", "diffusion")
