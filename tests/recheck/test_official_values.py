@@ -514,7 +514,7 @@ def test_no_official_value_is_left_out(official):
     assert [name for name, paths in matched.items() if not paths] == [], "compared, and still listed"
 
 
-# Errors in released code (facts/PUBLISHED_ERRORS.md) -> the rows that name them.
+# Known errors in released code, by number -> the rows that name them.
 ERRORS_IN_CODE = {
     17: {"diffusion_ql": ["offline selection", "saved spread"]},
     18: {"idql": ["launcher", "seeds", "train_fraction", "critic_batch_size", "actor_updates"]},
