@@ -24,23 +24,10 @@ from pathlib import Path
 
 from recheck import cli
 
+from paper_tables.score_files.arguments import add_options
 from recheck_command import actions
 
 STATED = ("columns", "unit", "select", "version", "method", "task", "tasks", "delimiter")
-
-
-def _about_the_file(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("about the file (what is left out is guessed, and said)")
-    group.add_argument(
-        "--columns", help="role:column, comma separated (score:eval/return,task:env), or a YAML file"
-    )
-    group.add_argument("--unit", help="percent (66.5), fraction (0.665) or return (raw returns)")
-    group.add_argument("--select", help="which step of a run is its score: last, mean_last_K or best")
-    group.add_argument("--version", help="version of tasks whose names have none: v2")
-    group.add_argument("--method", help="name of the method where the file has none")
-    group.add_argument("--task", help="task of all rows where the file has none")
-    group.add_argument("--tasks", help="tasks along an array's second axis, comma separated")
-    group.add_argument("--delimiter", help="sign between the columns of a CSV file")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     check = word("check", actions.check)
     check.add_argument("scores", type=Path, help="file or folder")
     check.add_argument("--output", type=Path, help="also write the scores here, for the other commands")
-    _about_the_file(check)
+    add_options(check)
     table = word("table", actions.table)
     table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's side alone")
     table.add_argument("--like", action="append", required=True, help="layout, by name or path; repeatable")
@@ -72,11 +59,11 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument(
         "--output", type=Path, help="folder: all formats, cells and verdicts are written there"
     )
-    _about_the_file(table)
+    add_options(table)
     report = word("report", actions.report)
     report.add_argument("scores", type=Path, help="file or folder")
     report.add_argument("--output", type=Path, required=True, help="folder of all tables and figures")
-    _about_the_file(report)
+    add_options(report)
     audit = word("audit", actions.audit)
     audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
     audit.add_argument("--version", help="version of tasks whose names have none: v2")
