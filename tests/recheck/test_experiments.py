@@ -26,7 +26,19 @@ def mine(copy, write_experiment, load_plan):
 
 
 @pytest.mark.parametrize(
-    "name", ["smoke", "lite", "steps", "ablations", "ci", "d4rl", "reference", "learning", "steps_reduced"]
+    "name",
+    [
+        "smoke",
+        "lite",
+        "steps",
+        "ablations",
+        "ci",
+        "d4rl",
+        "reference",
+        "learning",
+        "steps_reduced",
+        "faithfulness",
+    ],
 )
 def test_every_experiment_expands(repository, load_plan, name):
     content = experiments.read_file(repository, name)
