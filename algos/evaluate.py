@@ -28,8 +28,9 @@ import numpy as np
 import torch
 from recheck import checksums, cli
 from recheck.errors import EvaluationError
+from recheck.former_names import current, hashed_value
 from recheck.progress import Progress
-from recheck.runs import HONEST_OFFSET
+from recheck.runs import REEVALUATED_OFFSET
 from recheck.versions import package_versions
 from torch import Tensor
 
@@ -46,6 +47,7 @@ from algos.training.process_setup import set_up_process
 from algos.training.stored import load_tensors, save_table
 from algos.training.trainer import build_method
 
+CHECKPOINT, REEVALUATED = "checkpoint", "best_reevaluated"  # what an episode is played for
 LATENCY_STATES = (1, 10)
 LATENCY_CALLS = 30
 
@@ -57,14 +59,14 @@ class Evaluation:
     Attributes:
         episodes: per training seed and checkpoint.
         episodes_last: at the last checkpoint.
-        episodes_honest: fresh ones for the checkpoint with the best mean; 0 for none.
+        episodes_reevaluated: new ones of the checkpoint with the best mean; 0 for none.
         first_episode_seed: episode e of training seed s starts with first + stride * s + e.
         seed_stride: between the training seeds.
     """
 
     episodes: int = 10
     episodes_last: int = 20
-    episodes_honest: int = 10
+    episodes_reevaluated: int = 10
     first_episode_seed: int = 1_000_000
     seed_stride: int = 1000
 
@@ -75,27 +77,28 @@ class Evaluation:
         Raises:
             EvaluationError: an unknown key, no episodes, or ranges of seeds that overlap.
         """
-        known = [field.name for field in fields(cls)]
+        known, values = [field.name for field in fields(cls)], current(values)
         unknown = sorted(set(values) - set(known))
         if unknown:
             raise EvaluationError(f"unknown evaluation setting {unknown[0]!r}; known are {', '.join(known)}")
         evaluation = cls(**values)
-        if evaluation.episodes < 1 or evaluation.episodes_last < 1 or evaluation.episodes_honest < 0:
+        if evaluation.episodes < 1 or evaluation.episodes_last < 1 or evaluation.episodes_reevaluated < 0:
             raise EvaluationError(
-                "episodes and episodes_last have to be at least 1, episodes_honest at least 0"
+                "episodes and episodes_last have to be at least 1, episodes_reevaluated at least 0"
             )
-        if max(evaluation.episodes, evaluation.episodes_last) > HONEST_OFFSET or (
-            evaluation.episodes_honest > evaluation.seed_stride - HONEST_OFFSET
+        if max(evaluation.episodes, evaluation.episodes_last) > REEVALUATED_OFFSET or (
+            evaluation.episodes_reevaluated > evaluation.seed_stride - REEVALUATED_OFFSET
         ):
             raise EvaluationError(
-                f"at most {HONEST_OFFSET} episodes and {evaluation.seed_stride - HONEST_OFFSET} honest ones "
-                f"fit into a seed_stride of {evaluation.seed_stride} without using an episode seed twice"
+                f"at most {REEVALUATED_OFFSET} episodes of a checkpoint and "
+                f"{evaluation.seed_stride - REEVALUATED_OFFSET} new ones of the best fit into a seed_stride "
+                f"of {evaluation.seed_stride} without using an episode seed twice"
             )
         return evaluation
 
-    def episode_seeds(self, seed: int, count: int, honest: bool = False) -> list[int]:
+    def episode_seeds(self, seed: int, count: int, reevaluated: bool = False) -> list[int]:
         """The seeds that `count` episodes of one training seed are reset with."""
-        first = self.first_episode_seed + self.seed_stride * seed + (HONEST_OFFSET if honest else 0)
+        first = self.first_episode_seed + self.seed_stride * seed + (REEVALUATED_OFFSET if reevaluated else 0)
         return list(range(first, first + count))
 
 
@@ -226,7 +229,7 @@ class Evaluator:
         evaluation, checkpoints = self.evaluation, self.config.checkpoints
         counts = self.counts()
         progress = Progress(
-            len(checkpoints) + (evaluation.episodes_honest > 0),
+            len(checkpoints) + (evaluation.episodes_reevaluated > 0),
             f"evaluate {self.config.method} {self.config.task} {self.sampling.name}",
         )
         rows: list[dict[str, Any]] = []
@@ -234,13 +237,13 @@ class Evaluator:
         judged = min(counts.values())
         for done, update in enumerate(checkpoints, start=1):
             self.method.load_policy(self.checkpoint(update))
-            returns = self._play(rows, [update] * len(self.config.seeds), "checkpoint", counts[update])
+            returns = self._play(rows, [update] * len(self.config.seeds), CHECKPOINT, counts[update])
             means.append(returns[:, :judged].mean(axis=1))
             progress.update(done)
-        if evaluation.episodes_honest:
+        if evaluation.episodes_reevaluated:
             best = [checkpoints[i] for i in np.argmax(np.stack(means), axis=0)]  # the earliest of equals
             self.method.load_policy(self._mixed(best))
-            self._play(rows, best, "honest_best", evaluation.episodes_honest)
+            self._play(rows, best, REEVALUATED, evaluation.episodes_reevaluated)
             progress.update(len(checkpoints) + 1)
         return sorted(rows, key=lambda row: (row["seed"], row["purpose"], row["update"], row["episode"]))
 
@@ -259,9 +262,9 @@ class Evaluator:
         self, rows: list[dict[str, Any]], updates: Sequence[int], purpose: str, count: int
     ) -> np.ndarray:
         config, evaluation = self.config, self.evaluation
-        honest = purpose == "honest_best"
-        seeds = [evaluation.episode_seeds(seed, count, honest) for seed in config.seeds]
-        streams = self.streams(purpose) if honest else self.streams(purpose, updates[0])
+        reevaluated = purpose == REEVALUATED
+        seeds = [evaluation.episode_seeds(seed, count, reevaluated) for seed in config.seeds]
+        streams = self.streams(hashed_value(purpose)) if reevaluated else self.streams(purpose, updates[0])
         total = count * len(config.seeds)
         episodes: Episodes
         if self.workers > 1 and total > 1:
@@ -299,10 +302,10 @@ class Evaluator:
         config, evaluation = self.config, self.evaluation
         seeds = {
             purpose: {
-                str(seed): evaluation.episode_seeds(seed, 1, purpose == "honest_best")[0]
+                str(seed): evaluation.episode_seeds(seed, 1, purpose == REEVALUATED)[0]
                 for seed in config.seeds
             }
-            for purpose in ("checkpoint", "honest_best")
+            for purpose in (CHECKPOINT, REEVALUATED)
         }
         return {
             "format": 1,
@@ -313,7 +316,7 @@ class Evaluator:
             "sampling": asdict(self.sampling),
             "evaluation": asdict(evaluation),
             "episodes": {str(update): count for update, count in self.counts().items()},
-            "episodes_honest": evaluation.episodes_honest,
+            "episodes_reevaluated": evaluation.episodes_reevaluated,
             "first_episode_seeds": seeds,
         }
 

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from recheck import files
 from recheck import schema as json_schema
 from recheck.errors import TablesError
-from recheck.former_names import current_columns
+from recheck.former_names import RENAMED_VALUES, VALUE_COLUMNS, current_columns
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 _PANDAS_TYPES = {"string": "object", "integer": "Int64", "number": "float64", "boolean": "boolean"}
@@ -46,6 +46,13 @@ def columns(name: str) -> list[str]:
     return list(load_schema(name)["items"]["properties"])
 
 
+def with_current_names(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with today's names of its columns, selection rules and purposes of episodes."""
+    table = table.rename(columns=current_columns(list(table.columns)))
+    values = {column: table[column].replace(RENAMED_VALUES) for column in table if column in VALUE_COLUMNS}
+    return table.assign(**values)
+
+
 def _types(column: dict[str, Any]) -> tuple[str, bool]:
     """The one type of a column that is not null, and whether null is allowed."""
     types = column["type"] if isinstance(column["type"], list) else [column["type"]]
@@ -66,7 +73,7 @@ def check(table: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
     """
     schema = load_schema(name)
     properties: dict[str, Any] = schema["items"]["properties"]
-    table = table.rename(columns=current_columns(list(table.columns)))
+    table = with_current_names(table)
     missing = [column for column in schema["items"].get("required", []) if column not in table.columns]
     if missing:
         raise TablesError(

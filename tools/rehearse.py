@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NUM_ROWS, EPISODE_STEPS, HORIZON = 240, 40, 5
 NUM_UPDATES = 2
 SEEDS = [0, 1]
-LENGTHS = {"episodes": 1, "episodes_last": 1, "episodes_honest": 1}
+LENGTHS = {"episodes": 1, "episodes_last": 1, "episodes_reevaluated": 1}
 # What says of a task where its data come from, and is not true of generated data.
 NOT_GENERATED = ("urls", "sha256", "sha256_source", "size_bytes", "ends", "next_observations", "action_clip")
 

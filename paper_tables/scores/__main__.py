@@ -31,7 +31,7 @@ The selection rules, all from one run:
     the checkpoint with the highest mean over its evaluation episodes, and that same mean: what most
     papers print, too high by construction. Every checkpoint is judged by equally many episodes, its
     first m, so that a longer last evaluation gives no checkpoint an advantage.
-``honest_best``
+``best_reevaluated``
     the checkpoint chosen online, scored on fresh episodes that took no part in the choice.
 ``offline_described``
     Diffusion-QL, section "model selection": of the checkpoints' training noise losses, each averaged over

@@ -101,8 +101,8 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
 def best_optimism(scores: pd.DataFrame) -> pd.DataFrame:
     """How much "best over training" promises that a fresh evaluation does not keep.
 
-    Per run the difference best_online - honest_best at the same checkpoint, in score units; then over the
-    seeds of each method and task.
+    Per run the difference best_online - best_reevaluated at the same checkpoint, in score units; then over
+    the seeds of each method and task.
 
     Args:
         scores: rows of the schema ``scores``.
@@ -112,13 +112,13 @@ def best_optimism(scores: pd.DataFrame) -> pd.DataFrame:
         number of seeds of the optimism. Runs whose fresh episodes are of another checkpoint are left out.
     """
     run = [*RUN_COLUMNS, "sampling"]
-    chosen = scores[scores["selection"].isin(["best_online", "honest_best"])]
+    chosen = scores[scores["selection"].isin(["best_online", "best_reevaluated"])]
     wide = chosen.pivot(index=[*run, "seed"], columns="selection", values=["score_percent", "update"])
-    if not {("score_percent", "best_online"), ("score_percent", "honest_best")} <= set(wide.columns):
+    if not {("score_percent", "best_online"), ("score_percent", "best_reevaluated")} <= set(wide.columns):
         return pd.DataFrame(columns=[*run, "optimism_percent", "standard_error_percent", "num_seeds"])
-    same = wide["update"]["best_online"] == wide["update"]["honest_best"]
+    same = wide["update"]["best_online"] == wide["update"]["best_reevaluated"]
     gap = (
-        (wide["score_percent"]["best_online"] - wide["score_percent"]["honest_best"])[same]
+        (wide["score_percent"]["best_online"] - wide["score_percent"]["best_reevaluated"])[same]
         .dropna()
         .astype(float)
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
-CHECKPOINT, HONEST = "checkpoint", "honest_best"
+CHECKPOINT, REEVALUATED = "checkpoint", "best_reevaluated"
 
 
 def check_episodes(
@@ -24,8 +24,8 @@ def check_episodes(
         episodes: columns `seed`, `update`, `purpose`, `episode` and, where known, `episode_seed`.
         seeds: those asked for.
         checkpoints: updates of the kept policies, ascending.
-        evaluation: `episodes`, `episodes_last`, `episodes_honest`, `first_episode_seed`, `seed_stride`,
-            `honest_offset`; None where the plan is not known: then all seeds must have the same.
+        evaluation: `episodes`, `episodes_last`, `episodes_reevaluated`, `first_episode_seed`, `seed_stride`,
+            `reevaluated_offset`; None where the plan is not known: then all seeds must have the same.
         where: the file, for the message.
 
     Raises:
@@ -45,7 +45,7 @@ def check_episodes(
             f"{where} has episode {row['episode']} of seed {row['seed']} at update {row['update']} "
             f"({row['purpose']}) more than once."
         )
-    held_out = episodes[episodes["purpose"] == HONEST]
+    held_out = episodes[episodes["purpose"] == REEVALUATED]
     at = episodes[episodes["purpose"] == CHECKPOINT]
     present = {key: set(own["episode"]) for key, own in at.groupby(["seed", "update"])}
     for seed in seeds:
@@ -86,7 +86,9 @@ def _check_held_out(
 ) -> None:
     """The episodes of the best checkpoint that took no part in its choice."""
     counts = held_out.groupby("seed")["episode"].nunique().to_dict()
-    wanted = max(counts.values(), default=0) if evaluation is None else int(evaluation["episodes_honest"])
+    wanted = (
+        max(counts.values(), default=0) if evaluation is None else int(evaluation["episodes_reevaluated"])
+    )
     for seed in seeds:
         own = held_out[held_out["seed"] == seed]
         if not wanted and own.empty:
@@ -109,7 +111,7 @@ def _best_checkpoint(at: pd.DataFrame) -> int:
 
 
 def _check_seeds(episodes: pd.DataFrame, evaluation: Mapping[str, int], where: str) -> None:
-    offset = (episodes["purpose"] == HONEST) * int(evaluation["honest_offset"])
+    offset = (episodes["purpose"] == REEVALUATED) * int(evaluation["reevaluated_offset"])
     planned = (
         int(evaluation["first_episode_seed"])
         + int(evaluation["seed_stride"]) * episodes["seed"]

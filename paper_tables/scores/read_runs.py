@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from recheck import files, schema
 from recheck.errors import TablesError
-from recheck.former_names import current_columns
+from recheck.former_names import current_at_every_level
 
 from paper_tables import frames
 from paper_tables.scores.completeness import check_episodes
@@ -45,7 +45,7 @@ def read_index(path: Path) -> Index:
     Raises:
         TablesError: it is not JSON or breaks the schema.
     """
-    document = read_json(path)
+    document = current_at_every_level(read_json(path))
     if isinstance(document, list):
         document = {"format": 1, "experiment": path.stem, "blocks": document}
     schema.check(document, frames.load_schema("scores_index"), str(path), error=TablesError)
@@ -87,7 +87,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (arrow.ArrowInvalid, OSError) as error:
         raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
-    table = table.rename(columns=current_columns(list(table.columns)))
+    table = frames.with_current_names(table)
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")

@@ -83,10 +83,10 @@ def select(
     best = best_online(online)
     rows.append(_row("best_online", updates[best], float(online[best]), judged))
 
-    fresh = episodes[episodes["purpose"] == "honest_best"]
+    fresh = episodes[episodes["purpose"] == "best_reevaluated"]
     if len(fresh):
         chosen = int(fresh["update"].iloc[0])
-        rows.append(_row("honest_best", chosen, float(fresh["score_percent"].mean()), len(fresh)))
+        rows.append(_row("best_reevaluated", chosen, float(fresh["score_percent"].mean()), len(fresh)))
 
     noise = losses[losses["loss"] == OFFLINE_LOSS].set_index("update")["value_since_checkpoint"]
     if set(updates) <= set(noise.index) and noise.loc[updates].notna().all():

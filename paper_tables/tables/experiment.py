@@ -154,8 +154,8 @@ def selection_table(runs: pd.DataFrame, experiment: str) -> Table:
         table.rows.append(row)
     table.notes = [
         "Mean ± sample standard deviation over seeds (number of seeds). Every rule scores the same runs.",
-        "best online is the highest checkpoint by its own evaluation; honest best the same one on fresh "
-        "episodes; the optimism of best is their difference, mean ± standard error over seeds.",
+        "best online is the highest checkpoint by its own evaluation; best re-evaluated the same one on "
+        "new episodes; the optimism of best is their difference, mean ± standard error over seeds.",
         *_last_k_note(runs),
         "The offline rules exist where a noise loss is logged; paper_tables/scores/selection.py has each.",
     ]

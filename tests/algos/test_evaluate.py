@@ -19,7 +19,7 @@ from algos.training.execution import Execution
 from algos.training.stored import read_record, save_tensors
 
 SAMPLING = {"name": "default"}
-EVALUATION = {"episodes": 2, "episodes_last": 3, "episodes_honest": 2}
+EVALUATION = {"episodes": 2, "episodes_last": 3, "episodes_reevaluated": 2}
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_rows_are_complete_and_repeat(trained, dataset, tmp_path):
     by_key = {(r["seed"], r["purpose"], r["update"], r["episode"]): r for r in first}
     assert by_key[2, "checkpoint", 150, 1]["episode_seed"] == 1_000_000 + 2 * 1000 + 1
     assert by_key[0, "checkpoint", 100, 0]["sampling"] == "default-x"
-    honest = [r for r in first if r["purpose"] == "honest_best"]
-    assert {r["episode_seed"] for r in honest} == {1_000_500, 1_000_501, 1_002_500, 1_002_501}
+    reevaluated = [r for r in first if r["purpose"] == "best_reevaluated"]
+    assert {r["episode_seed"] for r in reevaluated} == {1_000_500, 1_000_501, 1_002_500, 1_002_501}
     timing = rows_of(tmp_path / "first" / "seeds0-2.timing.parquet")
     assert [r["num_states"] for r in timing] == [1, 10]
     assert all(r["action_latency_ms"] > 0 for r in timing)
@@ -119,7 +119,7 @@ def test_standardised_observations_are_standardised_in_evaluation(trained, datas
     np.testing.assert_allclose(seen[0][0].numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_honest_best_plays_each_seeds_own_best_checkpoint(trained, dataset, tmp_path):
+def test_best_reevaluated_plays_each_seeds_own_best_checkpoint(trained, dataset, tmp_path):
     run = trained([0, 1, 2], "run", checkpoints=(50, 100, 150))
     evaluate_block(run, dataset, Request(SAMPLING, EVALUATION), tmp_path / "rows.parquet")
     rows = rows_of(tmp_path / "rows.parquet")
@@ -135,7 +135,7 @@ def test_honest_best_plays_each_seeds_own_best_checkpoint(trained, dataset, tmp_
             )
             for update in (50, 100, 150)
         }
-        chosen = {r["update"] for r in rows if r["seed"] == seed and r["purpose"] == "honest_best"}
+        chosen = {r["update"] for r in rows if r["seed"] == seed and r["purpose"] == "best_reevaluated"}
         assert chosen == {max(means, key=means.get)}
 
 
@@ -281,13 +281,13 @@ def test_the_table_says_what_it_was_made_from(trained, dataset, tmp_path):
     assert record["seeds"] == [0, 3]
     assert record["label"] == "default-1"
     assert record["episodes"] == {"100": 2, "150": 3}
-    assert record["episodes_honest"] == 2
+    assert record["episodes_reevaluated"] == 2
     rows = rows_of(tmp_path / "rows.parquet")
     for purpose, firsts in record["first_episode_seeds"].items():
         for seed, first in firsts.items():
             found = [r for r in rows if r["purpose"] == purpose and r["seed"] == int(seed)]
             assert min(r["episode_seed"] for r in found) == first
-    assert record["first_episode_seeds"]["honest_best"]["3"] == 1_003_500
+    assert record["first_episode_seeds"]["best_reevaluated"]["3"] == 1_003_500
 
 
 def test_a_return_that_is_not_finite_is_refused(trained, dataset, tmp_path, monkeypatch):

@@ -290,7 +290,9 @@ def evaluated(name, variant=None):
     for run in experiments.expand(ROOT, "d4rl", content, tasks.read(ROOT)).runs.values():
         if run.config["method"] == name and variant in (None, run.config["variant"]):
             ((sampling, seeds),) = run.samplings.values()
-            episodes = {sampling.evaluation[key] for key in ("episodes", "episodes_last", "episodes_honest")}
+            episodes = {
+                sampling.evaluation[key] for key in ("episodes", "episodes_last", "episodes_reevaluated")
+            }
             found[run.config["task"]] = (run.config["checkpoints"], episodes, seeds)
     return found
 

@@ -180,7 +180,7 @@ def test_a_study_grows_from_three_seeds_to_five_and_from_one_machine_to_another(
 def test_cost_counts_what_is_left(copy, mine, repository):
     content = {
         "grid": [entry(methods=["diffusion_ql"], seeds=3, checkpoints=4)],
-        "evaluation": {"episodes": 2, "episodes_last": 5, "episodes_honest": 1},
+        "evaluation": {"episodes": 2, "episodes_last": 5, "episodes_reevaluated": 1},
     }
     rates = cost_estimate.read_rates(repository)
     loaded = mine(content)

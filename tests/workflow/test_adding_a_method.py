@@ -64,7 +64,7 @@ def repository(tmp_path: Path) -> Path:
     target.write_text(changed(values.read_text(encoding="utf-8"), FILE_CHANGES), encoding="utf-8")
     experiment = {
         "description": "The new method.",
-        "evaluation": {"episodes": 1, "episodes_last": 1, "episodes_honest": 1},
+        "evaluation": {"episodes": 1, "episodes_last": 1, "episodes_reevaluated": 1},
         "grid": [
             {
                 "methods": ["squared_bc"],
@@ -145,7 +145,7 @@ def test_two_files_are_enough_from_the_plan_to_the_episodes(repository: Path, tm
     trained = command(repository, "-m", "algos.train", *arguments)
     assert trained.returncode == 0, trained.stderr
 
-    amounts = {"episodes": 1, "episodes_last": 1, "episodes_honest": 0}
+    amounts = {"episodes": 1, "episodes_last": 1, "episodes_reevaluated": 0}
     arguments = ["--run", str(run), "--dataset", str(data), "--evaluation", json.dumps(amounts)]
     evaluated = command(
         repository, "-m", "algos.evaluate", *arguments, "--output", str(tmp_path / "episodes.parquet")

@@ -48,7 +48,7 @@ def test_iql_learns_from_demonstrations_and_is_evaluated(
     losses = pyarrow.parquet.read_table(tmp_path / "run" / "train.parquet").to_pydict()
     assert np.isfinite(losses["critic_loss"]).all()
     output = tmp_path / "episodes" / "seeds0-0.parquet"
-    evaluation = {"episodes": 2, "episodes_last": 2, "episodes_honest": 0}
+    evaluation = {"episodes": 2, "episodes_last": 2, "episodes_reevaluated": 0}
     evaluate_block(tmp_path / "run", tmp_path / NAME, Request({"name": "default"}, evaluation), output)
     rows = pyarrow.parquet.read_table(output).to_pylist()
     assert [row["length"] for row in rows] == [200, 200]  # the task's horizon, not the demonstrations'

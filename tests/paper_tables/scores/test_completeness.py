@@ -15,10 +15,10 @@ CHECKPOINTS = [100, 200]
 PLAN = {
     "episodes": 2,
     "episodes_last": 4,
-    "episodes_honest": 3,
+    "episodes_reevaluated": 3,
     "first_episode_seed": 1_000_000,
     "seed_stride": 1000,
-    "honest_offset": 500,
+    "reevaluated_offset": 500,
 }
 
 
@@ -30,7 +30,7 @@ def episodes() -> pd.DataFrame:
         for update, purpose, count, offset in (
             (100, "checkpoint", 2, 0),
             (200, "checkpoint", 4, 0),
-            (200, "honest_best", 3, 500),
+            (200, "best_reevaluated", 3, 500),
         )
         for episode in range(count)
     ]
@@ -45,7 +45,7 @@ def check(table: pd.DataFrame, plan: dict[str, int] | None = PLAN) -> None:
 def test_the_plan_and_no_plan_pass():
     check(episodes())
     check(episodes(), None)
-    check(episodes()[lambda t: t["purpose"] == "checkpoint"], PLAN | {"episodes_honest": 0})
+    check(episodes()[lambda t: t["purpose"] == "checkpoint"], PLAN | {"episodes_reevaluated": 0})
 
 
 def without(**where: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -61,8 +61,11 @@ def without(**where: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
     [
         (without(seed=1, update=200, purpose="checkpoint", episode=3), "seed 1 at update 200 has 3 of 4"),
         (without(update=100, episode=1), "seed 0 at update 100 has 1 of 2 episodes; missing: 1"),
-        (without(purpose="honest_best", seed=1), "seed 1, new episodes of the best checkpoint, has 0 of 3"),
-        (without(purpose="honest_best"), "seed 0, new episodes of the best checkpoint, has 0 of 3"),
+        (
+            without(purpose="best_reevaluated", seed=1),
+            "seed 1, new episodes of the best checkpoint, has 0 of 3",
+        ),
+        (without(purpose="best_reevaluated"), "seed 0, new episodes of the best checkpoint, has 0 of 3"),
         (without(seed=0, update=100), "no episodes of seed 0 at update 100"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "more than once"),
         (lambda t: t.assign(episode_seed=t["episode_seed"] + (t.index == 3)), "1 episodes began with other"),
@@ -83,8 +86,8 @@ def test_what_differs_from_the_plan_is_refused(spoil: Callable[[pd.DataFrame], p
     "spoil",
     [
         without(seed=1, update=200, purpose="checkpoint", episode=3),
-        without(purpose="honest_best", seed=1),
-        without(purpose="honest_best", seed=1, episode=2),
+        without(purpose="best_reevaluated", seed=1),
+        without(purpose="best_reevaluated", seed=1, episode=2),
     ],
 )
 def test_without_a_plan_all_seeds_must_have_the_same(spoil: Callable[[pd.DataFrame], pd.DataFrame]):

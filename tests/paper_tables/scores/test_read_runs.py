@@ -87,7 +87,8 @@ def write_block(
                 rows.append((seed, update, "checkpoint", episode, means[k, i]))
         judged = int(np.argmax(means[k]))
         rows += [
-            (seed, CHECKPOINTS[judged], "honest_best", episode, means[k, judged] - 65) for episode in range(2)
+            (seed, CHECKPOINTS[judged], "best_reevaluated", episode, means[k, judged] - 65)
+            for episode in range(2)
         ]
     table = pd.DataFrame(rows, columns=["seed", "update", "purpose", "episode", "raw_return"])
     for column, value in {**identity, "sampling": "default-89abcdef"}.items():
@@ -139,7 +140,7 @@ def test_every_selection_rule_by_hand(index):
         (0, "last"): (8000, 600, 4),
         (0, "average_last_k"): (8000, 800, 8),
         (0, "best_online"): (4000, 1000, 2),
-        (0, "honest_best"): (4000, 1000 - 65, 2),
+        (0, "best_reevaluated"): (4000, 1000 - 65, 2),
         (0, "offline_described"): (8000, 600, 4),
         # The loss first rises at 6000: of .4 .2 .3 the least is that of 4000.
         (0, "offline_described_early_stop"): (4000, 1000, 2),
@@ -215,7 +216,7 @@ def test_optimism_is_near_its_known_value_for_equal_checkpoints():
             {"update": range(1, 11), "episode": 0, "score_percent": draws, "purpose": "checkpoint"}
         )
         fresh = {"update": int(np.argmax(draws)) + 1, "episode": 0, "score_percent": rng.normal(50, 1)}
-        episodes = pd.concat([episodes, pd.DataFrame([fresh | {"purpose": "honest_best"}])])
+        episodes = pd.concat([episodes, pd.DataFrame([fresh | {"purpose": "best_reevaluated"}])])
         for row in selection.select(episodes, none, 5, 0):
             rows.append(
                 {**dict.fromkeys(tables_module.RUN_COLUMNS, "x"), "sampling": "s", "seed": seed, **row}

@@ -91,7 +91,7 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
             episodes = (
                 evaluation["episodes"] * (len(config["checkpoints"]) - 1)
                 + evaluation["episodes_last"]
-                + evaluation["episodes_honest"]
+                + evaluation["episodes_reevaluated"]
             )
             horizon = loaded.rows[config["task"]].get("horizon") or DEFAULT_HORIZON
             line.add(episodes * int(horizon) * len(cell.block.seeds), rate)

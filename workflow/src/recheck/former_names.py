@@ -1,6 +1,7 @@
 """Names that files of earlier versions use: still read, and kept where a changed name would be a changed run.
 
-The number of diffusion steps N was called `train_steps`, which readers took for gradient updates.
+The number of diffusion steps N was called `train_steps`, which readers took for gradient updates. The best
+checkpoint by online evaluation, evaluated on new episodes, was called `honest_best`.
 """
 
 from __future__ import annotations
@@ -10,17 +11,30 @@ from collections.abc import Mapping
 from typing import Any
 
 # Former name -> today's name: keys of configurations and columns of tables.
-RENAMED = {"train_steps": "diffusion_steps"}
+RENAMED = {
+    "train_steps": "diffusion_steps",
+    "episodes_honest": "episodes_reevaluated",
+    "honest_offset": "reevaluated_offset",
+}
+# The same for values: a selection rule and the purpose of an episode.
+RENAMED_VALUES = {"honest_best": "best_reevaluated"}
+VALUE_COLUMNS = ("purpose", "selection")
 
 
 def hashed_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's configuration with the former names, as it is hashed and handed to the training rule.
+    """A configuration with the former names, as it is hashed and handed to the rules that train and evaluate.
 
-    The digest in a run's path is a hash over the configuration with its keys, and Snakemake compares the
-    parameters of a rule as text: with today's names every run would be another run and be trained again.
+    The digest in a path is a hash over the configuration with its keys, and Snakemake compares the parameters
+    of a rule as text: with today's names every run would be another run and be trained again.
     """
     former = {new: old for old, new in RENAMED.items()}
     return {former.get(key, key): value for key, value in config.items()}
+
+
+def hashed_value(value: str) -> str:
+    """A value with its former name, as it seeds a random stream: another name would be other noise."""
+    former = {new: old for old, new in RENAMED_VALUES.items()}
+    return former.get(value, value)
 
 
 def current(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,13 +47,19 @@ def current_columns(columns: list[str]) -> dict[str, str]:
     return {old: new for old, new in RENAMED.items() if old in columns and new not in columns}
 
 
+def current_at_every_level(document: Any) -> Any:
+    """A document that the program wrote, with today's names of keys and values at every level."""
+    return _renamed(document, set())
+
+
 def read_with_former_names(content: Any, where: str) -> Any:
     """A user's document with today's names at every level; a former name is named once on standard error."""
     found: set[str] = set()
     renamed = _renamed(content, found)
     for name in sorted(found):
+        today = (RENAMED | RENAMED_VALUES)[name]
         print(
-            f"{where}: '{name}' is called '{RENAMED[name]}' now; the former name is still read.",
+            f"{where}: '{name}' is called '{today}' now; the former name is still read.",
             file=sys.stderr,
         )
     return renamed
@@ -54,4 +74,7 @@ def _renamed(content: Any, found: set[str]) -> Any:
         }
     if isinstance(content, list):
         return [_renamed(value, found) for value in content]
+    if isinstance(content, str) and content in RENAMED_VALUES:
+        found.add(content)
+        return RENAMED_VALUES[content]
     return content

@@ -8,7 +8,7 @@ from typing import Any
 
 from recheck import hyperparameters, schema, tasks
 from recheck.errors import ConfigError
-from recheck.runs import HONEST_OFFSET, SAMPLING_DEFAULTS, SAMPLING_FIELDS, Run
+from recheck.runs import REEVALUATED_OFFSET, SAMPLING_DEFAULTS, SAMPLING_FIELDS, Run
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ def check_evaluation(where: str, evaluation: Mapping[str, int]) -> None:
     Raises:
         ConfigError: with the largest number allowed.
     """
-    # Fresh episodes for the checkpoint chosen online begin at HONEST_OFFSET within a seed's stride; no two
-    # evaluations may share an episode seed.
+    # New episodes of the checkpoint chosen online begin at REEVALUATED_OFFSET within a seed's stride: no two
+    # evaluations share an episode seed.
     for key, limit in (
-        ("episodes", HONEST_OFFSET),
-        ("episodes_last", HONEST_OFFSET),
-        ("episodes_honest", evaluation["seed_stride"] - HONEST_OFFSET),
+        ("episodes", REEVALUATED_OFFSET),
+        ("episodes_last", REEVALUATED_OFFSET),
+        ("episodes_reevaluated", evaluation["seed_stride"] - REEVALUATED_OFFSET),
     ):
         if evaluation[key] > limit:
             raise ConfigError(

@@ -22,6 +22,7 @@ from recheck import (
 )
 from recheck import runs as runs_module
 from recheck.errors import ConfigError
+from recheck.former_names import hashed_form
 from recheck.records import Unit
 
 BEHAVIORS = Path("workflow/behaviors")
@@ -122,8 +123,8 @@ class Plan:
         return json.dumps(self._sampling(wildcards).setting, sort_keys=True)
 
     def evaluation(self, wildcards: Any) -> str:
-        """An evaluation setting, as JSON for the evaluator."""
-        return json.dumps(self._sampling(wildcards).evaluation, sort_keys=True)
+        """An evaluation setting, as JSON for the evaluator; a rule's parameter, so with the hashed names."""
+        return json.dumps(hashed_form(self._sampling(wildcards).evaluation), sort_keys=True)
 
     def row(self, task: str) -> Mapping[str, Any]:
         """A task's row.

@@ -30,12 +30,12 @@ SAMPLING_DEFAULTS: dict[str, Any] = {
 EVALUATION_DEFAULTS: dict[str, int] = {
     "episodes": 10,
     "episodes_last": 20,
-    "episodes_honest": 10,
+    "episodes_reevaluated": 10,
     "first_episode_seed": 1_000_000,
     "seed_stride": 1_000,
 }
 # Where the evaluator's fresh episodes begin within a training seed's range of episode seeds.
-HONEST_OFFSET = 500
+REEVALUATED_OFFSET = 500
 
 
 def digest(value: Any) -> str:
@@ -62,7 +62,7 @@ class Sampling:
         """`<name>-<digest of sampling, evaluation and environment>`."""
         content = {
             "sampling": self.setting,
-            "evaluation": self.evaluation,
+            "evaluation": hashed_form(self.evaluation),
             "environment": self.environment_id,
         }
         return f"{self.name}-{digest(content)}"

@@ -35,7 +35,7 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
                 "seeds": cell.seeds,
                 "evaluation": {
                     **{key: cell.sampling.evaluation[key] for key in runs.EVALUATION_DEFAULTS},
-                    "honest_offset": runs.HONEST_OFFSET,
+                    "reevaluated_offset": runs.REEVALUATED_OFFSET,
                 },
                 "hyperparameters_like": cell.run.like,
             }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from recheck import paths, user_datasets
 from recheck import runs as runs_module
 from recheck import score_file as score_file_module
+from recheck.former_names import hashed_form
 from recheck.records import NAME, Unit
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def evaluate(plan: Plan, run: runs_module.Run, sampling: runs_module.Sampling, f
         record=f"{stem}.{NAME}",
         wanted={
             "sampling": sampling.setting,
-            "evaluation": sampling.evaluation,
+            "evaluation": hashed_form(sampling.evaluation),
             "environment": {name: row.get(name) for name in ("environment_id", "adapter", "horizon")},
             "format": FORMATS["evaluate"],
         },
