@@ -199,7 +199,14 @@ def first_screen(frame: pd.DataFrame) -> Table:
         ("Three or more other reports", lambda: rows["basis"] == RE_REPORTED),
         ("Runs selected by another rule", lambda: rows["basis"] == rule.OTHER_SELECTION),
         ("Runs with other settings", lambda: rows["basis"] == rule.OTHER_SETTINGS),
-        ("No evidence, not verified, or a sum over tasks", lambda: rows["basis"] == NO_BASIS),
+        (
+            "No public run, and fewer than three other reports",
+            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == rule.NO_EVIDENCE),
+        ),
+        (
+            "A sum over tasks, or not verified",
+            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == rule.NOT_JUDGED),
+        ),
     ]
     table = Table(
         "What public evidence says about the reported numbers",

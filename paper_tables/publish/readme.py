@@ -11,7 +11,8 @@ A table stands between two comments, which a reader does not see::
 Whatever is between them is replaced by the file of that name, without its heading, from the first folder of
 ``--tables`` (repeatable) that has it; ``<!-- table: reference_runs.md, rows only -->`` leaves out the
 sentences above and below the rows too. A picture ``docs/images/published_steps.png`` that the document shows
-is a copy of ``steps.png`` from ``--figures``. ``--check`` writes nothing and refuses what differs.
+is a copy of ``steps.png`` from the first folder of ``--figures`` (repeatable) that has it. ``--check`` writes
+nothing and refuses what differs.
 """
 
 from __future__ import annotations
@@ -135,13 +136,13 @@ def pictures(text: str) -> dict[str, str]:
     return {match["path"]: match["figure"] for match in PICTURE.finditer(text)}
 
 
-def differences(document: Path, folders: Sequence[Path], figures: Path) -> list[str]:
+def differences(document: Path, folders: Sequence[Path], figures: Sequence[Path]) -> list[str]:
     """What a document shows that is not what the data give; one phrase each.
 
     Args:
         document: a Markdown file.
         folders: of the tables.
-        figures: folder of the figures.
+        figures: folders of the figures.
 
     Raises:
         TablesError: the document cannot be read or names what does not exist.
@@ -159,13 +160,13 @@ def differences(document: Path, folders: Sequence[Path], figures: Path) -> list[
     return found
 
 
-def refresh(document: Path, folders: Sequence[Path], figures: Path) -> None:
+def refresh(document: Path, folders: Sequence[Path], figures: Sequence[Path]) -> None:
     """Put tables and figures into a document.
 
     Args:
         document: a Markdown file; its pictures lie relative to it.
         folders: of the tables.
-        figures: folder of the figures.
+        figures: folders of the figures.
 
     Raises:
         TablesError: as `differences`, or a file cannot be written. All is known before the first write.
@@ -193,11 +194,13 @@ def _read(document: Path) -> str:
     return text
 
 
-def _figure(folder: Path, name: str) -> Path:
-    path = folder / f"{name}.png"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.png")))
-        raise TablesError(f"{folder} holds no figure {name}; known are {known or 'none'}.")
+def _figure(folders: Sequence[Path], name: str) -> Path:
+    path = next((folder / f"{name}.png" for folder in folders if (folder / f"{name}.png").is_file()), None)
+    if path is None:
+        known = ", ".join(sorted({found.stem for folder in folders for found in folder.glob("*.png")}))
+        raise TablesError(
+            f"{' and '.join(map(str, folders))} hold no figure {name}; known are {known or 'none'}."
+        )
     return path
 
 
@@ -211,7 +214,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--tables", type=Path, action="append", required=True, help="folder of tables (*.md); repeatable"
     )
-    parser.add_argument("--figures", type=Path, required=True, help="folder of figures (*.png)")
+    parser.add_argument(
+        "--figures", type=Path, action="append", required=True, help="folder of figures (*.png); repeatable"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, refuse what differs")
     options = parser.parse_args(arguments)
     return cli.run(lambda: _run(options))

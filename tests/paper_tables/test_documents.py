@@ -11,9 +11,15 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables import frames
+from paper_tables.evidence.frame import evidence_frame
+from paper_tables.evidence.judgement import Inputs, judge_all
+from paper_tables.evidence.tables import first_screen
 from paper_tables.figures import __main__ as figures
+from paper_tables.figures.evidence import draw_first_forest, with_evidence
+from paper_tables.figures.style import Figures
 from paper_tables.publish import __main__ as publish
 from paper_tables.publish import readme as readme_module
+from paper_tables.rendering import table as table_module
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import __main__ as statistics
 from paper_tables.tables import __main__ as tables
@@ -126,7 +132,7 @@ def test_a_check_names_what_differs_and_writes_nothing(place: Path, capsys: pyte
             "<!-- table: none.md -->\n<!-- end of table -->\n",
             "hold no table none.md; known are one.md, two.md",
         ),
-        ("![x](docs/images/published_none.png)\n", "holds no figure none; known are steps"),
+        ("![x](docs/images/published_none.png)\n", "hold no figure none; known are steps"),
         ("Nothing generated.\n", "shows no generated table or figure"),
     ],
 )
@@ -218,5 +224,8 @@ def test_the_readme_shows_what_the_published_scores_give(tmp_path: Path):
     assert {"reference_runs.md", "verdict_summary.md"} & {block.name for block in shown}
     assert "steps" in pictures.values()
     rebuild(PUBLISHED, tmp_path)
+    found = judge_all(Inputs.read())
+    table_module.write(first_screen(evidence_frame(found)), tmp_path / "tables", "first_screen")
+    draw_first_forest(with_evidence(found), Figures(tmp_path / "figures"))
     folders = [tmp_path / "tables", tmp_path / "statistics"]
-    assert readme_module.differences(readme, folders, tmp_path / "figures") == []
+    assert readme_module.differences(readme, folders, [tmp_path / "figures"]) == []

@@ -25,7 +25,7 @@ def test_the_document_shows_what_the_data_give(found, tmp_path):
     done = Figures(tmp_path)
     evidence.draw_first_forest(evidence.with_evidence(found), done)
     table_module.write(tables.first_screen(frame.evidence_frame(found)), tmp_path, "first_screen")
-    assert readme.differences(REPOSITORY / "docs" / "evidence.md", [tmp_path], tmp_path) == []
+    assert readme.differences(REPOSITORY / "docs" / "evidence.md", [tmp_path], [tmp_path]) == []
 
 
 def test_the_first_forest_has_independent_runs_of_authors_numbers(found):
