@@ -175,7 +175,7 @@ class DiffusionQL(DiffusionMethod):
             h["initialiser"],
         )
         self.actor_group = self.network.new_group(streams)
-        self.average_group = self.actor_group.twin()
+        self.average_group = self.actor_group.duplicate()
         self.critic = MishCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])

@@ -134,7 +134,7 @@ class EDP(DiffusionMethod):
             h["initialiser"],
         )
         self.actor_group = self.network.new_group(streams)
-        self.target_actor_group = self.actor_group.twin()
+        self.target_actor_group = self.actor_group.duplicate()
         self.critic = MishCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])

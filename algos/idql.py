@@ -205,7 +205,7 @@ class IDQL(DiffusionMethod):
             FourierTime(h["time_features"], h["time_hidden_sizes"]),
         )
         self.actor_group = self.network.new_group(streams)
-        self.target_actor_group = self.actor_group.twin()
+        self.target_actor_group = self.actor_group.duplicate()
         self.critic = NormedValueCritic(
             problem, h["hidden_sizes"], h["initialiser"], h["value_layer_norm"], streams, self.device
         )

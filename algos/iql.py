@@ -60,7 +60,7 @@ class ImplicitCritic:
         self.critic_group = ParameterGroup(self.critic_network.shapes(), num_seeds, device, copies=2)
         initialise(self.critic_group, streams, initialiser)
         initialise(self.value_group, streams, initialiser)
-        self.target_group = self.critic_group.twin()
+        self.target_group = self.critic_group.duplicate()
 
     def value(self, parameters: Mapping[str, Tensor], observations: Tensor) -> Tensor:
         """V(s), ``[K, B]``."""

@@ -56,7 +56,7 @@ def manifest_document(task: Task, source: Source, content: str) -> dict[str, Any
         "next_states": source.following.counts,
         "environment_id": task.environment_id,
         "adapter": task.adapter,
-        "environment_standing": task.environment_standing if task.environment_id else "none",
+        "environment_match": task.environment_match if task.environment_id else "none",
         "horizon": task.horizon,
         "reference_min_score": task.reference_min_score,
         "reference_max_score": task.reference_max_score,

@@ -48,7 +48,7 @@ def overview(
                 "source": _source_text(task),
                 "state": state_of(task, folder, data_folder) + (", prepared" if manifest else ""),
                 "comparability": manifest.get("comparability") or _claim(task),
-                "environment": f"{task.environment_id or '-'} ({task.environment_standing})",
+                "environment": f"{task.environment_id or '-'} ({task.environment_match})",
                 **_statistics_text(task, manifest),
             }
         )

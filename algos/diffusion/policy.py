@@ -78,7 +78,7 @@ class MishCritic:
         self.network = MLP(sizes, "mish")
         self.group = ParameterGroup(self.network.shapes(), len(streams), device, copies=2)
         initialise(self.group, streams, initialiser)
-        self.target_group = self.group.twin()
+        self.target_group = self.group.duplicate()
 
     def __call__(self, parameters: Parameters, state_actions: Tensor) -> Tensor:
         """Both Q(s, a), ``[K, 2, B]``, for ``[K, B, d + a]``."""

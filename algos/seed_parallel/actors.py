@@ -126,7 +126,7 @@ class TanhActor:
         self.group = ParameterGroup(self.network.shapes(), len(streams), device)
         initialise(self.group, streams, initialisers[0], self.network.names[:-1])
         initialise(self.group, streams, initialisers[1], self.network.names[-1:])
-        self.target_group = self.group.twin()
+        self.target_group = self.group.duplicate()
 
     def __call__(self, parameters: Mapping[str, Tensor], observations: Tensor) -> Tensor:
         """Actions ``[K, B, a]`` in (-1, 1)."""

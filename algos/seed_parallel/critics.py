@@ -52,7 +52,7 @@ class TwinCritic:
         initialise(self.group, streams, spec.initialiser, self.network.names[:-1])
         initialise(self.group, streams, spec.last_initialiser or spec.initialiser, self.network.names[-1:])
         self.network.start_norms(self.group)
-        self.target_group = self.group.twin()
+        self.target_group = self.group.duplicate()
         self._first = 2 * torch.arange(len(streams), device=device)
 
     def __call__(self, parameters: Mapping[str, Tensor], state_actions: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ class ParameterGroup:
         """A copy, without gradient, of the networks at `index` ``[R]`` along the leading axis, by name."""
         return self._views(self.flat.index_select(0, index))
 
-    def twin(self) -> ParameterGroup:
+    def duplicate(self) -> ParameterGroup:
         """A group of the same shapes holding a copy of the values (a target network)."""
         other = ParameterGroup(self.shapes, self.num_seeds, self.flat.device, self.copies)
         other.flat.copy_(self.flat)

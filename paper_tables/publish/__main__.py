@@ -172,7 +172,7 @@ def provenance_table(tables: dict[str, pd.DataFrame], experiments: Sequence[str]
 
 
 def dataset_table(runs: pd.DataFrame) -> Table:
-    """The datasets that were trained on, with hash and standing.
+    """The datasets that were trained on, with their hash and comparability.
 
     Args:
         runs: rows of the schema ``scores``.
@@ -181,7 +181,7 @@ def dataset_table(runs: pd.DataFrame) -> Table:
         "task": "Dataset",
         "comparability": "Comparability",
         "environment_id": "Environment",
-        "environment_standing": "Its standing",
+        "environment_match": "Environment match",
         "hyperparameters_like": "Hyperparameters of",
         "content_sha256": "SHA-256 over the arrays",
     }
@@ -276,20 +276,20 @@ def readme(tables: dict[str, pd.DataFrame], experiments: Sequence[str]) -> str:
         "The SHA-256 is taken over the prepared arrays (`content_sha256` in a dataset's `manifest.json`), "
         "not over a file. The tables hold no dates, hosts or folders.",
         "## Data dictionary",
-        "[docs/architecture.md](../../docs/architecture.md) explains the words: task, variant, run, block, "
-        "selection, comparability, standing. The first columns of each table tie the rows of a run together.",
+        "[docs/glossary.md](../../docs/glossary.md) explains the words: task, variant, run, block, selection "
+        "rule, comparability, environment match. The first columns of each table identify the run.",
     ]
     for name in tables_module.FILES:
         schema = frames.load_schema(name)
         key = schema.get("x-key")
-        told = str(schema["description"])
+        description = str(schema["description"])
         if key:
-            told += f" No two rows share {', '.join(f'`{column}`' for column in key)}."
+            description += f" No two rows share {', '.join(f'`{column}`' for column in key)}."
         if name == "losses":
-            told += f" Logged were {logged}."
+            description += f" Logged were {logged}."
         parts += [
             f"### `{name}.parquet`: {len(tables[name]):,} rows",
-            told,
+            description,
             table_module.markdown(dictionary(name)).rstrip("\n"),
         ]
     return "\n\n".join(parts) + "\n"

@@ -75,13 +75,13 @@ def marks_of_run(run: pd.Series, task: str, trained: int, wanted: int | None) ->
         marks.append(str(run["task"]).rsplit("-", 1)[-1])
     if run["comparability"] in COMPARABILITY_MARKS:
         marks.append(COMPARABILITY_MARKS[run["comparability"]][0])
-    if run["environment_standing"] == "adapted":
+    if run["environment_match"] == "adapted":
         marks.append("a")
-    if run["environment_standing"] == "none":
+    if run["environment_match"] == "none":
         marks.append("e")
     if pd.notna(run["hyperparameters_like"]) and run["hyperparameters_like"] != run["task"]:
         marks.append("h")
-    if run["comparability"] == "original" and pd.isna(run["environment_standing"]):
+    if run["comparability"] == "original" and pd.isna(run["environment_match"]):
         marks.append("n")
     if wanted is not None and trained != wanted:
         marks.append("l" if trained else "q")

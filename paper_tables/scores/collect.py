@@ -28,7 +28,7 @@ from paper_tables.scores.tables import FILES, RUN_COLUMNS
 def _block_scores(
     block: Block, config: dict[str, Any], episodes: pd.DataFrame, losses: pd.DataFrame, average_last_k: int
 ) -> pd.DataFrame:
-    manifest = read_json(block.dataset_manifest)
+    manifest = current(read_json(block.dataset_manifest))
     hyperparameters = config.get("hyperparameters", {})
     top_k = hyperparameters.get("offline_top_k", 0)
     fixed = {
@@ -74,7 +74,7 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
         missing = [key for key in (*RUN_COLUMNS, "checkpoints", "num_updates") if key not in config]
         if missing:
             raise TablesError(f"{block.run_dir / 'config.json'} lacks {', '.join(missing)}.")
-        manifest = read_json(block.dataset_manifest)
+        manifest = current(read_json(block.dataset_manifest))
         episodes = block_episodes(block, config, manifest)
         losses = block_losses(block, config)
         parts["episodes"].append(episodes[[*episodes.columns.intersection(frames.columns("episodes"))]])

@@ -10,7 +10,7 @@ from recheck.errors import TablesError
 # What changes a score, or may: a row that mixes them compares more than the methods.
 FIELDS = (
     "environment_id",
-    "environment_standing",
+    "environment_match",
     "comparability",
     "score_unit",
     "content_sha256",

@@ -195,7 +195,7 @@ def block_provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFr
         "environment_id": text_or_none(episodes["environment_id"].iloc[0])
         if "environment_id" in episodes
         else None,
-        "environment_standing": manifest.get("environment_standing"),
+        "environment_match": manifest.get("environment_match"),
         "hyperparameters_like": block.hyperparameters_like,
         "content_sha256": text_or_none(manifest.get("content_sha256")),
         "git_commit": text_or_none(git.get("commit")),

@@ -103,7 +103,7 @@ def _why_not_judged(
         reasons.append(f"ours is of {ours['task']}")
     if ours["comparability"] not in ("original", STATED):
         reasons.append(f"our dataset is {ours['comparability']}")
-    if pd.notna(ours["environment_standing"]) and ours["environment_standing"] not in ("same", "adapted"):
+    if pd.notna(ours["environment_match"]) and ours["environment_match"] not in ("same", "adapted"):
         reasons.append("our environment is another")
     if ours["score_unit"] != "percent":
         reasons.append("our score is a raw return")

@@ -1,12 +1,13 @@
 """Our runs against runs of released code on the same files: scores by the verdict rule, and training curves.
 
-A twin has the reference run's method, task, number of updates (the horizon of its learning rate; a
-checkpoint of a longer run has another rate and is not comparable) and the variant that
-``reported/reference_runs/twins.yaml`` names. Scores: our last checkpoint against the reference's final
-evaluation, one number per seed; near the random policy on both sides a cell is ``uninformative``, with one
-seed on a side ``inconclusive``. Curves: each loss at each recorded checkpoint as a ratio of means over
-seeds, margin 10% (``paper_tables.verdicts.loss_ratio``). Diffusion-QL's reference losses are means over the
-last 1,000 updates, like ours; IQL's are single batches, which is noise on their side.
+A run of ours is compared with a reference run of the same method, task, number of updates (the horizon of
+its learning rate; a checkpoint of a longer run has another rate and is not comparable) and of the variant
+that ``reported/reference_runs/reference_runs.yaml`` names. Scores: our last checkpoint against the
+reference's final evaluation, one number per seed; near the random policy on both sides a cell is
+``uninformative``, with one seed on a side ``inconclusive``. Curves: each loss at each recorded checkpoint as
+a ratio of means over seeds, margin 10% (``paper_tables.verdicts.loss_ratio``). Diffusion-QL's reference
+losses are means over the last 1,000 updates, like ours; IQL's are single batches, which is noise on their
+side.
 """
 
 from __future__ import annotations
@@ -16,10 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import yaml
-from recheck import schema
 from recheck.errors import TablesError
-from recheck.former_names import read_with_former_names
 
 from paper_tables import frames, literature
 from paper_tables.rendering import table as table_module
@@ -30,33 +28,33 @@ from paper_tables.rendering.verdicts import mark_notes_of_verdicts, verdict_mark
 if TYPE_CHECKING:
     from paper_tables.verdicts.looks import SequentialRuns
 
-TWINS = literature.FOLDER / "reference_runs" / "twins.yaml"
+SETTINGS = literature.FOLDER / "reference_runs" / "reference_runs.yaml"
+SAME, DIFFERENT = "same settings", "different settings"
 CURVES = ("noise_loss", "value_loss", "critic_loss")
 
 
-def read_twins(path: Path = TWINS) -> list[dict[str, Any]]:
-    """The twins, checked against ``twins.schema.json``.
+def read_settings(path: Path = SETTINGS) -> list[dict[str, Any]]:
+    """Our variants with the settings of reference runs: ``reference_run_settings.schema.json``.
 
     Raises:
         TablesError: the file breaks its schema.
     """
-    twins: list[dict[str, Any]] = read_with_former_names(
-        yaml.safe_load(path.read_text(encoding="utf-8")), path.name
-    )
-    schema.check(twins, frames.load_schema("twins"), str(path), error=TablesError)
-    return twins
+    found: list[dict[str, Any]] = frames.read_yaml(path, "reference_run_settings")
+    return found
 
 
-def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, horizon: int) -> pd.DataFrame:
+def _ours_of(
+    runs: pd.DataFrame, settings: dict[str, Any], variant: str, task: str, horizon: int
+) -> pd.DataFrame:
     """Our runs (rule ``last``) of one variant on one task with the same number of updates."""
     last = runs[runs["selection"] == "last"]
     result: pd.DataFrame = last[
-        (last["method"] == twin["method"])
+        (last["method"] == settings["method"])
         & (last["variant"] == variant)
-        & (last["diffusion_steps"] == twin["diffusion_steps"])
+        & (last["diffusion_steps"] == settings["diffusion_steps"])
         & (last["task"] == task)
         & (last["update"] == horizon)
-        & (last["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == twin["sampling"])
+        & (last["sampling"].str.replace(r"-[0-9a-f]{8}$", "", regex=True) == settings["sampling"])
     ].sort_values("seed")
     return result
 
@@ -64,21 +62,24 @@ def _ours_of(runs: pd.DataFrame, twin: dict[str, Any], variant: str, task: str, 
 def _pairs(
     runs: pd.DataFrame, reference: pd.DataFrame
 ) -> list[tuple[dict[str, Any], str, str, int, pd.DataFrame]]:
-    """Every (twin, variant, task, horizon, our runs) that can be compared."""
+    """Every (settings, variant, task, horizon, our runs) that can be compared."""
     pairs = []
-    for twin in read_twins():
-        theirs = reference[(reference["code"] == twin["code"]) & (reference["method"] == twin["method"])]
+    for settings in read_settings():
+        theirs = reference[
+            (reference["code"] == settings["code"]) & (reference["method"] == settings["method"])
+        ]
         for task, horizon in sorted(set(zip(theirs["task"], theirs["horizon_updates"]))):
-            for variant in (twin["variant"], *twin["beside"]):
-                ours = _ours_of(runs, twin, variant, task, int(horizon))
+            for variant in (settings["variant"], *settings["other_variants"]):
+                ours = _ours_of(runs, settings, variant, task, int(horizon))
                 digests = sorted(set(zip(ours["digest"], ours["sampling"])))
                 if len(digests) > 1:
                     listed = ", ".join(f"{digest} ({sampling})" for digest, sampling in digests)
                     raise TablesError(
-                        f"Several runs of {twin['method']} {variant} on {task} are twins: {listed}."
+                        f"Several runs of {settings['method']} {variant} on {task} can be compared with one "
+                        f"reference run: {listed}."
                     )
                 if len(ours):
-                    pairs.append((twin, variant, task, int(horizon), ours))
+                    pairs.append((settings, variant, task, int(horizon), ours))
     return pairs
 
 
@@ -87,7 +88,7 @@ def compare_scores(
     reference: pd.DataFrame | None = None,
     sequential: SequentialRuns | None = None,
 ) -> pd.DataFrame:
-    """Final scores of twins by the verdict rule, adjusted within each released code.
+    """Final scores of runs with equal settings by the verdict rule, adjusted within each released code.
 
     Args:
         runs: rows of the schema ``scores``.
@@ -95,7 +96,7 @@ def compare_scores(
         sequential: the runs that are judged by a sequential design.
 
     Returns:
-        One row per twin and task, ours and the reference's scores per seed, and the columns of a verdict.
+        One row per variant and task, ours and the reference's scores per seed, and the columns of a verdict.
     """
     from paper_tables.config import load_margins
     from paper_tables.verdicts import background
@@ -104,9 +105,9 @@ def compare_scores(
     reference = literature.read_reference_runs() if reference is None else reference
     margins = load_margins()
     rows: list[dict[str, Any]] = []
-    for twin, variant, task, horizon, ours in _pairs(runs, reference):
+    for settings, variant, task, horizon, ours in _pairs(runs, reference):
         final = reference[
-            (reference["code"] == twin["code"])
+            (reference["code"] == settings["code"])
             & (reference["task"] == task)
             & (reference["horizon_updates"] == horizon)
             & (reference["kind"] == "final")
@@ -117,19 +118,19 @@ def compare_scores(
         reasons = []
         if set(ours["score_unit"]) != {"percent"}:
             reasons.append("our score is a raw return")
-        versions = {str(value) for value in ours["mujoco_version"].dropna()} - {twin["mujoco_version"]}
+        versions = {str(value) for value in ours["mujoco_version"].dropna()} - {settings["mujoco_version"]}
         if versions:
             reasons.append(
-                f"ours ran on mujoco {', '.join(sorted(versions))}, theirs on {twin['mujoco_version']}"
+                f"ours ran on mujoco {', '.join(sorted(versions))}, theirs on {settings['mujoco_version']}"
             )
         rows.append(
             {
                 "table": "reference_runs",
                 "task": task,
-                "column": f"{twin['method']} {variant}",
-                "question": "twin" if variant == twin["variant"] else "second question",
-                "code": twin["code"],
-                "family": f"released code {twin['code']}",
+                "column": f"{settings['method']} {variant}",
+                "comparison": SAME if variant == settings["variant"] else DIFFERENT,
+                "code": settings["code"],
+                "family": f"released code {settings['code']}",
                 "num_updates": horizon,
                 "reported_mean": float(final["score_percent"].mean()),
                 "reported_spread": float(final["score_percent"].std(ddof=1)) if len(final) > 1 else None,
@@ -138,7 +139,7 @@ def compare_scores(
                 "reported_episodes_per_seed": None,
                 "margin_percent": margins.of_suite(None),
                 "not_judged_reason": "; ".join(reasons) or None,
-                "other_settings": variant != twin["variant"],
+                "other_settings": variant != settings["variant"],
                 "units_confirmed": True,
                 "our_digest": str(ours["digest"].iloc[0]),
                 "our_scores_percent": tuple(ours["score_percent"]),
@@ -153,7 +154,7 @@ def compare_scores(
 def compare_curves(
     runs: pd.DataFrame, losses: pd.DataFrame, reference: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Losses of twins at the checkpoints that both have recorded, as ratios of means.
+    """Losses of runs with equal settings at the checkpoints that both have recorded, as ratios of means.
 
     Args:
         runs: rows of the schema ``scores``.
@@ -161,7 +162,8 @@ def compare_curves(
         reference: rows of the schema ``reference_runs``; those of the package by default.
 
     Returns:
-        One row per twin, task, loss and checkpoint: seeds and means of both sides, ratio, interval, verdict.
+        One row per variant, task, loss and checkpoint: seeds and means of both sides, ratio, interval,
+        verdict.
     """
     from paper_tables.config import load_margins
     from paper_tables.verdicts.loss_ratio import judge_ratio
@@ -169,15 +171,15 @@ def compare_curves(
     reference = literature.read_reference_runs() if reference is None else reference
     margin = load_margins().curve_ratio
     rows = []
-    for twin, variant, task, horizon, ours in _pairs(runs, reference):
+    for settings, variant, task, horizon, ours in _pairs(runs, reference):
         curve = reference[
-            (reference["code"] == twin["code"])
+            (reference["code"] == settings["code"])
             & (reference["task"] == task)
             & (reference["horizon_updates"] == horizon)
             & (reference["kind"] == "checkpoint")
         ]
         own = losses[
-            (losses["method"] == twin["method"])
+            (losses["method"] == settings["method"])
             & (losses["task"] == task)
             & (losses["digest"] == ours["digest"].iloc[0])
             & losses["seed"].isin(set(ours["seed"]))
@@ -191,11 +193,11 @@ def compare_curves(
                 rows.append(
                     {
                         "task": task,
-                        "column": f"{twin['method']} {variant}",
-                        "question": "twin" if variant == twin["variant"] else "second question",
-                        "code": twin["code"],
+                        "column": f"{settings['method']} {variant}",
+                        "comparison": SAME if variant == settings["variant"] else DIFFERENT,
+                        "code": settings["code"],
                         "num_updates": horizon,
-                        "recorded_losses": twin["recorded_losses"],
+                        "recorded_losses": settings["recorded_losses"],
                         "loss": loss,
                         "update": update,
                         "our_seeds": len(here),
@@ -230,7 +232,7 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
         table.rows.append(
             [
                 Cell(row["task"]),
-                Cell(row["column"] + ("" if row["question"] == "twin" else " (second question)")),
+                Cell(row["column"] + ("" if row["comparison"] == SAME else f" ({DIFFERENT})")),
                 Cell(f"{row['num_updates']:,}"),
                 Cell(_per_seed(row["reference_scores_percent"])),
                 Cell(_per_seed(row["our_scores_percent"]), False, row["verdict"], verdict_marks(row)),
@@ -262,7 +264,7 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
         "Typical runs: the verdict without collapsed seeds, those more than four margins below the median of "
         "both sides.",
         "Margin needed: the smallest margin at which the number would be reproduced.",
-        *_second_question(cells),
+        *_different_settings(cells),
         *mark_notes_of_verdicts(used),
         *collapses,
         *notes,
@@ -288,7 +290,7 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
         table.rows.append(
             [
                 Cell(row["task"]),
-                Cell(row["column"] + ("" if row["question"] == "twin" else " (second question)")),
+                Cell(row["column"] + ("" if row["comparison"] == SAME else f" ({DIFFERENT})")),
                 Cell(row["loss"].replace("_", " ")),
                 Cell(f"{row['update']:,}"),
                 Cell(f"{row['reference_mean']:.4g} ({row['reference_seeds']})"),
@@ -311,18 +313,19 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
             f"{code}: its losses are {recorded}."
             for code, recorded in sorted(set(zip(curves["code"], curves["recorded_losses"])))
         ],
-        *_second_question(curves),
+        *_different_settings(curves),
         *notes,
     ]
     return table
 
 
-def _second_question(rows: pd.DataFrame) -> list[str]:
+def _different_settings(rows: pd.DataFrame) -> list[str]:
     """What the words in brackets mean, where they are used."""
-    if set(rows["question"]) == {"twin"}:
+    if set(rows["comparison"]) == {SAME}:
         return []
     return [
-        "Second question: a variant of ours with other settings than the released code had, by the same rule."
+        "Different settings: a variant of ours with other settings than the released code had, by the same "
+        "rule."
     ]
 
 
@@ -347,10 +350,10 @@ def write(
     folder: Path,
     sequential: SequentialRuns | None = None,
 ) -> pd.DataFrame:
-    """Write ``reference_runs.*`` and ``reference_curves.*`` where an experiment has twins.
+    """Write ``reference_runs.*`` and ``reference_curves.*`` where an experiment has runs to compare.
 
     Returns:
-        The judged score cells; empty where there are no twins.
+        The judged score cells; empty where there are none.
     """
     cells = compare_scores(runs, sequential=sequential)
     if len(cells):

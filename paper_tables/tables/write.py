@@ -71,7 +71,7 @@ def write_experiment(
     allowed: Sequence[str] = (),
     sequential: SequentialRuns | None = None,
 ) -> pd.DataFrame:
-    """Write an experiment's tables; returns the judged cells of its twins of reference runs."""
+    """Write an experiment's tables; returns the judged cells of its comparison with reference runs."""
     from paper_tables.tables import reference_runs
 
     runs = tables.read_runs(score_folder)

@@ -260,7 +260,7 @@ def hopper_task() -> Callable[..., Task]:
             "suite": "locomotion",
             "path": None if path is None else str(path),
             "environment_id": "Hopper-v4",
-            "environment_standing": "same",
+            "environment_match": "same",
             "horizon": 1000,
             "reference_min_score": -20.272305,
             "reference_max_score": 3234.3,

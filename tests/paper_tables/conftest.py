@@ -127,7 +127,7 @@ def gathered_experiment(
     """All four tables, as `paper_tables.scores` leaves them: with provenance and losses."""
     runs = made_up_tables["scores"].assign(
         environment_id="Walker2d-v4",
-        environment_standing="same",
+        environment_match="same",
         content_sha256="ab" * 32,
         git_commit="0123456789" * 4,
         git_dirty=False,

@@ -86,7 +86,7 @@ def test_the_extraction_that_a_method_has_may_be_named(mine):
     assert mine({"samplings": {"plain": {"extraction": "awr"}}, "grid": grid}).experiment.runs
 
 
-def test_the_twins_have_the_settings_of_the_reference_runs(repository, facts):
+def test_runs_compared_with_reference_runs_have_their_settings(repository, facts):
     import csv
 
     content = experiments.read_file(repository, "reference")

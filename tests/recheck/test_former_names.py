@@ -51,6 +51,13 @@ def test_the_evaluation_rule_and_its_record_keep_the_hashed_name():
     assert set(recorded) - set(sampling.evaluation) == {"episodes_honest"}
 
 
+def test_the_record_of_a_dataset_keeps_the_hashed_name():
+    """Its manifest is not written again because a column has another name."""
+    unit = stages.dataset(plan.load({"experiment": "smoke"}, ROOT), "hopper-medium-v2")
+    assert unit.wanted["description"]["environment_standing"] == "same"
+    assert "environment_match" not in unit.wanted["description"]
+
+
 def test_the_training_rule_keeps_the_hashed_name():
     run = next(iter(experiments.load(ROOT, "smoke").runs.values()))
     assert "diffusion_steps" in run.config

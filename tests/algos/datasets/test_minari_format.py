@@ -70,7 +70,7 @@ def task(path: Path | None, **values: Any) -> Task:
         "source": ID,
         "path": None if path is None else str(path),
         "environment_id": "Hopper-v5",
-        "environment_standing": "same",
+        "environment_match": "same",
         "horizon": 1000,
         "comparability": "recollected",
     }

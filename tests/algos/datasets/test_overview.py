@@ -242,7 +242,7 @@ def test_the_list_names_every_task(tmp_path: Path, capsys: pytest.CaptureFixture
     for task in TASKS.values():
         line = next(line for line in sources.splitlines() if line.startswith(f"{task.task} "))
         assert (task.urls[0].rsplit("/", 1)[1] if task.urls else task.source) in line
-        assert task.environment_standing in line
+        assert task.environment_match in line
     assert main(["list", "--datasets", str(tmp_path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(TASKS)
 

@@ -426,7 +426,7 @@ def test_tiny_datasets_of_adapted_tasks_are_prepared(
     own = replace(task, path=str(path), urls=(), sha256=None, size_bytes=None)
     manifest = prepare(own, tmp_path / name)
     assert manifest["comparability"] == "unverified"
-    assert manifest["environment_standing"] == "adapted"
+    assert manifest["environment_match"] == "adapted"
     assert load_transitions(tmp_path / name).observation_dim == task.observation_dim
     assert (manifest["maze_jumps"] is None) == (not name.startswith("antmaze"))
     with pytest.raises(DatasetError, match=r"ends after 200|no flat"):

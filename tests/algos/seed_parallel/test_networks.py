@@ -105,7 +105,7 @@ def test_gradient_norm_is_clipped_per_seed_over_all_copies():
 
 def test_moving_average():
     _, group = stacked_group([0])
-    target = group.twin()
+    target = group.duplicate()
     group.flat.add_(1.0)
     before = target.flat.clone()
     target.move_towards(group, 0.25)

@@ -24,7 +24,7 @@ def manifest(**other: object) -> dict[str, object]:
     return {
         "task": "hopper-x-v0",
         "comparability": "recollected",
-        "environment_standing": "same",
+        "environment_match": "same",
         "content_sha256": "ab" * 32,
         "reference_min_score": LOW,
         "reference_max_score": HIGH,
@@ -159,6 +159,19 @@ def test_every_selection_rule_by_hand(index):
     assert set(table.index.get_level_values("selection")) == {
         *frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
     }
+
+
+def test_files_with_former_names_give_the_same_scores(index):
+    expected = collected(index)["scores"]
+    folder = index.parent / "block"
+    described = manifest()
+    described["environment_standing"] = described.pop("environment_match")
+    (folder / "manifest.json").write_text(json.dumps(described))
+    episodes = pd.read_parquet(folder / "episodes.parquet")
+    episodes["purpose"] = episodes["purpose"].replace({"best_reevaluated": "honest_best"})
+    episodes.rename(columns={"diffusion_steps": "train_steps"}).to_parquet(folder / "episodes.parquet")
+    pd.testing.assert_frame_equal(collected(index)["scores"], expected)
+    assert (expected["environment_match"] == "same").all()
 
 
 def test_the_released_rule_takes_the_inverse_permutation():

@@ -78,7 +78,7 @@ def test_slips_are_named_for_every_table():
 
 
 def test_an_absent_environment_is_unknown_and_not_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    every = runs([("iql", "hopper-medium-v2")], seeds=5).drop(columns="environment_standing")
+    every = runs([("iql", "hopper-medium-v2")], seeds=5).drop(columns="environment_match")
     every.to_parquet(tmp_path / "scores.parquet", index=False)
     arguments = ["--scores", str(tmp_path), "--layout", "iql_table_1", "--output", str(tmp_path / "out")]
     assert main(arguments) == 0

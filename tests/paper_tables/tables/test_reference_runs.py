@@ -1,4 +1,4 @@
-"""Our runs against runs of released code: who is a twin, scores by the verdict rule, curves by ratios."""
+"""Our runs against runs of released code: which are compared, scores by the verdict rule, curves by ratio."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_three_seeds_against_three_are_inconclusive_and_say_what_would_settle():
     assert list(cells["verdict"]) == ["inconclusive"]
     assert cells["difference_percent"][0] == pytest.approx(0)
     assert cells["smallest_margin_percent"][0] > 5
-    assert cells["question"][0] == "twin"
+    assert cells["comparison"][0] == "same settings"
 
 
 def test_a_clear_difference_is_different():
@@ -94,17 +94,17 @@ def test_one_seed_on_a_side_is_inconclusive():
     "other",
     [{"update": 100_000}, {"variant": "release"}, {"diffusion_steps": 5}, {"sampling": "ddim5-89abcdef"}],
 )
-def test_another_length_or_setting_is_no_twin(other):
+def test_another_length_or_setting_is_not_compared(other):
     """A checkpoint of a longer run has another learning rate."""
     assert reference_runs.compare_scores(our_runs([50.0, 51.0], **other)).empty
 
 
-def test_the_papers_variant_stands_beside_the_twin_as_a_second_question():
+def test_the_papers_variant_is_compared_and_marked():
     runs = pd.concat([our_runs([50.0, 51.0]), our_runs([60.0, 61.0], variant="paper", digest="ffffffff")])
     cells = reference_runs.compare_scores(runs)
-    assert dict(zip(cells["column"], cells["question"])) == {
-        "iql corl_paper_settings": "twin",
-        "iql paper": "second question",
+    assert dict(zip(cells["column"], cells["comparison"])) == {
+        "iql corl_paper_settings": "same settings",
+        "iql paper": "different settings",
     }
 
 
@@ -179,13 +179,13 @@ def test_both_tables_are_written_the_same_twice(tmp_path: Path):
     assert "corl-team/CORL@eeeeef2" in text
 
 
-def test_an_experiment_without_twins_writes_nothing(tmp_path: Path):
+def test_an_experiment_without_reference_runs_writes_nothing(tmp_path: Path):
     cells = reference_runs.write(our_runs([1.0], method="bc"), None, "other", tmp_path)
     assert cells.empty
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_twin_has_runs_and_every_run_a_twin():
-    twins = {(twin["code"], twin["method"]) for twin in reference_runs.read_twins()}
+def test_every_setting_has_runs_and_every_run_a_setting():
+    named = {(settings["code"], settings["method"]) for settings in reference_runs.read_settings()}
     runs = literature.read_reference_runs()
-    assert twins == set(zip(runs["code"], runs["method"]))
+    assert named == set(zip(runs["code"], runs["method"]))

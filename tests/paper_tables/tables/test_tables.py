@@ -52,7 +52,7 @@ def some_runs(
                     "score_unit": "percent",
                     "num_checkpoints": 1,
                     "environment_id": "Hopper-v4",
-                    "environment_standing": "same",
+                    "environment_match": "same",
                     "hyperparameters_like": None,
                     "content_sha256": "ab" * 32,
                     "git_commit": "c0ffee",
@@ -204,7 +204,7 @@ def test_totals_of_ours_need_all_rows():
         ({"comparability": "recollected"}, "our dataset is recollected"),
         ({"comparability": "unverified"}, "our dataset is unverified"),
         ({"comparability": "toy"}, "our dataset is toy"),
-        ({"environment_standing": "none"}, "our environment is another"),
+        ({"environment_match": "none"}, "our environment is another"),
         ({"task": "hopper-medium-v2", "score_percent": 170.0}, "outside what hopper-medium-v2 gives"),
         ({"update": 20_000}, "ours was trained for 20,000 updates, the paper's for 2,000,000"),
         ({"score_unit": "return"}, "our score is a raw return"),
@@ -265,7 +265,7 @@ def test_marks_for_version_environment_and_hyperparameters():
     runs = some_runs(
         {"antmaze-umaze-v2": [90.0, 91.0]},
         update=1_000_000,
-        environment_standing="adapted",
+        environment_match="adapted",
         hyperparameters_like="antmaze-umaze-v0",
     )
     layout = layout_module.read_layout("diffusion_ql_table_1")

@@ -83,7 +83,7 @@ def test_one_number_at_two_places_is_one_test(cells: pd.DataFrame):
         )
 
 
-def test_second_questions_and_conditional_verdicts_are_families_of_their_own(cells: pd.DataFrame):
+def test_other_settings_and_conditional_verdicts_are_families_of_their_own(cells: pd.DataFrame):
     first = judge_table(cells)
     extra = table_of([("two", seeds_with(71.0, 1.0, 5), 70.0, 1.0)] * 6)
     conditional = table_of([("two", seeds_with(70.0, 1.0, 5), 70.0, None)] * 6, spread_kind="none")

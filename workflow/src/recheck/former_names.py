@@ -1,7 +1,8 @@
 """Names that files of earlier versions use: still read, and kept where a changed name would be a changed run.
 
 The number of diffusion steps N was called `train_steps`, which readers took for gradient updates. The best
-checkpoint by online evaluation, evaluated on new episodes, was called `honest_best`.
+checkpoint by online evaluation, evaluated on new episodes, was called `honest_best`. How far our environment
+is the paper's was called its standing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ RENAMED = {
     "train_steps": "diffusion_steps",
     "episodes_honest": "episodes_reevaluated",
     "honest_offset": "reevaluated_offset",
+    "environment_standing": "environment_match",
 }
 # The same for values: a selection rule and the purpose of an episode.
 RENAMED_VALUES = {"honest_best": "best_reevaluated"}
+NAMES = RENAMED | RENAMED_VALUES
 VALUE_COLUMNS = ("purpose", "selection")
 
 
@@ -57,7 +60,7 @@ def read_with_former_names(content: Any, where: str) -> Any:
     found: set[str] = set()
     renamed = _renamed(content, found)
     for name in sorted(found):
-        today = (RENAMED | RENAMED_VALUES)[name]
+        today = NAMES[name]
         print(
             f"{where}: '{name}' is called '{today}' now; the former name is still read.",
             file=sys.stderr,
@@ -74,7 +77,7 @@ def _renamed(content: Any, found: set[str]) -> Any:
         }
     if isinstance(content, list):
         return [_renamed(value, found) for value in content]
-    if isinstance(content, str) and content in RENAMED_VALUES:
+    if isinstance(content, str) and content in NAMES:
         found.add(content)
-        return RENAMED_VALUES[content]
+        return NAMES[content]
     return content

@@ -61,7 +61,7 @@ DESCRIPTION = (
     "suite",
     "environment_id",
     "adapter",
-    "environment_standing",
+    "environment_match",
     "horizon",
     "reference_min_score",
     "reference_max_score",
@@ -129,7 +129,7 @@ def dataset(plan: Plan, task: str) -> Unit:
         record=f"{folder}/{NAME}",
         wanted={
             "rows": dataset_rows(plan, task),
-            "description": {name: row.get(name) for name in DESCRIPTION},
+            "description": hashed_form({name: row.get(name) for name in DESCRIPTION}),
             "format": FORMATS["dataset"],
         },
         long=True,

@@ -48,7 +48,7 @@ class Task:
     action_dim: int | None = None
     environment_id: str | None = None
     adapter: str = "none"
-    environment_standing: str = "none"
+    environment_match: str = "none"
     horizon: int | None = None
     reference_min_score: float | None = None
     reference_max_score: float | None = None

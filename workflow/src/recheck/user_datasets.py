@@ -29,7 +29,7 @@ _OF_ENVIRONMENT = (
     "observation_dim",
     "action_dim",
     "adapter",
-    "environment_standing",
+    "environment_match",
     "horizon",
     "reference_min_score",
     "reference_max_score",
@@ -263,7 +263,7 @@ def _registered(
         raise ConfigError(f"{where}: there is no environment '{environment}'; {close}{allowed}.") from None
     return {
         "adapter": "none",
-        "environment_standing": "same",
+        "environment_match": "same",
         "horizon": spec.max_episode_steps,
         "fix_timeouts": False,
     }
