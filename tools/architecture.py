@@ -116,6 +116,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
             "config",
         ),
         "publish": ("scores", "rendering", "frames", "prices"),
+        "faithfulness": ("verdicts", "scores", "task_table", "rendering", "frames"),
     },
 }
 # A method file may import another one only where the paper builds on it.

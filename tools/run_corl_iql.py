@@ -27,6 +27,7 @@ import importlib.util
 import sys
 import time
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,10 @@ class OldGym:
     """Gymnasium's environment with old Gym's interface; notes every episode's return and length."""
 
     def __init__(self, row: dict[str, Any]) -> None:
-        self.environment = gymnasium.make(row["environment_id"])
+        with warnings.catch_warnings():
+            # Gymnasium says that v4 is not the newest version; it is the one that our evaluation uses.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.environment = gymnasium.make(row["environment_id"])
         self.observation_space = self.environment.observation_space
         self.action_space = self.environment.action_space
         self.minimum, self.maximum = float(row["reference_min_score"]), float(row["reference_max_score"])
@@ -226,7 +230,16 @@ def run(options: argparse.Namespace) -> None:
     """
     started = time.time()
     torch.set_num_threads(1)
-    row = dict(tasks.read(ROOT)[options.task])
+    known = tasks.read(ROOT)
+    if options.task not in known:
+        raise EvaluationError(
+            f"There is no task {options.task}; tasks are those of workflow/config/tasks.csv."
+        )
+    if options.num_updates < 10 or options.num_updates % 10:
+        raise EvaluationError(
+            f"--num-updates {options.num_updates} is not allowed; it has to be a multiple of 10."
+        )
+    row = dict(known[options.task])
     path = tasks.local_file(row, ROOT, options.data_folder)
     if path is None:
         raise EvaluationError(

@@ -1,0 +1,81 @@
+"""The comparison with CORL's IQL as it is now (docs/faithfulness.md).
+
+    python -m paper_tables.faithfulness [--gather results] [--document docs/faithfulness.md] [--check]
+
+prints the table. With `--gather` the finished runs of a results folder are first added to
+``paper_tables/faithfulness/runs.csv``; with `--document` the table is put between the document's markers;
+with `--check` nothing is written, and a document that shows another table is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from recheck import cli
+from recheck.errors import TablesError
+
+from paper_tables import frames
+from paper_tables.faithfulness.compare import table
+from paper_tables.faithfulness.runs import gather, read_plan, read_runs
+from paper_tables.rendering.table import markdown
+
+BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
+COMMAND = "`python -m paper_tables.faithfulness --document docs/faithfulness.md`"
+
+
+def filled(text: str, content: str, where: str) -> str:
+    """A document with `content` between its two markers.
+
+    Raises:
+        TablesError: the document has not each marker once, in their order.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in after or END in after:
+        raise TablesError(f"{where} has to hold '{BEGIN}' and after it '{END}', each once.")
+    return f"{before}{BEGIN}\n\n{content.strip()}\n\n{END}{after}"
+
+
+def run(options: argparse.Namespace) -> None:
+    """What the command does.
+
+    Raises:
+        TablesError: a file cannot be used, or `--check` found a difference.
+    """
+    plan = read_plan()
+    if options.gather is not None:
+        if not options.gather.is_dir():
+            raise TablesError(f"There is no folder {options.gather}.")
+        print(f"{gather(plan, options.gather)} runs added.", file=sys.stderr)
+    made = table(read_runs(plan), plan)
+    made.title = ""
+    print(markdown(made))
+    if options.document is None:
+        return
+    if not options.document.is_file():
+        raise TablesError(f"There is no file {options.document}.")
+    old = options.document.read_text(encoding="utf-8")
+    new = filled(old, markdown(made), str(options.document))
+    if new == old:
+        return
+    if options.check:
+        raise TablesError(f"{options.document} does not show what the runs give; {COMMAND} puts it right.")
+    frames.write_text(new, options.document)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the top of this file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_tables.faithfulness", description="The comparison with CORL's IQL as it is now."
+    )
+    parser.add_argument("--gather", type=Path, default=None, help="results folder with finished runs to add")
+    parser.add_argument("--document", type=Path, default=None, help="Markdown file that shows the table")
+    parser.add_argument("--check", action="store_true", help="write no document, refuse what differs")
+    options = parser.parse_args(arguments)
+    return cli.run(lambda: run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
