@@ -102,13 +102,11 @@ def _repository_rows() -> dict[str, dict[str, object]]:
 
 def _task(row: dict[str, object], suites: pd.DataFrame) -> Task:
     suite = str(row["suite"])
-    # Two spellings of one suite: the table of tasks says locomotion, the documents gym-locomotion.
-    known = next((name for name in suites.index if name == suite or name.endswith(f"-{suite}")), None)
-    limits = {} if known is None else suites.loc[known].to_dict()
+    limits = suites.loc[suite].to_dict() if suite in suites.index else {}
     steps = _number(row.get("episode_step_percent")) or _number(limits.get("episode_step_percent"))
     return Task(
         name=str(row["task"]),
-        suite=suite if known is None else str(known),
+        suite=suite,
         reference_min=_number(row.get("reference_min_score")),
         reference_max=_number(row.get("reference_max_score")),
         min_percent=0.0 if steps else _number(limits.get("min_percent")),

@@ -58,12 +58,8 @@ class Margins:
     curve_ratio: float
 
     def of_suite(self, suite: str | None) -> float:
-        """The margin of a suite in points; `gym-locomotion` finds `locomotion`."""
-        name = (suite or "").lower()
-        for known, margin in self.suites.items():
-            if name == known or name.endswith(f"-{known}"):
-                return margin
-        return self.default_percent
+        """The margin of a suite in points."""
+        return self.suites.get(suite or "", self.default_percent)
 
 
 @cache

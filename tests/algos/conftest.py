@@ -257,7 +257,7 @@ def hopper_task() -> Callable[..., Task]:
         settings: dict[str, Any] = {
             "task": "tiny-v0",
             "source_kind": "hdf5",
-            "suite": "locomotion",
+            "suite": "gym-locomotion",
             "path": None if path is None else str(path),
             "environment_id": "Hopper-v4",
             "environment_match": "same",

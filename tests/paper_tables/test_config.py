@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from recheck import tasks
 from recheck.errors import TablesError
 
+from paper_tables import literature
 from paper_tables.config import load, load_margins
 
 
@@ -14,6 +16,13 @@ def test_margins_are_data():
     assert margins.of_suite("something else") == margins.default_percent == 5
     assert margins.curve_ratio == 0.10
     assert margins.uninformative_within_percent == 10
+
+
+def test_suites_have_one_name_in_all_files():
+    known = set(literature.read_suites().index)
+    assert set(load_margins().suites) <= known
+    assert {task.suite for task in tasks.load_tasks().values()} <= known
+    assert set(literature.read_all()["suite"]) <= known
 
 
 def test_a_wrong_setting_is_named(tmp_path):

@@ -61,7 +61,7 @@ def test_d4rl_holds_the_pairs_that_the_papers_report(load_plan):
     assert {"pen-human-v1", "pen-cloned-v1"} <= pairs["diffusion_ql"]
     assert pairs["iql"] - pairs["diffusion_ql"] == {"pen-human-v0", "pen-cloned-v0"}
     suites = {tasks.read(plan.Path())[task]["suite"] for task in pairs["idql"]}
-    assert suites == {"locomotion", "antmaze"}
+    assert suites == {"gym-locomotion", "antmaze"}
     assert not any(run.like for run in found.runs.values())
 
 
@@ -332,7 +332,7 @@ def test_a_wrong_configuration_is_refused_in_one_sentence(load_plan, changes, se
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        (",locomotion,recollected,", ",locomotions,recollected,", "suite is 'locomotions'; allowed are"),
+        (",gym-locomotion,recollected,", ",locomotions,recollected,", "suite is 'locomotions'; allowed are"),
         ("hopper-medium-expert-v2,,false", "hopper-v9,,false", "takes hyperparameters like 'hopper-v9'"),
         ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "is there twice"),
     ],

@@ -55,6 +55,7 @@ def test_the_record_of_a_dataset_keeps_the_hashed_name():
     """Its manifest is not written again because a column has another name."""
     unit = stages.dataset(plan.load({"experiment": "smoke"}, ROOT), "hopper-medium-v2")
     assert unit.wanted["description"]["environment_standing"] == "same"
+    assert unit.wanted["description"]["suite"] == "locomotion"
     assert "environment_match" not in unit.wanted["description"]
 
 

@@ -57,7 +57,7 @@ def test_made_tasks_take_the_values_of_the_nearest_task_of_the_papers():
     """Mixed, re-collected: their environment's medium-expert-v2; antmaze v2: v0; pointmaze: antmaze-umaze."""
     expected = {}
     for name, row in tasks.read(ROOT).items():
-        if row["suite"] == "locomotion" and row["comparability"] == "recollected":
+        if row["suite"] == "gym-locomotion" and row["comparability"] == "recollected":
             if row["source_kind"] != "minari":
                 expected[name] = f"{row['environment_id'].split('-')[0].lower()}-medium-expert-v2"
         elif row["source_kind"] == "hdf5" and name.startswith("antmaze") and name.endswith("-v2"):

@@ -2,7 +2,7 @@
 
 The number of diffusion steps N was called `train_steps`, which readers took for gradient updates. The best
 checkpoint by online evaluation, evaluated on new episodes, was called `honest_best`. How far our environment
-is the paper's was called its standing.
+is the paper's was called its standing, and the suite `gym-locomotion` was `locomotion` in tasks.csv alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ RENAMED = {
 RENAMED_VALUES = {"honest_best": "best_reevaluated"}
 NAMES = RENAMED | RENAMED_VALUES
 VALUE_COLUMNS = ("purpose", "selection")
+RENAMED_SUITES = {"locomotion": "gym-locomotion"}
 
 
 def hashed_form(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +32,11 @@ def hashed_form(config: Mapping[str, Any]) -> dict[str, Any]:
     of a rule as text: with today's names every run would be another run and be trained again.
     """
     former = {new: old for old, new in RENAMED.items()}
-    return {former.get(key, key): value for key, value in config.items()}
+    suites = {new: old for old, new in RENAMED_SUITES.items()}
+    return {
+        former.get(key, key): suites.get(value, value) if key == "suite" else value
+        for key, value in config.items()
+    }
 
 
 def hashed_value(value: str) -> str:
