@@ -20,7 +20,7 @@ from pathlib import Path
 from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
-from recheck import restarts, results_lock
+from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
 from snakemake.exceptions import WorkflowError
@@ -98,6 +98,7 @@ localrules:
     benchmark_configs,
     publish,
     readme,
+    reevaluate,
 
 
 wildcard_constraints:
@@ -127,6 +128,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/power.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/evidence.smk"
+include: "workflow/rules/reevaluate.smk"
 
 
 # With scores=published or scores=d3rlpy nothing is trained: tables and figures come from files in the repository.

@@ -30,7 +30,17 @@ FORBIDDEN_PACKAGES = {
     "recheck_command": ("algos", "snakemake", PLUGIN),
 }
 # What a package may take of `recheck`; the others may take all of it.
-SHARED = ("errors", "files", "schema", "cli", "tasks", "former_names", "versions", "checksums")
+SHARED = (
+    "errors",
+    "files",
+    "schema",
+    "cli",
+    "tasks",
+    "former_names",
+    "versions",
+    "checksums",
+    "published_checkpoints",
+)
 OF_RECHECK = {
     "paper_tables": SHARED,
     "algos": (*SHARED, "paths", "hyperparameters", "progress", "runs"),
@@ -54,6 +64,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "bandit": ("diffusion", "training", "seed_parallel"),
         "train": ("training", "datasets", "seed_parallel"),
         "evaluate": ("rollouts", "training", "datasets", "base", "seed_parallel"),
+        "publish_checkpoint": ("evaluate", "training", "datasets", "base"),
         "benchmark": ("rollouts", "training", "methods", "datasets", "base", "seed_parallel"),
     },
     "paper_tables": {

@@ -13,6 +13,9 @@ BENCHMARK = f"{RESULTS}/benchmark"
 AUDIT = f"{RESULTS}/audit"
 BANDIT = f"{RESULTS}/bandit"
 FIDELITY = f"{RESULTS}/fidelity"
+# Policies that are kept in the repository, each with its configuration and its episodes.
+CHECKPOINTS = f"{PUBLISHED}/checkpoints"
+REEVALUATIONS = f"{RESULTS}/reevaluated"
 
 DATASET = f"{RESULTS}/datasets/{{task}}"
 
@@ -27,7 +30,18 @@ EPISODES_BLOCK = RUN_GROUP + "/{sampling}/seeds{first}-{last}"
 EPISODES = f"{RESULTS}/episodes/{EPISODES_BLOCK}.parquet"
 EPISODES_TIMING = f"{RESULTS}/episodes/{EPISODES_BLOCK}.timing.parquet"
 
+# A published policy is of one block under one sampling setting, and so is its evaluation here.
+CHECKPOINT = f"{CHECKPOINTS}/{EPISODES_BLOCK}"
+REEVALUATION = f"{REEVALUATIONS}/{EPISODES_BLOCK}.parquet"
+
 RUN_FILES = ("config.json", "provenance.json", "train.parquet", "timing.parquet", "policies.safetensors")
+CHECKPOINT_FILES = (
+    "checkpoint.json",
+    "config.json",
+    "manifest.json",
+    "policies.safetensors",
+    "episodes.parquet",
+)
 DATASET_FILES = ("manifest.json", "transitions.safetensors")
 SCORE_TABLES = ("scores", "episodes", "cost", "losses")
 

@@ -1,0 +1,188 @@
+"""Whether published policies, played again, do what the published episodes say.
+
+    python -m paper_tables.publish.reevaluated [--published results/published/checkpoints]
+        [--reevaluated results/reevaluated]
+
+prints a line for each policy and one sentence for all. The same kind of machine and the same versions give
+the same episodes to the byte. Elsewhere the last bits of a sum may differ and a course of events with them;
+then the two evaluations agree if the interval of the mean difference between the episodes with equal reset
+seeds holds 0 for every policy. The intervals together have 95%. Ends with 2 where they do not agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from recheck import cli, files, published_checkpoints
+from recheck.errors import TablesError
+
+from paper_tables import frames
+from paper_tables.scores.read_runs import normalise
+
+LEVEL = 0.95
+PLACE = ["seed", "episode", "episode_seed"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The episodes of one policy, published and played again.
+
+    Attributes:
+        block: its run, sampling setting and training seeds.
+        num_episodes: of it.
+        num_equal: of these with the same return and length, bit by bit.
+        difference: mean of (again - published) over the episodes, percent or return.
+        low: lower end of its interval.
+        high: upper end.
+        unit: ``percent`` or ``return``.
+    """
+
+    block: str
+    num_episodes: int
+    num_equal: int
+    difference: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def same_bytes(self) -> bool:
+        """Whether every episode is the published one."""
+        return self.num_equal == self.num_episodes
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it is that, or the interval holds 0."""
+        return self.same_bytes or self.low <= 0 <= self.high
+
+
+def compare(
+    block: str, published: pd.DataFrame, again: pd.DataFrame, manifest: dict[str, Any], level: float
+) -> Comparison:
+    """Compare episode by episode.
+
+    Args:
+        block: what the policy is called.
+        published: one row an episode: `seed`, `episode`, `episode_seed`, `raw_return`, `length`.
+        again: likewise.
+        manifest: with the task's reference returns.
+        level: of the interval.
+
+    Raises:
+        TablesError: the two hold other episodes.
+    """
+    both = published.merge(
+        again, on=PLACE, how="outer", suffixes=("", "_again"), validate="1:1", indicator=True
+    )
+    if len(both) == 0 or (both["_merge"] != "both").any():
+        raise TablesError(
+            f"{block}: {len(published)} episodes are published and {len(again)} were played, of which "
+            f"{int((both['_merge'] == 'both').sum())} have the same seeds; remove results/reevaluated."
+        )
+    scores, unit = normalise(both["raw_return"].to_numpy(dtype=float), manifest)
+    scores_again, _ = normalise(both["raw_return_again"].to_numpy(dtype=float), manifest)
+    differences = scores_again - scores
+    low, high = _interval(differences, level)
+    equal = (both["raw_return"] == both["raw_return_again"]) & (both["length"] == both["length_again"])
+    return Comparison(block, len(both), int(equal.sum()), float(differences.mean()), low, high, unit)
+
+
+def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    """Student's interval of the mean; of one episode it is everything."""
+    from scipy import stats
+
+    if len(values) < 2:
+        return -np.inf, np.inf
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def compare_all(published: Path, reevaluated: Path) -> list[Comparison]:
+    """Every published policy, in order.
+
+    Args:
+        published: folder of the checkpoints.
+        reevaluated: folder of the evaluator's tables, by the same names.
+
+    Raises:
+        TablesError: there is no policy, or a file is absent or no table.
+    """
+    folders = sorted(path.parent for path in published.rglob(published_checkpoints.DESCRIPTION))
+    if not folders:
+        raise TablesError(f"{published} holds no published policy.")
+    level = 1 - (1 - LEVEL) / len(folders)
+    found = []
+    for folder in folders:
+        block = str(folder.relative_to(published))
+        again = _episodes(reevaluated / f"{block}.parquet")
+        manifest = files.read_json(folder / "manifest.json", TablesError)
+        found.append(compare(block, _episodes(folder / "episodes.parquet"), again, manifest, level))
+    return found
+
+
+def _episodes(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise TablesError(f"There is no file {path}; `snakemake reevaluate` makes it.")
+    table = pd.read_parquet(path)
+    missing = [name for name in (*PLACE, "raw_return", "length") if name not in table]
+    if missing:
+        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
+    return table[[*PLACE, "raw_return", "length"]]
+
+
+def sentence(found: list[Comparison]) -> str:
+    """One sentence for all policies: agree to the byte, within the interval, or not.
+
+    Args:
+        found: at least one.
+    """
+    count, episodes = len(found), sum(item.num_episodes for item in found)
+    what = f"{count} published {'policy' if count == 1 else 'policies'}, {episodes} episodes"
+    against = [item.block for item in found if not item.agrees]
+    if against:
+        named = ", ".join(against)
+        return f"The re-evaluation does not agree ({what}): {named} differs by more than its interval."
+    if all(item.same_bytes for item in found):
+        return f"The re-evaluation agrees to the byte ({what})."
+    differing = [item for item in found if not item.same_bytes]
+    largest = max(differing, key=lambda item: abs(item.difference))
+    return (
+        f"The re-evaluation agrees within the interval ({what}; {len(differing)} not to the byte, the "
+        f"largest mean difference is {largest.difference:+.2f} {largest.unit} "
+        f"[{largest.low:.2f}, {largest.high:.2f}])."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see the top of this file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_tables.publish.reevaluated", description="Compare re-evaluated policies."
+    )
+    parser.add_argument(
+        "--published", type=Path, default=published_checkpoints.FOLDER, help="published policies"
+    )
+    again = published_checkpoints.REEVALUATIONS
+    parser.add_argument("--reevaluated", type=Path, default=again, help="their episodes here")
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        found = compare_all(options.published, options.reevaluated)
+        for row in frames.records(pd.DataFrame([vars(item) for item in found])):
+            print(
+                f"{row['block']}: {row['num_equal']} of {row['num_episodes']} episodes equal, mean "
+                f"difference {row['difference']:+.3f} {row['unit']} [{row['low']:.3f}, {row['high']:.3f}]"
+            )
+        print(sentence(found))
+        return 0 if all(item.agrees for item in found) else cli.EXIT_MISTAKE
+
+    return cli.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

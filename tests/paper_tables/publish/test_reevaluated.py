@@ -1,0 +1,136 @@
+"""Published episodes against those that were played again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recheck.errors import TablesError
+
+from paper_tables.publish import reevaluated
+from paper_tables.publish.reevaluated import Comparison
+
+MANIFEST = {"reference_min_score": 0.0, "reference_max_score": 200.0}
+
+
+def episodes(returns: list[float], seed: int = 4) -> pd.DataFrame:
+    count = len(returns)
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "episode": range(count),
+            "episode_seed": range(1000, 1000 + count),
+            "raw_return": returns,
+            "length": 7,
+        }
+    )
+
+
+def test_equal_episodes_in_any_order_are_the_same_bytes() -> None:
+    again = episodes([1.0, 2.0, 3.0]).iloc[::-1]
+    found = reevaluated.compare("b", episodes([1.0, 2.0, 3.0]), again, MANIFEST, 0.95)
+    assert (found.num_episodes, found.num_equal, found.difference) == (3, 3, 0.0)
+    assert found.same_bytes
+    assert found.agrees
+    assert reevaluated.sentence([found]) == (
+        "The re-evaluation agrees to the byte (1 published policy, 3 episodes)."
+    )
+
+
+def test_a_last_bit_is_seen() -> None:
+    found = reevaluated.compare(
+        "b", episodes([1.0, 2.0]), episodes([1.0, np.nextafter(2.0, 3.0)]), MANIFEST, 0.95
+    )
+    assert found.num_equal == 1
+    assert not found.same_bytes
+
+
+def test_an_equal_return_after_other_steps_is_another_episode() -> None:
+    again = episodes([1.0, 2.0])
+    again["length"] = [7, 8]
+    assert reevaluated.compare("b", episodes([1.0, 2.0]), again, MANIFEST, 0.95).num_equal == 1
+
+
+def test_interval_by_hand() -> None:
+    """Differences 1, 2, 3 percent: mean 2, error 1 / sqrt 3, t(2) = 4.3027."""
+    found = reevaluated.compare("b", episodes([0.0, 0.0, 0.0]), episodes([2.0, 4.0, 6.0]), MANIFEST, 0.95)
+    assert found.difference == pytest.approx(2)
+    assert (found.low, found.high) == pytest.approx((2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
+    assert found.unit == "percent"
+    assert found.agrees
+
+
+def test_a_clear_difference_does_not_agree() -> None:
+    found = reevaluated.compare("b", episodes([0.0, 0.0, 0.0]), episodes([20.0, 21.0, 22.0]), MANIFEST, 0.95)
+    assert not found.agrees
+    same = Comparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
+    assert "does not agree (2 published policies, 5 episodes): b differs" in reevaluated.sentence(
+        [same, found]
+    )
+
+
+def test_within_the_interval_is_said_so() -> None:
+    near = Comparison("near", 2, 1, -1.25, -3.0, 0.5, "percent")
+    same = Comparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
+    text = reevaluated.sentence([same, near])
+    assert "agrees within the interval" in text
+    assert "1 not to the byte" in text
+    assert "-1.25 percent [-3.00, 0.50]" in text
+
+
+def test_no_references_gives_raw_returns() -> None:
+    found = reevaluated.compare("b", episodes([1.0, 2.0]), episodes([3.0, 5.0]), {}, 0.95)
+    assert (found.difference, found.unit) == (2.5, "return")
+
+
+@pytest.mark.parametrize("again", [[1.0], [1.0, 2.0, 3.0], []])
+def test_other_episodes_are_refused(again: list[float]) -> None:
+    with pytest.raises(TablesError, match=f"2 episodes are published and {len(again)} were played"):
+        reevaluated.compare("b", episodes([1.0, 2.0]), episodes(again), MANIFEST, 0.95)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two published policies and their re-evaluations."""
+    published, again = tmp_path / "published", tmp_path / "again"
+    for number in (1, 2):
+        folder = published / "iql" / f"seeds{number}-{number}"
+        folder.mkdir(parents=True)
+        (folder / "checkpoint.json").write_text("{}", encoding="utf-8")
+        (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
+        episodes([1.0, 2.0], number).to_parquet(folder / "episodes.parquet")
+        (again / "iql").mkdir(parents=True, exist_ok=True)
+        episodes([1.0, 2.0], number).to_parquet(again / "iql" / f"seeds{number}-{number}.parquet")
+    return published, again
+
+
+def test_the_command_names_each_policy_and_ends_by_the_answer(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--published", str(folders[0]), "--reevaluated", str(folders[1])]
+    assert reevaluated.main(given) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["iql/seeds1-1", "iql/seeds2-2"]
+    assert lines[2] == "The re-evaluation agrees to the byte (2 published policies, 4 episodes)."
+    episodes([11.0, 12.0], 2).to_parquet(folders[1] / "iql" / "seeds2-2.parquet")
+    assert reevaluated.main(given) == 2
+    assert "iql/seeds2-2 differs" in capsys.readouterr().out
+
+
+def test_an_absent_table_or_policy_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[1] / "iql" / "seeds2-2.parquet").unlink()
+    with pytest.raises(TablesError, match="`snakemake reevaluate` makes it"):
+        reevaluated.compare_all(*folders)
+    with pytest.raises(TablesError, match="holds no published policy"):
+        reevaluated.compare_all(tmp_path / "again", folders[1])
+
+
+def test_the_intervals_are_together_of_95_percent(folders: tuple[Path, Path]) -> None:
+    """Two policies: each at 97.5%, t(1) = 25.452 in place of 12.706."""
+    episodes([1.0, 4.0], 2).to_parquet(folders[1] / "iql" / "seeds2-2.parquet")
+    found = reevaluated.compare_all(*folders)[1]
+    # Differences 0 and 1 percent: error 0.5.
+    assert found.high - found.difference == pytest.approx(25.452 * 0.5, abs=1e-3)

@@ -1,0 +1,30 @@
+"""`snakemake reevaluate`: one job for each published policy."""
+
+import re
+import subprocess
+import sys
+
+from recheck import published_checkpoints
+
+
+def test_every_published_policy_is_played(repository):
+    """The repository's own ones, as a dry run plans them, whatever is on disk already."""
+    blocks = published_checkpoints.blocks(repository)
+    assert blocks
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "-F", "reevaluate"]
+    done = subprocess.run([*command, "--nolock"], cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"play_checkpoint\s+{len(blocks)}\n", done.stdout + done.stderr), (
+        done.stdout + done.stderr
+    )
+
+
+def test_the_repositorys_policies_are_what_they_say(repository):
+    """Each description follows its schema, and names the evaluation that its path names."""
+    total = 0
+    for block in published_checkpoints.blocks(repository):
+        folder = repository / published_checkpoints.FOLDER / block
+        described = published_checkpoints.describe(folder, repository)
+        assert described["label"] == block.split("/")[-2]
+        total += sum(path.stat().st_size for path in folder.iterdir())
+    assert 0 < total < published_checkpoints.MOST_BYTES

@@ -1,0 +1,43 @@
+# Reevaluate: the policies of results/published/checkpoints, played again and compared with their published episodes.
+
+
+rule play_checkpoint:
+    input:
+        expand(
+            f"{paths.CHECKPOINT}/{{file}}",
+            file=paths.CHECKPOINT_FILES,
+            allow_missing=True,
+        ),
+    output:
+        episodes=paths.REEVALUATION,
+    log:
+        f"{paths.LOGS}/reevaluate/{paths.EPISODES_BLOCK}.log",
+    resources:
+        gpu=0,
+        mem_mb=3000,
+        runtime=720,
+    params:
+        folder=subpath(input[0], parent=True),
+        sampling=lambda wildcards: published_checkpoints.option(
+            paths.EPISODES_BLOCK.format(**wildcards), "sampling"
+        ),
+        evaluation=lambda wildcards: published_checkpoints.option(
+            paths.EPISODES_BLOCK.format(**wildcards), "evaluation"
+        ),
+    shell:
+        "python -m algos.evaluate --run {params.folder:q} --dataset {params.folder:q} "
+        "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "
+        "--label {wildcards.sampling:q} --output {output.episodes:q} &> {log:q}"
+
+
+# Says whether they agree; ends with an error where they do not.
+rule reevaluate:
+    input:
+        [
+            f"{paths.REEVALUATIONS}/{block}.parquet"
+            for block in published_checkpoints.blocks()
+        ],
+    log:
+        f"{paths.LOGS}/reevaluate/comparison.log",
+    shell:
+        "python -m paper_tables.publish.reevaluated 2>&1 | tee {log:q}"
