@@ -19,7 +19,7 @@ from algos.seed_parallel.actors import GaussianActor, GaussianSpec
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.critics import CriticSpec, TwinCritic
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 class AWAC(Method):
@@ -93,16 +93,16 @@ class AWAC(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         shape = (self.hyperparameters["batch_size"], self.problem.action_dim)
         return [
-            Draw("index", "index", shape[:1]),
-            Draw("next_noise", "normal", shape),
-            Draw("noise", "normal", shape),
+            RandomInput("index", "index", shape[:1]),
+            RandomInput("next_noise", "normal", shape),
+            RandomInput("noise", "normal", shape),
         ]
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """Both critics, the actor with the new critics, the targets (CORL `update`)."""
         batch = data.batch(draw["index"])
         critic_loss = self.critic_loss(batch, self.critic_target(batch, draw["next_noise"]))
@@ -118,8 +118,7 @@ class AWAC(Method):
         """All that training changes."""
         return {
             "actor": self.actor.group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.critic.groups(),
             "actor_optimiser": self.actor_optimiser,
             "critic_optimiser": self.critic_optimiser,
         }

@@ -2,8 +2,8 @@
 
 A method holds the parameters of K seeds. One call of `update` is one full update of all of them: a fixed
 program of tensors without host synchronisation or randomness of its own, so that it can be captured. What
-differs between updates on the host's side (a moving average that acts every fifth update) is its `phase`:
-one program is captured per phase.
+differs between updates on the host's side (a moving average that acts every fifth update) is its variant:
+one program is captured for each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from algos.seed_parallel import kernels
 from algos.seed_parallel.batches import ProblemSpec, TrainingData
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
@@ -159,25 +159,25 @@ class Method(abc.ABC):
     # --- Training ---
 
     @abc.abstractmethod
-    def draws(self) -> list[Draw]:
-        """The randomness of one update."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
 
     def schedules(self, update: int) -> dict[str, float]:
         """Scheduled numbers of 0-based update `update`; `update` finds them in `draw` as scalars."""
         return {}
 
-    def phase(self, update: int) -> Hashable:
+    def update_variant(self, update: int) -> Hashable:
         """What distinguishes the program of 0-based update `update` from another's."""
         return None
 
     @abc.abstractmethod
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """One update of all seeds, in place.
 
         Args:
             data: that the batch's rows are taken from.
-            draw: what `draws` asked for, each ``[K, *shape]``, and `schedules` as 0-dim tensors.
-            phase: of this update.
+            draw: what `random_inputs` asked for, each ``[K, *shape]``, and `schedules` as 0-dim tensors.
+            variant: of this update.
 
         Returns:
             The losses in the order of `LOSSES`, each ``[K]``, detached.

@@ -14,7 +14,7 @@ from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
 from algos.seed_parallel.actors import GaussianActor, GaussianSpec
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 class BC(Method):
@@ -52,10 +52,10 @@ class BC(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size = self.hyperparameters["batch_size"]
-        return [Draw("index", "index", (batch_size,)), *self.actor.draws(batch_size)]
+        return [RandomInput("index", "index", (batch_size,)), *self.actor.random_inputs(batch_size)]
 
     def schedules(self, update: int) -> dict[str, float]:
         """The learning rates that change."""
@@ -64,7 +64,7 @@ class BC(Method):
             rate = cosine_decay(rate, update, self.num_updates)
         return {"actor_learning_rate": rate}
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """One step of the actor."""
         loss = self.actor_loss(data.batch(draw["index"]), draw)
         self.actor.group.backward(loss.sum())

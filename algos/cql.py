@@ -20,7 +20,7 @@ from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.critics import CriticSpec, TwinCritic
 from algos.seed_parallel.parameters import ParameterGroup
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 from algos.seed_parallel.tanh_gaussian import TanhGaussianActor, TanhGaussianSpec
 
 # Initial weights of the critics' last layer and of the actor's hidden and last layers, by `initialiser`.
@@ -187,27 +187,27 @@ class CQL(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         h = self.hyperparameters
         size, a, count = h["batch_size"], self.problem.action_dim, h["sampled_actions"]
         target = (size, h["max_q_backup_actions"], a) if h["max_q_backup"] else (size, a)
         return [
-            Draw("index", "index", (size,)),
-            Draw("noise", "normal", (size, a)),
-            Draw("next_noise", "normal", target),
-            Draw("uniform", "uniform", (size, count, a)),
-            Draw("noise_now", "normal", (size, count, a)),
-            Draw("noise_following", "normal", (size, count, a)),
+            RandomInput("index", "index", (size,)),
+            RandomInput("noise", "normal", (size, a)),
+            RandomInput("next_noise", "normal", target),
+            RandomInput("uniform", "uniform", (size, count, a)),
+            RandomInput("noise_now", "normal", (size, count, a)),
+            RandomInput("noise_following", "normal", (size, count, a)),
         ]
 
-    def phase(self, update: int) -> Hashable:
+    def update_variant(self, update: int) -> Hashable:
         """Whether the actor clones (CORL 519; the authors stop one update earlier, 184)."""
         warm_up: int = self.hyperparameters["warm_up_updates"]
         first = update + 1 if self.hyperparameters["update_order"] == "paper" else update
         return first < warm_up
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """All gradients from the same networks, then the steps; the authors step alpha before it is used."""
         h = self.hyperparameters
         batch = data.batch(draw["index"])
@@ -215,9 +215,9 @@ class CQL(Method):
             with torch.no_grad():
                 _, log_density = self.actor.sample(self.actor.group.frozen, batch.observations, draw["noise"])
             temperature_loss = self._step_temperature(log_density.mean(dim=1))
-            actor_loss, _ = self.actor_loss(batch, draw["noise"], bool(phase))
+            actor_loss, _ = self.actor_loss(batch, draw["noise"], bool(variant))
         else:
-            actor_loss, mean_log_density = self.actor_loss(batch, draw["noise"], bool(phase))
+            actor_loss, mean_log_density = self.actor_loss(batch, draw["noise"], bool(variant))
         self.actor.group.backward(actor_loss.sum())
 
         # --- Critics ---
@@ -252,8 +252,7 @@ class CQL(Method):
         """All that training changes."""
         return {
             "actor": self.actor.group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.critic.groups(),
             "temperature": self.temperature,
             "lagrange": self.lagrange,
             "actor_optimiser": self.actor_optimiser,

@@ -18,18 +18,18 @@ from algos.base import MethodSpec, Sampling, check_choice
 from algos.diffusion.noise_networks import NoiseMLP, Parameters, Sinusoid
 from algos.diffusion.policy import (
     DiffusionMethod,
-    MishCritic,
     choose_best,
     choose_by_softmax,
     epoch_decay,
     every,
     join_candidates,
-    noise_loss_draws,
+    noise_loss_inputs,
 )
 from algos.diffusion.samplers import noise_loss
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.critics import CriticSpec, TwinCritic
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 # --- Losses ---
 
@@ -88,15 +88,15 @@ class DiffusionBC(DiffusionMethod):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size = self.hyperparameters["batch_size"]
         return [
-            Draw("index", "index", (batch_size,)),
-            *noise_loss_draws(batch_size, self.diffusion_steps, self.problem.action_dim),
+            RandomInput("index", "index", (batch_size,)),
+            *noise_loss_inputs(batch_size, self.diffusion_steps, self.problem.action_dim),
         ]
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """One step of the actor."""
         loss = self.noise_loss(data.batch(draw["index"]), draw)
         self.actor_group.backward(loss.sum())
@@ -176,7 +176,9 @@ class DiffusionQL(DiffusionMethod):
         )
         self.actor_group = self.network.new_group(streams)
         self.average_group = self.actor_group.duplicate()
-        self.critic = MishCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
+        # Hidden Mish layers (ql_diffusion.py:17-46).
+        critic = CriticSpec(h["hidden_sizes"], activation="mish", initialiser=h["initialiser"])
+        self.critic = TwinCritic(problem, critic, streams, self.device)
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])
         self.sampler = self.diffusion.sampler("ddpm", ddpm_form=h["ddpm_form"])
@@ -251,15 +253,15 @@ class DiffusionQL(DiffusionMethod):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size, a, n = self.hyperparameters["batch_size"], self.problem.action_dim, self.diffusion_steps
         return [
-            Draw("index", "index", (batch_size,)),
-            *noise_loss_draws(batch_size, n, a),
-            Draw("coin", "bernoulli", ()),
-            Draw("next_noise", "normal", (self.sampler.num_noises, batch_size * self.next_actions, a)),
-            Draw("chain_noise", "normal", (self.sampler.num_noises, batch_size, a)),
+            RandomInput("index", "index", (batch_size,)),
+            *noise_loss_inputs(batch_size, n, a),
+            RandomInput("coin", "bernoulli", ()),
+            RandomInput("next_noise", "normal", (self.sampler.num_noises, batch_size * self.next_actions, a)),
+            RandomInput("chain_noise", "normal", (self.sampler.num_noises, batch_size, a)),
         ]
 
     def schedules(self, update: int) -> dict[str, float]:
@@ -277,11 +279,11 @@ class DiffusionQL(DiffusionMethod):
             for name in ("actor_learning_rate", "critic_learning_rate")
         }
 
-    def phase(self, update: int) -> Hashable:
+    def update_variant(self, update: int) -> Hashable:
         """Whether the average actor moves (ql_diffusion.py:100-103, 156-157)."""
         return every(update, self.hyperparameters["ema_every"], self.hyperparameters["ema_start"])
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """Released ql_diffusion.py:110-164: critic, actor with the new critic, averages."""
         h = self.hyperparameters
         batch = data.batch(draw["index"])
@@ -302,7 +304,7 @@ class DiffusionQL(DiffusionMethod):
         self.actor_optimiser.step(draw["actor_learning_rate"])
 
         # --- Averages ---
-        if phase:
+        if variant:
             self.average_group.move_towards(self.actor_group, 1.0 - h["ema_decay"])
         self.critic.target_group.move_towards(self.critic.group, h["target_rate"])
         return critic_loss.detach(), actor_loss.detach(), noise_loss.detach(), q_term.detach()
@@ -312,8 +314,7 @@ class DiffusionQL(DiffusionMethod):
         return {
             "actor": self.actor_group,
             "average_actor": self.average_group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.critic.groups(),
             "actor_optimiser": self.actor_optimiser,
             "critic_optimiser": self.critic_optimiser,
         }

@@ -20,21 +20,21 @@ from algos.base import MethodSpec, Sampling, check_choice
 from algos.diffusion.noise_networks import NoiseMLP, Sinusoid
 from algos.diffusion.policy import (
     DiffusionMethod,
-    MishCritic,
     choose_best,
     choose_by_softmax,
     every,
     join_candidates,
-    noise_loss_draws,
+    noise_loss_inputs,
 )
 from algos.diffusion.samplers import noise_loss
 from algos.diffusion.schedule import SAMPLERS
 from algos.iql import advantage_weights, check_expectile, expectile_loss
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
+from algos.seed_parallel.critics import CriticSpec, TwinCritic
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 # --- Losses ---
 
@@ -135,7 +135,8 @@ class EDP(DiffusionMethod):
         )
         self.actor_group = self.network.new_group(streams)
         self.target_actor_group = self.actor_group.duplicate()
-        self.critic = MishCritic(problem, h["hidden_sizes"], h["initialiser"], streams, self.device)
+        critic = CriticSpec(h["hidden_sizes"], activation="mish", initialiser=h["initialiser"])
+        self.critic = TwinCritic(problem, critic, streams, self.device)
         self.actor_optimiser = Adam(self.actor_group, h["actor_learning_rate"])
         self.critic_optimiser = Adam(self.critic.group, h["critic_learning_rate"])
         self.next_actions = h["max_q_backup_actions"] if h["max_q_backup"] else 1
@@ -213,24 +214,24 @@ class EDP(DiffusionMethod):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size, a = self.hyperparameters["batch_size"], self.problem.action_dim
-        draws = [
-            Draw("index", "index", (batch_size,)),
-            *noise_loss_draws(batch_size, self.diffusion_steps, a),
+        inputs = [
+            RandomInput("index", "index", (batch_size,)),
+            *noise_loss_inputs(batch_size, self.diffusion_steps, a),
         ]
         if self.hyperparameters["head"] == "td3":
             noises = (self.sampler.num_noises, batch_size * self.next_actions, a)
-            draws += [Draw("coin", "bernoulli", ()), Draw("next_noise", "normal", noises)]
-        return draws
+            inputs += [RandomInput("coin", "bernoulli", ()), RandomInput("next_noise", "normal", noises)]
+        return inputs
 
-    def phase(self, update: int) -> Hashable:
+    def update_variant(self, update: int) -> Hashable:
         """Whether the target actor moves: every 5th update after 1,000, counted from 1 (dql.py, `train`)."""
         h = self.hyperparameters
         return every(update + 1, h["actor_target_every"], h["actor_target_start"] + 1)
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """One update by the head's order, then the targets."""
         batch = data.batch(draw["index"])
         losses = (
@@ -238,7 +239,7 @@ class EDP(DiffusionMethod):
             if self.hyperparameters["head"] == "td3"
             else (self._update_iql(batch, draw))
         )
-        if phase:
+        if variant:
             self.target_actor_group.move_towards(self.actor_group, self.hyperparameters["target_rate"])
         self.critic.target_group.move_towards(self.critic.group, self.hyperparameters["target_rate"])
         return losses
@@ -285,8 +286,7 @@ class EDP(DiffusionMethod):
         groups = {
             "actor": self.actor_group,
             "target_actor": self.target_actor_group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.critic.groups(),
             "actor_optimiser": self.actor_optimiser,
             "critic_optimiser": self.critic_optimiser,
         }

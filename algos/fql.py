@@ -20,7 +20,7 @@ from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.critics import CriticSpec, TwinCritic
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 class FQL(Method):
@@ -119,18 +119,18 @@ class FQL(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         size, a = self.hyperparameters["batch_size"], self.problem.action_dim
         return [
-            Draw("index", "index", (size,)),
-            Draw("next_noise", "normal", (size, a)),
-            Draw("flow_noise", "normal", (size, a)),
-            Draw("time", "uniform", (size, 1)),
-            Draw("noise", "normal", (size, a)),
+            RandomInput("index", "index", (size,)),
+            RandomInput("next_noise", "normal", (size, a)),
+            RandomInput("flow_noise", "normal", (size, a)),
+            RandomInput("time", "uniform", (size, 1)),
+            RandomInput("noise", "normal", (size, a)),
         ]
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """All gradients from the same parameters, then one step (released 93-130).
 
         The target critics move towards the critics as they were before the step: the released `target_update`
@@ -155,8 +155,7 @@ class FQL(Method):
         return {
             "one_step_actor": self.one_step_group,
             "flow": self.flow_group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.critic.groups(),
             "one_step_optimiser": self.one_step_optimiser,
             "flow_optimiser": self.flow_optimiser,
             "critic_optimiser": self.critic_optimiser,

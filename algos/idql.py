@@ -22,14 +22,14 @@ from algos.diffusion.policy import (
     choose_by_softmax,
     choose_by_weight,
     join_candidates,
-    noise_loss_draws,
+    noise_loss_inputs,
 )
 from algos.diffusion.samplers import noise_loss
 from algos.iql import ImplicitCritic, advantage_weights, expectile_loss
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
 from algos.seed_parallel.parameters import ParameterGroup
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 VALUE_LOSSES = ("expectile", "quantile", "exponential")
 
@@ -263,17 +263,17 @@ class IDQL(DiffusionMethod):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         h = self.hyperparameters
-        draws = [Draw("index", "index", (h["critic_batch_size"],))]
+        inputs = [RandomInput("index", "index", (h["critic_batch_size"],))]
         for k in range(h["actor_updates"]):
             size = h["actor_batch_size"]
             if not h["shared_batch"]:
-                draws.append(Draw(f"index_actor{k}", "index", (size,)))
-            draws += noise_loss_draws(size, self.diffusion_steps, self.problem.action_dim, f"_actor{k}")
-            draws += self.network.draws(size, f"_actor{k}")
-        return draws
+                inputs.append(RandomInput(f"index_actor{k}", "index", (size,)))
+            inputs += noise_loss_inputs(size, self.diffusion_steps, self.problem.action_dim, f"_actor{k}")
+            inputs += self.network.random_inputs(size, f"_actor{k}")
+        return inputs
 
     def schedules(self, update: int) -> dict[str, float]:
         """The rate of each actor update; only the actor's decays."""
@@ -287,7 +287,7 @@ class IDQL(DiffusionMethod):
             rates[f"learning_rate_actor{k}"] = rate
         return rates
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """Actor, V, Q, targets (released ddpm_iql_simple_learner.py:306-311)."""
         h = self.hyperparameters
         critic = self.critic

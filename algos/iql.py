@@ -22,7 +22,7 @@ from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, ProblemSpec, TrainingData
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise, repeat_copies
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 def expectile_loss(difference: Tensor, expectile: float) -> Tensor:
@@ -154,10 +154,10 @@ class IQL(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size = self.hyperparameters["batch_size"]
-        return [Draw("index", "index", (batch_size,)), *self.actor.draws(batch_size)]
+        return [RandomInput("index", "index", (batch_size,)), *self.actor.random_inputs(batch_size)]
 
     def schedules(self, update: int) -> dict[str, float]:
         """The learning rates that change."""
@@ -166,7 +166,7 @@ class IQL(Method):
             rate = cosine_decay(rate, update, self.num_updates)
         return {"actor_learning_rate": rate}
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """V, actor and Q in the order that `update_order` names."""
         batch = data.batch(draw["index"])
         target_q = self.target_minimum(batch)

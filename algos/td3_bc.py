@@ -17,7 +17,7 @@ from algos.seed_parallel.actors import TanhActor
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.batches import Batch, TrainingData
 from algos.seed_parallel.critics import CriticSpec, TwinCritic
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 class TD3BC(Method):
@@ -86,27 +86,27 @@ class TD3BC(Method):
 
     # --- Update ---
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         batch_size = self.hyperparameters["batch_size"]
         return [
-            Draw("index", "index", (batch_size,)),
-            Draw("next_noise", "normal", (batch_size, self.problem.action_dim)),
+            RandomInput("index", "index", (batch_size,)),
+            RandomInput("next_noise", "normal", (batch_size, self.problem.action_dim)),
         ]
 
-    def phase(self, update: int) -> Hashable:
+    def update_variant(self, update: int) -> Hashable:
         """Whether the actor is trained and the targets move (released 138; counted from 1)."""
         frequency: int = self.hyperparameters["policy_frequency"]
         return (update + 1) % frequency == 0
 
-    def update(self, data: TrainingData, draw: Mapping[str, Tensor], phase: Hashable) -> tuple[Tensor, ...]:
+    def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
         """Critic; in the actor's updates also actor, then both targets (released 105-158)."""
         h = self.hyperparameters
         batch = data.batch(draw["index"])
         critic_loss = self.critic_loss(batch, self.critic_target(batch, draw["next_noise"]))
         self.critic.group.backward(critic_loss.sum())
         self.critic_optimiser.step()
-        if not phase:
+        if not variant:
             return critic_loss.detach(), torch.zeros_like(critic_loss)
         actor_loss = self.actor_loss(batch)
         self.actor.group.backward(actor_loss.sum())
@@ -118,10 +118,8 @@ class TD3BC(Method):
     def groups(self) -> dict[str, Any]:
         """All that training changes."""
         return {
-            "actor": self.actor.group,
-            "target_actor": self.actor.target_group,
-            "critic": self.critic.group,
-            "target_critic": self.critic.target_group,
+            **self.actor.groups(),
+            **self.critic.groups(),
             "actor_optimiser": self.actor_optimiser,
             "critic_optimiser": self.critic_optimiser,
         }

@@ -27,7 +27,7 @@ from algos.diffusion.noise_networks import NoiseNetwork
 from algos.diffusion_ql import DiffusionQL
 from algos.seed_parallel import adam, kernels
 from algos.seed_parallel.batches import Batch, TrainingData
-from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+from algos.training.cuda_graphs import CAPTURED_UPDATES, Program
 from algos.training.process_setup import keep_freed_memory, set_up_process
 
 
@@ -153,10 +153,10 @@ def window(name: str, program: Program, update: int, seconds: float) -> tuple[fl
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
             if name.startswith("draws"):
-                for _ in range(STRETCH_UPDATES):
-                    for draw in program.draws.draws:
-                        buffer = program.draws.buffers[draw.name][:, :1]
-                        generator = program.draws.streams.generators[0]
+                for _ in range(CAPTURED_UPDATES):
+                    for draw in program.random_inputs.random_inputs:
+                        buffer = program.random_inputs.buffers[draw.name][:, :1]
+                        generator = program.random_inputs.streams.generators[0]
                         if draw.kind == "normal":
                             buffer.normal_(generator=generator)
                         elif draw.kind == "bernoulli":
@@ -167,8 +167,8 @@ def window(name: str, program: Program, update: int, seconds: float) -> tuple[fl
                     for loss in program.history[(update - 1) % len(program.history)].flatten():
                         loss.item()
             else:
-                update = programs_module.run_updates(program, update, STRETCH_UPDATES)
-            done += STRETCH_UPDATES
+                update = programs_module.run_updates(program, update, CAPTURED_UPDATES)
+            done += CAPTURED_UPDATES
         return done / (time.perf_counter() - start), update
 
 

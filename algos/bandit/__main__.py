@@ -43,7 +43,7 @@ from algos.bandit.policies import PolicyKey, build_policy, policy_keys
 from algos.bandit.results import write_results
 from algos.bandit.settings import KERNELS, BanditError, Settings, resolve_settings
 from algos.seed_parallel import kernels
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, Draw, SeedStreams
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs, RandomInput, SeedStreams
 
 
 def train(
@@ -62,15 +62,16 @@ def train(
         Per key, actions float32 ``[num_samples, 2]``.
     """
     data = make_data(settings)
-    shared_draws = [Draw("index", "index", (settings.batch_size,))]
+    shared_inputs = [RandomInput("index", "index", (settings.batch_size,))]
     critic, cvae = Critic(settings), CVAE(settings)
     policies = [build_policy(settings, key) for key in keys]
     uses_critic = any(policy.uses_critic for policy in policies)
     uses_cvae = any(policy.uses_cvae for policy in policies)
-    chunks = {"batch": _chunks(settings, shared_draws, "bandit/batch")}
-    chunks["cvae"] = _chunks(settings, cvae.draws(), "bandit/cvae/train")
+    chunks = {"batch": _chunks(settings, shared_inputs, "bandit/batch")}
+    chunks["cvae"] = _chunks(settings, cvae.random_inputs(), "bandit/cvae/train")
     policy_chunks = [
-        ChunkedDraws(policy.draws(), policy.streams("train"), settings.num_data) for policy in policies
+        ChunkedInputs(policy.random_inputs(), policy.streams("train"), settings.num_data)
+        for policy in policies
     ]
     for update in range(settings.updates):
         offset = update % CHUNK_UPDATES
@@ -93,8 +94,8 @@ def train(
     }
 
 
-def _chunks(settings: Settings, draws: Sequence[Draw], purpose: str) -> ChunkedDraws:
-    return ChunkedDraws(draws, SeedStreams((settings.seed,), purpose), settings.num_data)
+def _chunks(settings: Settings, inputs: Sequence[RandomInput], purpose: str) -> ChunkedInputs:
+    return ChunkedInputs(inputs, SeedStreams((settings.seed,), purpose), settings.num_data)
 
 
 def share_work(keys: Sequence[PolicyKey], workers: int) -> list[list[PolicyKey]]:

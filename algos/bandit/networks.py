@@ -14,7 +14,7 @@ from algos.bandit.settings import ACTION_DIM, STATE_DIM, Settings
 from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise, repeat_copies
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 def vae_loss(
@@ -110,9 +110,9 @@ class CVAE:
         initialise(self.group, SeedStreams((settings.seed,), "bandit/cvae/initialise"), "torch_default")
         self.optimiser = Adam(self.group, settings.learning_rate)
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
-        return [Draw("latent_noise", "normal", (self.settings.batch_size, self.settings.latent_dim))]
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
+        return [RandomInput("latent_noise", "normal", (self.settings.batch_size, self.settings.latent_dim))]
 
     def update(self, actions: Tensor, draw: Mapping[str, Tensor]) -> None:
         """One step on a batch."""

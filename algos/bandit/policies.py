@@ -17,7 +17,7 @@ from algos.seed_parallel.adam import Adam
 from algos.seed_parallel.kernels import mish
 from algos.seed_parallel.networks import MLP, linear
 from algos.seed_parallel.parameters import ParameterGroup, initialise
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 class Policy(abc.ABC):
@@ -49,7 +49,7 @@ class Policy(abc.ABC):
         return group
 
     @abc.abstractmethod
-    def draws(self) -> list[Draw]:
+    def random_inputs(self) -> list[RandomInput]:
         """The randomness of one update."""
 
     @abc.abstractmethod
@@ -84,13 +84,13 @@ class GaussianPolicy(Policy):
         mean, log_std = outputs.chunk(2, dim=-1)
         return mean, log_std.clamp(self.settings.log_std_min, self.settings.log_std_max)
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         if self.eta is None:
             return []
         return [
-            Draw("action_noise", "normal", (self.settings.policy_batch, ACTION_DIM)),
-            Draw("coin", "bernoulli", ()),
+            RandomInput("action_noise", "normal", (self.settings.policy_batch, ACTION_DIM)),
+            RandomInput("coin", "bernoulli", ()),
         ]
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
@@ -115,8 +115,8 @@ class CVAEPolicy(Policy):
 
     uses_cvae = True
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         return []
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
@@ -151,9 +151,9 @@ class BCQ(Policy):
         shift = torch.tanh(self.network(parameters, with_state(actions)))
         return (actions + self.settings.bcq_perturbation * shift).clamp(-1.0, 1.0)
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
-        return [Draw("latent_noise", "normal", (self.settings.policy_batch, self.settings.latent_dim))]
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
+        return [RandomInput("latent_noise", "normal", (self.settings.policy_batch, self.settings.latent_dim))]
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
         """One step of the policy."""
@@ -202,17 +202,17 @@ class MMDPolicy(Policy):
         mean, log_std = self.network(parameters, torch.zeros(1, 1, STATE_DIM)).chunk(2, dim=-1)
         return mean, torch.exp(log_std)
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         s = self.settings
-        draws = [
-            Draw("latent_noise", "normal", (s.policy_batch * s.mmd_samples, s.latent_dim)),
-            Draw("match_noise", "normal", (s.policy_batch, s.mmd_samples, ACTION_DIM)),
+        inputs = [
+            RandomInput("latent_noise", "normal", (s.policy_batch * s.mmd_samples, s.latent_dim)),
+            RandomInput("match_noise", "normal", (s.policy_batch, s.mmd_samples, ACTION_DIM)),
         ]
         if self.eta is not None:
-            draws.append(Draw("action_noise", "normal", (s.policy_batch, ACTION_DIM)))
-            draws.append(Draw("coin", "bernoulli", ()))
-        return draws
+            inputs.append(RandomInput("action_noise", "normal", (s.policy_batch, ACTION_DIM)))
+            inputs.append(RandomInput("coin", "bernoulli", ()))
+        return inputs
 
     def discrepancy(self, mean: Tensor, std: Tensor, shared: Shared, draw: Mapping[str, Tensor]) -> Tensor:
         """MMD between the CVAE's samples and the policy's, mean over the batch, ``[K]``."""
@@ -315,18 +315,18 @@ class DiffusionPolicy(Policy):
         steps = [int(time) for time in self.sampler.times]
         return self.sampler(lambda actions, call: predict(actions, step_offsets[steps[call]]), noises)
 
-    def draws(self) -> list[Draw]:
-        """What one update draws."""
+    def random_inputs(self) -> list[RandomInput]:
+        """The random inputs of one update."""
         s = self.settings
-        draws = [
-            Draw("step", "integer", (s.batch_size,), high=self.diffusion_steps),
-            Draw("noise", "normal", (s.batch_size, ACTION_DIM)),
+        inputs = [
+            RandomInput("step", "integer", (s.batch_size,), high=self.diffusion_steps),
+            RandomInput("noise", "normal", (s.batch_size, ACTION_DIM)),
         ]
         if self.eta is not None:
             shape = (self.sampler.num_noises, s.policy_batch, ACTION_DIM)
-            draws.append(Draw("chain_noise", "normal", shape))
-            draws.append(Draw("coin", "bernoulli", ()))
-        return draws
+            inputs.append(RandomInput("chain_noise", "normal", shape))
+            inputs.append(RandomInput("coin", "bernoulli", ()))
+        return inputs
 
     def update(self, shared: Shared, draw: Mapping[str, Tensor]) -> None:
         """One step of the policy."""

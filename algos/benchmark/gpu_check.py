@@ -8,7 +8,7 @@ Correctness, for every method:
 - a run that is stopped and resumed ends in the same policy (equal bits);
 - a seed in a block of five against the same seed alone (largest difference; a GPU picks its matrix
   kernels by shape, so that the last bits may differ);
-- the GPU against the CPU from the same weights and the same draws (largest difference of the losses).
+- the GPU against the CPU from the same weights and the same random inputs (largest difference of the losses).
 
 Speed: K = 10 against K = 1, captured against not, launches, peak memory, latency, the hours that the
 20-task, 10-seed Diffusion-QL table would take, TF32 on and off, and on request (``--compiled``, a minute
@@ -40,7 +40,7 @@ from algos.benchmark import __main__ as benchmark_command
 from algos.benchmark import measure as measure_module
 from algos.benchmark import programs
 from algos.seed_parallel import kernels
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs, SeedStreams
 from algos.training.cuda_graphs import Program
 from algos.training.device import choose_device, device_model
 
@@ -63,7 +63,9 @@ def trained(
     data = programs.synthetic_data(device, config["method"])
     method = programs.build(config, seeds, device)
     streams = SeedStreams(seeds, "train", device)
-    program = Program(method, data, ChunkedDraws(method.draws(), streams, data.num_rows), capture=capture)
+    program = Program(
+        method, data, ChunkedInputs(method.random_inputs(), streams, data.num_rows), capture=capture
+    )
     programs.run_updates(program, FIRST_CHECKED_UPDATE, num_updates)
     programs.wait_for(device)
     return method
@@ -94,13 +96,13 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
     stop = chunk + 13
     data = programs.synthetic_data(device, config["method"])
     first = programs.build(config, [0, 1], device)
-    draws = ChunkedDraws(first.draws(), SeedStreams([0, 1], "train", device), data.num_rows)
-    program = Program(first, data, draws, capture=capture)
+    inputs = ChunkedInputs(first.random_inputs(), SeedStreams([0, 1], "train", device), data.num_rows)
+    program = Program(first, data, inputs, capture=capture)
     programs.run_updates(program, FIRST_CHECKED_UPDATE, stop - FIRST_CHECKED_UPDATE)
-    state, streams = first.state(), draws.chunk_state
+    state, streams = first.state(), inputs.chunk_state
     second = programs.build(config, [0, 1], device)
     second.load_state(state)
-    resumed = ChunkedDraws(second.draws(), SeedStreams([0, 1], "train", device), data.num_rows)
+    resumed = ChunkedInputs(second.random_inputs(), SeedStreams([0, 1], "train", device), data.num_rows)
     assert streams is not None
     resumed.streams.set_state(streams)
     program = Program(second, data, resumed, capture=capture)
@@ -126,20 +128,20 @@ def check_block(config: Mapping[str, Any], device: torch.device) -> dict[str, An
 
 
 def check_against_cpu(config: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The losses of the first updates from the same weights and draws, here and on the CPU."""
+    """The losses of the first updates from the same weights and random inputs, here and on the CPU."""
     losses = []
-    cpu_draws: ChunkedDraws | None = None
+    cpu_inputs: ChunkedInputs | None = None
     for target in (torch.device("cpu"), device):
         data = programs.synthetic_data(target, config["method"])
         method = programs.build(config, [0], target)
-        draws = ChunkedDraws(method.draws(), SeedStreams([0], "train", target), data.num_rows)
-        program = Program(method, data, draws)
+        inputs = ChunkedInputs(method.random_inputs(), SeedStreams([0], "train", target), data.num_rows)
+        program = Program(method, data, inputs)
         program.load_chunk(0)
-        if cpu_draws is None:
-            cpu_draws = draws
+        if cpu_inputs is None:
+            cpu_inputs = inputs
         else:
-            for name, buffer in draws.buffers.items():
-                buffer.copy_(cpu_draws.buffers[name])
+            for name, buffer in inputs.buffers.items():
+                buffer.copy_(cpu_inputs.buffers[name])
         program.run(0, 8)
         losses.append(program.history[:8].cpu())
     relative = (losses[0] - losses[1]).abs() / losses[0].abs().clamp(min=1e-3)

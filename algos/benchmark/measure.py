@@ -24,7 +24,7 @@ from algos.benchmark.programs import (
     wait_for,
 )
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, SeedStreams
-from algos.training.cuda_graphs import STRETCH_UPDATES
+from algos.training.cuda_graphs import CAPTURED_UPDATES
 from algos.training.device import choose_device, peak_memory_bytes
 from algos.training.process_setup import set_up_process
 
@@ -35,7 +35,7 @@ def train_windows(
     """One process's share: seed-updates per second in each window.
 
     The seconds of compiling (and of capturing, and of whatever else warms up) are those of the first
-    stretch of updates over the second.
+    batch of updates over the second.
     """
     device = choose_device(options["device"])
     set_up_process(options["threads"], options["kernels"])
@@ -49,20 +49,20 @@ def train_windows(
     update, seconds = 0, []
     for _ in range(2):
         start = time.perf_counter()
-        update = run_updates(program, update, STRETCH_UPDATES)
+        update = run_updates(program, update, CAPTURED_UPDATES)
         wait_for(device)
         seconds.append(time.perf_counter() - start)
     # A GPU is waited for as seldom as in training: once a chunk of randomness.
-    stretch = CHUNK_UPDATES if device.type == "cuda" else STRETCH_UPDATES
+    count = CHUNK_UPDATES if device.type == "cuda" else CAPTURED_UPDATES
     rates = []
     for _ in range(options["windows"]):
         if barrier is not None:
             barrier.wait()
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < options["window_seconds"]:
-            update = run_updates(program, update, stretch)
+            update = run_updates(program, update, count)
             wait_for(device)
-            done += stretch
+            done += count
         rates.append(num_seeds * done / (time.perf_counter() - start))
     return {
         "rates": rates,

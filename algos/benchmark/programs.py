@@ -11,8 +11,8 @@ import torch
 from algos.base import Method, MethodSpec
 from algos.methods import method_class
 from algos.seed_parallel.batches import ProblemSpec, Rows, TrainingData
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams
-from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs, SeedStreams
+from algos.training.cuda_graphs import CAPTURED_UPDATES, Program
 
 HOPPER = ProblemSpec(observation_dim=11, action_dim=3)
 NUM_ROWS = 100_000
@@ -55,18 +55,20 @@ def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device)
 def build_program(method: Method, data: TrainingData, capture: bool) -> Program:
     """The method's updates on the data, with the first chunk loaded."""
     streams = SeedStreams(method.seeds, "train", method.device)
-    program = Program(method, data, ChunkedDraws(method.draws(), streams, data.num_rows), capture=capture)
+    program = Program(
+        method, data, ChunkedInputs(method.random_inputs(), streams, data.num_rows), capture=capture
+    )
     program.load_chunk(0)
     return program
 
 
 def run_updates(program: Program, first: int, count: int) -> int:
-    """Do `count` updates from `first`, a stretch at a time; return the next one."""
+    """Do `count` updates from `first`, a batch of them at a time; return the next one."""
     end = first + count
     while first < end:
-        if first % CHUNK_UPDATES == 0 and program.draws.chunk_start != first:
+        if first % CHUNK_UPDATES == 0 and program.random_inputs.chunk_start != first:
             program.load_chunk(first)
-        step = min(STRETCH_UPDATES, end - first, CHUNK_UPDATES - first % CHUNK_UPDATES)
+        step = min(CAPTURED_UPDATES, end - first, CHUNK_UPDATES - first % CHUNK_UPDATES)
         program.run(first, step)
         first += step
     return first

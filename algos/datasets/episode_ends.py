@@ -156,7 +156,7 @@ def _last_rows(rows: Mapping[str, np.ndarray], where: str) -> tuple[np.ndarray |
         if len(np.unique(numbers)) != int(changes.sum()):
             raise DatasetError(
                 f"{where} numbers {len(np.unique(numbers)):,} episodes in {key}, but their rows are not "
-                f"together ({int(changes.sum()):,} stretches of equal numbers); sort the rows by episode."
+                f"together ({int(changes.sum()):,} runs of equal numbers); sort the rows by episode."
             )
         if last is not None and not np.array_equal(last, changes):
             raise DatasetError(f"{where} holds {found[0]} and {key}, which number the episodes differently.")

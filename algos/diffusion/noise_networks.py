@@ -19,7 +19,7 @@ from torch import Tensor
 from algos.diffusion.samplers import NoisePredictor
 from algos.seed_parallel.networks import ACTIVATIONS, MLP, linear
 from algos.seed_parallel.parameters import ParameterGroup, initialise
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 Parameters = Mapping[str, Tensor]
 
@@ -100,7 +100,7 @@ class NoiseNetwork(abc.ABC):
     def _after_first(self, parameters: Parameters, hidden: Tensor, draw: Parameters | None) -> Tensor:
         """From the first layer's sums ``[K, B, h]`` to the predicted noise ``[K, B, a]``."""
 
-    def draws(self, batch_size: int, suffix: str = "") -> list[Draw]:
+    def random_inputs(self, batch_size: int, suffix: str = "") -> list[RandomInput]:
         """Randomness of one training pass; none without dropout."""
         return []
 
@@ -125,7 +125,7 @@ class NoiseNetwork(abc.ABC):
             noisy: a_t, ``[K, B, a]``.
             steps: 0 to N - 1, int64 ``[K, B]``.
             observations: ``[K, B, d]``.
-            draw: what `draws` asked for, without the suffix; None for no dropout.
+            draw: what `random_inputs` asked for, without the suffix; None for no dropout.
         """
         time = self._time_embedding(parameters, self.step_table[steps])
         parts = {"action": noisy, "time": time, "state": observations}
@@ -347,12 +347,14 @@ class NoiseResNet(NoiseNetwork):
             if name.endswith("norm.scale"):
                 view.fill_(1.0)
 
-    def draws(self, batch_size: int, suffix: str = "") -> list[Draw]:
+    def random_inputs(self, batch_size: int, suffix: str = "") -> list[RandomInput]:
         """Dropout masks of one training pass, one per block."""
         if not self.dropout:
             return []
         return [
-            Draw(f"dropout{i}{suffix}", "bernoulli", (batch_size, self.width), probability=1.0 - self.dropout)
+            RandomInput(
+                f"dropout{i}{suffix}", "bernoulli", (batch_size, self.width), probability=1.0 - self.dropout
+            )
             for i in range(self.num_blocks)
         ]
 

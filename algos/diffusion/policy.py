@@ -9,7 +9,7 @@ regression while training, is called ``awr`` where rules are listed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import ClassVar
 
 import torch
@@ -20,10 +20,7 @@ from algos.base import Method, MethodSpec, Sampling, check_choice, cosine_decay
 from algos.diffusion.noise_networks import NoiseNetwork, NoiseNetworkSpec, Parameters
 from algos.diffusion.samplers import Sampler, check_sampling_steps
 from algos.diffusion.schedule import SAMPLERS, Diffusion
-from algos.seed_parallel.batches import ProblemSpec
-from algos.seed_parallel.networks import MLP
-from algos.seed_parallel.parameters import ParameterGroup, initialise, repeat_copies
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 # --- Choice among candidates ---
 
@@ -61,38 +58,6 @@ def _take(actions: Tensor, index: Tensor) -> Tensor:
 
 
 # --- Parts shared by the methods ---
-
-
-class MishCritic:
-    """Two critics with hidden Mish layers (Diffusion-QL ql_diffusion.py:17-46) and their target."""
-
-    def __init__(
-        self,
-        problem: ProblemSpec,
-        hidden_sizes: Sequence[int],
-        initialiser: str,
-        streams: SeedStreams,
-        device: torch.device,
-    ) -> None:
-        sizes = (problem.observation_dim + problem.action_dim, *hidden_sizes, 1)
-        self.network = MLP(sizes, "mish")
-        self.group = ParameterGroup(self.network.shapes(), len(streams), device, copies=2)
-        initialise(self.group, streams, initialiser)
-        self.target_group = self.group.duplicate()
-
-    def __call__(self, parameters: Parameters, state_actions: Tensor) -> Tensor:
-        """Both Q(s, a), ``[K, 2, B]``, for ``[K, B, d + a]``."""
-        values = self.network(parameters, repeat_copies(state_actions, 2)).squeeze(-1)
-        return values.view(state_actions.shape[0], 2, -1)
-
-    def of_one(self, coin: Tensor, state_actions: Tensor) -> Tensor:
-        """Q(s, a) of one critic per seed, ``[K, B]``: the first where `coin` ``[K]`` is 1, else the second.
-
-        No gradient for its weights. What a coin leaves out is not computed, above all not backwards.
-        """
-        pairs = 2 * torch.arange(len(coin), device=coin.device)
-        picked = self.group.rows(torch.where(coin > 0.5, pairs, pairs + 1))
-        return self.network(picked, state_actions).squeeze(-1)
 
 
 class DiffusionMethod(Method):
@@ -238,16 +203,18 @@ def join_candidates(observations: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([expanded, actions], dim=-1).view(num_seeds, num_states * candidates, -1)
 
 
-def noise_loss_draws(batch_size: int, diffusion_steps: int, action_dim: int, suffix: str = "") -> list[Draw]:
+def noise_loss_inputs(
+    batch_size: int, diffusion_steps: int, action_dim: int, suffix: str = ""
+) -> list[RandomInput]:
     """Step and noise of one pass of the noise loss."""
     return [
-        Draw(f"step{suffix}", "integer", (batch_size,), high=diffusion_steps),
-        Draw(f"noise{suffix}", "normal", (batch_size, action_dim)),
+        RandomInput(f"step{suffix}", "integer", (batch_size,), high=diffusion_steps),
+        RandomInput(f"noise{suffix}", "normal", (batch_size, action_dim)),
     ]
 
 
 def every(update: int, period: int, start: int) -> Hashable:
-    """Phase of an average that acts in each `period`-th update from `start` on."""
+    """The update variant of an average that acts in each `period`-th update from `start` on."""
     return update >= start and update % period == 0
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from algos.seed_parallel.batches import ProblemSpec
 from algos.seed_parallel.networks import MLP
 from algos.seed_parallel.parameters import ParameterGroup, initialise
-from algos.seed_parallel.random_streams import Draw, SeedStreams
+from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
 def gaussian_log_density(actions: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
@@ -70,12 +70,12 @@ class GaussianActor:
         self.squashed = spec.squashed
         self.log_std_range = spec.log_std_range
 
-    def draws(self, batch_size: int) -> list[Draw]:
+    def random_inputs(self, batch_size: int) -> list[RandomInput]:
         """Dropout masks of one update."""
         if not self.dropout:
             return []
         return [
-            Draw(f"dropout{i}", "bernoulli", (batch_size, width), probability=1.0 - self.dropout)
+            RandomInput(f"dropout{i}", "bernoulli", (batch_size, width), probability=1.0 - self.dropout)
             for i, width in enumerate(self.hidden_sizes)
         ]
 
@@ -131,6 +131,10 @@ class TanhActor:
     def __call__(self, parameters: Mapping[str, Tensor], observations: Tensor) -> Tensor:
         """Actions ``[K, B, a]`` in (-1, 1)."""
         return torch.tanh(self.network(parameters, observations))
+
+    def groups(self) -> dict[str, ParameterGroup]:
+        """What training changes, by the names in a run's state."""
+        return {"actor": self.group, "target_actor": self.target_group}
 
     def smoothed_target(self, observations: Tensor, noise: Tensor, scale: float, clip: float) -> Tensor:
         """TD3's next action: the target actor's, plus clipped noise, clipped to [-1, 1].

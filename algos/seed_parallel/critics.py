@@ -60,6 +60,19 @@ class TwinCritic:
         values = self.network(parameters, repeat_copies(state_actions, 2)).squeeze(-1)
         return values.view(state_actions.shape[0], 2, -1)
 
+    def groups(self) -> dict[str, ParameterGroup]:
+        """What training changes, by the names in a run's state."""
+        return {"critic": self.group, "target_critic": self.target_group}
+
     def first(self, state_actions: Tensor) -> Tensor:
         """Q_1(s, a), ``[K, B]``, with no gradient for its weights."""
         return self.network(self.group.rows(self._first), state_actions).squeeze(-1)
+
+    def of_one(self, coin: Tensor, state_actions: Tensor) -> Tensor:
+        """Q(s, a) of one critic per seed, ``[K, B]``: the first where `coin` ``[K]`` is 1, else the second.
+
+        No gradient for its weights. What a coin leaves out is not computed, above all not backwards.
+        """
+        pairs = 2 * torch.arange(len(coin), device=coin.device)
+        picked = self.group.rows(torch.where(coin > 0.5, pairs, pairs + 1))
+        return self.network(picked, state_actions).squeeze(-1)

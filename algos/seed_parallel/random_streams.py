@@ -4,7 +4,7 @@ A seed's numbers never depend on the block that it is trained in: every seed own
 a shared ``randn(K, ...)`` is never drawn. The update itself draws nothing. What it needs for
 `CHUNK_UPDATES` updates is drawn before them into fixed buffers, so that an update is a fixed tensor
 program that a GPU can capture. The state of a stream is its generators' state at the start of the
-current chunk: a resumed run draws that chunk again and goes on inside it.
+current chunk: a resumed run draws that chunk again and continues inside it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def derive_seed(*parts: object) -> int:
 
 
 @dataclass(frozen=True)
-class Draw:
+class RandomInput:
     """What an update needs of one kind of randomness, per seed.
 
     Attributes:
@@ -93,17 +93,17 @@ class SeedStreams:
             generator.set_state(row.clone())  # a view's offset into its storage would be ignored
 
 
-class ChunkedDraws:
+class ChunkedInputs:
     """The randomness of `CHUNK_UPDATES` updates in fixed buffers ``[K, CHUNK_UPDATES, *shape]``.
 
     Args:
-        draws: what one update needs.
+        inputs: what one update needs.
         streams: one stream per seed.
-        num_rows: rows of the training data, for ``index`` draws.
+        num_rows: rows of the training data, for ``index``.
     """
 
-    def __init__(self, draws: Sequence[Draw], streams: SeedStreams, num_rows: int) -> None:
-        self.draws = tuple(draws)
+    def __init__(self, inputs: Sequence[RandomInput], streams: SeedStreams, num_rows: int) -> None:
+        self.random_inputs = tuple(inputs)
         self.streams = streams
         self.num_rows = num_rows
         self.chunk_start = -1  # update before the first one of the chunk in the buffers
@@ -115,14 +115,14 @@ class ChunkedDraws:
                 dtype=dtype.get(draw.kind, torch.float32),
                 device=streams.device,
             )
-            for draw in self.draws
+            for draw in self.random_inputs
         }
 
     def fill(self, chunk_start: int) -> None:
         """Draw the chunk whose first update is `chunk_start` (0-based), and remember where it began."""
         self.chunk_state = self.streams.get_state()
         self.chunk_start = chunk_start
-        for draw in self.draws:
+        for draw in self.random_inputs:
             for row, generator in zip(self.buffers[draw.name], self.streams.generators):
                 if draw.kind == "index":
                     row.random_(0, self.num_rows, generator=generator)

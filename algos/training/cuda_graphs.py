@@ -2,8 +2,8 @@
 
 Both take the same chunk of randomness and give the same numbers. The captured one reads its place in
 the chunk from a counter on the device and moves it itself, so that several updates are one replay
-and the host is not asked in between. A stretch of updates is captured once for each pattern of
-phases that occurs (Diffusion-QL's moving average acts every fifth update).
+and the host is not asked in between. A batch of updates is captured once for each pattern of
+variants that occurs (Diffusion-QL's moving average acts every fifth update).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from algos.base import Method
 from algos.seed_parallel.batches import TrainingData
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs
 
 # Updates that one captured program holds, at most.
-STRETCH_UPDATES = 8
+CAPTURED_UPDATES = 8
 
 
 class Program:
@@ -28,7 +28,7 @@ class Program:
     Args:
         indexed: read randomness through a counter on the device, as a captured program must; the
             same code without capture where there is no GPU (tests).
-        capture: record stretches as CUDA graphs; needs a CUDA device and implies `indexed`.
+        capture: record batches of updates as CUDA graphs; needs a CUDA device and implies `indexed`.
 
     Attributes:
         history: losses of the chunk, ``[CHUNK_UPDATES, losses, K]``.
@@ -38,13 +38,13 @@ class Program:
         self,
         method: Method,
         data: TrainingData,
-        draws: ChunkedDraws,
+        random_inputs: ChunkedInputs,
         indexed: bool = False,
         capture: bool = False,
     ) -> None:
         self.method = method
         self.data = data
-        self.draws = draws
+        self.random_inputs = random_inputs
         self.indexed = indexed or capture
         self.capture = capture
         device = method.device
@@ -58,7 +58,7 @@ class Program:
 
     def load_chunk(self, chunk_start: int) -> None:
         """Draw the randomness and compute the schedules of the chunk that begins at `chunk_start`."""
-        self.draws.fill(chunk_start)
+        self.random_inputs.fill(chunk_start)
         if self.schedule_names:
             values = [
                 list(self.method.schedules(chunk_start + offset).values()) for offset in range(CHUNK_UPDATES)
@@ -72,41 +72,41 @@ class Program:
             first: 0-based number of the update in the run.
             count: updates.
         """
-        offset = first - self.draws.chunk_start
-        phases = tuple(self.method.phase(first + i) for i in range(count))
+        offset = first - self.random_inputs.chunk_start
+        variants = tuple(self.method.update_variant(first + i) for i in range(count))
         if self.capture:
             self.counter.fill_(offset)
-            self._graph(phases).replay()
+            self._graph(variants).replay()
         elif self.indexed:
             self.counter.fill_(offset)
-            self._stretch(phases)
+            self._run(variants)
         else:
-            for i, phase in enumerate(phases):
-                draw = self.draws.at(offset + i)
+            for i, variant in enumerate(variants):
+                draw = self.random_inputs.at(offset + i)
                 draw.update(zip(self.schedule_names, self.schedule[offset + i].unbind()))
-                losses = self.method.update(self.data, draw, phase)
+                losses = self.method.update(self.data, draw, variant)
                 torch.stack(losses, out=self.history[offset + i])
 
-    def _stretch(self, phases: tuple[Hashable, ...]) -> None:
-        for phase in phases:
+    def _run(self, variants: tuple[Hashable, ...]) -> None:
+        for variant in variants:
             draw = {
                 name: buffer.index_select(1, self.counter).squeeze(1)
-                for name, buffer in self.draws.buffers.items()
+                for name, buffer in self.random_inputs.buffers.items()
             }
             draw.update(zip(self.schedule_names, self.schedule.index_select(0, self.counter)[0].unbind()))
-            losses = self.method.update(self.data, draw, phase)
+            losses = self.method.update(self.data, draw, variant)
             # Not index_copy_, which sorts its one index where algorithms have to be deterministic.
             self.history.copy_(torch.where(self.places == self.counter, torch.stack(losses), self.history))
             self.counter.add_(1)
 
-    def _graph(self, phases: tuple[Hashable, ...]) -> torch.cuda.CUDAGraph:
-        if phases not in self.graphs:
+    def _graph(self, variants: tuple[Hashable, ...]) -> torch.cuda.CUDAGraph:
+        if variants not in self.graphs:
             saved = self._save()
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call, unused-ignore]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):  # allocators and libraries warm up before the recording
                 for _ in range(2):
-                    self._stretch(phases)
+                    self._run(variants)
                     self._restore(saved)
             torch.cuda.current_stream().wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
@@ -114,10 +114,10 @@ class Program:
             if self.pool is None:
                 self.pool = torch.cuda.graph_pool_handle()
             with torch.cuda.graph(graph, pool=self.pool):
-                self._stretch(phases)
+                self._run(variants)
             self._restore(saved)
-            self.graphs[phases] = graph
-        return self.graphs[phases]
+            self.graphs[variants] = graph
+        return self.graphs[variants]
 
     def _save(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         return self.method.state(), self.history.clone(), self.counter.clone()

@@ -23,10 +23,10 @@ from algos.datasets.transitions import Transitions
 from algos.methods import method_class
 from algos.seed_parallel import kernels
 from algos.seed_parallel.batches import ProblemSpec, Rows, TrainingData
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, SeedStreams, derive_seed
+from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs, SeedStreams, derive_seed
 from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
-from algos.training.cuda_graphs import STRETCH_UPDATES, Program
+from algos.training.cuda_graphs import CAPTURED_UPDATES, Program
 from algos.training.device import choose_device, device_model, peak_memory_bytes
 from algos.training.execution import Execution
 from algos.training.stored import save_json, save_table, save_tensors
@@ -139,7 +139,7 @@ class Trainer:
         transitions: the prepared dataset.
         state: the run's resumable state.
         execution: where and how.
-        stop_requested: asked between stretches of updates; when it says so the state is written and
+        stop_requested: asked between batches of updates; when it says so the state is written and
             `Preempted` raised.
 
     Raises:
@@ -164,9 +164,11 @@ class Trainer:
         if execution.compiled:
             self.method.compile_functions()
         self.streams = SeedStreams(config.seeds, "train", device)
-        self.draws = ChunkedDraws(self.method.draws(), self.streams, data.num_rows)
+        self.random_inputs = ChunkedInputs(self.method.random_inputs(), self.streams, data.num_rows)
         capture = device.type == "cuda" if execution.capture is None else execution.capture
-        self.program = Program(self.method, data, self.draws, indexed=execution.indexed, capture=capture)
+        self.program = Program(
+            self.method, data, self.random_inputs, indexed=execution.indexed, capture=capture
+        )
         shape = (len(self.method.LOSSES), len(config.seeds))
         self.update = 0
         self.loss_sum = np.zeros(shape)
@@ -195,12 +197,12 @@ class Trainer:
                 self.save()
                 raise Preempted
             offset = self.update % CHUNK_UPDATES
-            if offset == 0 or self.draws.chunk_start != self.update - offset:
+            if offset == 0 or self.random_inputs.chunk_start != self.update - offset:
                 self.program.load_chunk(self.update - offset)
             stop = self._next_stop()
             first = self.update
             while self.update < stop:
-                count = min(STRETCH_UPDATES, stop - self.update)
+                count = min(CAPTURED_UPDATES, stop - self.update)
                 self.program.run(self.update, count)
                 self.update += count
                 if self.stop_requested():
@@ -224,7 +226,7 @@ class Trainer:
 
     def _account(self, first: int, end: int) -> None:
         """Check the losses of updates [first, end) and add them up, one after the other."""
-        chunk_start = self.draws.chunk_start
+        chunk_start = self.random_inputs.chunk_start
         history = self.program.history[first - chunk_start : end - chunk_start].double().cpu().numpy()
         bad = ~(np.abs(history) < EXPLODED_LOSS)  # also true for NaN
         if bad.any():
@@ -253,12 +255,12 @@ class Trainer:
     def save(self) -> None:
         """Write the resumable state after the updates done so far."""
         shape = (len(self.log_losses), *self.loss_sum.shape)
-        assert self.draws.chunk_state is not None or self.update == 0
+        assert self.random_inputs.chunk_state is not None or self.update == 0
         tensors = {f"method/{name}": tensor for name, tensor in self.method.state().items()}
         in_chunk = self.update % CHUNK_UPDATES != 0
         tensors["streams"] = (
-            self.draws.chunk_state
-            if in_chunk and self.draws.chunk_state is not None
+            self.random_inputs.chunk_state
+            if in_chunk and self.random_inputs.chunk_state is not None
             else self.streams.get_state()
         )
         tensors["loss_sum"] = torch.from_numpy(self.loss_sum.copy())

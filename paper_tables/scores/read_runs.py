@@ -161,7 +161,7 @@ def block_losses(block: Block, config: dict[str, Any]) -> pd.DataFrame:
         log = table[table["seed"] == seed].sort_values("update")
         if log.empty:
             raise TablesError(f"{path} has no rows of seed {seed}; it holds {sorted(set(table['seed']))}.")
-        # A row is the mean since the row before, so a longer stretch weighs them by their updates.
+        # A row is the mean since the row before, so a longer interval weighs them by their updates.
         weight = np.diff(log["update"].to_numpy(), prepend=0)
         previous = 0
         for update in config["checkpoints"]:

@@ -149,17 +149,17 @@ def replay():
 
     The list holds, per update, the draws ``[K, ...]``, the schedules as floats and the losses.
     """
-    from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+    from algos.seed_parallel.random_streams import ChunkedInputs, SeedStreams
 
     def run(method, data, num_updates):
-        draws = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
-        draws.fill(0)
+        inputs = ChunkedInputs(method.random_inputs(), SeedStreams(method.seeds, "train"), data.num_rows)
+        inputs.fill(0)
         record = []
         for update in range(num_updates):
-            draw = {name: tensor.clone() for name, tensor in draws.at(update).items()}
+            draw = {name: tensor.clone() for name, tensor in inputs.at(update).items()}
             rates = method.schedules(update)
             given = {**draw, **{name: torch.tensor(rate) for name, rate in rates.items()}}
-            losses = method.update(data, given, method.phase(update))
+            losses = method.update(data, given, method.update_variant(update))
             record.append((draw, rates, dict(zip(method.LOSSES, losses))))
         return record
 

@@ -12,7 +12,7 @@ from algos.base import Method, MethodSpec, Sampling, check_hyperparameters
 from algos.methods import known_methods, method_class
 from algos.seed_parallel.batches import ProblemSpec
 from algos.seed_parallel.parameters import ParameterGroup
-from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+from algos.seed_parallel.random_streams import ChunkedInputs, SeedStreams
 from algos.training.cuda_graphs import Program
 
 ROOT = Path(__file__).parents[2]
@@ -53,8 +53,8 @@ def build(data, name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
 
 
 def program(method, data, indexed=False):
-    draws = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
-    made = Program(method, data, draws, indexed=indexed)
+    inputs = ChunkedInputs(method.random_inputs(), SeedStreams(method.seeds, "train"), data.num_rows)
+    made = Program(method, data, inputs, indexed=indexed)
     made.load_chunk(0)
     return made
 

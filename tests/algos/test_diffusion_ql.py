@@ -13,11 +13,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from algos import diffusion_ql
 from algos.base import MethodSpec, Sampling
-from algos.diffusion.policy import MishCritic, choose_by_softmax
+from algos.diffusion.policy import choose_by_softmax
 from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_term
 from algos.methods import method_class
 from algos.seed_parallel import kernels
 from algos.seed_parallel.batches import ProblemSpec
+from algos.seed_parallel.critics import TwinCritic
 from algos.seed_parallel.parameters import ParameterGroup
 from algos.seed_parallel.random_streams import SeedStreams
 
@@ -301,9 +302,9 @@ def noise_loss_summed(patch):
 
 
 def coin_shared(patch):
-    original = MishCritic.of_one
+    original = TwinCritic.of_one
     patch.setattr(
-        MishCritic, "of_one", lambda self, coin, inputs: original(self, coin[:1].expand_as(coin), inputs)
+        TwinCritic, "of_one", lambda self, coin, inputs: original(self, coin[:1].expand_as(coin), inputs)
     )
 
 
@@ -316,7 +317,9 @@ def critics_clipped_apart(patch):
 
 
 def average_moves_from_the_start(patch):
-    patch.setattr(DiffusionQL, "phase", lambda self, update: update % self.hyperparameters["ema_every"] == 0)
+    patch.setattr(
+        DiffusionQL, "update_variant", lambda self, update: update % self.hyperparameters["ema_every"] == 0
+    )
 
 
 def next_action_of_the_online_actor(patch):
@@ -463,13 +466,13 @@ def test_one_critic_is_the_row_of_both(small_data, form):
 
 
 def test_coin_is_fair_and_each_seeds_own(small_data):
-    from algos.seed_parallel.random_streams import ChunkedDraws
+    from algos.seed_parallel.random_streams import ChunkedInputs
 
-    draws = ChunkedDraws(make(small_data).draws(), SeedStreams((0, 1), "train"), 50)
+    inputs = ChunkedInputs(make(small_data).random_inputs(), SeedStreams((0, 1), "train"), 50)
     coins = []
     for chunk in range(40):
-        draws.fill(chunk)
-        coins.append(draws.buffers["coin"].clone())
+        inputs.fill(chunk)
+        coins.append(inputs.buffers["coin"].clone())
     coins = torch.cat(coins, dim=1)
     assert coins.shape == (2, 40 * 64)
     np.testing.assert_allclose(coins.mean(dim=1).numpy(), 0.5, atol=0.05)
@@ -518,7 +521,7 @@ def test_average_actor_is_the_initial_network_until_its_start(small_data, replay
 
 def test_average_actor_moves_every_fifth_update_from_1000(small_data):
     method = make(small_data, ema_start=1000)
-    moving = [update for update in range(1020) if method.phase(update)]
+    moving = [update for update in range(1020) if method.update_variant(update)]
     assert moving == [1000, 1005, 1010, 1015]
 
 

@@ -310,11 +310,11 @@ def test_bug_is_found(compare, monkeypatch, bug):
         compare()
 
 
-# --- Cost, phases, evaluation, seeds ---
+# --- Cost, variants, evaluation, seeds ---
 
 
 def test_the_iql_head_draws_no_chain(small_data):
-    names = {draw.name for draw in make(small_data, IQL_HEAD).draws()}
+    names = {draw.name for draw in make(small_data, IQL_HEAD).random_inputs()}
     assert names == {"index", "step", "noise"}
 
 
@@ -334,7 +334,7 @@ def test_the_actor_loss_calls_its_network_once_whatever_the_steps(small_data, re
 def test_target_actor_moves_every_fifth_update_after_1000(small_data):
     method = make(small_data, actor_target_start=1000)
     # counted from 1: 1005, 1010, ...
-    assert [update for update in range(1020) if method.phase(update)] == [1004, 1009, 1014, 1019]
+    assert [update for update in range(1020) if method.update_variant(update)] == [1004, 1009, 1014, 1019]
 
 
 def test_evaluation_draws_by_softmax_of_the_online_critic(small_data, replay, plain_network):

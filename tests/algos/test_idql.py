@@ -394,8 +394,8 @@ def noise_loss_averaged(patch):
 def actor_updates_share_a_batch(patch):
     original = IDQL.update
 
-    def update(self, data, draw, phase):
-        return original(self, data, {**draw, "index_actor1": draw["index_actor0"]}, phase)
+    def update(self, data, draw, variant):
+        return original(self, data, {**draw, "index_actor1": draw["index_actor0"]}, variant)
 
     patch.setattr(IDQL, "update", update)
 
@@ -414,10 +414,10 @@ def dropout_left_out(patch):
 def critics_rate_decays_too(patch):
     original = IDQL.update
 
-    def update(self, data, draw, phase):
+    def update(self, data, draw, variant):
         for optimiser in (self.critic_optimiser, self.value_optimiser):
             optimiser.learning_rate.copy_(draw["learning_rate_actor0"])
-        return original(self, data, draw, phase)
+        return original(self, data, draw, variant)
 
     patch.setattr(IDQL, "update", update)
 
@@ -441,11 +441,11 @@ def old_value_in_the_critic(patch):
 def target_score_network_of_the_critics_rate(patch):
     original = IDQL.update
 
-    def update(self, data, draw, phase):
+    def update(self, data, draw, variant):
         kept = self.hyperparameters
         self.hyperparameters = {**kept, "actor_target_rate": kept["target_rate"]}
         try:
-            return original(self, data, draw, phase)
+            return original(self, data, draw, variant)
         finally:
             self.hyperparameters = kept
 
@@ -575,10 +575,10 @@ def test_only_the_actor_decays_and_per_actor_update(small_data):
 
 
 def test_actor_updates_have_batches_of_their_own(small_data):
-    draws = {draw.name: draw for draw in make(small_data).draws()}
-    assert draws["index"].shape == (8,)
-    assert draws["index_actor0"].shape == draws["index_actor1"].shape == (12,)
-    assert "index_actor0" not in {draw.name for draw in make(small_data, RELEASE).draws()}
+    inputs = {draw.name: draw for draw in make(small_data).random_inputs()}
+    assert inputs["index"].shape == (8,)
+    assert inputs["index_actor0"].shape == inputs["index_actor1"].shape == (12,)
+    assert "index_actor0" not in {draw.name for draw in make(small_data, RELEASE).random_inputs()}
 
 
 @pytest.mark.parametrize("values", [PAPER, RELEASE, WEIGHTED], ids=["paper", "release", "weighted"])

@@ -108,7 +108,7 @@ def test_the_first_update_trains_the_critic_alone(small_data, replay):
     record = replay(method, small_data, 1)
     assert torch.equal(method.actor.group.flat, before)
     assert float(record[0][2]["actor_loss"].abs().max()) == 0.0
-    assert [method.phase(update) for update in range(4)] == [False, True, False, True]
+    assert [method.update_variant(update) for update in range(4)] == [False, True, False, True]
 
 
 def test_it_acts_by_its_actor_without_noise(small_data, plain_network):

@@ -82,7 +82,7 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     stopped.stop_requested = lambda: stopped.update >= stop_at
     with pytest.raises(Preempted):
         stopped.train()
-    assert stop_at <= stopped.update < stop_at + cuda_graphs.STRETCH_UPDATES
+    assert stop_at <= stopped.update < stop_at + cuda_graphs.CAPTURED_UPDATES
     resumed = Trainer(RunConfig.from_document(config), transitions, state, CPU)
     resumed.train()
     resumed.write_results(tmp_path / "run", transitions.manifest)
@@ -336,7 +336,7 @@ def test_a_state_of_an_earlier_version_is_taken_with_a_word(dataset, run_config,
     state = RunState(folder, {"format": 1, "threads": 1})
     resumed = Trainer(RunConfig.from_document(config), load_transitions(dataset), state, CPU)
     resumed._resume()
-    assert 110 <= resumed.update < 110 + cuda_graphs.STRETCH_UPDATES
+    assert 110 <= resumed.update < 110 + cuda_graphs.CAPTURED_UPDATES
     assert "is of an earlier version and has no checksum" in capsys.readouterr().err
     assert (folder / "policy-100.safetensors.sha256").is_file()
 

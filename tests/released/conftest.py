@@ -98,12 +98,12 @@ def data():
 
 
 @pytest.fixture
-def draws():
+def random_inputs():
     """A function that gives the random numbers of some updates of a method, and what `update` takes."""
-    from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+    from algos.seed_parallel.random_streams import ChunkedInputs, SeedStreams
 
     def make(method, data, num_updates):
-        chunk = ChunkedDraws(method.draws(), SeedStreams(method.seeds, "train"), data.num_rows)
+        chunk = ChunkedInputs(method.random_inputs(), SeedStreams(method.seeds, "train"), data.num_rows)
         chunk.fill(0)
         for update in range(num_updates):
             draw = {name: tensor.clone() for name, tensor in chunk.at(update).items()}

@@ -50,7 +50,7 @@ def test_thirty_updates_agree(released, data, draws, paper_values, report, float
             ]
         )
         assert not queue
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
     for row, target in enumerate(targets):
         group = method.critic.target_group
         pairs += [(layer, group, row, n) for layer, n in zip(layers(target), names)]

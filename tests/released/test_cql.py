@@ -104,7 +104,7 @@ def test_updates_agree(released, data, draws, paper_values, report, float32_rate
             ]
         )
         assert not noise.queue
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
     largest = 0.0
     for linear, group, row, name in [*pairs_of(method, theirs), *pairs_of(method, theirs, targets=True)]:
         largest = max(

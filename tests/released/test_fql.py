@@ -80,7 +80,7 @@ def test_twenty_updates_agree(released, data, draws, paper_values, report, float
         theirs = {name: jnp.asarray(tensor[0].numpy()) for name, tensor in theirs.items()}
         noises = {name: jnp.asarray(draw[name][0].numpy()) for name in draw if name != "index"}
         agent = step(agent, theirs, noises)
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
     differences = jax.tree_util.tree_map(
         lambda x, y: float(jnp.abs(x - y).max()), agent.network.params, ours()
     )

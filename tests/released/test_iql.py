@@ -58,7 +58,7 @@ def test_forty_updates_agree(released, data, draws, paper_values, report, float3
                 1.0 - batch.continues[0].unsqueeze(1),
             ]
         )
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
     for row, copy in enumerate((theirs.q_target.q1, theirs.q_target.q2)):
         names = groups.critic_network.names
         pairs += zip(linear_layers(copy), [groups.target_group] * 3, [row] * 3, names)

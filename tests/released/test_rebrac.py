@@ -116,7 +116,7 @@ def test_thirty_updates_agree(released, data, draws, paper_values, report, float
         theirs = {name: jnp.asarray(tensor[0].numpy()) for name, tensor in theirs.items()}
         noise = jnp.asarray(draw["next_noise"][0].numpy())
         key, actor, critic = step(update % 2 == 0, key, actor, critic, theirs, noise)
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
 
     def largest(params, groups):
         expected = fill(params, groups)

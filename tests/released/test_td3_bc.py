@@ -57,7 +57,7 @@ def test_forty_updates_agree(released, data, draws, paper_values, report, float3
         monkeypatch.setattr(module.torch, "randn_like", lambda _, noise=noise: noise)
         theirs.train(buffer, 256)
         monkeypatch.undo()
-        method.update(data, given, method.phase(update))
+        method.update(data, given, method.update_variant(update))
     targets = {"actor": actor.target_group, "critic": critic.target_group}
     largest = 0.0
     for linear, network, group, row, name in pairs:

@@ -17,7 +17,7 @@ from algos.bandit import __main__ as bandit_command
 from algos.bandit import data as data_module
 from algos.bandit import networks, policies, results
 from algos.bandit import settings as settings_module
-from algos.seed_parallel.random_streams import ChunkedDraws, SeedStreams
+from algos.seed_parallel.random_streams import ChunkedInputs, SeedStreams
 
 FACTS = Path(__file__).resolve().parents[4] / "shared" / "facts" / "hyperparameters.json"
 SMALL = settings_module.Settings(num_data=400, batch_size=16, policy_batch=8, num_samples=50, updates=3)
@@ -32,7 +32,7 @@ def shared_of(settings: settings_module.Settings, actions: torch.Tensor | None =
 
 def drawn(policy: policies.Policy) -> dict[str, torch.Tensor]:
     """The randomness of one update."""
-    chunk = ChunkedDraws(policy.draws(), policy.streams("train"), policy.settings.num_data)
+    chunk = ChunkedInputs(policy.random_inputs(), policy.streams("train"), policy.settings.num_data)
     chunk.fill(0)
     return chunk.at(0)
 

@@ -184,8 +184,8 @@ def test_the_checked_updates_hold_those_in_which_averages_move(tmp_path):
     for config in json.loads((tmp_path / "configs.json").read_text()):
         method = programs.build(config, [0], DEVICE)
         first = gpu_check.FIRST_CHECKED_UPDATE
-        seen = {method.phase(update) for update in range(first, first + gpu_check.CHECKED_UPDATES)}
-        assert seen == {method.phase(update) for update in range(3000)}
+        seen = {method.update_variant(update) for update in range(first, first + gpu_check.CHECKED_UPDATES)}
+        assert seen == {method.update_variant(update) for update in range(3000)}
 
 
 @pytest.mark.gpu

@@ -2,21 +2,27 @@
 
 import torch
 
-from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedDraws, Draw, SeedStreams, derive_seed
+from algos.seed_parallel.random_streams import (
+    CHUNK_UPDATES,
+    ChunkedInputs,
+    RandomInput,
+    SeedStreams,
+    derive_seed,
+)
 
-DRAWS = [
-    Draw("index", "index", (7,)),
-    Draw("noise", "normal", (4, 2)),
-    Draw("step", "integer", (7,), high=5),
-    Draw("coin", "bernoulli", (), probability=0.5),
+INPUTS = [
+    RandomInput("index", "index", (7,)),
+    RandomInput("noise", "normal", (4, 2)),
+    RandomInput("step", "integer", (7,), high=5),
+    RandomInput("coin", "bernoulli", (), probability=0.5),
 ]
 
 
 def chunked(seeds, chunks=1):
-    draws = ChunkedDraws(DRAWS, SeedStreams(seeds, "train"), num_rows=100)
+    inputs = ChunkedInputs(INPUTS, SeedStreams(seeds, "train"), num_rows=100)
     for chunk in range(chunks):
-        draws.fill(chunk * CHUNK_UPDATES)
-    return draws
+        inputs.fill(chunk * CHUNK_UPDATES)
+    return inputs
 
 
 def test_a_seeds_numbers_do_not_depend_on_the_block():
@@ -26,28 +32,28 @@ def test_a_seeds_numbers_do_not_depend_on_the_block():
 
 
 def test_seeds_and_purposes_differ():
-    draws = chunked([0, 1])
+    inputs = chunked([0, 1])
     for name in ("index", "noise", "coin"):  # a coin shared between seeds would be a bug of its own
-        assert not torch.equal(draws.buffers[name][0], draws.buffers[name][1]), name
+        assert not torch.equal(inputs.buffers[name][0], inputs.buffers[name][1]), name
     first = SeedStreams([0], "train").normal(8)
     assert not torch.equal(first, SeedStreams([0], "initialise").normal(8))
 
 
 def test_draws_have_the_right_ranges():
-    draws = chunked([0])
-    assert draws.at(0)["noise"].shape == (1, 4, 2)
-    assert int(draws.buffers["index"].min()) >= 0
-    assert int(draws.buffers["index"].max()) < 100
-    assert set(draws.buffers["step"].unique().tolist()) == set(range(5))
-    assert set(draws.buffers["coin"].unique().tolist()) == {0.0, 1.0}
+    inputs = chunked([0])
+    assert inputs.at(0)["noise"].shape == (1, 4, 2)
+    assert int(inputs.buffers["index"].min()) >= 0
+    assert int(inputs.buffers["index"].max()) < 100
+    assert set(inputs.buffers["step"].unique().tolist()) == set(range(5))
+    assert set(inputs.buffers["coin"].unique().tolist()) == {0.0, 1.0}
 
 
 def test_a_chunk_can_be_drawn_again_from_its_state():
-    draws = chunked([0, 3], chunks=3)
-    before = {name: buffer.clone() for name, buffer in draws.buffers.items()}
-    again = ChunkedDraws(DRAWS, SeedStreams([0, 3], "train"), num_rows=100)
-    again.streams.set_state(draws.chunk_state)
-    again.fill(draws.chunk_start)
+    inputs = chunked([0, 3], chunks=3)
+    before = {name: buffer.clone() for name, buffer in inputs.buffers.items()}
+    again = ChunkedInputs(INPUTS, SeedStreams([0, 3], "train"), num_rows=100)
+    again.streams.set_state(inputs.chunk_state)
+    again.fill(inputs.chunk_start)
     for name, buffer in again.buffers.items():
         assert torch.equal(buffer, before[name]), name
 
