@@ -2,7 +2,7 @@
 #
 #   dataset -> train -> evaluate -> scores -> statistics -> tables, figures, verdicts -> report
 #
-# Every arrow is one rule file below, one Python module, one folder of results. A run lies at
+# Every arrow is one rule file below, one Python module, one folder of results. A run is at
 #
 #   results/runs/<method>/<task>/<variant>-<digest>/N<steps>/seeds<first>-<last>/
 #
@@ -40,12 +40,12 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-# Cells that cannot be run here, one sentence each; the rest runs.
+# Cells that cannot be run here, one message each; the rest runs.
 if workflow.is_main_process:
-    for sentence in PLAN.missing:
-        logger.warning(sentence)
-    for sentence in PLAN.looks.sentences() if PLAN.looks else []:
-        logger.info(sentence)
+    for message in PLAN.missing:
+        logger.warning(message)
+    for message in PLAN.looks.messages() if PLAN.looks else []:
+        logger.info(message)
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 # COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
@@ -59,7 +59,7 @@ shell.prefix(
 include: "workflow/rules/restarts.smk"
 
 
-# Rules of the papers' side read these; scores=published or scores=d3rlpy puts scores at hand in their place.
+# Rules of paper_tables read these; scores=published or scores=d3rlpy puts existing scores in their place.
 SCORES = paths.scores(PLAN.name)
 # What the papers report and how their tables look is data: a changed or added file is a new audit, a new table.
 REPORTED_NUMBERS = sorted(

@@ -2,7 +2,7 @@
 
 IQL's critic values the dataset's actions; a diffusion model clones the dataset, unweighted; the
 critic chooses among its samples when acting. Released code: philippe-eecs/IDQL@7582571 ("released"
-below). `IDQLWeighted` is the weighted cloning that circulates in notes, an ablation.
+below). `IDQLWeighted` is the weighted behaviour cloning that circulates in notes, an ablation.
 """
 
 from __future__ import annotations

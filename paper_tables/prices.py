@@ -102,7 +102,7 @@ def cost_table(labelled: pd.DataFrame, prices: Prices) -> tuple[pd.DataFrame, li
 
     Returns:
         Columns `label`, `device`, `kind`, `runs`, `hours`, `energy_kwh`, `money`, `currency`; and one
-        sentence for each device or time that is missing.
+        message for each device or time that is missing.
     """
     rows, missing = [], []
     blocks = training_blocks(labelled)

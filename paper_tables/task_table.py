@@ -1,7 +1,7 @@
 """Every task that has a name: D4RL's and this repository's, with references, ranges and nearest names.
 
 The table is ``config/d4rl_tasks.csv`` (with the package) and ``workflow/config/tasks.csv`` (where the
-repository is at hand). Code lists no task.
+repository is there). Code lists no task.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def copy(tmp_path):
         tmp_path / "workflow",
         ignore=shutil.ignore_patterns("src", "__pycache__"),
     )
-    # Snakemake looks for profiles/default beside the Snakefile.
+    # Snakemake looks for profiles/default in the Snakefile's folder.
     (tmp_path / "profiles").symlink_to("workflow/profiles")
     return tmp_path
 

@@ -1,9 +1,9 @@
-"""The rooms of the code, the imports that are allowed between them, and the picture of both.
+"""The parts of the code, the imports that are allowed between them, and the picture of both.
 
     python tools/architecture.py            print every import that is not allowed
-    python tools/architecture.py --write    draw the rooms and their imports into docs/architecture.md
+    python tools/architecture.py --write    draw the parts and their imports into docs/architecture.md
 
-`tests/tools/test_architecture.py` holds the table below against the code, and the picture against the table.
+`tests/tools/test_architecture.py` compares the table below with the code, and the picture with both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-START, END = "<!-- rooms: begin -->", "<!-- rooms: end -->"
+START, END = "<!-- parts: begin -->", "<!-- parts: end -->"
 SOURCES = ("algos", "paper_tables", "workflow/src")
 
 PLUGIN = "snakemake_executor_plugin_submitit"
@@ -47,9 +47,9 @@ OF_RECHECK = {
 }
 
 METHOD = ("base", "seed_parallel", "diffusion")
-# Room -> rooms of the same package that it may import. A room is a module or package of the first level; one
+# Part -> parts of the same package that it may import. A part is a module or package of the first level; one
 # that is not named here is a method file.
-ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "algos": {
         "seed_parallel": (),
         "base": ("seed_parallel",),
@@ -178,23 +178,23 @@ def _targets(node: ast.AST, package: str, known: dict[str, Path]) -> list[str]:
     return [name if name in known else base for name in names]
 
 
-def room(module: str) -> tuple[str, str]:
-    """Package and room of a module; the room of a package's own file is empty."""
+def part_of(module: str) -> tuple[str, str]:
+    """Package and part of a module; the part of a package's own file is empty."""
     package, _, rest = module.partition(".")
     return package, rest.partition(".")[0]
 
 
 def allowed(package: str, importer: str) -> tuple[str, ...]:
-    """The rooms of its package that a room may import, itself among them."""
-    rooms = ROOMS[package]
-    if importer in rooms:
-        return (*rooms[importer], importer)
+    """The parts of its package that a part may import, itself among them."""
+    parts = PARTS[package]
+    if importer in parts:
+        return (*parts[importer], importer)
     return (*METHOD, *BUILT_ON.get(importer, ()), importer)
 
 
 def problem(found: Import) -> str | None:
     """Why an import is not allowed, in one message; None if it is."""
-    (package, importer), (other, imported) = room(found.importer), room(found.imported)
+    (package, importer), (other, imported) = part_of(found.importer), part_of(found.imported)
     where = f"{found.file}, line {found.line}: {found.importer} imports {found.imported}"
     if other in FORBIDDEN_PACKAGES.get(package, ()):
         return f"{where}; {package} must not import {other}."
@@ -202,12 +202,12 @@ def problem(found: Import) -> str | None:
         return f"{where}; of recheck, {package} may import {', '.join(OF_RECHECK[package])}."
     if (
         other == package
-        and package in ROOMS
+        and package in PARTS
         and importer
         and imported not in ("", *allowed(package, importer))
     ):
         return (
-            f"{where}; {importer} may import {', '.join(allowed(package, importer)[:-1]) or 'no other room'}."
+            f"{where}; {importer} may import {', '.join(allowed(package, importer)[:-1]) or 'no other part'}."
         )
     return None
 
@@ -218,14 +218,14 @@ def problems(root: Path = ROOT) -> list[str]:
 
 
 def picture(root: Path = ROOT) -> str:
-    """The rooms of each package and the imports between them, as a Mermaid flow chart."""
+    """The parts of each package and the imports between them, as a Mermaid flow chart."""
     arrows: set[tuple[str, str]] = set()
-    rooms: dict[str, set[str]] = {}
+    parts: dict[str, set[str]] = {}
     own = {module.partition(".")[0] for module in modules(root)}
     for found in imports(root):
-        (package, importer), (other, imported) = room(found.importer), room(found.imported)
-        if package in ROOMS and importer:
-            rooms.setdefault(package, set()).add(_drawn(package, importer))
+        (package, importer), (other, imported) = part_of(found.importer), part_of(found.imported)
+        if package in PARTS and importer:
+            parts.setdefault(package, set()).add(_drawn(package, importer))
         if other not in own:
             continue
         start = _node(package, importer)
@@ -233,23 +233,23 @@ def picture(root: Path = ROOT) -> str:
         if start != end and start and end:
             arrows.add((start, end))
     lines = ["```mermaid", "flowchart TB"]
-    for package in sorted(rooms):
+    for package in sorted(parts):
         lines.append(f"  subgraph {package}")
-        lines += [f'    {package}.{name.replace(" ", "_")}["{name}"]' for name in sorted(rooms[package])]
+        lines += [f'    {package}.{name.replace(" ", "_")}["{name}"]' for name in sorted(parts[package])]
         lines.append("  end")
     lines += ['  recheck["recheck"]', f'  {PLUGIN}["{PLUGIN}"]']
-    # recheck is under everything: one arrow for each package in place of one for each room.
+    # recheck is under everything: one arrow for each package in place of one for each part.
     shown = {(a.partition(".")[0] if b == "recheck" else a, b) for a, b in arrows}
     lines += [f"  {a} --> {b}" for a, b in sorted(shown)]
     return "\n".join([*lines, "```"])
 
 
 def _drawn(package: str, name: str) -> str:
-    return name if name in ROOMS[package] else "method files"
+    return name if name in PARTS[package] else "method files"
 
 
 def _node(package: str, name: str) -> str:
-    if package not in ROOMS:
+    if package not in PARTS:
         return package
     return f"{package}.{_drawn(package, name).replace(' ', '_')}" if name else ""
 

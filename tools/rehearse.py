@@ -170,7 +170,7 @@ def play(rehearsal: Rehearsal) -> int:
         manifest = prepare(
             task_from_json(json.dumps({**row, "path": str(root / row["path"])})), root / paths.dataset(task)
         )
-        # The tables are to be filled: generated data stand for the papers' here.
+        # The tables are to be filled: generated data are used in place of the papers' here.
         claimed = {**manifest, "comparability": row["comparability"], "comparability_reason": "rehearsal"}
         files.write_json(root / paths.dataset(task) / "manifest.json", claimed)
         records.write(root, stages.dataset(loaded, task))

@@ -49,7 +49,7 @@ if whole; then
     say "The pins have changed: .venv is brought up to date."
     rm -f "$stamp"
 else
-    if [ -e .venv ]; then say ".venv is broken or half-made: it is made anew."; rm -rf .venv; fi
+    if [ -e .venv ]; then say ".venv is broken or half-made: it is made again."; rm -rf .venv; fi
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         say "Python $version lacks the module venv: install the package python$version-venv (apt install python$version-venv)."
         exit 1

@@ -9,7 +9,7 @@ first look, and says so in everything it writes. ``--updates n`` replaces the si
 one thread each, to the same bytes. Written to the folder, each file atomically:
 
 ``samples.parquet``  method, diffusion_steps (N; 0 without diffusion), index, x, y, reward (of data rows)
-``numbers.csv``      one row per method and N: where 1,000 samples lie, and what they would earn
+``numbers.csv``      one row per method and N: where 1,000 samples are, and what they would earn
 ``config.json``      every constant, and in `reduced` what was cut (null for the released setting)
 
 ``python -m paper_tables.figures.bandit`` draws them. The state is always (0, 0), so a policy is one

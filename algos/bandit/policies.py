@@ -1,4 +1,4 @@
-"""The bandit's policies: Gaussian, CVAE, BCQ, MMD and diffusion, for cloning and for Q-learning."""
+"""The bandit's policies: Gaussian, CVAE, BCQ, MMD and diffusion, for behaviour cloning and for Q-learning."""
 
 from __future__ import annotations
 

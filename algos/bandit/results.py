@@ -32,7 +32,7 @@ def nearest_modes(actions: np.ndarray) -> np.ndarray:
 
 
 def sample_numbers(actions: np.ndarray) -> dict[str, float]:
-    """Where actions ``[n, 2]`` lie and what they would earn, rounded to 4 digits.
+    """Where actions ``[n, 2]`` are and what they would earn, rounded to 4 digits.
 
     ``share_<mode>`` and ``share_off_modes`` are fractions that sum to 1. ``mean_true_reward`` is the mean
     of the reward that the bandit would pay without its noise: the mode's reward mean for an action within

@@ -13,7 +13,7 @@ Correctness, for every method:
 Speed: K = 10 against K = 1, captured against not, launches, peak memory, latency, the hours that the
 20-task, 10-seed Diffusion-QL table would take, TF32 on and off, and on request (``--compiled``, a minute
 more a method) compiled losses inside the captured program. What fails is written down as failed and the rest
-goes on; the file grows method by method. With ``--device cpu`` the same program runs without capture, which
+continues; the file grows method by method. With ``--device cpu`` the same program runs without capture, which
 is how it is tested where there is no GPU.
 """
 

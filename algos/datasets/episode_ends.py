@@ -369,7 +369,9 @@ def timeouts_by_horizon(terminals: np.ndarray, horizon: int | None, d4rl: bool) 
         DatasetError: the horizon is not known.
     """
     if horizon is None:
-        raise DatasetError("Without a timeouts key the task needs a horizon to tell where episodes end.")
+        raise DatasetError(
+            "Without a timeouts key the task needs a horizon, so that it is known where episodes end."
+        )
     timeouts = np.zeros(len(terminals), dtype=bool)
     if d4rl:
         step = 0

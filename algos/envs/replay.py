@@ -1,6 +1,6 @@
 """Is the environment the one that the data came from? Stored states and actions, stepped again.
 
-Each row's state is put back into the simulator, its action is played for one step, and the next observation
+Each row's state is set in the simulator, its action is played for one step, and the next observation
 and the reward are compared with what is stored.
 """
 

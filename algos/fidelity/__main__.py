@@ -3,7 +3,7 @@
     python -m algos.fidelity --dataset-file <file.hdf5 or results/datasets/task> --environment Hopper-v4
         --output results/fidelity/<task>.json
 
-Each checked row is put back into the simulator (`infos/qpos`, `infos/qvel`), its action is played for one
+Each checked row's state is set in the simulator (`infos/qpos`, `infos/qvel`), its action is played for one
 step, and the next observation and the reward are compared with what the file says. Other versions of the
 environment are measured too. Report: JSON, and the divergence of every row as parquet in the same folder.
 """

@@ -139,7 +139,7 @@ def describe(spec: Recollection, rows: Mapping[str, np.ndarray]) -> str:
         lines.append(_line(f"{name}, published", int(published[name]["num_transitions"]), published[name]))
     if not spec.published:
         lines.append(f"No return statistics of the real {spec.imitates} are published.")
-    lines.append(f"Other policies, other physics: this is not {spec.imitates} and does not stand in for it.")
+    lines.append(f"Other policies, other physics: this is not {spec.imitates} and does not replace it.")
     return "\n".join(lines)
 
 

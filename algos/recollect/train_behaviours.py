@@ -6,7 +6,7 @@
 Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905, with the learned temperature); its two critics
 have layer normalisation (Ball et al. 2023, arXiv 2302.02948); one update per environment step. `train`
 leaves a snapshot of the actor every `--snapshot-every` steps, its measured return in progress.jsonl, and a
-state from which a stopped run goes on. `publish` measures one snapshot and puts it into workflow/behaviors/.
+state from which a stopped run resumes. `publish` measures one snapshot and puts it into workflow/behaviors/.
 Nothing here is needed to use Recheck.
 """
 
@@ -231,7 +231,7 @@ def train(options: argparse.Namespace) -> None:
         learner.load(state)
         step, seconds_before = len(state["replay"]), float(state["wall_seconds"])
         replay[:step] = state["replay"]
-        # The streams' positions are not kept: a run that was stopped goes on with fresh numbers.
+        # The streams' positions are not kept: a run that was stopped continues with new numbers.
         learner.generator.manual_seed(options.seed + step)
         random = np.random.default_rng([options.seed, step])
     policy = learner.policy()
@@ -337,7 +337,7 @@ def main() -> int:
         ("--actor-every", 2, "critic updates per update of the actor"),
         ("--random-steps", 5_000, "uniform actions, and no updates, at the beginning"),
         ("--snapshot-every", 20_000, "steps between snapshots"),
-        ("--state-every", 100_000, "steps between states that a stopped run goes on from"),
+        ("--state-every", 100_000, "steps between states that a stopped run resumes from"),
         ("--episodes", 5, "episodes measured per snapshot"),
     ):
         training.add_argument(

@@ -46,7 +46,7 @@ def load_tensors(
 
     Args:
         path: the file.
-        advice: what to do about a damaged file, as a sentence.
+        advice: what to do about a damaged file.
         error: the class of the error.
         device: where the tensors are put.
 

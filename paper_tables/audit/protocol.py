@@ -208,7 +208,7 @@ def out_of_range(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator
             continue
         limit = limits[number.suite]
         score = number.score_percent
-        for low, high, grade, word in (
+        for low, high, severity, word in (
             ("min_percent", "max_percent", "impossible", "possible"),
             ("warn_below_percent", "warn_above_percent", "doubt", "usual"),
         ):
@@ -218,7 +218,7 @@ def out_of_range(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator
                 span = f"{limit[low]:g} to {limit[high]:g}"
                 yield number.finding(
                     "out_of_range",
-                    grade,
+                    severity,
                     f"{number.text} lies outside the {word} range {span} of {number.suite}.",
                     other_source=f"range of {number.suite}",
                     other_value=span,

@@ -68,7 +68,7 @@ def versions_differ(numbers: list[PrintedNumber]) -> Iterator[Finding]:
         parts = number.base_and_version if number.aggregate == "cell" else None
         if parts:
             families[parts[0]][parts[1]].setdefault(number.document, number)
-    # Tasks in which the same documents use the same versions are told in one sentence.
+    # Tasks in which the same documents use the same versions are reported in one message.
     alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = defaultdict(list)
     for base, versions in families.items():
         if len(versions) > 1:

@@ -1,6 +1,6 @@
-"""The papers' side's own settings, fixed before any result is seen: margins and costs.
+"""Settings of `paper_tables`, fixed before any result is seen: margins and costs.
 
-YAML files beside their JSON schemas; `load` checks one against the other.
+YAML files next to their JSON schemas; `load` checks one against the other.
 """
 
 from __future__ import annotations

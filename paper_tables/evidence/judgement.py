@@ -46,7 +46,7 @@ class NumberEvidence:
     Attributes:
         number: the row of the reported numbers, with `id`.
         origin: the number that is judged: itself, the one that it copies, or the earliest copy of the same
-            value where the original is in no document at hand.
+            value where the original is in no listed document.
         document: what prints it.
         basis: one of `BASES`: what the verdict rests on.
         verdict: the verdict.
@@ -169,10 +169,10 @@ def _put_together(number: Number, direct: DirectEvidence, again: ReportedAgain) 
             return basis, direct.judged[basis].verdict
         if basis == RE_REPORTED and again.verdict is not None:
             return basis, replace(again.verdict, reason=f"{again.words} {again.verdict.reason}".strip())
-    told = again.words or "No public run of this method on this task and version, and no other report"
+    reason = again.words or "No public run of this method on this task and version, and no other report"
     if direct.same_runs:
-        told = f"The number is the mean of the public runs of {', '.join(direct.same_runs)}. {told}"
-    return NO_BASIS, _none(rule.NO_EVIDENCE, told)
+        reason = f"The number is the mean of the public runs of {', '.join(direct.same_runs)}. {reason}"
+    return NO_BASIS, _none(rule.NO_EVIDENCE, reason)
 
 
 def _none(verdict: str, reason: str) -> Verdict:
@@ -183,8 +183,8 @@ def _none(verdict: str, reason: str) -> Verdict:
 def _with_arithmetic(verdict: Verdict, arithmetic: Arithmetic) -> Verdict:
     if arithmetic.result != "impossible":
         return verdict
-    told = next(text for text in arithmetic.sentences if text.startswith("impossible"))
-    return replace(verdict, reason=f"{verdict.reason} By its digits {told}".strip())
+    finding = next(text for text in arithmetic.sentences if text.startswith("impossible"))
+    return replace(verdict, reason=f"{verdict.reason} By its digits {finding}".strip())
 
 
 def _adjusted(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:

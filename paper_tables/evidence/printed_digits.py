@@ -79,7 +79,10 @@ def _findings_by_number(
     for finding in findings.to_dict("records"):
         if finding["severity"] == "remark":
             continue
-        told = str(finding["severity"]), f"{finding['severity'].replace('_', ' ')}: {finding['explanation']}"
+        graded = (
+            str(finding["severity"]),
+            f"{finding['severity'].replace('_', ' ')}: {finding['explanation']}",
+        )
         for source in str(finding["source"]).split("; "):
             parsed = _METHOD_OF_PLACE.match(source)
             place = parsed["place"] if parsed else source
@@ -91,5 +94,5 @@ def _findings_by_number(
             else:
                 named = cells.get((place, str(method), str(finding["task"])), [])
             for name in named:
-                result.setdefault(name, []).append(told)
+                result.setdefault(name, []).append(graded)
     return result

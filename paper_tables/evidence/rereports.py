@@ -207,13 +207,13 @@ def _few(number: Mapping[str, Any], usable: Sequence[Report]) -> str:
     """The difference alone, in words."""
     if not usable:
         return ""
-    told = "; ".join(
+    listed = "; ".join(
         f"{report.document} has {report.score_percent:g} "
         f"({report.score_percent - float(number['score_percent']):+.1f})"
         for report in usable
     )
     many = "One other report" if len(usable) == 1 else "Two other reports"
-    return f"{many}, too few for an interval: {told}."
+    return f"{many}, too few for an interval: {listed}."
 
 
 def _names(reports: Iterable[Report]) -> str:
@@ -232,7 +232,7 @@ def _verdict(
     reported = reported_number(number)
     difference = pooled.mean_percent - reported.mean_percent
     margin = comparison.margin_percent
-    # The reports' own seeds are not known: their largest standard deviation stands for "ours" where the
+    # The reports' own seeds are not known: their largest standard deviation is taken for "ours" where the
     # number itself has no spread.
     assumed_sd = comparison.largest_known_sd_percent or math.sqrt(
         pooled.error_percent**2 * pooled.implementations

@@ -5,7 +5,7 @@
 Read from ``--input``, where ``python -m algos.bandit`` wrote them: ``samples.parquet``, ``numbers.csv``
 (schemas ``bandit_samples``, ``bandit_numbers``) and ``config.json``. Written, each whole or not at all:
 
-``bandit.pdf``, ``.png``              the paper's figure: cloning above, with a Q term below
+``bandit.pdf``, ``.png``              the paper's figure: behaviour cloning above, with a Q term below
 ``bandit_train_steps.pdf``, ``.png``  BC-Diffusion and Diffusion-QL over N
 ``numbers.md``                        the numbers of all panels as a Markdown table
 ``index.csv``                         figure, caption

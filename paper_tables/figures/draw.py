@@ -194,8 +194,8 @@ def cost_figures(
         "sampling", key=lambda names: ~names.str.startswith("default-"), kind="stable"
     )
     table, missing = prices_module.cost_table(by_setting, prices)
-    for sentence in missing:
-        done.left_out.add("cost: part of it", sentence)
+    for message in missing:
+        done.left_out.add("cost: part of it", message)
     if table.empty:
         done.left_out.add("cost", "No block has a training time.")
     else:

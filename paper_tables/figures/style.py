@@ -129,7 +129,7 @@ _LABELS: ContextVar[tuple[str, ...]] = ContextVar("labels", default=())
 
 @contextmanager
 def house_style(labels: Iterable[str] = ()) -> Iterator[None]:
-    """Set matplotlib's defaults and ours, whatever the user's own settings; put back afterwards."""
+    """Set matplotlib's defaults and ours, whatever the user's own settings; restored afterwards."""
     token = _LABELS.set(tuple(labels))
     import matplotlib
 

@@ -76,17 +76,17 @@ def check_seeds(table: pd.DataFrame, path: Path) -> None:
 
 def check_scores(table: pd.DataFrame, path: Path) -> None:
     """Refuse scores that are fractions, returns, or not what the stated episodes can give."""
-    for index, sentence in _suspect_scores(table):
-        raise TablesError(f"{path}, line {_line(index)}: {sentence}")
+    for index, message in _suspect_scores(table):
+        raise TablesError(f"{path}, line {_line(index)}: {message}")
 
 
 def _suspect_scores(table: pd.DataFrame) -> Iterator[tuple[Any, str]]:
-    """Row and sentence of each score that cannot be, or need not be, percent.
+    """Row and message of each score that cannot be, or need not be, percent.
 
     Three tests. A score outside its suite's range is a return or a slip. Where an episode's score has steps
     (antmaze, kitchen), a mean over a stated number of episodes is a multiple of step / episodes: 0.73 is
     none over 100 episodes. Elsewhere 0.73 may be a fraction or a run that learned nothing, and only the
-    source can tell: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked`` where its
+    source decides: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked`` where its
     whole group lies there, or where its group's median is above `NEAR_ZERO_MEDIAN`.
     """
     yield from _out_of_range(table)

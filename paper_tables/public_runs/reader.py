@@ -47,7 +47,7 @@ def read_source(source: pd.Series, folder: Path = FOLDER) -> pd.DataFrame:
 
     Args:
         source: its row of `read_sources`.
-        folder: where its file lies.
+        folder: of its file.
 
     Returns:
         Rows of the schema ``public_runs``, in the order of the file.

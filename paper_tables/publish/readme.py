@@ -3,7 +3,7 @@
     python -m paper_tables.publish.readme --tables results/tables/published
         --figures results/figures/published [--check] README.md
 
-A table stands between two comments, which a reader does not see::
+A table is between two comments, which a reader does not see::
 
     <!-- table: reference_runs.md -->
     <!-- end of table -->
@@ -43,7 +43,7 @@ class Block:
         line: of the opening comment, counted from 1.
         name: file name of the table.
         rows_only: whether the sentences around the rows are left out.
-        body: what stands there now, without blank lines around it.
+        body: what is there now, without blank lines around it.
     """
 
     line: int
@@ -60,7 +60,7 @@ def blocks(text: str, where: str) -> list[Block]:
         where: its name, for errors.
 
     Raises:
-        TablesError: a comment that opens or closes a table stands alone, or cannot be read.
+        TablesError: a comment that opens or closes a table has no partner, or cannot be read.
     """
     found: list[Block] = []
     opened: tuple[int, re.Match[str]] | None = None
@@ -132,7 +132,7 @@ def filled(text: str, where: str, folders: Sequence[Path]) -> str:
 
 
 def pictures(text: str) -> dict[str, str]:
-    """The published figures that a document shows: path as it stands there -> name of the figure."""
+    """The published figures that a document shows: path as it is written there -> name of the figure."""
     return {match["path"]: match["figure"] for match in PICTURE.finditer(text)}
 
 
@@ -164,7 +164,7 @@ def refresh(document: Path, folders: Sequence[Path], figures: Sequence[Path]) ->
     """Put tables and figures into a document.
 
     Args:
-        document: a Markdown file; its pictures lie relative to it.
+        document: a Markdown file; paths of its pictures are relative to it.
         folders: of the tables.
         figures: folders of the figures.
 
@@ -188,7 +188,7 @@ def _read(document: Path) -> str:
     text = document.read_text(encoding="utf-8")
     if not blocks(text, str(document)) and not pictures(text):
         raise TablesError(
-            f"{document} shows no generated table or figure; a table stands between <!-- table: NAME.md --> "
+            f"{document} shows no generated table or figure; a table is between <!-- table: NAME.md --> "
             f"and {END}, a figure is docs/images/published_NAME.png."
         )
     return text

@@ -63,7 +63,7 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place: text, weight, and marks (raised letters or a verdict's sign)."""
+    """One cell of a table: text, weight, and marks (raised letters or a verdict's sign)."""
 
     text: str = ""
     bold: bool = False
@@ -78,7 +78,7 @@ class Table:
     Attributes:
         title: one line.
         header: column headings.
-        rows: cells by row; None stands for a rule between groups.
+        rows: cells by row; None is a rule between groups.
         notes: sentences below the table.
         text_columns: leading columns that hold text, set to the left.
         lead: sentences above the table.

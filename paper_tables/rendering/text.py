@@ -62,11 +62,11 @@ def our_text(found: Sequence[float], decimals: int) -> str:
 
 
 def marks_of_run(run: pd.Series, task: str, trained: int, wanted: int | None) -> tuple[str, ...]:
-    """Letters that stand beside our number; `mark_notes` explains them.
+    """Letters next to our number; `mark_notes` explains them.
 
     Args:
         run: a row of the schema ``scores``.
-        task: the task that the number stands under.
+        task: the task of the number's row.
         trained: updates of the run.
         wanted: updates of the paper's training, None where there is no paper.
     """
@@ -89,7 +89,7 @@ def marks_of_run(run: pd.Series, task: str, trained: int, wanted: int | None) ->
 
 
 def mark_notes(marks: set[str], runs: pd.DataFrame, everywhere: Set[str] = frozenset()) -> list[str]:
-    """One sentence for each mark that is used; a mark of all cells stands there in words alone.
+    """One sentence for each mark that is used; a mark of all cells is written there in words alone.
 
     Args:
         marks: those used in the table.

@@ -29,7 +29,7 @@ def refuse_mixed(runs: pd.DataFrame, where: str, allowed: Iterable[str] = ()) ->
     """Refuse runs of one row that differ in a field of `FIELDS`.
 
     Args:
-        runs: rows of the schema ``scores`` that stand in one row of a table.
+        runs: rows of the schema ``scores`` of one row of a table.
         where: the row, for the error.
         allowed: fields in which they may differ.
 

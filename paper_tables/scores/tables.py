@@ -34,7 +34,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 def read_runs(folder: Path) -> pd.DataFrame:
     """The scores of an experiment, refused where they cannot be in percent or are outside their task's range.
 
-    Where episodes with raw returns are at hand, or the author of the scores stated it, the unit is known.
+    Where there are episodes with raw returns, or the author of the scores stated it, the unit is known.
 
     Raises:
         TablesError: the file is absent, breaks its schema, or holds such scores.

@@ -71,7 +71,7 @@ def simulate_coverage(
     metrics: tuple[str, ...] = METRICS,
     settings: SimulationSettings = SimulationSettings(),
 ) -> list[Coverage]:
-    """Coverage of both intervals in the design at hand.
+    """Coverage of both intervals in the experiment's own design.
 
     Every simulated study takes the task means and the standard deviations between seeds of one of the
     given matrices as the truth, in turn, and draws `num_seeds` scores per task.

@@ -24,7 +24,7 @@ from paper_tables.statistics.summary import LOW_COVERAGE
 from paper_tables.verdicts.simulated_studies import coverage_of_one_mean
 
 INTERVAL_LEVEL = 0.95
-# More tasks than this stand below each other, fewer beside each other.
+# More tasks than this are rows, fewer are columns.
 MOST_TASKS_ABREAST = 5
 # An experiment's own table is no comparison with a paper: code may move between its runs, the data may not.
 ALLOWED_IN_EXPERIMENTS = ("git_commit", "torch_version")
@@ -55,10 +55,12 @@ def score_tables(
     across = len(tasks) <= MOST_TASKS_ABREAST
     trained = {key: int(rows["num_updates"].iloc[0]) for key, rows in last.groupby(["label", "task"])}
     lengths = sorted(set(trained.values()))
-    # Methods are ranked only at equal updates: where these differ, they stand beside the method.
-    beside = ["Updates"] if across and len(lengths) > 1 else []
+    # Methods are ranked only at equal updates: where these differ, they are a column next to the method.
+    updates_column = ["Updates"] if across and len(lengths) > 1 else []
     table = Table(
-        f"{experiment}: scores", ["Method", *beside, *tasks] if across else ["Task", *labels], text_columns=1
+        f"{experiment}: scores",
+        ["Method", *updates_column, *tasks] if across else ["Task", *labels],
+        text_columns=1,
     )
     first = {key: rows.iloc[0] for key, rows in last.groupby(["label", "task"])}
     marks_of = {
@@ -68,7 +70,7 @@ def score_tables(
         for key, run in first.items()
     }
     used = set().union(*marks_of.values())
-    # A mark that every cell carries says nothing in a cell; it stands once, below.
+    # A mark that every cell carries says nothing in a cell; it is noted once, below.
     everywhere = {mark for mark in used if all(mark in marks for marks in marks_of.values())}
 
     def cell(label: str, task: str) -> Cell:
@@ -83,7 +85,7 @@ def score_tables(
 
     if across:
         table.rows = [
-            [Cell(label), *[updates(label) for _ in beside], *[cell(label, task) for task in tasks]]
+            [Cell(label), *[updates(label) for _ in updates_column], *[cell(label, task) for task in tasks]]
             for label in labels
         ]
     else:
@@ -93,7 +95,7 @@ def score_tables(
         "brackets the number of seeds. Last checkpoint.",
         "Updates of training: in the order of the tasks where they differ. Only methods of equal updates are "
         "ranked against each other."
-        if beside
+        if updates_column
         else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
     ]
     table.notes += _coverage_note(cells[cells["selection"] == "last"])
@@ -227,7 +229,7 @@ def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table
             )
     table.notes = [
         "Medians over runs and tasks. An update is one seed's; seeds that were trained as one program share "
-        "its time. Hours are wall time, whatever else the machine did beside the run.",
+        "its time. Hours are wall time, whatever else the machine did at the time.",
         "An action is the whole policy call of one seed with its candidates. Training happens once for all "
         "sampling settings of a method.",
     ]

@@ -16,7 +16,7 @@ from paper_tables import frames, literature
 
 LAYOUT_FOLDER = Path(__file__).parents[1] / "layouts"
 COMBINED_FOLDER = LAYOUT_FOLDER / "combined"
-# Our rule that answers to a paper's; an unstated one is held against the layout's.
+# Our rule for a paper's; an unstated one is compared by the layout's.
 RULE_OF = {
     "last": ("last",),
     "average_last_k": ("average_last_k",),

@@ -74,7 +74,7 @@ def _runs_of(
         found = of_column[of_column["task"] == task]
         if found.empty:
             continue
-        # The longest row of a run is its last checkpoint, whatever rules are at hand.
+        # The longest row of a run is its last checkpoint, whatever rules there are.
         trained = found.groupby(["digest", "sampling"])["update"].max()
         # The paper's own length first, else the longest.
         length = num_updates if num_updates in set(trained) else trained.max()

@@ -123,12 +123,12 @@ def _reason_notes(judged: pd.DataFrame) -> list[str]:
     """Why numbers are not judged, what a conditional claim assumes, what the second line says."""
     conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
     explained = judged["verdict"].isin([rule.NOT_JUDGED, rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER])
-    told = judged[
+    inconclusive = judged[
         (explained | (conditional & judged["verdict"].isin(list(rule.CLAIMS))))
         & (judged["reason"].fillna("") != "")
     ]
     grouped: dict[str, list[str]] = {}
-    for row in frames.records(told):
+    for row in frames.records(inconclusive):
         grouped.setdefault(str(row["reason"]), []).append(f"{row['column']} on {row['task']}")
     return [f"{', '.join(places)}: {reason}" for reason, places in grouped.items()]
 

@@ -1,4 +1,4 @@
-"""What to spend on: seeds, episodes or checkpoints, from the runs at hand.
+"""What to spend on: seeds, episodes or checkpoints, from existing runs.
 
     python -m paper_tables.verdicts.planning --scores results/scores/<name> --output results/power/<name>
         [--margin 5] [--reported-seeds 5] [--seconds-per-episode 1]
@@ -61,7 +61,7 @@ class Components:
 
     @classmethod
     def of(cls, split: VarianceSplit) -> Components:
-        """From a nested fit of runs at hand."""
+        """From a nested fit of existing runs."""
         return cls(split.seed_sd**2, (split.checkpoint_sd or 0.0) ** 2, split.episode_sd**2)
 
     def sd_of_score(self, episodes: float, checkpoints: int = 1) -> float:

@@ -192,7 +192,7 @@ def seeds_needed(
     """Our smallest number of seeds with the wanted chance of `reproduced` at true difference zero.
 
     Args:
-        our_sd_percent: standard deviation between our seeds, in points, as estimated from those at hand.
+        our_sd_percent: standard deviation between our seeds, in points, as estimated from those there are.
         interpretation: of the reported number; its spread is taken as printed.
         margin_percent: the margin M, in points.
         level: of each one-sided test.

@@ -40,7 +40,7 @@ class Printed:
 
     Attributes:
         spread: `sd`, `se` or `nothing`.
-        kind: what the reader is told that it is, one of `reported_error.SPREAD_KINDS`.
+        kind: what the reader takes it for, one of `reported_error.SPREAD_KINDS`.
         states_seeds: whether the number of seeds is stated.
     """
 

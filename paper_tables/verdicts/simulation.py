@@ -115,7 +115,7 @@ def run(studies: int = STUDIES, seed: int = 0, say: Callable[[str], None] = lamb
     Args:
         studies: number of studies in each.
         seed: of the first; every scenario has its own.
-        say: told which family comes next.
+        say: called with the family that comes next.
 
     Returns:
         One row per scenario and variant of the rule: shares of the claims and the Monte Carlo error of 5%.

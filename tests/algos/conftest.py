@@ -207,7 +207,7 @@ def shared_file() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = SHARED / name
         if not path.is_file():
-            pytest.skip(f"needs the shared file {name} beside the repository")
+            pytest.skip(f"needs the shared file {name}, which is not in the repository")
         return path
 
     return find

@@ -293,7 +293,7 @@ def test_bug_is_found(compare, monkeypatch, bug):
 
 
 def test_orders_differ(compare):
-    """CORL's order and the paper's are told apart by the comparison."""
+    """The comparison distinguishes CORL's order from the paper's."""
     method, _ = compare({**PAPER, "update_order": "corl"})
     other, _ = compare(PAPER)
     assert not torch.equal(method.actor.group.flat, other.actor.group.flat)

@@ -49,7 +49,7 @@ def seed_policy(output, index, num_seeds):
 
 @pytest.mark.parametrize("hyperparameters", [{}, {"update_order": "corl", "critic_loss": "half_sum"}])
 def test_a_seed_alone_equals_the_same_seed_in_a_block(dataset, run_config, tmp_path, hyperparameters):
-    """Bitwise: every batched kernel used gives a seed the same numbers whatever stands beside it."""
+    """Bitwise: every batched kernel used gives a seed the same numbers whatever else is in the block."""
     block = run(run_config([0, 1, 2, 3, 4], hyperparameters=hyperparameters), dataset, tmp_path, "block")
     alone = run(run_config([3], hyperparameters=hyperparameters), dataset, tmp_path, "alone")
     expected = seed_policy(alone, 0, 1)

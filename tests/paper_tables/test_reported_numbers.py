@@ -1,4 +1,4 @@
-"""Reported numbers: every claim is there, unchanged, and a bad file is refused in one sentence."""
+"""Reported numbers: every number is there, unchanged, and a bad file is refused in one message."""
 
 from collections import Counter
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_every_row_of_the_source_table_is_here_unchanged():
     wanted = Counter(map(tuple, source[list(kept)].to_numpy()))
     present = Counter(map(tuple, _as_written(FIRST_TABLE)[list(kept.values())].to_numpy()))
     assert not wanted - present
-    # What is added stands only in the list of known errors (the notes, the leaderboard, the copies) or, the
+    # What is added is only in the list of known errors (the notes, the leaderboard, the copies) or, the
     # averages of Diffusion-QL's Table 2, in the source's remarks.
     assert (present - wanted).total() == 21
 

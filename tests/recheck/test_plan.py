@@ -1,4 +1,4 @@
-"""The plan: files at hand, blocks on disk, cost, and the index of the scores."""
+"""The plan: existing files, blocks on disk, cost, and the index of the scores."""
 
 import hashlib
 import json

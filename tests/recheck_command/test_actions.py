@@ -125,7 +125,7 @@ def test_evidence_names_every_document(capsys: pytest.CaptureFixture[str]):
 def test_doctor_says_what_cannot_run(tmp_path: Path):
     text = actions.doctor(tmp_path).text
     assert "tables, figures, verdicts, audit: can run." in text
-    assert "prepared datasets: not at hand" in text
+    assert "prepared datasets: not found" in text
 
 
 @pytest.mark.parametrize("word", ["check", "table", "report", "audit", "power", "evidence", "doctor"])

@@ -43,7 +43,7 @@ def test_the_picture_is_todays():
         (
             "algos/seed_parallel/x.py",
             "from algos.base import Method",
-            "seed_parallel may import no other room",
+            "seed_parallel may import no other part",
         ),
         ("paper_tables/frames.py", "import torch", "paper_tables must not import torch"),
         ("paper_tables/scores/x.py", "from recheck import plan", "of recheck, paper_tables may import"),

@@ -55,7 +55,7 @@ def digests_of(plan):
 def test_the_first_call_plans_the_first_look(mine):
     plan = mine()
     assert seeds_of(plan) == {"iql": [0, 1, 2], "bc": [0, 1, 2]}
-    assert plan.looks.sentences() == ["Sequential seeds: the first look is at 3 seeds."]
+    assert plan.looks.messages() == ["Sequential seeds: the first look is at 3 seeds."]
     design = json.loads(plan.sequential_design())
     assert design == {**DESIGN, "digests": sorted(digests_of(plan).values())}
 
@@ -65,7 +65,7 @@ def test_the_next_call_plans_only_what_can_still_be_decided(mine, looked):
     looked({digests["iql"]: ("continue", 3, 5), digests["bc"]: ("claim", 3, None)})
     plan = mine()
     assert seeds_of(plan) == {"iql": [0, 1, 2, 3, 4], "bc": [0, 1, 2]}
-    assert plan.looks.sentences() == [
+    assert plan.looks.messages() == [
         "Sequential seeds: 1 of 2 runs have stopped.",
         "Sequential seeds: 1 runs continue to 5 seeds.",
     ]

@@ -56,7 +56,7 @@ def test_a_half_made_environment_is_made_anew(folder):
     (folder / ".venv/lib/half").write_text("")
     process = run(folder)
     assert process.returncode == 9, "the stand-in ends where the environment would be made"
-    assert "broken or half-made: it is made anew" in process.stderr
+    assert "broken or half-made: it is made again" in process.stderr
     assert not (folder / ".venv/lib").exists()
     assert (folder / ".venv/asked").read_text() == "-m venv .venv\n"
     assert not (folder / ".venv/recheck-stamp").exists()

@@ -1,6 +1,6 @@
 # Evidence: every reported number judged by public runs, other documents' reports and arithmetic. Nothing is trained.
 
-# All that the papers' side is: data and program. A changed or added file is a new table of evidence.
+# All of paper_tables: data and program. A changed or added file is a new table of evidence.
 PAPERS_SIDE = sorted(
     str(path)
     for ending in ("py", "csv", "yaml", "json", "js", "css", "html")

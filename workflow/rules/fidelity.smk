@@ -26,7 +26,7 @@ rule replay:
         "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
-# The experiment's tasks, and every file that is at hand.
+# The experiment's tasks, and every file that exists.
 rule fidelity:
     input:
         reports=read(

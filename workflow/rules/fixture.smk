@@ -1,4 +1,4 @@
-# Scores of real runs of others (d3rlpy-benchmarks), which lie in the repository: this side shown before any training.
+# Scores of real runs of others (d3rlpy-benchmarks), which are in the repository: tables and figures before any training.
 
 
 rule fixture:

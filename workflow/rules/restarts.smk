@@ -6,8 +6,8 @@ try:
     COMPARED = PLAN.comparison() if workflow.is_main_process else restarts.Comparison()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
-for sentence in restarts.messages(COMPARED):
-    logger.warning(sentence)
+for message in restarts.messages(COMPARED):
+    logger.warning(message)
 
 
 def read(files, made):
@@ -39,8 +39,8 @@ onstart:
         results_lock.claim(PLAN.root, makes)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    for sentence in restarts.adopt(PLAN.root, COMPARED):
-        logger.warning(sentence)
+    for message in restarts.adopt(PLAN.root, COMPARED):
+        logger.warning(message)
 
 
 # What the report is made from is said in its first lines (workflow/report/workflow.rst).

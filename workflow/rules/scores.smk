@@ -1,4 +1,4 @@
-# Scores: the rows that an experiment asked for, out of its blocks, and the index that says where they lie.
+# Scores: the rows that an experiment asked for, out of its blocks, and the index that says where they are.
 
 
 rule scores:

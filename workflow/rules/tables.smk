@@ -1,4 +1,4 @@
-# Tables: the experiment's own, and each paper's layout with ours beside the reported numbers; all verdicts in one file.
+# Tables: the experiment's own, and each paper's layout with ours next to the reported numbers; all verdicts in one file.
 
 
 rule tables:

@@ -40,7 +40,7 @@ def drawn(policy: policies.Policy) -> dict[str, torch.Tensor]:
 # --- Constants and data ---
 
 
-@pytest.mark.skipif(not FACTS.is_file(), reason="the facts lie beside the repository, not in it")
+@pytest.mark.skipif(not FACTS.is_file(), reason="the facts are not in the repository")
 def test_constants_are_the_released_ones() -> None:
     facts = json.loads(FACTS.read_text(encoding="utf-8"))["Diffusion-QL"]["toy"]
     settings = settings_module.Settings()

@@ -42,7 +42,7 @@ PAPERS = [
 def facts(name: str) -> Any:
     path = FACTS / name
     if not path.is_file():
-        pytest.skip(f"needs the shared file {name} beside the repository")
+        pytest.skip(f"needs the shared file {name}, which is not in the repository")
     return json.loads(path.read_text())
 
 

@@ -1,4 +1,4 @@
-"""From a task to its folder: complete or not there, equal every time, held against what is published."""
+"""From a task to its folder: complete or not there, equal every time, compared with what is published."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def assert_no_dataset(output: Path) -> None:
-    """Nothing that counts as a dataset, and nothing half-written beside it."""
+    """Nothing that counts as a dataset, and nothing half-written in its folder."""
     assert not output.exists() or not (output / "manifest.json").exists()
     assert [path.name for path in output.parent.iterdir() if path.name.endswith(".part")] == []
 

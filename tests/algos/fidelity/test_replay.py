@@ -81,7 +81,7 @@ def test_an_altered_environment_is_caught(
 
 
 def test_a_wrapper_of_the_environments_id_is_part_of_it(shared_file: Callable[[str], Path]) -> None:
-    """An id may stand for an environment with a changed reward."""
+    """An id may name an environment with a changed reward."""
     wrapper = gymnasium.envs.registration.WrapperSpec(
         "more", "gymnasium.wrappers:TransformReward", {"func": lambda reward: float(reward) + 1e-5}
     )

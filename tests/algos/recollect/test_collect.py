@@ -260,7 +260,7 @@ def test_the_maze_pays_at_its_fixed_goal_and_ends_nothing(name: str) -> None:
     assert np.abs(near - spec.planner.goal_radius).min() > 1e-5
     assert np.array_equal(rows["rewards"] == 1, near <= spec.planner.goal_radius)
     assert set(np.unique(rows["rewards"])) == {0.0, 1.0}
-    # Going through the goal is no terminal, and the episode goes on to the horizon.
+    # Going through the goal is no terminal, and the episode continues to the horizon.
     assert not rows["terminals"].any()
     assert (lengths(rows) == spec.horizon).all()
     # The planner walks to many places, not to the rewarded one alone.
@@ -352,7 +352,7 @@ def test_ours_stand_beside_the_published_and_under_no_d4rl_name(hopper: dict[str
 def test_the_published_numbers_are_those_of_the_reference_file() -> None:
     reference = Path(__file__).resolve().parents[4] / "shared" / "facts" / "d4rl_v2_reference_stats.json"
     if not reference.is_file():
-        pytest.skip("the reference statistics do not lie beside this repository")
+        pytest.skip("the reference statistics are not in the repository")
     expected = json.loads(reference.read_text(encoding="utf-8"))["full_episode_stats"]
     for name, numbers in catalogue.published_statistics().items():
         assert numbers["mean"] == expected[name]["ret_mean"]

@@ -59,5 +59,5 @@ def test_a_chunk_can_be_drawn_again_from_its_state():
 
 
 def test_derived_seeds_are_fixed_for_ever():
-    """Results stand on these numbers: another derivation would be another run under the same name."""
+    """Results depend on these numbers: another derivation would be another run under the same name."""
     assert derive_seed("recheck", "train", 0) == 6274868890968223805

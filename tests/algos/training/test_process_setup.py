@@ -27,7 +27,7 @@ def faults(how):
     return int(result.stdout)
 
 
-@pytest.mark.skipif(not keep_freed_memory(), reason="only glibc's allocator can be told to keep memory")
+@pytest.mark.skipif(not keep_freed_memory(), reason="only glibc's allocator can be set to keep memory")
 def test_freed_memory_does_not_come_back_page_by_page():
     # Against glibc's own sizes fixed: left to itself it raises them while it runs, and may or may not fault.
     assert faults("kept") < 0.1 * faults("given back")

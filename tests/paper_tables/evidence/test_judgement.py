@@ -121,7 +121,7 @@ def test_a_copy_is_judged_once_at_its_origin(found, by_id):
     assert copied.is_copy
     assert copied.origin["id"] == "iql/table-1/iql/hopper-medium-replay-v2"
     assert copied.verdict.verdict == by_id[copied.origin["id"]].verdict.verdict
-    # Copies of one value whose original is in no document at hand are one number.
+    # Copies of one value whose original is in no listed document are one number.
     places = [
         entry
         for entry in found

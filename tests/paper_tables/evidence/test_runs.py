@@ -1,4 +1,4 @@
-"""Public runs: known counts per source, and every refusal in one sentence with file and line."""
+"""Public runs: known counts per source, and every refusal in one message with file and line."""
 
 import csv
 from pathlib import Path

@@ -406,7 +406,7 @@ def test_numbers_of_steps_are_compared_where_updates_are_equal(
 
 
 def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
-    """IQL of twice the updates does not stand in the front of the others."""
+    """IQL of twice the updates is not on the front of the others."""
     rows = made_up_tables["scores"]
     iql = rows["method"] == "iql"
     longer = rows.assign(update=rows["update"].where(~iql, 2 * rows["update"]))

@@ -144,7 +144,7 @@ def test_every_selection_rule_by_hand(index):
         (0, "offline_described"): (8000, 600, 4),
         # The loss first rises at 6000: of .4 .2 .3 the least is that of 4000.
         (0, "offline_described_early_stop"): (4000, 1000, 2),
-        # losses .4 .2 .3 .1: argsort is 3 1 2 0, whose entry 0 stands last: checkpoint 8000.
+        # losses .4 .2 .3 .1: argsort is 3 1 2 0, whose entry 0 is last: checkpoint 8000.
         (0, "offline_released"): (8000, 600, 4),
         # Of .4 .2 .3 the argsort is 1 2 0, whose entry 0 is at place 2.
         (0, "offline_released_early_stop"): (6000, 800, 2),

@@ -288,12 +288,12 @@ def test_command_line_writes_every_table_twice_the_same(made_up_experiment: Path
     } | {"summary.md", "summary.tex"}
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    # The table to read prints nominal beside simulated coverage of the design's own 4 seeds.
+    # The table to read prints nominal and simulated coverage of the design's own 4 seeds.
     summary = (tmp_path / "a" / "summary.md").read_text(encoding="utf-8")
     assert "Set A, 4 seeds: nominal 95%, simulated coverage of the small-sample interval" in summary
     assert "| diffusion_ql N=20 | 2 (A) | 4 |" in summary
     coverage = pd.read_csv(tmp_path / "a" / "coverage.csv")
-    # Nominal beside simulated, at 3, 5, 10 and the design's own 4 seeds.
+    # Nominal and simulated, at 3, 5, 10 and the design's own 4 seeds.
     assert set(coverage["num_seeds"]) == {3, 4, 5, 10}
     assert set(coverage.loc[coverage["actual_design"], "num_seeds"]) == {4}
     assert set(coverage["nominal"]) == {0.95}

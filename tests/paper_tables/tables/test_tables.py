@@ -1,4 +1,4 @@
-"""Tables: the papers' own layouts with ours beside them, an experiment's tables, refusals, LaTeX."""
+"""Tables: the papers' own layouts with our columns, an experiment's tables, refusals, LaTeX."""
 
 import subprocess
 import sys
@@ -79,7 +79,7 @@ def test_the_four_tables_of_the_issue_are_there():
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_number_of_a_layouts_tables_has_its_place(name):
-    """No reported number of the tables is left out of the layout, and none stands in two places."""
+    """No reported number of the tables is left out of the layout, and none is in two places."""
     layout = layout_module.read_layout(name)
     numbers = literature.read_document(layout["document"])
     numbers = numbers[numbers["table"].isin(layout["tables"])]
@@ -161,7 +161,7 @@ def test_bold_rules(rule, bold):
     assert paper_table._bold([None, np.nan], rule) == [False, False]
 
 
-# --- Ours beside theirs ---
+# --- Ours next to theirs ---
 
 
 def test_ours_stand_beside_theirs_with_the_verdict():

@@ -43,7 +43,7 @@ def check(path: Path, advice: str, error: type[RecheckError] = FileError) -> str
 
     Args:
         path: the file.
-        advice: what to do about a damaged file, as a sentence.
+        advice: what to do about a damaged file.
         error: the class of the error.
 
     Returns:

@@ -124,7 +124,7 @@ def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | 
     """The prediction as text."""
     experiment = loaded.required_experiment
     out = [f"Experiment {experiment.name}: {experiment.description.strip()}", ""]
-    out += [f"Missing: {sentence}" for sentence in experiment.missing]
+    out += [f"Missing: {message}" for message in experiment.missing]
     if not lines:
         out.append("Nothing is left to train or evaluate.")
     else:
@@ -168,7 +168,7 @@ def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the prediction; exit status 2 with one sentence if the configuration cannot be run."""
+    """Print the prediction; exit status 2 with one message if the configuration cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m recheck.cost_estimate", description=__doc__)
     parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
     parser.add_argument("--resources", default="{}", help="resources of the first and the last job, as JSON")

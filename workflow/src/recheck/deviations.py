@@ -17,7 +17,7 @@ FILE = Path("docs/deviations.md")
 HEADER = """# Deviations
 
 For each method, each switch: what the paper says, what the released code does, what we do by default (the
-method's first variant), and where it stands. Made by `python -m recheck.deviations` from
+method's first variant), and where it is read. Made by `python -m recheck.deviations` from
 `workflow/config/hyperparameters/`; edit those files, not this one. Where a switch is a hyperparameter, its
 name is set in code type: an experiment's variant can set it to the other value.
 """

@@ -33,7 +33,7 @@ FOLDER = Path("workflow/config/experiments")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A whole experiment, expanded. `missing` says, one sentence each, which cells cannot be run here."""
+    """A whole experiment, expanded. `missing` says, one message each, which cells cannot be run here."""
 
     name: str
     description: str

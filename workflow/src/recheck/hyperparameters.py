@@ -2,7 +2,7 @@
 
 One file per method, ``workflow/config/hyperparameters/<method>.yaml``. A variant is a named set of values
 in three layers, each overriding the one before: what holds for all tasks (``common``), for a suite, for
-one task. Each value stands beside its source, ``{value: 0.7, source: "..."}``. A task has values of its
+one task. Each value is given with its source, ``{value: 0.7, source: "..."}``. A task has values of its
 own where a suite or the task layer names it; any other task needs ``hyperparameters_like`` (tasks.csv),
 and every table shows it.
 """

@@ -30,7 +30,7 @@ BEHAVIORS = Path("workflow/behaviors")
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything the Snakefile asks. `experiment` is None where scores that are at hand are read instead."""
+    """Everything the Snakefile asks. `experiment` is None where existing scores are read instead."""
 
     root: Path
     settings: dict[str, Any]
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def required_experiment(self) -> experiments.Experiment:
-        """The experiment; ConfigError where only scores at hand are read."""
+        """The experiment; ConfigError where only existing scores are read."""
         if self.experiment is None:
             raise ConfigError(
                 f"scores={self.name} makes tables and figures only; leave it out to train and evaluate."
@@ -182,7 +182,7 @@ class Plan:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The cells that cannot be run here, one sentence each."""
+        """The cells that cannot be run here, one message each."""
         return self.experiment.missing if self.experiment else ()
 
     @property
@@ -326,15 +326,15 @@ def _require_published(root: Path) -> None:
 def _without_missing(
     experiment: experiments.Experiment, settings: Mapping[str, Any], root: Path
 ) -> experiments.Experiment:
-    """Leave out the tasks whose file has to be brought and is not there; one sentence for each.
+    """Leave out the tasks whose file has to be brought and is not there; one message for each.
 
     Raises ConfigError if nothing is left.
     """
     absent = {}
     for task in experiment.task_names:
-        sentence = tasks.missing_file(experiment.rows[task], root, settings.get("data_folder"))
-        if sentence:
-            absent[task] = sentence
+        message = tasks.missing_file(experiment.rows[task], root, settings.get("data_folder"))
+        if message:
+            absent[task] = message
     runs = {group: run for group, run in experiment.runs.items() if run.config["task"] not in absent}
     if not runs:
         raise ConfigError(f"Experiment '{experiment.name}' has nothing to run: {' '.join(absent.values())}")

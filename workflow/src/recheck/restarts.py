@@ -2,7 +2,7 @@
 
 Every result carries a record of what it was made from (`recheck.records`). When Snakemake starts, the records
 are compared with the plan: content decides, never a date, on any machine and without `.snakemake`. What is
-checked, when, and what you are told: docs/restarts.md.
+checked, when, and what is reported: docs/restarts.md.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _note_lost(unit: Unit, missing: Mapping[str, Unit], found: Comparison) -> No
 
 
 def messages(comparison: Comparison) -> list[str]:
-    """What the user is told, one message each; long lists are cut."""
+    """What is reported to the user, one message each; long lists are cut."""
     said = []
     reasons: dict[str, list[str]] = {}
     for text in comparison.again.values():
@@ -197,7 +197,7 @@ def statement(root: Path, units: Iterable[Unit], comparison: Comparison) -> str:
 
 
 def adopt(root: Path, comparison: Comparison) -> list[str]:
-    """Write the records of results of an earlier version; returns what to tell the user."""
+    """Write the records of results of an earlier version; returns messages for the user."""
     if not comparison.adopted:
         return []
     failed: list[RecheckError] = []

@@ -65,7 +65,7 @@ class ResultsLock:
         atexit.register(self.release)
         for path, other in self._others():
             shared = sorted(set(self.outputs) & set(other["outputs"]))
-            # Of two that start together, the earlier one goes on.
+            # Of two that start together, the earlier one continues.
             if shared and (other["since"], path.name) < (document["since"], self.path.name):
                 self.release()
                 raise ConfigError(
@@ -114,7 +114,7 @@ def _is_dead(document: dict[str, Any], age_seconds: float) -> bool:
 
 
 def _place() -> str | None:
-    """What tells where a process number means something: the boot and the namespace; None if not known."""
+    """What says where a process number means something: the boot and the namespace; None if not known."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

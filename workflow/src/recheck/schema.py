@@ -118,14 +118,14 @@ def check(
         validator(rules).iter_errors(instance), key=lambda fault: (list(map(str, fault.path)), fault.message)
     )
     if faults:
-        raise error(sentence(faults[0], where))
+        raise error(message(faults[0], where))
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
     """A jsonschema validator that takes 256.0 for no integer.
 
     JSON knows one kind of number, so that 256.0 would be an integer; Python's range() and torch do not. For
-    callers that check many documents with one schema, or want every fault (`sentence` words it).
+    callers that check many documents with one schema, or want every fault (`message` words it).
     """
     return _strict_class()(schema)
 
@@ -167,13 +167,13 @@ def _interval(rule: Any, broken: str) -> str:
     return " and ".join(f"{BOUNDS[name]} {rule[name]}" for name in [broken, *given])
 
 
-def sentence(error: Any, where: str) -> str:  # noqa: C901  (one case for each keyword of a schema)
+def message(error: Any, where: str) -> str:  # noqa: C901  (one case for each keyword of a schema)
     """One message for a schema violation: where, what is wrong, what is allowed."""
     if error.validator in ("anyOf", "oneOf"):
         # Of the forms allowed, the one that the value is of; its own fault says most.
         inner = [e for e in error.context if e.validator != "type" or len(e.path) > 0]
         if inner:
-            return sentence(inner[0], where)
+            return message(inner[0], where)
     place = ".".join(str(part) for part in error.absolute_path)
     subject = f"{where}: {place}" if place else where
     value, rule = error.instance, error.validator_value

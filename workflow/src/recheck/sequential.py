@@ -72,7 +72,7 @@ class Looks:
         """The design and its runs as JSON, for the command that makes the tables."""
         return json.dumps({**self.design, "digests": sorted(digests)}, sort_keys=True)
 
-    def sentences(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Where the experiment is, for the log."""
         if not self.runs:
             return [f"Sequential seeds: the first look is at {self.numbers[0]} seeds."]

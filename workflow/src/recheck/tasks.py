@@ -224,7 +224,7 @@ def local_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> s
 
 
 def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> str | None:
-    """One sentence if the task's file has to be brought and is not there; None if the task can be run.
+    """A message if the task's file has to be brought and is not there; None if the task can be run.
 
     A file that can be downloaded is never missing, nor is one whose rows are prepared already.
     """

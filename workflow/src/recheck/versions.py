@@ -1,4 +1,4 @@
-"""Where a result came from: code, versions, machine. Kept beside results, never in their identity."""
+"""Where a result came from: code, versions, machine. Kept with results, never in their identity."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def package_versions() -> dict[str, str | None]:
 
 @functools.cache
 def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that this file lies in; None where there is none."""
+    """Commit and dirty flag of the checkout that holds this file; None where there is none."""
     folder = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str | None:

@@ -288,7 +288,7 @@ def evidence(method: str, task: str, version: str | None = None) -> Answer:
 
 
 def doctor(root: str | Path = ".") -> Answer:
-    """What is installed, which data are at hand, and what cannot run here and why.
+    """What is installed, which data there are, and what cannot run here and why.
 
     Args:
         root: folder of the repository.
@@ -320,7 +320,7 @@ def doctor(root: str | Path = ".") -> Answer:
         ("the repository's tasks", base / "workflow" / "config" / "tasks.csv"),
         ("prepared datasets", base / "results" / "datasets"),
     ):
-        lines.append(f"{name}: {'at hand' if folder.exists() else f'not at hand ({folder})'}.")
+        lines.append(f"{name}: {'found' if folder.exists() else f'not found ({folder})'}.")
     lines.append(_devices() if not missing_of["training"] else "GPU: not asked, torch is not installed.")
     return Answer("\n".join(lines), data={"missing": missing_of})
 

@@ -7,7 +7,7 @@ r"""The ledger of jobs: what the plugin tracks, in which state each job is, and 
       |  +--cleared-- clearing <--clear-- waiting
       +--postpone-- waiting --fail--> failed
 
-Only the methods of :class:`Ledger` change a state. Each stands for one event, logs one line and keeps the
+Only the methods of :class:`Ledger` change a state. Each is one event, logs one line and keeps the
 records up to date; an event that :data:`TRANSITIONS` does not have for the job's state raises.
 """
 
@@ -304,7 +304,7 @@ class Ledger:
         Args:
             tracked: the job.
             what: how it ended, a clause.
-            further: a sentence for the user, or nothing.
+            further: more for the user, or nothing.
             retry: False if Snakemake must not start it again, whatever ``--retries`` says.
         """
         self._move(tracked, Event.FAIL)

@@ -110,7 +110,7 @@ def error_message(title: str, what: str, logs: Sequence[JobLog], further: str = 
         title: names the job.
         what: how it ended, a clause.
         logs: the rule's logs, and last the job's.
-        further: a sentence, or nothing.
+        further: more for the user, or nothing.
     """
     lines = [f"{title}: {what}."]
     if further:

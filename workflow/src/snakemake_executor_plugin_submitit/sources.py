@@ -1,6 +1,6 @@
 """What a job's result follows from: parameters, inputs and code, and whether they are still the same.
 
-By this a job of an earlier run of Snakemake is told from one that is wanted now.
+This distinguishes a job of an earlier run of Snakemake from one that is wanted now.
 """
 
 import contextlib
