@@ -1,7 +1,7 @@
 """Tables with a schema that is checked on every write and every read.
 
 A schema is a JSON Schema file in ``paper_tables/schemas``: an array of row objects, one property per
-column, units in the descriptions. Values are checked by ``jsonschema``; because a column repeats few
+column, units in the descriptions. Values are checked by ``recheck.schema``; because a column repeats few
 values or is a number with bounds, it is enough to check the distinct values of a text column and the
 two extremes of a numeric one, so that a table of a million rows costs no more than one of a hundred.
 """
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jsonschema import Draft202012Validator
 from recheck import files
 from recheck import schema as json_schema
 from recheck.errors import TablesError
@@ -146,12 +145,10 @@ def _check_column(
         distinct = list(present.unique())
         result = present.astype("object").reindex(values.index)
         result = result.where(~absent, None)
-    validator = Draft202012Validator({**rule, "type": kind})
+    validator = json_schema.validator({**rule, "type": kind})
     for value in distinct:
-        error = next(validator.iter_errors(value), None)
-        if error is not None:
-            allowed = ", ".join(map(str, rule["enum"])) if "enum" in rule else error.message
-            raise TablesError(f"{where}: column '{column}' holds '{value}'; allowed: {allowed}.")
+        for fault in validator.iter_errors(value):
+            raise TablesError(json_schema.message(fault, f"{where}: column '{column}'"))
     return result
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jsonschema import Draft202012Validator
+from recheck import schema
 from recheck.errors import TablesError
 
 from paper_tables import frames, literature
@@ -172,10 +172,7 @@ def _value(text: str, rule: dict[str, Any], required: bool, where: str) -> Any:
             raise TablesError(f"{where} holds '{text}'; a finite number is required.") from None
         if not np.isfinite(value):
             raise TablesError(f"{where} holds '{text}'; a finite number is required.")
-    error = next(Draft202012Validator(rule).iter_errors(value), None)
-    if error is not None:
-        allowed = f"allowed are {', '.join(rule['enum'])}" if "enum" in rule else _lower(rule["description"])
-        raise TablesError(f"{where} holds '{text}'; {allowed.rstrip('.')}.")
+    schema.check(value, rule, where, TablesError)
     return value
 
 
