@@ -15,7 +15,7 @@ from recheck import files
 from recheck.cli import run
 from recheck.errors import TablesError
 
-from paper_tables.evidence.bridge import bridge_table, read_bridge
+from paper_tables.evidence.bridge import bridge_table, read_bridge, read_earlier_pairs
 from paper_tables.evidence.claims import read_claims
 from paper_tables.evidence.field import (
     contradicted_table,
@@ -61,7 +61,7 @@ def write_tables(found: list[NumberEvidence], inputs: Inputs, folder: Path) -> s
         "implementations": implementations_table(spread),
         "contradicted": contradicted_table(frame),
         "drift": drift_table(drift(frame)),
-        "bridge": bridge_table(found, read_bridge()),
+        "bridge": bridge_table(found, read_bridge(), read_earlier_pairs()),
         **{f"papers/{name}": table for name, table in paper_tables(frame, titles).items()},
     }
     for name, table in tables.items():

@@ -219,14 +219,20 @@ def judge_number(number: Mapping[str, Any], runs: DirectRuns, known: Background)
             comparison = comparison_of(
                 number, known, kind=kind, selection=_selection(part), not_judged_reason=refusal
             )
-            scores = {
-                f"{group.implementation} ({group.settings})"
-                if [other.implementation for other in part].count(group.implementation) > 1
-                else group.implementation: group.scores_percent
-                for group in part
-            }
+            scores = {name: group.scores_percent for name, group in named_groups(part).items()}
             judged[kind] = judge_implementations(reported_number(number), scores, comparison)
     return DirectEvidence(tuple(groups), judged, same_runs)
+
+
+def named_groups(groups: Sequence[RunGroup]) -> dict[str, RunGroup]:
+    """Groups of one class by implementation, with the settings where it has several."""
+    names = [group.implementation for group in groups]
+    return {
+        f"{group.implementation} ({group.settings})"
+        if names.count(group.implementation) > 1
+        else group.implementation: group
+        for group in groups
+    }
 
 
 def _selection(groups: Sequence[RunGroup]) -> str:

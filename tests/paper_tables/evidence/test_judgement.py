@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper_tables.evidence import bridge, field, frame, tables
+from paper_tables.evidence import field, frame, tables
 from paper_tables.evidence.judgement import BASES, NO_BASIS, Inputs, judge_all
 from paper_tables.evidence.numbers import stable_ids
 from paper_tables.verdicts import rule
@@ -192,15 +192,6 @@ def test_a_paper_table_has_every_number_of_the_paper(table, inputs):
     made = tables.paper_tables(table, titles)
     cells = sum(1 for one in made.values() for row in one.rows if row for cell in row[1:] if cell.verdict)
     assert cells == len(table)
-
-
-def test_the_bridge_starts_at_the_known_count_and_only_shrinks(found):
-    known = bridge.read_bridge()
-    made = bridge.bridge_table(found, known)
-    pairs = [int(row[1].text.replace(",", "")) for row in made.rows]
-    assert pairs[0] == 225
-    assert pairs[1:] == sorted(pairs[1:], reverse=True)
-    assert known["reproduced"] + known["different"] + known["inconclusive"] == known["pairs"]
 
 
 def test_spread_between_implementations_by_hand():
