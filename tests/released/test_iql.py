@@ -1,7 +1,17 @@
 """IQL against corl-team/CORL@eeeeef2, algorithms/offline/iql.py: equal weights and batches."""
 
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
+from recheck import published_checkpoints
+from safetensors.torch import load_file
 
 from algos.base import MethodSpec
 from algos.iql import IQL
@@ -10,61 +20,99 @@ pytestmark = pytest.mark.released
 UPDATES = 40
 
 
-def linear_layers(network):
-    return [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
+@pytest.fixture
+def tool():
+    """`tools/compare_corl_iql.py`, which compares whole runs."""
+    path = Path(__file__).resolve().parents[2] / "tools" / "compare_corl_iql.py"
+    spec = importlib.util.spec_from_file_location("compare_corl_iql", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_forty_updates_agree(released, data, draws, paper_values, report, float32_rate):
+@pytest.fixture
+def both(released, tool, data):
+    """A function that gives both programs with equal weights; with changed hyperparameters of ours."""
+    program = released("CORL", "algorithms/offline/iql.py")
+
+    def make(**changes):
+        values, _ = tool.settings("hopper-medium-v2")
+        found = tool.Both(program, IQL(MethodSpec(values, data.problem, UPDATES, 0, (3,))), UPDATES)
+        found.method.hyperparameters = {**found.method.hyperparameters, **changes}
+        return found
+
+    return make
+
+
+def play(both, data, random_inputs):
+    losses = []
+    for update, draw, given in random_inputs(both.method, data, UPDATES):
+        losses.append(both.update(data, data.batch(draw["index"]), given, update))
+    return losses
+
+
+def test_forty_updates_agree(both, data, random_inputs, report):
     """The last update is the end of the actor's schedule, so that its whole decay is compared."""
-    module = released("CORL", "algorithms/offline/iql.py")
-    # Whatever the precision of the networks, CORL multiplies with |expectile - 1(u < 0)| and with
-    # (1 - terminal) times the discount in float32.
-    settings = paper_values("iql", "corl_paper_settings")
-    rounded = {name: float32_rate(settings[name]) for name in ("expectile", "discount")}
-    values = {**settings, **rounded}
-    method = IQL(MethodSpec(values, data.problem, UPDATES, 0, (3,)))
-    actor, critic, value = module.GaussianPolicy(11, 3, 1.0), module.TwinQ(11, 3), module.ValueFunction(11)
-    actor.double()
-    # A rate that is constant is held in float32 by our optimiser; the actor's decays, and is given to it.
-    rates = (3e-4, float32_rate(3e-4), float32_rate(3e-4))
-    networks = (actor, critic, value)
-    adams = [torch.optim.Adam(network.parameters(), rate) for network, rate in zip(networks, rates)]
-    groups = method.critic
-    pairs = list(zip(linear_layers(actor), [method.actor.group] * 3, [0] * 3, method.actor.network.names))
-    pairs += zip(linear_layers(value), [groups.value_group] * 3, [0] * 3, groups.value_network.names)
-    for row, copy in enumerate((critic.q1, critic.q2)):
-        pairs += zip(linear_layers(copy), [groups.critic_group] * 3, [row] * 3, groups.critic_network.names)
-    for linear, group, row, name in pairs:
-        linear.weight.data.copy_(group.frozen[f"{name}.weight"][row].T)
-        linear.bias.data.copy_(group.frozen[f"{name}.bias"][row])
-    theirs = module.ImplicitQLearning(
-        max_action=1.0,
-        actor=actor,
-        actor_optimizer=adams[0],
-        q_network=critic,
-        q_optimizer=adams[1],
-        v_network=value,
-        v_optimizer=adams[2],
-        max_steps=UPDATES,
+    compared = both()
+    for theirs, ours in play(compared, data, random_inputs):
+        assert theirs == pytest.approx(ours, rel=1e-9)
+    report("IQL, 40 updates, all parameters", max(compared.differences().values()), 1e-12)
+
+
+@pytest.mark.parametrize(
+    "change", [{"beta": 3.001}, {"target_rate": 0.00501}, {"critic_loss": "sum"}, {"update_order": "paper"}]
+)
+def test_a_difference_of_the_programs_is_seen(both, data, random_inputs, change):
+    compared = both(**change)
+    play(compared, data, random_inputs)
+    assert max(compared.differences().values()) > 1e-8
+
+
+def test_initial_weights_have_the_same_distribution(both, tool):
+    """Uniform up to 1 / sqrt(inputs) in every layer of either program, weights and biases."""
+    compared = both()
+    torch.manual_seed(0)
+    for pairs in compared.pairs.values():
+        for pair in pairs:
+            pair.layer.reset_parameters()  # torch's default, which CORL leaves as it is
+            bound = pair.layer.in_features**-0.5
+            group = pair.group.frozen
+            for name, theirs in (("weight", pair.layer.weight), ("bias", pair.layer.bias)):
+                values = {"theirs": theirs.detach(), "ours": group[f"{pair.name}.{name}"][pair.row]}
+                for found in values.values():
+                    assert float(found.abs().max()) <= bound
+                    if found.numel() > 500:
+                        assert float(found.std()) == pytest.approx(bound / 3**0.5, rel=0.05)
+                        assert abs(float(found.mean())) < 5 * bound / (3 * found.numel()) ** 0.5
+
+
+def test_the_same_policy_has_the_same_returns_in_both_evaluators(released, tool, repository):
+    """CORL's `eval_actor` and its wrapper against the published episodes of a policy of ours."""
+    released("CORL", "algorithms/offline/iql.py")  # skips where it is not there; its stubs are taken back
+    block = next(b for b in published_checkpoints.blocks(repository) if "/corl_paper_settings-" in b)
+    folder = repository / published_checkpoints.FOLDER / block
+    tensors = load_file(folder / "policies.safetensors")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    runner = tool.load_runner()
+    environment = runner.OldGym(manifest)
+    program = runner.load_program(Path(os.environ["RECHECK_SOURCES"]) / "CORL", environment, {}, None)
+    torch.set_default_dtype(torch.float32)
+    actor = program.GaussianPolicy(manifest["observation_dim"], manifest["action_dim"], 1.0)
+    update = published_checkpoints.describe(folder, repository)["update"]
+    for number, layer in enumerate(tool.linear_layers(actor)):
+        layer.weight.data.copy_(tensors[f"{update}/actor/layer{number}.weight"][0].T)
+        layer.bias.data.copy_(tensors[f"{update}/actor/layer{number}.bias"][0])
+    wrapped = program.wrap_env(
+        environment,
+        state_mean=tensors["transforms/observation_mean"].numpy(),
+        state_std=tensors["transforms/observation_scale"].numpy(),
     )
-    for update, draw, given in draws(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        theirs.train(
-            [
-                batch.observations[0],
-                batch.actions[0],
-                batch.rewards[0].unsqueeze(1),
-                batch.next_observations[0],
-                1.0 - batch.continues[0].unsqueeze(1),
-            ]
-        )
-        method.update(data, given, method.update_variant(update))
-    for row, copy in enumerate((theirs.q_target.q1, theirs.q_target.q2)):
-        names = groups.critic_network.names
-        pairs += zip(linear_layers(copy), [groups.target_group] * 3, [row] * 3, names)
-    largest = float((actor.log_std.data - method.actor.group.frozen["log_std"][0]).abs().max())
-    for linear, group, row, name in pairs:
-        weight = linear.weight.data.T - group.frozen[f"{name}.weight"][row]
-        bias = linear.bias.data - group.frozen[f"{name}.bias"][row]
-        largest = max(largest, float(weight.abs().max()), float(bias.abs().max()))
-    report("IQL, 40 updates, all parameters", largest, 1e-9)
+    rows = pq.read_table(folder / "episodes.parquet").to_pandas().sort_values("episode")
+    seed = int(rows["seed"].iloc[0])
+    rows = rows[rows["seed"] == seed]
+    returns = program.eval_actor(wrapped, actor, "cpu", len(rows), seed)
+    differences = (returns - rows["raw_return"].to_numpy()) / rows["raw_return"].mean()
+    # Their observations reach the policy in float64, ours in float32: a course of events differs at times.
+    assert np.median(np.abs(differences)) < 1e-4
+    assert abs(differences.mean()) < 0.02
