@@ -89,6 +89,12 @@ def check_runs(runs: pd.DataFrame, plan: Plan, where: str) -> None:
     Raises:
         TablesError: names the run and what is wrong.
     """
+    for name, own in runs.groupby("program"):
+        if own["code"].nunique() > 1:
+            commits = " and ".join(sorted(set(own["code"])))
+            raise TablesError(
+                f"{where}: runs of {name} are of {commits}; all runs of a program have to be of one commit."
+            )
     for (program, task, seed), rows in runs.groupby(["program", "task", "seed"], sort=False):
         run = f"{where}: the run of {program} on {task}, seed {seed},"
         if task not in plan.tasks or seed not in plan.seeds or set(rows["num_updates"]) != {plan.num_updates}:

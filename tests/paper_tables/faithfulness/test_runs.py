@@ -114,6 +114,15 @@ def test_what_is_not_as_planned_is_refused(plan, a_run, change, message):
         module.check_runs(rows, plan, "runs.csv")
 
 
+def test_runs_of_two_commits_are_refused(plan, a_run):
+    other = a_run("recheck", TASK, 6, [10, 10, 10]).assign(code="recheck@ba9876543210")
+    runs = pd.concat([a_run("recheck", TASK, 5, [10, 10, 10]), other], ignore_index=True)
+    with pytest.raises(
+        TablesError, match="recheck@0123456789ab and recheck@ba9876543210; all runs of a program"
+    ):
+        module.check_runs(runs, plan, "runs.csv")
+
+
 def test_a_missing_checkpoint_is_refused(plan, a_run):
     rows = a_run("corl", TASK, 5, [10, 10, 10]).iloc[[0, 2]]
     with pytest.raises(TablesError, match="not one row for each planned checkpoint"):
