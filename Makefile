@@ -1,4 +1,4 @@
-# Every target does its own set-up: `make setup` makes .venv from constraints.txt.
+# Every target does its own set-up: `make setup` makes .venv from requirements.lock.
 #
 #   TORCH_INDEX   package index that torch comes from, e.g. that of its CPU build (small) or of a CUDA build;
 #                 empty: the plain index
@@ -12,7 +12,7 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
+.PHONY: help setup lock run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
@@ -26,10 +26,14 @@ help:
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
 	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
 	@echo "make setup         make .venv; the others call it"
+	@echo "make lock          write requirements.lock anew, after a change of pyproject.toml or constraints.txt"
 	@echo "make clean         remove what is generated, except results"
 
 setup:
 	@tools/setup.sh
+
+lock:
+	@tools/lock.sh
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(ARGS)

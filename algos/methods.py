@@ -9,17 +9,15 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from recheck import hyperparameters
+from recheck import hyperparameters, shipped
 from recheck.errors import ConfigError, MethodError
 
 from algos.base import Method
 
-# Where the hyperparameter files are, if the working directory is not a repository.
-REPOSITORY = Path(__file__).resolve().parents[1]
-
 
 def _root() -> Path:
-    return Path() if hyperparameters.FOLDER.is_dir() else REPOSITORY
+    """The working directory where it is a repository, else the files that the package came with."""
+    return Path() if hyperparameters.FOLDER.is_dir() else shipped.ROOT
 
 
 def known_methods() -> list[str]:

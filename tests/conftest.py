@@ -12,7 +12,7 @@ from recheck import plan
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv from the pins in constraints.txt, or leaves it alone where it is whole and up to date.
+# Makes .venv from requirements.lock (versions and hashes) and the pin of torch in constraints.txt, or leaves it
+# alone where it is whole and up to date.
 #   PYTHON       interpreter to use (default: the first of python3, python3.12, python3.11 that is 3.11 or 3.12)
 #   TORCH_INDEX  package index to take torch from, for its CPU or a CUDA build (default: the plain index)
 set -eu
@@ -27,7 +28,7 @@ if ! fits "$python"; then
 fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-wanted=$(cat pyproject.toml constraints.txt - <<END | sha256sum | cut -d ' ' -f 1
+wanted=$(cat pyproject.toml constraints.txt requirements.lock - <<END | sha256sum | cut -d ' ' -f 1
 $version ${TORCH_INDEX:-}
 END
 )
@@ -59,11 +60,16 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
+# torch first and without hashes: which build is right (CPU, CUDA) depends on the machine.
+torch=$(grep '^torch==' constraints.txt)
 if [ -n "${TORCH_INDEX:-}" ]; then
-    torch=$(grep '^torch==' constraints.txt)
     # Another build of the same version is a change, too.
     pip uninstall --quiet --yes torch >/dev/null 2>&1 || true
     pip install --quiet --index-url "$TORCH_INDEX" --constraint constraints.txt "$torch"
+else
+    pip install --quiet --constraint constraints.txt "$torch"
 fi
-pip install --quiet --constraint constraints.txt --editable '.[dev]'
+# All else by version and hash, then the project itself.
+pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+pip install --quiet --no-deps --no-build-isolation --editable .
 printf '%s\n' "$wanted" >"$stamp"

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from recheck import shipped
 from recheck.errors import DatasetError
 from recheck.files import read_json, write_json
 from recheck.tasks import Task
 
 from algos.datasets.d4rl_rows import Filtered, return_statistics
 
-FILES = Path(__file__).resolve().parents[2] / "workflow" / "config" / "d4rl_files.json"
+FILES = shipped.ROOT / "workflow" / "config" / "d4rl_files.json"
 # How far return statistics may be from the published ones, which are rounded to three decimals and do not
 # say whether their standard deviation divides by n or n - 1.
 STATISTICS_TOLERANCE = {"mean": 1e-4, "std": 5e-3, "min": 1e-4, "max": 1e-4}

@@ -7,11 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from recheck import shipped
 from recheck.errors import DatasetError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-BEHAVIORS = Path(__file__).resolve().parents[2] / "workflow" / "behaviors"
+BEHAVIORS = shipped.ROOT / "workflow" / "behaviors"
 # Bounds of a policy's log standard deviation, as in training (train_behaviours.py).
 LOG_STD_BOUNDS = (-5.0, 2.0)
 

@@ -21,7 +21,7 @@ esac
 def folder(tmp_path, repository):
     (tmp_path / "tools").mkdir()
     shutil.copy(repository / "tools/setup.sh", tmp_path / "tools")
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "requirements.lock"):
         shutil.copy(repository / name, tmp_path)
     return tmp_path
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from recheck import paths, schema
+from recheck import paths, schema, shipped
 from recheck.errors import ConfigError, DatasetError, RecheckError
 
 FILE = Path("workflow/config/tasks.csv")
-SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "tasks.schema.json"
-TASKS_FILE = Path(__file__).resolve().parents[2] / "config" / "tasks.csv"
+SCHEMA_FILE = shipped.ROOT / schema.SCHEMAS / "tasks.schema.json"
+TASKS_FILE = shipped.ROOT / FILE
 # Also understood in one task given as JSON.
 _ALIASES = {"environment": "environment_id", "url": "urls"}
 

@@ -1,0 +1,10 @@
+# docker build --tag recheck --build-arg TORCH_INDEX=<index of torch's CPU or CUDA build> .
+# docker run --rm --volume "$PWD/results:/opt/recheck/results" recheck snakemake --cores 2
+FROM debian:12-slim
+ARG TORCH_INDEX=""
+ENV TORCH_INDEX=${TORCH_INDEX}
+COPY . /opt/recheck
+WORKDIR /opt/recheck
+RUN tools/install_in_image.sh
+ENV PATH=/opt/recheck/.venv/bin:$PATH
+CMD ["recheck", "--help"]

@@ -1,0 +1,101 @@
+"""The wheel works outside the checkout, and the lock file agrees with the pins."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+
+@pytest.fixture(scope="module")
+def installed(repository, tmp_path_factory):
+    """A folder that holds what `pip install` of the wheel would put into site-packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    [wheel] = WheelBuilder(str(repository)).build(directory=str(folder / "dist"), versions=["standard"])
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+def run(installed, code, folder):
+    """Run Python code with the wheel's packages in front of the checkout's."""
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_wheel_holds_no_tests_and_every_package_is_typed(installed):
+    packages = {path.name for path in installed.iterdir() if path.is_dir() and path.suffix != ".dist-info"}
+    assert packages == {
+        "algos", "paper_tables", "recheck", "recheck_command", "snakemake_executor_plugin_submitit",
+    }  # fmt: skip
+    assert all((installed / package / "py.typed").is_file() for package in packages)
+
+
+def test_the_command_of_the_wheel_runs_outside_the_checkout(installed, tmp_path):
+    code = (
+        "import sys, recheck_command\n"
+        f"assert recheck_command.__file__.startswith({str(installed)!r})\n"
+        "from recheck_command.__main__ import main\n"
+        "sys.argv = ['recheck', '--help']\n"
+        "main()"
+    )
+    process = run(installed, code, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "recheck audit TABLE" in process.stdout
+
+
+def test_the_wheel_carries_the_data_that_the_command_reads(installed, tmp_path):
+    scores = tmp_path / "scores.csv"
+    rows = [f"mine,hopper-medium-v2,{seed},{60.5 + seed}" for seed in range(5)]
+    scores.write_text("\n".join(["method,task,seed,score", *rows]) + "\n")
+    code = (
+        "import sys\n"
+        "from recheck_command.__main__ import main\n"
+        "sys.argv = ['recheck', 'table', 'scores.csv', '--like', 'iql_table_1']\n"
+        "main()"
+    )
+    process = run(installed, code, tmp_path)
+    assert process.returncode == 0, process.stderr
+    [row] = [line for line in process.stdout.splitlines() if line.startswith("| hopper-medium-v2 ")]
+    assert "66.3" in row, "IQL's reported number"
+    assert "62.5" in row, "the mean of the file"
+
+
+def test_the_wheel_knows_the_tasks_and_methods(installed, repository, tmp_path):
+    code = (
+        "from algos.methods import known_methods\n"
+        "from recheck import tasks\n"
+        "print(known_methods(), tasks.TASKS_FILE)"
+    )
+    process = run(installed, code, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert str(installed) in process.stdout
+    files = repository.glob("workflow/config/hyperparameters/*.yaml")
+    assert all(repr(path.stem) in process.stdout for path in files)
+
+
+def pins(path):
+    """Package (normalised) to version of every pin in a requirements file."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", path.read_text(), re.M)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_the_lock_file_agrees_with_the_pins(repository):
+    constraints, lock = pins(repository / "constraints.txt"), pins(repository / "requirements.lock")
+    assert {
+        name: version for name, version in lock.items() if constraints.get(name, version) != version
+    } == {}
+    assert set(constraints) - set(lock) <= {"torch"}, "run tools/lock.sh"
+
+
+def test_every_package_of_the_lock_file_has_a_hash_and_torch_is_left_out(repository):
+    text = (repository / "requirements.lock").read_text()
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text.split("\n", 1)[1])
+    assert len(entries) == len(pins(repository / "requirements.lock"))
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.M)
