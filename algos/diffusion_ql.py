@@ -11,10 +11,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
-from recheck.errors import MethodError
 from torch import Tensor
 
-from algos.base import MethodSpec, Sampling, check_choice
+from algos.base import MethodSpec, Sampling, check_at_least, check_choice
 from algos.diffusion.noise_networks import NoiseMLP, Parameters, Sinusoid
 from algos.diffusion.policy import (
     DiffusionMethod,
@@ -162,11 +161,8 @@ class DiffusionQL(DiffusionMethod):
         h, problem = self.hyperparameters, self.problem
         check_choice("lr_decay", h["lr_decay"], ("released", "described", "none"))
         check_choice("evaluation_actor", h["evaluation_actor"], ("online", "ema"))
-        if h["max_q_backup"] and h["max_q_backup_actions"] < 1:
-            raise MethodError(
-                f"hyperparameter max_q_backup_actions is {h['max_q_backup_actions']}; "
-                "allowed are integers from 1"
-            )
+        if h["max_q_backup"]:
+            check_at_least("max_q_backup_actions", h["max_q_backup_actions"], 1)
         streams = SeedStreams(self.seeds, "initialise")
         self.network = NoiseMLP(
             self.network_spec(),

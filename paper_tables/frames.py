@@ -21,7 +21,6 @@ from recheck.errors import TablesError
 from recheck.former_names import RENAMED_VALUES, VALUE_COLUMNS, current_columns
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
-_PANDAS_TYPES = {"string": "object", "integer": "Int64", "number": "float64", "boolean": "boolean"}
 _NUMBERS = ("integer", "number")
 
 
@@ -183,6 +182,15 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     Raises:
         TablesError: the file is absent, is not parquet, or breaks the schema.
     """
+    return check(read_plain_parquet(path), name, str(path))
+
+
+def read_plain_parquet(path: Path) -> pd.DataFrame:
+    """Read a parquet file that has no schema here; columns and values have today's names.
+
+    Raises:
+        TablesError: the file is absent or is not parquet.
+    """
     import pyarrow as arrow
 
     if not path.is_file():
@@ -191,7 +199,7 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (arrow.ArrowInvalid, OSError) as error:
         raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
-    return check(table, name, str(path))
+    return with_current_names(table)
 
 
 def read_yaml(path: Path, name: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck import plan
+from recheck import blocks, plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -77,3 +77,23 @@ def snakemake(copy):
         )
 
     return run
+
+
+@pytest.fixture
+def job_count():
+    """How many training, evaluation and dataset jobs an experiment takes on an empty disk, in closed form.
+
+    A run of S consecutive seeds takes ceil(S / seeds_per_block) training jobs, and as many evaluation jobs
+    for each sampling setting that wants all of its seeds; each task takes one dataset job.
+    """
+
+    def count(experiment, seeds_per_block):
+        train = evaluate = 0
+        for run in experiment.runs.values():
+            cut = blocks.cut(run.seeds, seeds_per_block)
+            train += len(cut)
+            for _, wanted in run.samplings.values():
+                evaluate += sum(any(seed in wanted for seed in block.seeds) for block in cut)
+        return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}
+
+    return count

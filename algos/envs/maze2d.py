@@ -12,7 +12,31 @@ from recheck.errors import DatasetError
 from algos.envs.spaces import Make, flat_box, maze_cell
 
 
-class Maze2d(gymnasium.Wrapper):
+class _OneGoalMaze(gymnasium.Wrapper):
+    """PointMaze-v3 as a task with one goal and no end before the horizon, seen as 4 numbers.
+
+    Attributes:
+        maze_env: the environment below all wrappers.
+        goal_cell: row and column of the goal.
+        start_cells: free cells, ``[cells, 2]``, as row and column.
+    """
+
+    def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], adapter: str) -> None:
+        super().__init__(make(environment_id, continuing_task=True, reset_target=False))
+        unwrapped: Any = self.env.unwrapped
+        self.maze_env = unwrapped
+        self.goal_cell = maze_cell(options["goal_cell"], adapter)
+        rows = enumerate(self.maze_env.maze.maze_map)
+        free = [(i, j) for i, row in rows for j, kind in enumerate(row) if kind != 1]
+        if tuple(self.goal_cell) not in free:
+            raise DatasetError(
+                f"The adapter {adapter}'s goal_cell {options['goal_cell']} is a wall or outside."
+            )
+        self.start_cells = np.array(free)
+        self.observation_space = flat_box(4)
+
+
+class Maze2d(_OneGoalMaze):
     """D4RL's maze2d on PointMaze-v3.
 
     - 4 numbers, position and velocity. D4RL's x runs along the rows and y along the columns, and the
@@ -27,17 +51,10 @@ class Maze2d(gymnasium.Wrapper):
     GOAL_RADIUS = 0.5
 
     def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], goal_seed: int) -> None:
-        super().__init__(make(environment_id, continuing_task=True, reset_target=False))
-        unwrapped: Any = self.env.unwrapped
-        self.maze_env = unwrapped
+        super().__init__(make, environment_id, options, "maze2d")
         maze = self.maze_env.maze
         self.center = np.array([maze.x_map_center, maze.y_map_center])
-        self.goal = maze_cell(options["goal_cell"], "maze2d").astype(np.float64)
-        free = [(i, j) for i, row in enumerate(maze.maze_map) for j, cell in enumerate(row) if cell != 1]
-        if tuple(self.goal.astype(int)) not in free:
-            raise DatasetError(f"The adapter maze2d's goal_cell {options['goal_cell']} is a wall or outside.")
-        self.start_cells = np.array(free, dtype=np.float64)
-        self.observation_space = flat_box(4)
+        self.goal = self.goal_cell.astype(np.float64)
 
     def to_d4rl(self, position: np.ndarray) -> np.ndarray:
         """PointMaze's (x, y) as D4RL's."""
@@ -79,7 +96,7 @@ class Maze2d(gymnasium.Wrapper):
         return np.concatenate([self.to_d4rl(data.qpos[:2]), velocity]).astype(np.float32)
 
 
-class PointMaze(gymnasium.Wrapper):
+class PointMaze(_OneGoalMaze):
     """PointMaze-v3 with its own coordinates and the task of maze2d: one goal, in the centre of its cell.
 
     4 numbers, position and velocity; the point starts in any free cell; reward 1 within 0.5 of the goal; no
@@ -89,19 +106,8 @@ class PointMaze(gymnasium.Wrapper):
     GOAL_RADIUS = 0.5
 
     def __init__(self, make: Make, environment_id: str, options: Mapping[str, str], goal_seed: int) -> None:
-        super().__init__(make(environment_id, continuing_task=True, reset_target=False))
-        unwrapped: Any = self.env.unwrapped
-        self.maze_env = unwrapped
-        maze = self.maze_env.maze
-        cell = maze_cell(options["goal_cell"], "pointmaze")
-        free = [(i, j) for i, row in enumerate(maze.maze_map) for j, kind in enumerate(row) if kind != 1]
-        if tuple(cell) not in free:
-            raise DatasetError(
-                f"The adapter pointmaze's goal_cell {options['goal_cell']} is a wall or outside."
-            )
-        self.start_cells = np.array(free)
-        self.goal = maze.cell_rowcol_to_xy(cell)
-        self.observation_space = flat_box(4)
+        super().__init__(make, environment_id, options, "pointmaze")
+        self.goal = self.maze_env.maze.cell_rowcol_to_xy(self.goal_cell)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin an episode as D4RL does; `seed` decides every draw."""

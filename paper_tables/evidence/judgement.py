@@ -262,10 +262,3 @@ def _plain_runs(where: str, verdict: Verdict) -> str:
     }
     parts = [needed[flag] for flag in needed if flag in verdict.flags]
     return f"Without a flag: {', and '.join(parts)}." if parts else ""
-
-
-def verdict_counts(found: Sequence[NumberEvidence]) -> dict[str, Any]:
-    """How many distinct numbers have each verdict; copies are counted at their origin."""
-    once = {entry.origin["id"]: entry for entry in found}
-    counts = pd.Series([entry.verdict.verdict for entry in once.values()]).value_counts()
-    return {name: int(counts.get(name, 0)) for name in rule.VERDICTS}

@@ -79,15 +79,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     Raises:
         TablesError: the file is absent, is not parquet or lacks a column.
     """
-    import pyarrow as arrow
-
-    if not path.is_file():
-        raise TablesError(f"There is no file {path}.")
-    try:
-        table = pd.read_parquet(path)
-    except (arrow.ArrowInvalid, OSError) as error:
-        raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
-    table = frames.with_current_names(table)
+    table = frames.read_plain_parquet(path)
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")

@@ -85,11 +85,6 @@ def read_layout(name: str) -> dict[str, Any]:
     return layout
 
 
-def reported_values(layout: dict[str, Any]) -> pd.DataFrame:
-    """The reported numbers of a layout's tables."""
-    return _numbers(layout["name"], layout["document"], layout["tables"])
-
-
 def reported_of_column(layout: dict[str, Any], column: dict[str, Any]) -> pd.DataFrame:
     """The reported numbers that a column is taken from: its own document's, or the layout's."""
     return _numbers(

@@ -167,6 +167,26 @@ def replay():
 
 
 @pytest.fixture
+def assert_seed_equals_it_alone(replay):
+    """A check that the second of three seeds is trained to the same bits as in a block of its own.
+
+    Its arguments: a function from seeds to a method, and the data.
+    """
+
+    def check(build, data):
+        block, alone = build((3, 7, 5)), build((7,))
+        for method in (block, alone):
+            replay(method, data, 20)
+        states = block.state()
+        for name, tensor in alone.state().items():
+            if tensor.ndim:
+                size = tensor.shape[0]
+                assert torch.equal(states[name][size : 2 * size], tensor), name
+
+    return check
+
+
+@pytest.fixture
 def plain_network():
     """A function that copies one network of a group into ordinary torch layers, in float64."""
 

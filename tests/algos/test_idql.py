@@ -582,17 +582,9 @@ def test_actor_updates_have_batches_of_their_own(small_data):
 
 
 @pytest.mark.parametrize("values", [PAPER, RELEASE, WEIGHTED], ids=["paper", "release", "weighted"])
-def test_a_seed_in_a_block_equals_it_alone(small_data, replay, values):
+def test_a_seed_in_a_block_equals_it_alone(small_data, assert_seed_equals_it_alone, values):
     values = {**values, "actor_width": 32, "time_hidden_sizes": [32, 32], "time_features": 64}
-    states = []
-    for seeds in ((3, 7, 5), (7,)):
-        method = make(small_data, values, seeds)
-        replay(method, small_data, 20)
-        states.append(method.state())
-    for name, alone in states[1].items():
-        if alone.ndim:
-            size = alone.shape[0]
-            assert torch.equal(states[0][name][size : 2 * size], alone), name
+    assert_seed_equals_it_alone(lambda seeds: make(small_data, values, seeds), small_data)
 
 
 # --- Refusals ---

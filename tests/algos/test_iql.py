@@ -319,16 +319,9 @@ def test_bc_is_the_actor_with_weight_one(small_data, replay, plain_network, asse
 
 
 @pytest.mark.parametrize("values", [PAPER, CORL], ids=["paper", "corl"])
-def test_a_seed_in_a_block_equals_it_alone(small_data, replay, values):
-    states = []
-    for seeds in ((3, 7, 5), (7,)):
-        method = IQL(MethodSpec(values, small_data.problem, UPDATES, 0, seeds))
-        replay(method, small_data, 20)
-        states.append(method.state())
-    for name, alone in states[1].items():
-        if alone.ndim:
-            size = alone.shape[0]
-            assert torch.equal(states[0][name][size : 2 * size], alone), name
+def test_a_seed_in_a_block_equals_it_alone(small_data, assert_seed_equals_it_alone, values):
+    problem = small_data.problem
+    assert_seed_equals_it_alone(lambda seeds: IQL(MethodSpec(values, problem, UPDATES, 0, seeds)), small_data)
 
 
 @pytest.mark.parametrize("expectile", [0.49, 1.0, -0.7])

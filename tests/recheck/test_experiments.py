@@ -11,17 +11,6 @@ def entry(**changes):
     return {"methods": ["iql"], "tasks": [HOPPER], "seeds": 2, "num_updates": 1000, **changes}
 
 
-@pytest.fixture
-def mine(copy, write_experiment, load_plan):
-    """Plan an experiment written for the test."""
-
-    def load(content, **changes):
-        write_experiment(content)
-        return load_plan(copy, experiment="mine", **changes)
-
-    return load
-
-
 # --- The experiments of the repository ---
 
 
@@ -40,11 +29,11 @@ def mine(copy, write_experiment, load_plan):
         "faithfulness",
     ],
 )
-def test_every_experiment_expands(repository, load_plan, name):
+def test_every_experiment_expands(repository, job_count, name):
     content = experiments.read_file(repository, name)
     found = experiments.expand(repository, name, content, tasks.read(repository))
     assert found.runs
-    assert experiments.job_count(found, 10)["train"] <= experiments.job_count(found, 1)["train"]
+    assert job_count(found, 10)["train"] <= job_count(found, 1)["train"]
 
 
 def test_d4rl_holds_the_pairs_that_the_papers_report(load_plan):

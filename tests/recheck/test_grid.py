@@ -1,7 +1,6 @@
 """From an entry of a grid to runs: variants, exclusions, samplings."""
 
 import pytest
-from recheck import experiments
 
 HOPPER = "hopper-medium-expert-recollected-v0"
 
@@ -10,21 +9,10 @@ def entry(**changes):
     return {"methods": ["iql"], "tasks": [HOPPER], "seeds": 2, "num_updates": 1000, **changes}
 
 
-@pytest.fixture
-def mine(copy, write_experiment, load_plan):
-    """Plan an experiment written for the test."""
-
-    def load(content, **changes):
-        write_experiment(content)
-        return load_plan(copy, experiment="mine", **changes)
-
-    return load
-
-
 # --- The grid ---
 
 
-def test_the_grid_is_the_product_of_its_axes(mine):
+def test_the_grid_is_the_product_of_its_axes(mine, job_count):
     found = mine(
         {
             "samplings": {"ddim_2": {"sampler": "ddim", "steps": 2}},
@@ -44,8 +32,8 @@ def test_the_grid_is_the_product_of_its_axes(mine):
     assert all(len(run.samplings) == 2 for run in found.runs.values())
     assert all(run.seeds == [0, 3, 4] for run in found.runs.values())
     # Seeds 3 and 4 fit one block of two.
-    assert experiments.job_count(found, 2) == {"dataset": 2, "train": 16 * 2, "evaluate": 16 * 2 * 2}
-    assert experiments.job_count(found, 1) == {"dataset": 2, "train": 16 * 3, "evaluate": 16 * 3 * 2}
+    assert job_count(found, 2) == {"dataset": 2, "train": 16 * 2, "evaluate": 16 * 2 * 2}
+    assert job_count(found, 1) == {"dataset": 2, "train": 16 * 3, "evaluate": 16 * 3 * 2}
 
 
 def test_one_training_run_serves_all_its_sampling_settings(mine):

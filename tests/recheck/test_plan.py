@@ -15,17 +15,6 @@ def entry(**changes):
     return {"methods": ["iql"], "tasks": [HOPPER], "seeds": 2, "num_updates": 1000, **changes}
 
 
-@pytest.fixture
-def mine(copy, write_experiment, load_plan):
-    """Plan an experiment written for the test."""
-
-    def load(content, **changes):
-        write_experiment(content)
-        return load_plan(copy, experiment="mine", **changes)
-
-    return load
-
-
 # --- Files that have to be brought ---
 
 

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from recheck import runs
 
 HOPPER = "hopper-medium-expert-recollected-v0"
@@ -10,17 +9,6 @@ HOPPER = "hopper-medium-expert-recollected-v0"
 
 def entry(**changes):
     return {"methods": ["iql"], "tasks": [HOPPER], "seeds": 2, "num_updates": 1000, **changes}
-
-
-@pytest.fixture
-def mine(copy, write_experiment, load_plan):
-    """Plan an experiment written for the test."""
-
-    def load(content, **changes):
-        write_experiment(content)
-        return load_plan(copy, experiment="mine", **changes)
-
-    return load
 
 
 # --- Identity ---

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from recheck import experiments, paths, records, stages
+from recheck import paths, records, stages
 
 TASK = "hopper-medium-expert-recollected-v0"
 
@@ -28,9 +28,11 @@ def said(process):
 
 
 @pytest.mark.parametrize(("name", "train_on"), [("steps", "cpu"), ("ablations", "gpu")])
-def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(copy, snakemake, load_plan, name, train_on):
+def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(
+    copy, snakemake, load_plan, job_count, name, train_on
+):
     loaded = load_plan(copy, experiment=name, train_on=train_on)
-    expected = experiments.job_count(loaded.experiment, loaded.machine["seeds_per_block"])
+    expected = job_count(loaded.experiment, loaded.machine["seeds_per_block"])
     # The closed form by hand: runs x blocks, and for each as many evaluations as sampling settings.
     by_hand = {
         "steps": {"dataset": 1, "train": 2 * 4 * 3, "evaluate": 2 * (4 + 3) * 3},

@@ -190,21 +190,3 @@ def expand(
         looks=looks,
         sequential_groups=frozenset(groups[True]),
     )
-
-
-def job_count(
-    experiment: Experiment,
-    seeds_per_block: int,
-) -> dict[str, int]:
-    """How many training, evaluation and dataset jobs an experiment takes on an empty disk, in closed form.
-
-    A run of S consecutive seeds takes ceil(S / seeds_per_block) training jobs, and as many evaluation jobs
-    for each sampling setting that wants all of its seeds; each task takes one dataset job.
-    """
-    train = evaluate = 0
-    for run in experiment.runs.values():
-        cut = blocks.cut(run.seeds, seeds_per_block)
-        train += len(cut)
-        for _, wanted in run.samplings.values():
-            evaluate += sum(any(seed in wanted for seed in block.seeds) for block in cut)
-    return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}

@@ -245,16 +245,39 @@ class SlurmBackend:
         self.slurm.cancel(job_ids)
 
 
-class LocalBackend:
+class _OneMachine:
+    """What the backends without a scheduler share: one job a submission, answered at once."""
+
+    def max_array_tasks(self) -> int:
+        """There are no arrays."""
+        return 1
+
+    def find(self, submission: Submission) -> str | None:
+        """None: a submission is answered at once."""
+        return None
+
+    def discard(self, submission: Submission, records: Records) -> None:
+        """Remove the record."""
+        records.forget(submission)
+
+    def complete(self, submission: Submission, job_id: str, records: Records) -> None:
+        """Record the job id: that of the controller's process, or submitit's own."""
+        for record in submission.jobs:
+            record.job_id = job_id
+            record.log = str(JobPaths(Path(submission.script_folder), job_id=job_id).stdout)
+        records.add(submission)
+
+    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
+        """Nothing is known beyond the jobs' result files."""
+        return {}
+
+
+class LocalBackend(_OneMachine):
     """Jobs of this machine: submitit's local controllers, which outlive Snakemake as SLURM jobs do."""
 
     def __init__(self) -> None:
         """Start without jobs."""
         self._jobs: dict[str, Job[int]] = {}
-
-    def max_array_tasks(self) -> int:
-        """There are no arrays."""
-        return 1
 
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
@@ -277,21 +300,6 @@ class LocalBackend:
         self._jobs[job.job_id] = job
         self.complete(submission, job.job_id, records)
 
-    def find(self, submission: Submission) -> str | None:
-        """None: a submission is answered at once."""
-        return None
-
-    def discard(self, submission: Submission, records: Records) -> None:
-        """Remove the record."""
-        records.forget(submission)
-
-    def complete(self, submission: Submission, job_id: str, records: Records) -> None:
-        """Record the process id as job id."""
-        for record in submission.jobs:
-            record.job_id = job_id
-            record.log = str(JobPaths(Path(submission.script_folder), job_id=job_id).stdout)
-        records.add(submission)
-
     def alive(self) -> dict[str, QueuedJob]:
         """The controllers that run, also those of an earlier Snakemake (Linux)."""
         alive = {job_id for job_id, job in self._jobs.items() if job.state == "RUNNING"}
@@ -302,10 +310,6 @@ class LocalBackend:
                         alive.add(entry.name)
         return {job_id: QueuedJob(job_id, "RUNNING", "None", "") for job_id in alive}
 
-    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
-        """Nothing is known beyond the jobs' result files."""
-        return {}
-
     def cancel(self, job_ids: Iterable[str]) -> None:
         """Interrupt the controllers."""
         alive = self.alive()
@@ -315,12 +319,8 @@ class LocalBackend:
                     os.kill(int(job_id), signal.SIGINT)
 
 
-class DebugBackend:
+class DebugBackend(_OneMachine):
     """Jobs one after the other in this process, to look into a rule with a debugger."""
-
-    def max_array_tasks(self) -> int:
-        """There are no arrays."""
-        return 1
 
     def submit(
         self, submission: Submission, tasks: Sequence[Task], request: Request, records: Records
@@ -333,27 +333,8 @@ class DebugBackend:
         self.complete(submission, job.job_id, records)
         job.results()
 
-    def find(self, submission: Submission) -> str | None:
-        """None: a submission is answered at once."""
-        return None
-
-    def discard(self, submission: Submission, records: Records) -> None:
-        """Remove the record."""
-        records.forget(submission)
-
-    def complete(self, submission: Submission, job_id: str, records: Records) -> None:
-        """Record the job id."""
-        for record in submission.jobs:
-            record.job_id = job_id
-            record.log = str(JobPaths(Path(submission.script_folder), job_id=job_id).stdout)
-        records.add(submission)
-
     def alive(self) -> dict[str, QueuedJob]:
         """None: a job has ended when it is submitted."""
-        return {}
-
-    def endings(self, submitted: Mapping[str, float]) -> dict[str, Ending]:
-        """Nothing is known beyond the jobs' result files."""
         return {}
 
     def cancel(self, job_ids: Iterable[str]) -> None:
