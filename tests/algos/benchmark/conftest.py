@@ -1,4 +1,4 @@
-"""Fixtures of these tests."""
+"""Configurations of a small run, and few rows of data."""
 
 import pytest
 

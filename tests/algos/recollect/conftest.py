@@ -1,4 +1,4 @@
-"""Fixtures of these tests."""
+"""A small collected set."""
 
 import numpy as np
 import pytest

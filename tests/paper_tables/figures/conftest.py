@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+
+from paper_tables import frames
+from paper_tables.figures import draw, style
+from paper_tables.figures.draw import FigureInputs
+from paper_tables.statistics import __main__ as statistics_command
+from paper_tables.statistics import experiment as statistics_experiment
 
 SMALLEST_POINTS = 5.5
 
@@ -88,3 +96,49 @@ def checked_saves(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
     monkeypatch.setattr(style.Figures, "save", save)
     return seen
+
+
+@pytest.fixture(scope="module")
+def statistics_folder(made_up_experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The experiment's statistics, coarse."""
+    folder = tmp_path_factory.mktemp("statistics")
+    arguments = ["--replicates", "500", "--coverage-studies", "20", "--output", str(folder)]
+    assert statistics_command.main(["--scores", str(made_up_experiment), *arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(
+    made_up_experiment: Path,
+    statistics_folder: Path,
+    judged_cells: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, style.Figures]:
+    """Every figure of the made-up experiment."""
+    folder = tmp_path_factory.mktemp("figures")
+    return folder, draw.draw_all(FigureInputs(made_up_experiment, statistics_folder, judged_cells), folder)
+
+
+# A study: some runs of a method are longer, and its numbers of steps are compared on one task only.
+
+
+@pytest.fixture(scope="module")
+def study(
+    made_up_tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, pd.DataFrame], style.Figures]:
+    """N = 5 on both tasks, on the hard one for twice the updates as well; every other N on the easy one."""
+    folder = tmp_path_factory.mktemp("study")
+    tables = {}
+    for name, table in made_up_tables.items():
+        hard = (table["task"] == "walker-hard-v0") & (table["method"] == "diffusion_ql")
+        longer = table[hard & (table["diffusion_steps"] == 5)].assign(digest="ffffffff")
+        for column in {"update", "num_updates"} & set(longer.columns):
+            longer[column] *= 2
+        tables[name] = pd.concat([table[~hard | (table["diffusion_steps"] == 5)], longer])
+        frames.write_parquet(tables[name], folder / "scores" / f"{name}.parquet", name)
+    found = statistics_experiment.all_tables(
+        tables["scores"], tables["episodes"], replicates=300, coverage_studies=0
+    )
+    statistics_experiment.write_tables(found, folder / "statistics")
+    done = draw.draw_all(FigureInputs(folder / "scores", folder / "statistics"), folder / "figures")
+    return folder, found, done

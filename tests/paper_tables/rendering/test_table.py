@@ -108,3 +108,56 @@ def test_a_very_wide_table_is_cut_into_readable_parts():
     assert all(part[0] == 0 for part in parts)
     assert [place for part in parts for place in part[1:]] == list(range(1, 21))
     assert table_module.panels(Table("", ["a", "b"], [[Cell("1"), Cell("2")]])) == [[0, 1]]
+
+
+# --- Rendering ---
+
+
+def test_the_three_forms_of_a_small_table():
+    table = Table(
+        "A & B",
+        ["Task", "x_1"],
+        [
+            [Cell("hopper_a"), Cell("1.0 ± 0.1", True, "reproduced", ("u", "h"))],
+            None,
+            [Cell("b|c"), Cell("–")],
+        ],
+        ["50% of #1."],
+    )
+    assert table_module.markdown(table) == (
+        "### A & B\n\n| Task | x_1 |\n| --- | ---: |\n| hopper_a | **1.0 ± 0.1** ✓<sup>u,h</sup> |\n"
+        "| b\\|c | – |\n\n- 50% of #1.\n"
+    )
+    assert table_module.as_csv(table) == 'Task,x_1\nhopper_a,"1.0 ± 0.1 [reproduced] (u,h)"\nb|c,–\n'
+    assert table_module.latex(table) == (
+        "% A & B\n\\begin{tabular}{lr}\n\\toprule\nTask & x\\_1 \\\\\n\\midrule\n"
+        "hopper\\_a & \\textbf{1.0 $\\pm$ 0.1} $\\surd$\\textsuperscript{u,h} \\\\\n\\midrule\n"
+        "b$|$c & -- \\\\\n\\bottomrule\n\\end{tabular}\n\n"
+        "\\medskip\n\\noindent\\begin{minipage}{\\linewidth}\\footnotesize\n"
+        "50\\% of \\#1.\\par\n\\end{minipage}\n"
+    )
+
+
+def test_a_long_table_is_cut_between_groups_for_latex():
+    rows: list[list[Cell] | None] = []
+    for group in range(5):
+        rows += [None] if group else []
+        rows += [[Cell(f"{group} {number}")] for number in range(20)]
+    parts = table_module.pages(rows)
+    assert [len(part) for part in parts] == [41, 41, 20]
+    assert [row for part in parts for row in part if row] == [row for row in rows if row]
+    assert all(part[0] is not None and part[-1] is not None for part in parts)
+    assert [len(part) for part in table_module.pages([[Cell(str(number))] for number in range(100)])] == [
+        45,
+        45,
+        10,
+    ]
+    written = table_module.latex(Table("Long", ["Task"], rows))
+    assert written.count("\\toprule") == written.count("Task \\\\") == 3
+
+
+def test_every_verdict_has_a_sign():
+    from paper_tables.verdicts.rule import VERDICTS
+
+    assert set(table_module.MARKS) == set(VERDICTS)
+    assert len({sign for sign, _ in table_module.MARKS.values()}) == len(VERDICTS)

@@ -127,3 +127,27 @@ def test_episodes_without_scores_are_named(made_up_tables: dict[str, pd.DataFram
     found = tables_of(scores, episode_rows=made_up_tables["episodes"])
     assert "bc" not in set(found["learning_curves"]["label"])
     assert found["left_out"]["what"].str.contains(r"^\d[\d,]* episodes$").any()
+
+
+# From rows to matrices.
+
+
+def test_labels_are_as_short_as_they_can_be(made_up_tables: dict[str, pd.DataFrame]):
+    labels = set(configurations.with_labels(made_up_tables["scores"])["label"])
+    assert labels == {
+        "bc",
+        "iql",
+        "diffusion_ql N=2",
+        "diffusion_ql N=5",
+        "diffusion_ql N=10",
+        "diffusion_ql N=20",
+        "diffusion_ql N=20 ddim_5",
+    }
+
+
+def test_several_training_lengths_are_several_configurations(made_up_tables: dict[str, pd.DataFrame]):
+    rows = made_up_tables["scores"]
+    rows = rows[rows["method"] == "iql"]
+    longer = rows.assign(digest="ffffffff", update=100_000)
+    labels = set(configurations.with_labels(pd.concat([rows, longer]))["label"])
+    assert labels == {"iql 50k updates", "iql 100k updates"}

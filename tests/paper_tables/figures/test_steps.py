@@ -1,0 +1,77 @@
+"""Figures of the number of diffusion steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from paper_tables import prices as prices_module
+from paper_tables.figures import draw, steps, style
+from paper_tables.scores import tables as tables_module
+from paper_tables.statistics import configurations
+from paper_tables.statistics import experiment as statistics_experiment
+
+# Costs.
+
+
+def test_pareto_front_by_hand():
+    assert prices_module.pareto_front([1, 2, 3, 4, 2], [10, 30, 20, 40, 30]) == [0, 1, 3]
+    assert prices_module.pareto_front([], []) == []
+    assert prices_module.pareto_front([1, 1], [5, 7]) == [1]
+
+
+def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path):
+    tables = draw.read_statistics(statistics_folder)
+    labelled = configurations.with_labels(made_up_tables["scores"])
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    rows = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
+    points, tasks, device = steps.steps_points(tables["cells"], tables["aggregates"], rows, "last")
+    assert tasks == ["walker-easy-v0", "walker-hard-v0"]
+    assert device == "AMD EPYC"
+    point = points.set_index("label").loc["diffusion_ql N=5"]
+    scores = made_up_tables["scores"].query("method == 'diffusion_ql' and diffusion_steps == 5")[
+        "score_percent"
+    ]
+    assert point["score_percent"] == pytest.approx(scores.mean(), abs=1e-3)
+    assert point["low_percent"] < point["score_percent"] < point["high_percent"]
+    assert point["ms_per_update"] == pytest.approx(1000 * 0.03 / 4)
+    assert point["family"] == "diffusion_ql"
+    # Latency of one state, not of ten.
+    assert point["action_latency_ms"] == pytest.approx(0.2 + 0.3 * 5 + 0.02)
+    one_n = tables["cells"][tables["cells"]["diffusion_steps"].isin([0, 5])]
+    assert steps.steps_points(one_n, tables["aggregates"], rows, "last")[0].empty
+
+
+def test_numbers_of_steps_are_compared_where_updates_are_equal(
+    study: tuple[Path, dict[str, pd.DataFrame], style.Figures],
+):
+    folder, found, done = study
+    assert "on walker-easy-v0, after 50,000 updates" in done.captions["steps"]
+    labelled = configurations.with_labels(tables_module.read(folder / "scores", "scores"))
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    own_cost = tables_module.read(folder / "scores", "cost").merge(
+        labelled[[*key, "label"]].drop_duplicates(), on=key
+    )
+    points, tasks, _ = steps.steps_points(found["cells"], found["aggregates"], own_cost, "last")
+    assert tasks == ["walker-easy-v0"]
+    # One line through all numbers of steps, though only N = 5 was trained longer elsewhere.
+    own = points[points["family"] == "diffusion_ql"]
+    assert sorted(own["diffusion_steps"]) == [2, 5, 10, 20]
+    assert set(points["num_updates"]) == {50_000}
+    assert "diffusion_ql N=5 50k updates" in set(points["label"])
+
+
+def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
+    """IQL of twice the updates is not on the front of the others."""
+    rows = made_up_tables["scores"]
+    iql = rows["method"] == "iql"
+    longer = rows.assign(update=rows["update"].where(~iql, 2 * rows["update"]))
+    found = statistics_experiment.all_tables(longer, replicates=300, coverage_studies=0)
+    labelled = configurations.with_labels(longer)
+    key = [*configurations.CONFIGURATION, "task", "digest"]
+    own = made_up_tables["cost"].merge(labelled[[*key, "label"]].drop_duplicates(), on=key)
+    points, _, _ = steps.steps_points(found["cells"], found["aggregates"], own, "last")
+    assert "bc" in set(points["method"])
+    assert "iql" not in set(points["method"])

@@ -1,0 +1,22 @@
+"""Colours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paper_tables.figures import style
+
+
+def test_colours_are_distinct_for_the_colour_blind():
+    """Simulated deuteranopia and protanopia (Vienot, Brettel and Mollon 1999) keep the palette apart."""
+    linear = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in style.COLOURS])
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    to_lms = np.array(
+        [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
+    )
+    protan = np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])
+    deutan = np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]])
+    for vision in (np.eye(3), protan, deutan):
+        seen = linear @ (np.linalg.inv(to_lms) @ vision @ to_lms).T
+        distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
+        assert min(distances) > 0.07
