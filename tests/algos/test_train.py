@@ -1,41 +1,28 @@
-"""The trainer: seeds independent of their block, runs that survive being stopped, named failures."""
+"""The trainer: seeds, blocks, restarts, damage, two processes."""
 
-import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from recheck import paths
-from recheck.errors import DatasetError, Preempted, StateError, TrainingError
-from safetensors import SafetensorError
+from recheck.errors import Preempted, TrainingError
 from safetensors.torch import load_file
 
 from algos import train
 from algos.datasets.transitions import load_transitions
-from algos.train import train_block
 from algos.training import cuda_graphs, stored
 from algos.training import trainer as trainer_module
 from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
-from algos.training.execution import Execution
 from algos.training.trainer import Trainer
+from tests.algos.runs import CPU, flip_a_bit, run
 
-CPU = Execution("cpu", threads=1)
 COMMAND = [sys.executable, "-m", "algos.train"]
-
-
-def run(config, dataset, folder, name="run"):
-    output = folder / name
-    train_block(config, dataset, output, folder / f"{name}-state", CPU)
-    return output
 
 
 def seed_policy(output, index, num_seeds):
@@ -125,21 +112,6 @@ def test_a_process_stopped_by_a_signal_goes_on(dataset, run_config, tmp_path, si
     assert not (tmp_path / "state").exists()
 
 
-def test_the_indexed_program_gives_the_same_numbers(dataset, run_config, tmp_path):
-    """What a GPU captures, run without capture."""
-    transitions = load_transitions(dataset)
-    config = RunConfig.from_document(run_config([0, 1]))
-    results = []
-    for indexed in (False, True):
-        state = RunState(tmp_path / f"state-{indexed}", {})
-        trainer = Trainer(config, transitions, state, Execution("cpu", indexed=indexed))
-        trainer.train()
-        results.append((trainer.method.policy(), np.asarray(trainer.log_losses)))
-    for name, tensor in results[0][0].items():
-        assert torch.equal(tensor, results[1][0][name]), name
-    assert np.array_equal(results[0][1], results[1][1])
-
-
 def test_a_state_of_another_run_is_renamed(dataset, run_config, tmp_path, capsys):
     config = run_config([0])
     state = RunState(tmp_path / "run-state", {"digest": "another"})
@@ -188,35 +160,6 @@ def test_a_nan_in_one_seed_does_not_reach_another(dataset, run_config, tmp_path,
     assert torch.equal(policies[0]["actor/layer0.weight"][1], policies[1]["actor/layer0.weight"][1])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"method": "sarsa"}, "no method 'sarsa'; known are awac, bc,"),
-        ({"method_format": 99}, "asks for format 99 of method iql"),
-        ({"seeds": [-1]}, "seeds"),
-        ({"seeds": [1, 1]}, "seeds"),
-        ({"checkpoints": [100]}, "end with it"),
-        ({"num_updates": 0}, "num_updates is 0"),
-        ({"train_fraction": 0.0}, "train_fraction is 0.0"),
-        ({"hyperparameters": {"expectile": 0.4}}, r"allowed are values in \[0.5, 1\)"),
-        ({"hyperparameters": {"update_order": "random"}}, "allowed are paper, corl"),
-        ({"hyperparameters": {"colour": 1}}, "has no hyperparameter 'colour'"),
-        ({"transforms": [{"name": "rotate"}]}, "rotate"),
-        ({"surprise": 1}, "unknown key 'surprise'"),
-    ],
-)
-def test_bad_configurations_are_refused_in_a_sentence(dataset, run_config, tmp_path, capsys, change, message):
-    change = dict(change)
-    config = {**run_config([0], hyperparameters=change.pop("hyperparameters", {})), **change}
-    arguments = ["--config", json.dumps(config), "--dataset", str(dataset)]
-    arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")]
-    assert train.main(arguments) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert pytest.raises(ValueError, match=message).matches(ValueError(error))
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_fraction_of_the_rows_differs_by_seed(dataset, run_config):
     config = RunConfig.from_document(run_config([0, 1], train_fraction=0.95))
     data, _ = trainer_module.training_data(load_transitions(dataset), config, torch.device("cpu"))
@@ -256,18 +199,6 @@ def test_training_needs_neither_gymnasium_nor_h5py_nor_minari(dataset, run_confi
     arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state")]
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-
-
-# --- Damage, full disks, two writers ---
-
-
-def flip_a_bit(path):
-    """Change one bit in the middle; the date stays."""
-    times = path.stat()
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def stopped_run(config, dataset, folder, updates):
@@ -350,48 +281,6 @@ def test_another_number_of_threads_does_not_resume_a_state(dataset, run_config, 
     stored.save_json(document, content)
     assert RunState(folder, {"format": 1, "threads": 1}).load() is None
     assert "belongs to another run (threads is 4, here 1)" in capsys.readouterr().err
-
-
-def test_every_file_of_a_run_has_its_checksum(dataset, run_config, tmp_path):
-    output = run(run_config([0]), dataset, tmp_path)
-    for name in paths.RUN_FILES:
-        line = (output / f"{name}.sha256").read_text()
-        assert line == f"{hashlib.sha256((output / name).read_bytes()).hexdigest()}  {name}\n"
-
-
-def test_damaged_data_name_the_command_that_makes_them_again(dataset, run_config, tmp_path):
-    flip_a_bit(dataset / "transitions.safetensors")
-    with pytest.raises(DatasetError, match=rf"To prepare it again: `rm -r {dataset}`, then the same command"):
-        run(run_config([0]), dataset, tmp_path)
-
-
-def test_a_full_disk_is_one_message(dataset, run_config, tmp_path):
-    """In place of a full disk: a limit on the size of files."""
-    arguments = ["--config", json.dumps(run_config([0, 1])), "--dataset", str(dataset), "--device", "cpu"]
-    arguments += ["--output", str(tmp_path / "run"), "--state", str(tmp_path / "state"), "--threads", "1"]
-    program = (
-        "import resource, sys\nfrom algos.train import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\nsys.exit(main(sys.argv[1:]))"
-    )
-    result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    message = result.stderr.splitlines()[-1]
-    assert "policy-100.safetensors cannot be written" in message
-    assert not (tmp_path / "run").exists()
-    assert not list((tmp_path / "state").glob("*safetensors*"))
-
-
-def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
-    """What safetensors raises on a full disk: an error of its own, without a number."""
-
-    def full(*_):
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr(stored, "save_file", full)
-    with pytest.raises(StateError, match=r"policy-5.safetensors cannot be written: the disk is full"):
-        RunState(tmp_path / "state", {}).save_policy(5, {"x": torch.ones(1)})
-    assert not list((tmp_path / "state").iterdir())
 
 
 def test_two_processes_given_one_run_train_it_once(dataset, run_config, tmp_path):

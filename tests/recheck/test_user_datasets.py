@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from recheck import plan, runs
+from recheck import plan, runs, user_datasets
 from recheck.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -236,3 +236,92 @@ def test_options_of_reading_are_given_on_the_command_line_and_are_part_of_the_na
 def test_a_wrong_option_of_reading_is_one_message(write, options, message):
     with pytest.raises(ConfigError, match=message):
         load(dataset=write("data.hdf5"), env="Hopper-v4", **options)
+
+
+# --- A file of the user's ---
+
+
+@pytest.fixture
+def hdf5(tmp_path):
+    import h5py
+    import numpy as np
+
+    def write(name="my file.hdf5", observation_dim=11, action_dim=3):
+        path = tmp_path / name
+        with h5py.File(path, "w") as file:
+            file["observations"] = np.zeros((4, observation_dim), dtype=np.float32)
+            file["actions"] = np.zeros((4, action_dim), dtype=np.float32)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        ("../data/hopper-mixed-v0.hdf5", "own-hopper-mixed-v0"),
+        ("my file (2).hdf5", "own-my-file-2"),
+        ("https://example.org/x/über.h5", "own-ber"),
+        ("a;rm -rf $HOME.hdf5", "own-a-rm--rf-HOME"),
+    ],
+)
+def test_the_task_is_named_after_the_file(dataset, name):
+    assert user_datasets.clean_name(dataset) == name
+
+
+def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
+    found = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", num_updates=1e3, seeds="1,4")
+    assert {run.config["method"] for run in found.experiment.runs.values()} == {"iql", "bc"}
+    task = f"own-my-file-{hashlib.sha256(Path(hdf5()).read_bytes()).hexdigest()[:8]}"
+    assert found.name == task, "tables of other data go elsewhere"
+    for run in found.experiment.runs.values():
+        assert run.config["task"] == task
+        assert run.like == "hopper-medium-expert-v2"
+        assert run.config["num_updates"] == 1000
+        assert run.seeds == [1, 4]
+    row = json.loads(found.task_row(task))
+    assert (row["environment_id"], row["horizon"], row["comparability"]) == ("Hopper-v4", 1000, "unverified")
+    assert row["reference_max_score"] == 3234.3
+    # A changed file without its hash is another dataset.
+    assert found.unhashed_file(task) == [row["path"]]
+    with_hash = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", sha256="a" * 64)
+    assert with_hash.unhashed_file(task) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"dataset": None}, "needs dataset="),
+        ({"dataset": "absent.hdf5"}, "absent.hdf5: there is no such file"),
+        ({"env": None}, "widths are 11 (observations) and 3 (actions), which fit Hopper-v4, Hopper-v5"),
+        ({"env": "Hoper-v4"}, "no environment 'Hoper-v4'; did you mean Hopper-v4"),
+        ({"env": "HalfCheetah-v4"}, "has 17 and 6; environments that fit are Hopper-v4"),
+        ({"methods": "iql,nope"}, "no method 'nope'; known are "),
+        ({"seeds": "-1"}, "'-1' is no seed; allowed are whole numbers from 0 on"),
+        ({"seeds": "0,x"}, "'x' is no seed"),
+        ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
+        ({"num_updates": 0.5}, "num_updates"),
+        ({"num_updates": 10.5}, "num_updates is 10.5; it has to be a whole number"),
+        ({"sha256": "abc"}, "64 hexadecimal digits"),
+        (
+            {"hyperparameters_like": "hopper"},
+            "needs hyperparameters_like=, the task whose hyperparameters are taken; 'hopper' is no task",
+        ),
+    ],
+)
+def test_a_wrong_word_about_ones_own_file_is_refused_in_one_sentence(load_plan, hdf5, changes, sentence):
+    settings = {"experiment": "own", "dataset": hdf5(), "env": "Hopper-v4", **changes}
+    with pytest.raises(ConfigError) as refusal:
+        load_plan(**settings)
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_outside_locomotion_hyperparameters_like_is_required(load_plan, hdf5):
+    dataset = hdf5("door.hdf5", 39, 28)
+    with pytest.raises(ConfigError, match="needs hyperparameters_like="):
+        load_plan(experiment="own", dataset=dataset, env="AdroitHandDoor-v1")
+    found = load_plan(
+        experiment="own", dataset=dataset, env="AdroitHandDoor-v1", hyperparameters_like="pen-human-v0"
+    )
+    assert {run.like for run in found.experiment.runs.values()} == {"pen-human-v0"}
