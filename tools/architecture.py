@@ -37,6 +37,7 @@ SHARED = (
     "cli",
     "tasks",
     "former_names",
+    "shipped",
     "versions",
     "checksums",
     "published_checkpoints",
