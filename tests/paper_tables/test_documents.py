@@ -209,11 +209,12 @@ def test_published_scores_rebuild_everything_byte_for_byte_without_torch(
 
 
 @pytest.mark.slow
-def test_the_readme_shows_what_the_published_scores_give(tmp_path: Path):
+def test_readme_and_study_show_what_the_published_scores_give(tmp_path: Path):
     """Byte for byte; a release without these is one whose README shows something else than its data."""
-    readme = REPOSITORY / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    shown, pictures = readme_module.blocks(text, "README.md"), readme_module.pictures(text)
+    documents = [REPOSITORY / "README.md", REPOSITORY / "docs/study.md"]
+    texts = [document.read_text(encoding="utf-8") for document in documents]
+    shown = [block for text in texts for block in readme_module.blocks(text, "a document")]
+    pictures = {path: figure for text in texts for path, figure in readme_module.pictures(text).items()}
     if not list(PUBLISHED.glob("*.parquet")):
         assert [block.name for block in shown if block.body] == []
         assert pictures == {}
@@ -222,10 +223,12 @@ def test_the_readme_shows_what_the_published_scores_give(tmp_path: Path):
         {name: tables_module.read(PUBLISHED, name) for name in tables_module.FILES}, "results/published"
     )
     assert {"reference_runs.md", "verdict_summary.md"} & {block.name for block in shown}
-    assert "steps" in pictures.values()
+    assert "first_screen.md" in {block.name for block in shown}
+    assert {"steps", "forest_first"} <= set(pictures.values())
     rebuild(PUBLISHED, tmp_path)
     found = judge_all(Inputs.read())
     table_module.write(first_screen(evidence_frame(found)), tmp_path / "tables", "first_screen")
     draw_first_forest(with_evidence(found), Figures(tmp_path / "figures"))
     folders = [tmp_path / "tables", tmp_path / "statistics"]
-    assert readme_module.differences(readme, folders, [tmp_path / "figures"]) == []
+    for document in documents:
+        assert readme_module.differences(document, folders, [tmp_path / "figures"]) == []

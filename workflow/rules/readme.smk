@@ -15,4 +15,4 @@ rule readme:
     shell:
         "python -m paper_tables.publish.readme --tables {input.tables:q} --tables {input.statistics:q} "
         "--tables {input.evidence:q} --figures {input.figures:q} --figures {input.evidence_figures:q} "
-        "README.md docs/evidence.md &> {log:q}"
+        "README.md docs/evidence.md docs/study.md &> {log:q}"
