@@ -32,6 +32,7 @@ FORBIDDEN_PACKAGES = {
 # What a package may take of `recheck`; the others may take all of it.
 SHARED = (
     "errors",
+    "shipped",
     "files",
     "schema",
     "cli",

@@ -166,8 +166,8 @@ def temporary_name(path: Path, suffix: str = "part") -> Path:
 def _explained(path: Path, error: type[RecheckError]) -> Iterator[None]:
     """Turn what a full or read-only disk raises into one message.
 
-    An OSError that names another file is not about this one and passes unchanged. safetensors and Arrow raise
-    errors of their own for a full disk, without a number: they are known by their text.
+    safetensors and Arrow raise errors of their own for a full disk, without a number: they are known by their
+    text.
     """
     try:
         yield
@@ -184,6 +184,11 @@ def _reason(path: Path, problem: Exception) -> str:
     text = getattr(problem, "strerror", None) or " ".join(str(problem).split())
     if number in _FULL or "No space left" in text or "os error 28" in text:
         return f"{path} cannot be written: the disk is full; free some space and run again."
+    # What fails may be another file, which the block reads: the message names it.
+    other = getattr(problem, "filename", None)
+    own = (path, path.parent, *path.parent.parents)
+    if isinstance(other, str) and Path(other) not in own and f"/.{path.name}." not in other:
+        text = f"{other}: {text}"
     return f"{path} cannot be written: {text}."
 
 

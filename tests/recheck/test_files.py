@@ -1,0 +1,188 @@
+"""Folders, text and JSON by the one writer. The contract of a file: tests of the plugin's `test_files.py`."""
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from recheck import files
+from recheck.errors import ConfigError, FileError, RecheckError
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A folder of an earlier result."""
+    folder = tmp_path / "result"
+    folder.mkdir()
+    (folder / "old.txt").write_text("old")
+    return folder
+
+
+# --- Folders ---
+
+
+def test_a_folder_is_replaced_whole(target: Path) -> None:
+    with files.atomic_folder(target) as temporary:
+        assert temporary.parent == target.parent
+        assert list(temporary.iterdir()) == []
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "new.txt").write_text("new")
+        assert contents(target) == {"old.txt": "old"}
+    assert contents(target) == {"inner/new.txt": "new"}
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    with files.atomic_folder(tmp_path / "a" / "b") as temporary:
+        (temporary / "x").write_text("x")
+    assert contents(tmp_path) == {"a/b/x": "x"}
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [ValueError("x"), KeyboardInterrupt(), SystemExit(1)],
+    ids=lambda problem: type(problem).__name__,
+)
+@pytest.mark.parametrize("place", ["inside", "fsync"])
+def test_after_any_exception_the_old_folder_is_there_alone(
+    place: str, problem: BaseException, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise problem
+
+    if place == "fsync":
+        monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(type(problem)), files.atomic_folder(target) as temporary:  # noqa: PT012
+        (temporary / "new.txt").write_text("new")
+        if place == "inside":
+            raise problem
+    assert contents(target) == {"old.txt": "old"}
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("fails_at", [0, 1], ids=["the old one is moved", "the new one is moved"])
+def test_a_rename_that_fails_leaves_the_old_folder(
+    fails_at: int, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, calls = os.replace, []
+
+    def failing(source: Path, destination: Path) -> None:
+        calls.append(source)
+        if len(calls) == fails_at + 1:
+            raise OSError(errno.EACCES, "Permission denied")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", failing)
+    words = "result cannot be written: Permission denied"
+    with pytest.raises(FileError, match=words), files.atomic_folder(target) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert contents(target) == {"old.txt": "old"}
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_every_file_of_a_folder_is_flushed_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(handle: int) -> None:
+        fsync(handle)
+        found = os.fstat(handle)
+        events.append("folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes")
+
+    def noted_replace(source: Path, destination: Path) -> None:
+        replace(source, destination)
+        events.append("rename")
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    with files.atomic_folder(tmp_path / "new") as temporary:
+        (temporary / "a").write_text("1")
+        (temporary / "b").write_text("22")
+    assert events == ["1 bytes", "2 bytes", "folder", "rename", "folder"]
+
+
+# --- Messages ---
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full; free some space and run again"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full; free some space and run again"),
+        (OSError(errno.EROFS, "Read-only file system"), "cannot be written: Read-only file system"),
+        (OSError("[Errno 28] error writing: No space left on device"), "the disk is full"),
+    ],
+)
+def test_what_a_disk_says_is_one_message_of_the_callers_class(
+    problem: OSError, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    with pytest.raises(ConfigError) as caught, files.atomic(path, ConfigError):
+        raise problem
+    message = str(caught.value)
+    assert message.startswith(f"{path} cannot be written: ")
+    assert words in message
+    assert "\n" not in message
+
+
+def test_a_file_that_the_block_reads_is_named(tmp_path: Path) -> None:
+    source, path = tmp_path / "source.csv", tmp_path / "a.csv"
+    with pytest.raises(RecheckError, match=r"source\.csv: No such file"), files.atomic(path) as temporary:
+        shutil.copy(source, temporary)
+
+
+def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(FileError, match="cannot be written"):
+        files.write_text(tmp_path / "a" / "b.txt", "x")
+
+
+# --- Text and JSON ---
+
+
+def test_line_ends_are_kept(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a.tex", "one\r\ntwo\n")
+    assert (tmp_path / "a.tex").read_bytes() == b"one\r\ntwo\n"
+
+
+def test_json_is_canonical(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"b": "ä", "a": [1, 2.5]})
+    assert path.read_bytes() == '{\n "a": [\n  1,\n  2.5\n ],\n "b": "ä"\n}\n'.encode()
+    assert files.read_json(path) == {"a": [1, 2.5], "b": "ä"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"a": float("nan")})
+    assert files.read_json(path) == {"a": [1, 2.5], "b": "ä"}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda path: None, "There is no file"),
+        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.write_text('{"a": 1'), "is no JSON"),
+        (lambda path: path.write_bytes(b"\xff"), "is no JSON"),
+    ],
+)
+def test_json_that_cannot_be_read_is_one_message(prepare, words, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    prepare(path)
+    with pytest.raises(ConfigError, match=words):
+        files.read_json(path, ConfigError)
+
+
+def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(FileError, match="There is no file"):
+        files.sha256(tmp_path / "b")
