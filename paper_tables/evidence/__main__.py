@@ -19,6 +19,7 @@ from paper_tables.evidence.bridge import bridge_table, read_bridge, read_earlier
 from paper_tables.evidence.claims import read_claims
 from paper_tables.evidence.field import (
     contradicted_table,
+    disagreements_table,
     drift,
     drift_table,
     implementation_spread,
@@ -60,6 +61,7 @@ def write_tables(found: list[NumberEvidence], inputs: Inputs, folder: Path) -> s
         "by_basis": summary_by(frame, "basis", "Basis", "Verdicts by the kind of evidence"),
         "implementations": implementations_table(spread),
         "contradicted": contradicted_table(frame),
+        "disagreements": disagreements_table(found),
         "drift": drift_table(drift(frame)),
         "bridge": bridge_table(found, read_bridge(), read_earlier_pairs()),
         **{f"papers/{name}": table for name, table in paper_tables(frame, titles).items()},

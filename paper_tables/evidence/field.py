@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from paper_tables import frames
+from paper_tables.evidence.direct import named_groups
+from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import DIFFERENT, distinct, interval_text, number_cell, signed
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import NOTHING
+from paper_tables.rendering.text import NOTHING, with_spread
 from paper_tables.verdicts import rule
+from paper_tables.verdicts.judge import Comparison, ReportedNumber, judge
 
 LEAST_IMPLEMENTATIONS = 2
 LEAST_TASKS = 3
+LEAST_SEEDS = 3
 
 
 def implementation_spread(runs: pd.DataFrame) -> pd.DataFrame:
@@ -115,29 +121,108 @@ def contradicted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def contradicted_table(frame: pd.DataFrame) -> Table:
-    """The numbers that the evidence contradicts."""
-    rows = contradicted(frame)
+    """The numbers that the evidence contradicts; below a line those that another report agrees with."""
     table = Table(
         "Numbers that the evidence contradicts",
         ["Number", "Reported", "Evidence minus reported", "90% interval", "Who", "Other reports"],
         notes=[
             "Different by runs without a mark for settings or selection and not within the spread of "
             "independent re-runs, or outside the 95% prediction interval of other reports.",
-            "Where one implementation disagrees and other reports agree, it is the exception, not they.",
+            "Below the line: another document that ran the method is within the margin of the number. There "
+            "one implementation disagrees with the others, and it is the exception, not they.",
+            "Other reports: documents that ran the method, with their number minus this one.",
         ],
     )
-    for row in frames.records(rows):
-        who = row.get(f"{row['basis']}_implementations") or "other reports"
-        table.rows.append(
+    alone: list[list[Cell]] = []
+    agreed: list[list[Cell]] = []
+    scores = frame.set_index("id")["score_percent"].to_dict()
+    for row in frames.records(contradicted(frame)):
+        others = [
+            (name.split("/")[0], scores[name] - row["score_percent"])
+            for name in str(row["reports"]).split("; ")
+            if name
+        ]
+        agrees = any(abs(difference) <= row["margin_percent"] for _, difference in others)
+        (agreed if agrees else alone).append(
             [
                 Cell(str(row["id"])),
                 number_cell(row),
                 Cell(signed(row["difference_percent"])),
                 Cell(interval_text(row)),
-                Cell(str(who)),
-                Cell(str(row["reports_words"]) or NOTHING),
+                Cell(str(row.get(f"{row['basis']}_implementations") or "other reports")),
+                Cell(", ".join(f"{name} {signed(difference)}" for name, difference in others) or NOTHING),
             ]
         )
+    table.rows = [*alone, *([None] if alone and agreed else []), *agreed]
+    return table
+
+
+FEWER_THAN_TWO = "fewer than two"
+AGREE, OPEN, DISAGREE = "reproduce each other", "not settled", "disagree"
+
+
+def agreement(entry: NumberEvidence) -> str:
+    """Whether the implementations with runs of a number agree with each other, whatever the number is.
+
+    The last evaluations of every two are judged against each other by the verdict rule with the number's
+    margin, settings chosen per task among them.
+
+    Returns:
+        `DISAGREE` where two are different, `AGREE` where all reproduce each other, otherwise `OPEN`;
+        `FEWER_THAN_TWO` without two that have three seeds.
+    """
+    groups = [group for group in entry.direct.groups if len(group.scores_percent) >= LEAST_SEEDS]
+    usual = [group for group in groups if group.selection == "last"]
+    if len(usual) < LEAST_IMPLEMENTATIONS:
+        return FEWER_THAN_TWO
+    asked = Comparison(margin_percent=entry.verdict.margin_percent or 5.0, units_confirmed=True)
+    verdicts = {
+        judge(ReportedNumber.of_runs(one.scores_percent), other.scores_percent, asked).verdict
+        for one, other in itertools.combinations(usual, 2)
+    }
+    if verdicts & set(DIFFERENT):
+        return DISAGREE
+    return AGREE if verdicts == {rule.REPRODUCED} else OPEN
+
+
+def disagreements_table(found: Sequence[NumberEvidence]) -> Table:
+    """Numbers whose implementations disagree with each other: all are shown, none is chosen."""
+    table = Table(
+        "Implementations that disagree with each other",
+        ["Number", "Reported", "Implementation", "Evidence", "Seeds", "Mean", "Verdict alone"],
+        notes=[
+            "Runs of two implementations of one method, task and version that are different from each other "
+            "by the verdict rule. None is chosen: each class of runs is judged for itself, and a claim of a "
+            "class needs that its implementations agree.",
+            "Evidence: independent, the document's own code, or settings chosen for each task.",
+        ],
+    )
+    seen: set[tuple[str, str]] = set()
+    for entry in found:
+        number = entry.number
+        cell = str(number["method_key"]), str(number["task"])
+        if cell in seen or entry.is_copy or agreement(entry) != DISAGREE:
+            continue
+        seen.add(cell)
+        table.rows += [] if not table.rows else [None]
+        spread = None if number["spread_kind"] == "none" else number["spread_percent"]
+        printed = with_spread(number["score_percent"], spread, int(number["decimals"]))
+        named = [Cell(str(number["id"])), Cell(printed)]
+        for kind, judged in entry.direct.judged.items():
+            groups = named_groups([group for group in entry.direct.groups if group.kind == kind])
+            for name, verdict in judged.single.items():
+                scores = groups[name].scores_percent
+                table.rows.append(
+                    [
+                        *named,
+                        Cell(groups[name].implementation),
+                        Cell(kind.replace("_", " ")),
+                        Cell(str(len(scores))),
+                        Cell(f"{sum(scores) / len(scores):.1f}"),
+                        Cell(verdict.verdict),
+                    ]
+                )
+                named = [Cell(""), Cell("")]
     return table
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from paper_tables.documents import Document
 from paper_tables.evidence.claims import ProseClaim
+from paper_tables.evidence.field import agreement
 from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import BASIS_WORDS, first_screen
 from paper_tables.rendering.table import MARKS
@@ -90,6 +91,7 @@ def page_data(
             "header": table.header,
             "rows": [[cell.text for cell in row] for row in table.rows if row is not None],
         },
+        "bases": list(BASIS_WORDS.values()),
         "documents": {name: document.title for name, document in documents.items()},
         "numbers": [_number(entry) for entry in found],
         "evidence": {
@@ -125,7 +127,8 @@ def _number(entry: NumberEvidence) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "verdict_text": f"{MARKS[verdict.verdict][0]} {verdict.verdict}",
         "basis_text": BASIS_WORDS[entry.basis],
-        "flags": ", ".join(verdict.flags),
+        "flags": ", ".join(flag.replace("_", " ") for flag in verdict.flags),
+        "implementations": agreement(entry),
         "reason": verdict.reason,
         "ranks": verdict.ranks,
         "difference": _rounded(verdict.difference_percent),

@@ -261,4 +261,4 @@ def _plain_runs(where: str, verdict: Verdict) -> str:
         rule.CONDITIONAL: "the spread between seeds of the reported number",
     }
     parts = [needed[flag] for flag in needed if flag in verdict.flags]
-    return f"Without a flag: {', and '.join(parts)}." if parts else ""
+    return f"For a verdict without a flag: {', and '.join(parts)}." if parts else ""

@@ -6,7 +6,7 @@ const COLUMNS = [
   ["Paper", "document"], ["Table", "table"], ["Method", "method"], ["Task", "task"], ["Reported", "printed"],
   ["Verdict", "verdict_text"], ["Basis", "basis_text"], ["Flags", "flags"], ["Difference", "difference"],
 ];
-const FILTERS = [["Paper", "document"], ["Method", "method"], ["Task", "task"], ["Verdict", "verdict"], ["Basis", "basis_text"]];
+const FILTERS = [["Paper", "document"], ["Method", "method"], ["Task", "task"], ["Verdict", "verdict"], ["Basis", "basis_text"], ["Implementations", "implementations"]];
 const SIDE = { independent: "independent", same_code: "document's own code", other_selection: "another selection rule", other_settings: "other settings" };
 
 function element(name, text, attributes = {}) {
@@ -21,7 +21,7 @@ function link(text, address) {
 }
 
 function plainTable(header, rows, counts) {
-  const table = element("table", null, { class: "plain" });
+  const table = element("table", null, { class: "plain" }), scroll = element("div", null, { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table" });
   const head = table.createTHead().insertRow();
   for (const name of header) head.append(element("th", name, { scope: "col" }));
   const body = table.createTBody();
@@ -33,7 +33,8 @@ function plainTable(header, rows, counts) {
       made.append(cell instanceof Node ? cell : String(cell ?? ""));
     });
   }
-  return table;
+  scroll.append(table);
+  return scroll;
 }
 
 function classOf(verdict) {
@@ -45,8 +46,13 @@ function classOf(verdict) {
 
 const evidenceOf = (number) => data.evidence[number.judged_at || number.id] || { groups: [], reports: [] };
 const chosen = {};
-// Numbers with evidence first, otherwise in the order of the papers.
-const ordered = [...data.numbers.filter((number) => number.difference !== null), ...data.numbers.filter((number) => number.difference === null)];
+// By what the verdict rests on, the strongest evidence first; claims before open numbers, copies last; otherwise in the
+// order of the papers.
+const isClaim = (number) => number.verdict === "reproduced" || number.verdict.startsWith("different");
+const place = (number) => [number.judged_at ? 1 : 0, data.bases.indexOf(number.basis_text), isClaim(number) ? 0 : 1];
+const ordered = data.numbers.map((number) => [place(number), number])
+  .sort(([one], [other]) => one[0] - other[0] || one[1] - other[1] || one[2] - other[2])
+  .map(([, number]) => number);
 const shown = new DataTable("#numbers", {
   data: ordered,
   columns: COLUMNS.map(([title, key]) => ({
@@ -101,7 +107,8 @@ function forest(number, evidence) {
   const ends = rows.flatMap((row) => [...(row.scores || []), row.score, row.mean, row.low, row.high, row.half ? row.score - row.half : null, row.half ? row.score + row.half : null]).filter((value) => typeof value === "number" && Math.abs(value) < 400);
   ends.push(number.score - number.margin, number.score + number.margin);
   const least = Math.min(...ends), most = Math.max(...ends), room = 0.05 * (most - least || 1);
-  const left = 250, width = 780, height = 26 * rows.length + 46;
+  const longest = Math.max(...rows.map((row) => Math.min(row.name.length, 38)));
+  const left = 7 * longest + 24, width = left + 530, height = 26 * rows.length + 46;
   const at = (value) => left + ((value - least + room) / (most - least + 2 * room)) * (width - left - 16);
   const picture = document.createElementNS(SVG, "svg");
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -140,9 +147,13 @@ function open(number) {
   verdict.append(element("strong", number.verdict, { class: classOf(number.verdict) }), ` (${number.basis_text}${number.flags ? "; " + number.flags : ""}). ${number.reason}`);
   body.append(verdict);
   if (number.judged_at) body.append(element("p", `A copy, judged where it is printed first: ${number.judged_at}.`));
-  if (number.interval) body.append(element("p", `Evidence minus reported: ${number.difference.toFixed(1)} points, 90% interval [${number.interval[0].toFixed(1)}, ${number.interval[1].toFixed(1)}], margin ${number.margin}. ${number.ranks}`));
+  if (number.interval) body.append(element("p", `Evidence minus reported: ${number.difference.toFixed(1)} points, 90% interval [${number.interval[0].toFixed(1)}, ${number.interval[1].toFixed(1)}], margin ${number.margin}.${number.ranks ? ` ${number.ranks}.` : ""}`));
   if (number.would_decide) body.append(element("p", "What would decide it: " + number.would_decide));
-  if (evidence.groups.length || evidence.reports.length) body.append(forest(number, evidence));
+  if (evidence.groups.length || evidence.reports.length) {
+    const scroll = element("div", null, { class: "scroll", tabindex: 0, role: "region", "aria-label": "Forest plot" });
+    scroll.append(forest(number, evidence));
+    body.append(scroll);
+  }
   if (evidence.groups.length) {
     body.append(element("h3", "Runs"));
     body.append(plainTable(["Code", "Evidence", "Seeds", "Mean", "Verdict", "Selection", "Source"], evidence.groups.map((group) => {

@@ -24,12 +24,29 @@ select.value = "reproduced"; select.dispatchEvent(new Event("change"));
 said.filtered = shown.rows({ search: "applied" }).count();
 said.verdicts = [...new Set(shown.rows({ search: "applied" }).data().toArray().map((one) => one.verdict))];
 select.value = ""; select.dispatchEvent(new Event("change"));
+said.filters = {};
+for (const [, key] of FILTERS) {
+  const one = document.getElementById("filter-" + key), value = one.options[one.options.length - 1].value;
+  one.value = value; one.dispatchEvent(new Event("change"));
+  const kept = shown.rows({ search: "applied" }).data().toArray();
+  const equal = kept.every((number) => String(number[key]) === value);
+  said.filters[key] = [kept.length, equal, document.querySelectorAll("#numbers tbody tr[data-id]").length];
+  one.value = ""; one.dispatchEvent(new Event("change"));
+}
 shown.search("hopper-medium-expert-v2").draw();
 said.searched = shown.rows({ search: "applied" }).count();
 shown.search("").draw();
 document.querySelector("#numbers tbody tr td").click();
 said.open = document.getElementById("detail").open;
 document.getElementById("close").click();
+said.closed = !document.getElementById("detail").open;
+const line = document.querySelectorAll("#numbers tbody tr")[1];
+line.focus();
+said.focused = document.activeElement === line;
+line.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+said.byKey = document.getElementById("detail").open;
+document.getElementById("close").click();
+said.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 location.hash = "#NUMBER"; openHash();
 said.heading = document.getElementById("detail-heading").textContent;
 said.circles = document.querySelectorAll("#detail svg circle").length;
@@ -58,7 +75,16 @@ def test_the_page_needs_no_network(made):
 def test_all_tables_are_written_in_three_forms(made):
     folder, _, counts = made
     tables = folder / "tables"
-    for name in ("numbers", "first_screen", "by_document", "by_method", "contradicted", "drift", "bridge"):
+    for name in (
+        "numbers",
+        "first_screen",
+        "by_document",
+        "by_method",
+        "contradicted",
+        "disagreements",
+        "drift",
+        "bridge",
+    ):
         for ending in ("csv", "md", "tex"):
             assert (tables / f"{name}.{ending}").stat().st_size > 0
     version = json.loads((tables / "version.json").read_text())
@@ -86,7 +112,37 @@ def test_in_a_browser_it_loads_filters_and_opens(made, tmp_path):
     assert said["verdicts"] == ["reproduced"]
     assert counts["reproduced"] <= said["filtered"] < said["total"]
     assert 0 < said["searched"] < said["total"]
-    assert said["open"] is True
+    assert said["open"] is said["closed"] is said["focused"] is said["byKey"] is True
+    assert set(said["filters"]) == {"document", "method", "task", "verdict", "basis_text", "implementations"}
+    for kept, equal, drawn in said["filters"].values():
+        assert 0 < kept < said["total"]
+        assert equal
+        assert drawn == min(kept, 25)
     assert said["heading"].startswith("IQL on hopper-medium-expert-v2")
     assert said["circles"] >= 39
     assert said["claims"] > 0
+
+
+NARROW = """<!DOCTYPE html>
+<iframe id="phone" style="width:400px;height:900px;border:0" srcdoc="CONTENT"></iframe>
+<script>phone.addEventListener("load", () => {
+  const page = phone.contentDocument.documentElement, widths = `${page.scrollWidth} ${page.clientWidth}`;
+  document.body.insertAdjacentHTML("beforeend", `<pre id="said">${widths}</pre>`);
+});</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
+def test_on_a_narrow_screen_nothing_but_the_tables_scrolls_sideways(made, tmp_path):
+    _, text, _ = made
+    page = tmp_path / "narrow.html"
+    page.write_text(NARROW.replace("CONTENT", html.escape(text, quote=True)), encoding="utf-8")
+    run = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    found = re.search(r"<pre id=\"said\">(\d+) (\d+)</pre>", run.stdout)
+    assert found, run.stderr[-2000:]
+    # The scroll bar of the page takes a few of the 400 pixels.
+    assert 370 < int(found[2]) <= 400
+    assert int(found[1]) == int(found[2])
