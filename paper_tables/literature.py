@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -61,6 +62,18 @@ def read_all(folder: Path = FOLDER) -> pd.DataFrame:
     Raises:
         TablesError: the folder holds no document, or one breaks the schema.
     """
+    if folder == FOLDER:
+        return _read_own().copy()
+    return _read_folder(folder)
+
+
+@cache
+def _read_own() -> pd.DataFrame:
+    """The package's own numbers, read once in a process."""
+    return _read_folder(FOLDER)
+
+
+def _read_folder(folder: Path) -> pd.DataFrame:
     if not documents(folder):
         raise TablesError(f"There is no CSV file of reported numbers in {folder}.")
     return pd.concat([read_document(name, folder) for name in documents(folder)], ignore_index=True)

@@ -125,6 +125,59 @@ def normal_form(name: str) -> str:
     return re.sub(r"[\s_/-]+", "-", name.strip().lower()).strip("-")
 
 
+def short_form(name: str) -> str:
+    """`normal_form` of what a printed table may have: brackets and colons between words as well."""
+    return normal_form(re.sub(r"[()\[\]:,]+", "-", name))
+
+
+def version_of(stem: str, stated: str | None) -> str | None:
+    """The version that is stated for a task's name without one.
+
+    Args:
+        stem: the name, ``antmaze-umaze``.
+        stated: `2` or `v2`; with others for some tasks, ``v2,antmaze:v0,kitchen:v0``; None where not stated.
+
+    Returns:
+        ``v2``, or None where nothing is stated for this task.
+
+    Raises:
+        TablesError: it is not of that form.
+    """
+    general = own = None
+    for part in (stated or "").split(","):
+        if not part.strip():
+            continue
+        prefix, sign, version = part.strip().lower().rpartition(":")
+        match = re.fullmatch(r"\s*v?(\d+)\s*", version)
+        if match is None:
+            raise TablesError(
+                f"version is '{stated}'; write v2, or v2,antmaze:v0 where some tasks have another version."
+            )
+        if not sign:
+            general = f"v{match[1]}"
+        elif normal_form(stem).startswith(normal_form(prefix)):
+            own = f"v{match[1]}"
+    return own or general
+
+
+def stem_of(name: str) -> str:
+    """A task's name without its version."""
+    return _VERSION.sub("", name)
+
+
+@cache
+def _compact_forms() -> dict[str, str]:
+    """Names without any sign -> name: ``Half-Cheetah medium v2`` and ``HalfCheetah (medium, v2)``."""
+    found: dict[str, list[str]] = {}
+    for name in tasks():
+        found.setdefault(_compact(name), []).append(name)
+    return {form: names[0] for form, names in found.items() if len(names) == 1}
+
+
+def _compact(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def resolve(text: str, version: str | None = None) -> Task:
     """The task that a name means, in any spelling.
 
@@ -133,7 +186,7 @@ def resolve(text: str, version: str | None = None) -> Task:
 
     Args:
         text: the name as it was written.
-        version: `2` or `v2`, for names without a version.
+        version: `2` or `v2`, for names without a version; `version_of` has the whole form.
 
     Raises:
         TablesError: no such task, or a name without version where none is given; the message has the nearest
@@ -146,26 +199,33 @@ def resolve(text: str, version: str | None = None) -> Task:
     parts = [part for part in text.strip().strip("/").split("/") if part]
     if len(parts) == 3 or text.lower().startswith("minari-"):
         return _minari(text, parts, by_form)
-    form = normal_form(text.replace(":", "/").split("/")[-1])
+    form = short_form(text.replace(":", "/").split("/")[-1])
     if form in by_form:
         return by_form[form]
+    if _compact(form) in _compact_forms():
+        return known[_compact_forms()[_compact(form)]]
     stem, versions = _VERSION.sub("", form), _versions(form, by_form)
     if not _VERSION.search(form) and versions:
-        if version is None:
+        stem = stem_of(versions[0])
+        stated = version_of(stem, version)
+        if stated is None:
             raise TablesError(
                 f"Task '{text}' has no version; there are {', '.join(versions)}. Give the version, "
                 f"e.g. version={versions[-1].rsplit('-', 1)[-1]}."
             )
-        wanted = f"{stem}-v{version.strip().lower().removeprefix('v')}"
-        if wanted in by_form:
-            return by_form[wanted]
-        raise TablesError(f"There is no task '{wanted}'; there are {', '.join(versions)}.")
+        if f"{stem}-{stated}" in known:
+            return known[f"{stem}-{stated}"]
+        raise TablesError(
+            f"There is no task '{stem}-{stated}'; there are {', '.join(versions)}. Say for example "
+            f"version={stated},{stem.split('-')[0]}:{versions[-1].rsplit('-', 1)[-1]}."
+        )
     raise TablesError(f"There is no task '{text}'; the nearest names are {', '.join(nearest(text))}.")
 
 
 def _versions(form: str, by_form: dict[str, Task]) -> list[str]:
-    stem = _VERSION.sub("", form)
-    return sorted(task.name for key, task in by_form.items() if _VERSION.sub("", key) == stem)
+    stem = _compact(_VERSION.sub("", form))
+    found = [task.name for key, task in by_form.items() if _compact(_VERSION.sub("", key)) == stem]
+    return sorted(found, key=lambda name: (len(name), name))
 
 
 def _minari(text: str, parts: list[str], by_form: dict[str, Task]) -> Task:

@@ -104,7 +104,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "frames",
             "config",
         ),
-        "user_tables": ("audit", "score_files", "task_table", "literature", "frames"),
+        "user_tables": ("audit", "score_files", "scores", "task_table", "literature", "frames"),
         "tables": (
             "verdicts",
             "statistics",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from statistics import median
 
 from paper_tables.audit.causes import (
@@ -36,9 +36,16 @@ class Copies:
     Args:
         numbers: all printed numbers.
         years: document -> year in which it came out.
+        followed: documents whose numbers are compared with the original of what they copied, where that is a
+            wrong copy itself: a known wrong number clears nothing.
     """
 
-    def __init__(self, numbers: Sequence[PrintedNumber], years: Mapping[str, int | None]) -> None:
+    def __init__(
+        self,
+        numbers: Sequence[PrintedNumber],
+        years: Mapping[str, int | None],
+        followed: Set[str] = frozenset(),
+    ) -> None:
         self.numbers = numbers
         self._origins = Origins(numbers, years)
         self._library = Library(numbers)
@@ -48,6 +55,11 @@ class Copies:
         for number in numbers:
             if number.origin == "copied":
                 self._compare(number)
+        for number, taken in list(self._right.items()):
+            if number.document in followed and taken in self.wrong:
+                self.wrong[number] = Mismatch(number, self.wrong[taken].original)
+                self._certainty[number] = self._certainty[taken]
+                del self._right[number]
 
     def _compare(self, number: PrintedNumber) -> None:
         origin = self._origins.of(number)

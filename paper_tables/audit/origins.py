@@ -52,7 +52,8 @@ class Origins:
         ]
         if number.copied_from:
             stated = [other for other in group if other.document == number.copied_from]
-            return Origin(tuple(stated), "stated") if stated else None
+            current = [other for other in stated if not other.is_superseded]
+            return Origin(tuple(current or stated), "stated") if stated else None
         own = [other for other in group if other.origin == "own"]
         if own:
             current = [other for other in own if not other.is_superseded]

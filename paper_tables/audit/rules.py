@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import asdict
 
 import pandas as pd
@@ -74,12 +74,22 @@ def find_errors(
     Raises:
         TablesError: a column that the schema requires is missing.
     """
+    return _examined(reported, suites, years)[0]
+
+
+def _examined(
+    reported: pd.DataFrame,
+    suites: pd.DataFrame | None = None,
+    years: Mapping[str, int | None] | None = None,
+    followed: Set[str] = frozenset(),
+) -> tuple[list[Finding], Copies]:
+    """The findings, and the copied numbers that are not their originals."""
     numbers = sorted(
         numbers_of(reported), key=lambda number: [str(value) for value in asdict(number).values()]
     )
     known = {name: document.year for name, document in documents.read_documents().items()}
     of_arxiv = {number.document: 2000 + int(number.arxiv[:2]) for number in numbers if number.arxiv}
-    copies = Copies(numbers, of_arxiv | (known if years is None else dict(years)))
+    copies = Copies(numbers, of_arxiv | (known if years is None else dict(years)), followed)
     findings = [finding for rule in RULES for finding in rule(numbers)]
     findings += [finding for copy_rule in COPY_RULES for finding in copy_rule(numbers, copies)]
     ranges = literature.read_suites() if suites is None else suites
@@ -89,13 +99,14 @@ def find_errors(
         found for found in copies.findings() if (found.document, found.method, found.task) not in groups
     ]
     columns = frames.columns("findings")
-    return sorted(
+    ordered = sorted(
         findings,
         key=lambda found: (
             SEVERITIES.index(found.severity),
             *(str(getattr(found, name)) for name in columns),
         ),
     )
+    return ordered, copies
 
 
 # A mean that one of these explains is no wrong copy as well.
@@ -126,13 +137,24 @@ def audit(
     return pd.DataFrame([asdict(finding) for finding in found], columns=frames.columns("findings"))
 
 
-def audit_table(table: pd.DataFrame, reported: pd.DataFrame) -> list[Finding]:
+def audit_table(
+    table: pd.DataFrame, reported: pd.DataFrame
+) -> tuple[list[Finding], dict[tuple[str, str], float]]:
     """The errors of a user's own table: findings about its documents, none about those it copied from.
 
     Args:
         table: rows of the schema ``reported``; its documents must not be among those of `reported`.
         reported: the numbers that it is compared with.
+
+    Returns:
+        The findings, and (method, task) -> right number of the copied cells that are wrong.
     """
-    mine = set(table["document"])
+    mine = frozenset(table["document"])
     both = pd.concat([reported, table], ignore_index=True)
-    return [finding for finding in find_errors(both) if mine & set(finding.document.split(", "))]
+    findings, copies = _examined(both, followed=mine)
+    corrected = {
+        (number.method, number.task): mismatch.original.score_percent
+        for number, mismatch in copies.wrong.items()
+        if number.document in mine
+    }
+    return [finding for finding in findings if mine & set(finding.document.split(", "))], corrected

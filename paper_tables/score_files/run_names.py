@@ -64,8 +64,10 @@ def _find_task(text: str, version: str | None) -> tuple[str | None, int, int]:
 def _patterns(version: str | None) -> list[tuple[re.Pattern[str], str]]:
     names: dict[str, str] = {name: name for name in task_table.tasks()}
     if version is not None:
-        ending = f"-v{version.lower().removeprefix('v')}"
-        names |= {name.removesuffix(ending): name for name in task_table.tasks() if name.endswith(ending)}
+        for name in task_table.tasks():
+            stem = task_table.stem_of(name)
+            if name == f"{stem}-{task_table.version_of(stem, version)}":
+                names[stem] = name
     ordered = sorted(names.items(), key=lambda item: -len(item[0]))
     # A version or a longer name must not be cut: hopper-medium-v2 is not in hopper-medium-v21.
     return [

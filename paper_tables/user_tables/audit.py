@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pandas as pd
 from paper_tables import frames, literature
 from paper_tables.audit import rules
 from paper_tables.audit.numbers import Finding
-from paper_tables.user_tables.numbers import UserTable, read_table
+from paper_tables.user_tables.aggregates import Misfit, misfits
+from paper_tables.user_tables.numbers import DOCUMENT, UserTable, read_table
+from paper_tables.user_tables.sources import Literature
 
 # Remarks about how a document describes itself say nothing of a table that a user hands in.
 NOT_OF_A_TABLE = (
@@ -71,112 +74,119 @@ def audit_table(
         TablesError: the table cannot be read.
     """
     table = read_table(path, version, seeds)
-    found = [
-        _finding(error, table)
-        for error in rules.audit_table(table.numbers, literature.read_all())
-        if error.rule not in NOT_OF_A_TABLE
+    errors, corrected = rules.audit_table(table.numbers, literature.read_all())
+    found = [_finding(error, table) for error in errors if error.rule not in NOT_OF_A_TABLE]
+    # A cell that was copied wrongly may be out of range as well: one error, one finding. One that was copied
+    # rightly is unusual in its source, where the audit of the literature names it.
+    wrong = {finding.cell for finding in found if finding.line and finding.rule != "out_of_range"}
+    right = _rightly_copied(table, corrected)
+    found = [item for item in found if item.rule != "out_of_range" or item.cell not in (wrong | right)]
+    totals, unchecked = misfits(table, corrected)
+    found += [_total_finding(misfit, table) for misfit in totals if misfit.impossible]
+    table.messages += unchecked
+    rounded = [
+        f"{misfit.column} {misfit.cell.text} ({misfit.computed})"
+        for misfit in totals
+        if not misfit.impossible
     ]
-    # A cell that was copied wrongly may be out of range as well: one error, one finding.
-    explained = {finding.cell for finding in found if finding.line and finding.rule != "out_of_range"}
-    found = [item for item in found if item.rule != "out_of_range" or item.cell not in explained]
-    found = _without_consequences(found, table)
+    if rounded:
+        table.messages.append(
+            f"Totals and averages that differ from their printed rows by rounding ({len(rounded)}): "
+            f"{', '.join(rounded[:4])}{' and more' if len(rounded) > 4 else ''}."
+        )
     found += bold_within_noise(table)
     return table, sorted(found, key=lambda finding: (finding.line, finding.cell, finding.rule))
 
 
 def _finding(error: Finding, table: UserTable) -> TableFinding:
-    place = table.places.get((error.method, error.task))
+    tasks, values = error.task.split(", "), error.value.split(", ")
+    places = [
+        table.place(error.method, task, value.split(" ")[0])
+        for task, value in itertools.zip_longest(tasks, values, fillvalue="")
+    ]
+    known = [place for place in places if place is not None]
+    rows = ", ".join(dict.fromkeys(place.row for place in known)) if known else error.task
     return TableFinding(
         rule=error.rule,
-        line=0 if place is None else place.cell.line,
-        cell=f"{error.method} on {error.task if place is None else place.row}",
+        line=known[0].cell.line if known else 0,
+        cell=f"{error.method} on {rows}",
         printed=error.value,
-        source=error.other_source,
+        source=error.other_source.replace(f"{DOCUMENT}, {table.path.name}", "your table"),
         source_value=error.other_value,
         explanation=error.explanation,
-        certainty=error.certainty,
+        certainty="possible" if error.severity == "doubt" else error.certainty,
     )
 
 
-def _without_consequences(found: list[TableFinding], table: UserTable) -> list[TableFinding]:
-    """Leave out totals that are right but for a wrong cell that is found already: one error, one finding."""
-    wrong: dict[str, float] = {}
-    for finding in found:
-        column = finding.cell.split(" on ", 1)[0]
-        source = _first_number(finding.source_value)
-        printed = _first_number(finding.printed)
-        if finding.rule != "totals" and source is not None and printed is not None:
-            wrong[column] = wrong.get(column, 0.0) + source - printed
-    kept = []
-    for finding in found:
-        column = finding.cell.split(" on ", 1)[0]
-        printed, summed = _first_number(finding.printed), _first_number(finding.source_value)
-        explained = (
-            finding.rule == "totals"
-            and column in wrong
-            and printed is not None
-            and summed is not None
-            and _same_sum(printed, summed, wrong[column], table, column)
-        )
-        if not explained:
-            kept.append(finding)
-    return kept
+def _rightly_copied(table: UserTable, corrected: Mapping[tuple[str, str], float]) -> set[str]:
+    """The cells that agree with the document that they were copied from, as findings name cells."""
+    copied = table.numbers[table.numbers["copied_from"].notna()]
+    cells = set()
+    for row in frames.records(copied):
+        place = table.place(row["method"], row["task"])
+        if place is not None and (row["method"], row["task"]) not in corrected:
+            cells.add(f"{row['method']} on {place.row}")
+    return cells
 
 
-def _same_sum(printed: float, summed: float, correction: float, table: UserTable, column: str) -> bool:
-    """Whether a total (or average) fits its rows once the wrong cells have the source's values."""
-    rows = int(((table.numbers["method"] == column) & (table.numbers["aggregate"] == "cell")).sum())
-    tolerance = 0.05 * max(rows, 1) + 1e-6
-    return any(abs(printed - summed - correction / divisor) <= tolerance for divisor in (1, max(rows, 1)))
-
-
-def _first_number(text: str) -> float | None:
-    match = re.search(r"-?\d+(?:\.\d+)?", text)
-    return None if match is None else float(match[0])
+def _total_finding(misfit: Misfit, table: UserTable) -> TableFinding:
+    printed = misfit.cell.text
+    word = misfit.aggregate.row.kind
+    return TableFinding(
+        rule="totals",
+        line=misfit.cell.line,
+        cell=f"{misfit.column} on {misfit.aggregate.row.label}",
+        printed=printed,
+        source=f"the {word} of its {misfit.num_rows} rows",
+        source_value=misfit.computed,
+        explanation=f"The printed {word} is {printed}; the rows give {misfit.computed}, which rounding "
+        "cannot explain.",
+        certainty="certain",
+    )
 
 
 def bold_within_noise(table: UserTable) -> list[TableFinding]:
     """Bold numbers that are not the highest of their row, or whose lead is within the printed spreads."""
     found = []
-    cells = table.numbers[table.numbers["aggregate"] == "cell"]
-    for task, rows in cells.groupby("task", sort=False):
-        records = frames.records(rows)
-        bold = [row for row in records if table.places[(row["method"], str(task))].cell.bold]
+    known = Literature(literature.read_all())
+    for task, rows in table.numbers.groupby("task", sort=False):
+        records = frames.records(rows.drop_duplicates("method"))
+        places = {row["method"]: table.places[(row["method"], str(task))][0] for row in records}
+        bold = [row for row in records if places[row["method"]].cell.bold]
         if not bold or len(bold) == len(records):
             continue
         rest = [row for row in records if row not in bold]
         runner_up = max(rest, key=lambda row: row["score_percent"])
-        for row in bold:
-            reason = _why_not_best(row, runner_up)
-            if reason:
-                place = table.places[(row["method"], str(task))]
-                found.append(
-                    TableFinding(
-                        "bold_within_noise",
-                        place.cell.line,
-                        f"{row['method']} on {place.row}",
-                        place.cell.text,
-                        f"your table, {runner_up['method']}",
-                        table.places[(runner_up["method"], str(task))].cell.text,
-                        reason,
-                        "likely",
-                    )
+        lowest = min(bold, key=lambda row: row["score_percent"])
+        reason = _why_not_best(lowest, runner_up, alone=len(bold) == 1, known=known)
+        if reason:
+            place, other = places[lowest["method"]], places[runner_up["method"]]
+            found.append(
+                TableFinding(
+                    "bold_within_noise" if reason.startswith("It alone") else "bold_is_not_the_highest",
+                    place.cell.line,
+                    f"{lowest['method']} on {place.row}",
+                    place.cell.text,
+                    f"your table, {runner_up['method']}",
+                    other.cell.text,
+                    reason,
+                    "likely",
                 )
+            )
     return found
 
 
-def _why_not_best(row: dict[str, Any], other: dict[str, Any]) -> str:
+def _why_not_best(row: dict[str, Any], other: dict[str, Any], alone: bool, known: Literature) -> str:
     lead = row["score_percent"] - other["score_percent"]
     if lead < 0:
-        # Some papers set all within 5% of the highest in bold.
-        within = 0.05 * abs(other["score_percent"])
-        return "" if -lead <= within else f"It is bold, and {other['method']} is higher by {-lead:.1f}."
+        # Papers that set all within some percent of the highest in bold set the highest in bold as well.
+        highest = max(row["score_percent"], other["score_percent"])
+        return f"It is bold, and {other['method']} is higher with {highest:g}, which is not."
     spreads = [row["spread_percent"], other["spread_percent"]]
-    if any(spread is None or pd.isna(spread) for spread in spreads):
+    if not alone or any(spread is None or pd.isna(spread) for spread in spreads):
         return ""
-    seeds = [_seeds(item) for item in (row, other)]
-    error = math.sqrt(sum(spread**2 / count for spread, count in zip(spreads, seeds)))
-    if error == 0 or lead >= _NORMAL_90 * error:
+    error = math.hypot(_standard_error(row), _standard_error(other))
+    if error == 0 or lead >= _NORMAL_90 * error or known.prints_both(row, other):
         return ""
     return (
         f"It alone is bold, but leads {other['method']} by {lead:.1f}, which is within the noise of the "
@@ -184,7 +194,10 @@ def _why_not_best(row: dict[str, Any], other: dict[str, Any]) -> str:
     )
 
 
-def _seeds(row: dict[str, Any]) -> int:
-    """Seeds of a number; one where they are not stated: the printed spread is then taken as the error."""
-    counts = str(row["num_seeds"] or "").split("|")
-    return min((int(count) for count in counts if count.isdigit()), default=1)
+def _standard_error(row: dict[str, Any]) -> float:
+    """The error of a mean; the printed spread itself where it is one, or where the seeds are not stated."""
+    spread = float(row["spread_percent"])
+    counts = [int(count) for count in str(row["num_seeds"] or "").split("|") if count.isdigit()]
+    if "standard_error" in str(row["spread_kind"]) or not counts:
+        return spread
+    return spread / math.sqrt(min(counts))

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from recheck.errors import TablesError
 
-_BOLD = re.compile(
-    r"\*\*(.+?)\*\*|__(.+?)__|\\textbf\{((?:[^{}]|\{[^{}]*\})*)\}|\\bf(?:series)?\b|\\mathbf\{"
+from paper_tables.user_tables import latex
+
+_MARKDOWN_BOLD = re.compile(r"\*\*(?=\S).+?\*\*|(?<!\w)__(?=\S).+?__(?!\w)|<(?:b|strong)>", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"<sup>.*?</sup>|<sub>|</sub>|</?(?:b|strong|i|em|u|span|font|br)\b[^<>]*>", re.IGNORECASE
 )
-_RAISED = re.compile(
-    r"<sup>.*?</sup>|\\textsuperscript\{[^{}]*\}|\^\{[^{}]*\}|\^\\?[a-zA-Z*†‡]+|\\(?:dag|ddag)ger\b|\\footnotemark(?:\[\d+\])?"
-)
-_COMMANDS = re.compile(
-    r"\\(?:textbf|mathbf|underline|emph|textit|text|mathrm|scriptsize|footnotesize|small|tiny|multirow\{[^}]*\}\{[^}]*\}|"
-    r"multicolumn\{\d+\}\{[^}]*\}|cellcolor(?:\[[^\]]*\])?\{[^}]*\}|rowcolor(?:\[[^\]]*\])?\{[^}]*\}|"
-    r"color\{[^}]*\}|bfseries|bf|hspace\{[^}]*\}|phantom\{[^}]*\}|quad|,|;|!|surd|circ)(?![a-zA-Z])"
-)
-_RULES = re.compile(
-    r"\\(?:toprule|midrule|bottomrule|hline|cmidrule(?:\([^)]*\))?\{[^}]*\}|addlinespace(?:\[[^\]]*\])?)"
-)
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|\[\^\w+\]")
 _VERDICT = re.compile(r"[✓↓↑○]|\$\\(?:surd|downarrow|uparrow|circ)\$")
 _NUMBER = re.compile(
-    r"^(?P<mean>[+-]?\d+(?:\.\d+)?)\s*(?:(?:±|\+/-|\+-|\\pm)\s*(?P<spread>\d+(?:\.\d+)?)|"
-    r"[(\[]\s*(?:±\s*)?(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?\s*%?$"
+    r"^(?P<mean>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*%?\s*(?:(?:±|\+/-|\+-)\s*(?P<spread>\d+(?:\.\d+)?|\.\d+)|"
+    r"[(\[]\s*(?:±|\+/-|\+-)?\s*(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?\s*%?$"
 )
+_COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d{1,2}(?:\s*(?:±|\+/-)\s*\d+(?:,\d+)?)?$")
+_MARKDOWN_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
+_SUPERSCRIPTS = re.compile(r"[*†‡§¶¹²³]+$")
 _SEEDS_AT_END = re.compile(r"(±.*?)\s*\(\d+\)$")
 
 
@@ -74,15 +73,15 @@ def read_grid(path: Path) -> list[list[PrintedCell]]:
     if not text.strip():
         raise TablesError(f"{path} is empty; it needs a line of headings and rows.")
     suffix = path.suffix.lower()
+    cell: Callable[[str, int], PrintedCell]
     if suffix == ".tex" or ("\\\\" in text and "&" in text):
-        rows = _latex_rows(text)
-    elif suffix in (".md", ".markdown") or any(
-        re.match(r"\s*\|?\s*:?-{2,}", line) for line in text.splitlines()
-    ):
-        rows = _markdown_rows(text)
+        rows, cell = latex.rows_of(text), partial(_latex_cell, latex.Macros.of(text))
+    elif suffix in (".md", ".markdown") or any(_MARKDOWN_RULE.match(line) for line in text.splitlines()):
+        rows, cell = _markdown_rows(text), _markdown_cell
     else:
-        rows = _csv_rows(text, "\t" if suffix == ".tsv" else ",")
-    grid = [[_cell(raw, line) for raw in cells] for line, cells in rows if any(raw.strip() for raw in cells)]
+        rows, cell = _csv_rows(text, suffix), _markdown_cell
+    grid = [[cell(raw, line) for raw in cells] for line, cells in rows if any(raw.strip() for raw in cells)]
+    _refuse_decimal_commas(grid, path)
     if len(grid) < 2 or max(map(len, grid)) < 2:
         raise TablesError(
             f"{path} holds no table: a line of headings and rows of a task and numbers, as CSV, Markdown "
@@ -91,9 +90,26 @@ def read_grid(path: Path) -> list[list[PrintedCell]]:
     return grid
 
 
-def _csv_rows(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    return [(reader.line_num, cells) for cells in reader]
+def _refuse_decimal_commas(grid: list[list[PrintedCell]], path: Path) -> None:
+    for row in grid:
+        for cell in row[1:]:
+            if _COMMA_NUMBER.match(cell.text):
+                raise TablesError(
+                    f"{path}, line {cell.line}: '{cell.text}' has a decimal comma; write "
+                    f"{cell.text.replace(',', '.')}."
+                )
+
+
+def _csv_rows(text: str, suffix: str) -> list[tuple[int, list[str]]]:
+    """Rows of a table with one sign between its cells: the one that is most often in the first line."""
+    first = next(line for line in text.splitlines() if line.strip())
+    signs = "\t,;" if suffix in (".tsv", ".tab") else ",\t;"
+    reader = csv.reader(io.StringIO(text), delimiter=max(signs, key=first.count), skipinitialspace=True)
+    rows, start = [], 1
+    for cells in reader:
+        rows.append((start, cells))
+        start = reader.line_num + 1
+    return rows
 
 
 def _markdown_rows(text: str) -> list[tuple[int, list[str]]]:
@@ -107,39 +123,22 @@ def _markdown_rows(text: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _latex_rows(text: str) -> list[tuple[int, list[str]]]:
-    rows: list[tuple[int, list[str]]] = []
-    held, start = "", 0
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = _RULES.sub("", re.sub(r"(?<!\\)%.*$", "", raw))
-        if re.match(
-            r"\s*\\(?:begin|end|caption|label|centering|resizebox|noindent|medskip|usepackage)", line
-        ):
-            held = ""
-            continue
-        if line.strip() and not held.strip():
-            start = number
-        held += f" {line}"
-        while "\\\\" in held:
-            row, _, held = held.partition("\\\\")
-            held = re.sub(r"^\[[^\]]*\]", "", held)
-            if "&" in row:
-                rows.append((start, re.split(r"(?<!\\)&", row)))
-            held, start = held.strip() and held, number
-    return rows
+def _latex_cell(macros: latex.Macros, raw: str, line: int) -> PrintedCell:
+    return _cell(latex.plain(_VERDICT.sub("", raw)), line, latex.is_bold(raw, macros))
 
 
-def _cell(raw: str, line: int) -> PrintedCell:
-    bold = bool(_BOLD.search(raw))
-    text = _VERDICT.sub("", _RAISED.sub("", raw))
-    text = text.replace("**", "").replace("__", "")
-    for _ in range(3):
-        text = _COMMANDS.sub("", text)
-    text = (
-        text.replace("$", "").replace("\\pm", "±").replace("\\%", "%").replace("\\_", "_").replace("\\&", "&")
-    )
-    text = text.replace("{", "").replace("}", "").replace("~", " ").replace("−", "-").replace("&amp;", "&")
-    text = re.sub(r"\\[a-zA-Z]+\s*", "", text)
-    text = " ".join(text.split()).rstrip("*†‡").strip()
+def _markdown_cell(raw: str, line: int) -> PrintedCell:
+    bold = bool(_MARKDOWN_BOLD.search(raw)) or latex.is_bold(raw, latex.Macros())
+    text = _MARKUP.sub("", _LINK.sub(r"\1", _VERDICT.sub("", raw)))
+    text = text.replace("**", "").replace("`", "")
+    text = re.sub(r"(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|(?<![\w*])\*(?=[\w+-])", "", text)
+    # Formulas between dollar signs are LaTeX in Markdown as well.
+    text = latex.plain(text) if "\\" in text or "$" in text else text
+    return _cell(text, line, bold)
+
+
+def _cell(text: str, line: int, bold: bool) -> PrintedCell:
+    text = html.unescape(text).replace("\u2212", "-").replace("\u00a0", " ").replace("\u2009", " ")
+    text = _SUPERSCRIPTS.sub("", " ".join(text.split()).strip("'\"")).strip()
     # Mean, spread and number of seeds, as this project prints them.
     return PrintedCell(_SEEDS_AT_END.sub(r"\1", text), line, bold)

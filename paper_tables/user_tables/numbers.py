@@ -11,15 +11,16 @@ from recheck.errors import TablesError
 
 from paper_tables import frames, literature, task_table
 from paper_tables.score_files.run_names import method_key
+from paper_tables.scores import plausible
 from paper_tables.user_tables.grid import PrintedCell, read_grid
-from paper_tables.user_tables.sources import source_of
+from paper_tables.user_tables.shape import Row, known_name, shape_of
+from paper_tables.user_tables.sources import Literature, Source
 
 DOCUMENT = "your_table"
-_TOTAL = re.compile(r"\b(total|sum)\b", re.IGNORECASE)
-_AVERAGE = re.compile(r"\b(average|avg\.?|mean)\b", re.IGNORECASE)
 # A column of the document's own runs is no copy, whatever the method.
 _RERUN = re.compile(r"\b(ours?|re-?run|reproduced|reimplementation|our implementation)\b", re.IGNORECASE)
-_EMPTY = ("", "-", "–", "—", "n/a", "na", "nan", "/", "?")
+_MOST_NAMED = 8
+_EMPTY = ("", "-", "--", "---", "–", "—", "n/a", "na", "nan", "/", "?")
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,56 @@ class Place:
     cell: PrintedCell
 
 
+@dataclass(frozen=True, eq=False)
+class TaskRow:
+    """A row of a task.
+
+    Attributes:
+        task: its name.
+        suite: its suite.
+        row: as it is printed.
+    """
+
+    task: str
+    suite: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class AggregateRow:
+    """A row of totals or averages.
+
+    Attributes:
+        row: as it is printed.
+        above: the rows of tasks above it, nearest last; None between them is another aggregate.
+    """
+
+    row: Row
+    above: tuple[TaskRow | None, ...]
+
+
 @dataclass
 class UserTable:
     """A user's table.
 
     Attributes:
-        numbers: rows of the schema ``reported``, the document is `DOCUMENT`.
-        places: (method heading, task or label) -> place in the file.
+        numbers: cells of tasks as rows of the schema ``reported``, the document is `DOCUMENT`.
+        places: (method heading, task) -> places in the file.
+        aggregates: rows of totals and averages.
         messages: what was guessed and what is not used.
         path: the file.
     """
 
     numbers: pd.DataFrame
-    places: dict[tuple[str, str], Place]
+    places: dict[tuple[str, str], list[Place]]
+    aggregates: list[AggregateRow] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     path: Path = Path()
+
+    def place(self, method: str, task: str, text: str = "") -> Place | None:
+        """Where a number is; of several the one whose text begins with `text`."""
+        found = self.places.get((method, task), [])
+        return next((place for place in found if place.cell.text.startswith(text)), next(iter(found), None))
 
 
 def read_table(path: Path, version: str | None = None, seeds: int | None = None) -> UserTable:
@@ -53,137 +89,124 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
 
     Args:
         path: CSV, Markdown or LaTeX.
-        version: of tasks whose names have none.
+        version: of tasks whose names have none, see `task_table.version_of`.
         seeds: training seeds of the numbers, where the user states them.
 
     Raises:
         TablesError: no row is a task, or a name has no version; the message has the line.
     """
-    grid = read_grid(path)
-    if _count_tasks([row[0].text for row in grid[1:]]) < _count_tasks([cell.text for cell in grid[0][1:]]):
-        width = max(map(len, grid))
-        filled = [row + [PrintedCell("", row[0].line)] * (width - len(row)) for row in grid]
-        grid = [list(column) for column in zip(*filled)]
-    headings = [cell.text for cell in grid[0]]
+    shape = shape_of(read_grid(path))
     messages: list[str] = []
     unused: list[str] = []
-    rows: list[dict[str, object]] = []
-    places: dict[tuple[str, str], Place] = {}
-    labelled = _labelled_rows(grid[1:], version, path)
-    for row in labelled:
-        if row.name is None:
-            unused.append(f"'{row.cells[0].text}' (line {row.cells[0].line})")
+    numbers: list[dict[str, object]] = []
+    places: dict[tuple[str, str], list[Place]] = {}
+    aggregates: list[AggregateRow] = []
+    above: list[TaskRow | None] = []
+    renamed: dict[str, str] = {}
+    for row in shape.rows:
+        if row.kind:
+            aggregates.append(AggregateRow(row, tuple(above)))
+            above.append(None)
             continue
-        if row.name != row.cells[0].text and "(" not in row.name:
-            messages.append(f"'{row.cells[0].text}' is {row.name}.")
-        for place, cell in enumerate(row.cells[1 : len(headings)], 1):
+        task = _task(row, version, f"{path}, line {row.line}")
+        if task is None:
+            unused.append(f"'{row.label}' (line {row.line})")
+            continue
+        above.append(TaskRow(task.name, task.suite, row))
+        if task.name != row.label:
+            renamed[row.label] = task.name
+        for heading, cell in row.cells.items():
             if cell.number is not None:
-                rows.append(_row(row.name, row.suite, headings[place], cell.number, seeds, path))
-                places[(headings[place], row.name)] = Place(row.cells[0].text, headings[place], cell)
+                names = shape.methods[heading]
+                numbers.append(_row(task, heading, names, cell.number, seeds, path))
+                places.setdefault((heading, task.name), []).append(Place(row.label, heading, cell))
             elif cell.text.lower() not in _EMPTY:
-                unused.append(f"'{cell.text}' (line {cell.line}, column '{headings[place]}')")
-    if not rows:
+                unused.append(f"'{cell.text}' (line {cell.line}, column '{heading}')")
+    if not numbers:
         raise TablesError(
             f"{path} holds no number of a task: the first column (or row) must name D4RL tasks."
         )
-    if unused:
-        more = f" and {len(unused) - 8} more" if len(unused) > 8 else ""
-        messages.append(f"Not used ({len(unused)}): {', '.join(unused[:8])}{more}.")
-    numbers = _with_sources(pd.DataFrame(rows), messages)
-    numbers = frames.check(numbers, "reported", str(path))
-    return UserTable(numbers, places, messages, path)
+    table = pd.DataFrame(numbers)
+    _refuse_fractions(table, path)
+    messages += _first_of([f"'{label}' is {name}" for label, name in renamed.items()], "Tasks: ")
+    messages += _first_of(unused, f"Not used ({len(unused)}): ")
+    table = frames.check(_with_sources(table, messages), "reported", str(path))
+    return UserTable(table, places, aggregates, messages, path)
 
 
-@dataclass(frozen=True)
-class _LabelledRow:
-    """A row with its task or aggregate (None where it is neither) and its suite."""
-
-    name: str | None
-    suite: str
-    cells: list[PrintedCell]
+def _first_of(items: list[str], before: str) -> list[str]:
+    more = f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
+    return [f"{before}{', '.join(items[:_MOST_NAMED])}{more}."] if items else []
 
 
-def _labelled_rows(grid: list[list[PrintedCell]], version: str | None, path: Path) -> list[_LabelledRow]:
-    """Rows with the name of their task or the label of their aggregate, which spans the rows of its suite."""
-    suite, spanned = "", 0
-    found = []
-    for cells in grid:
-        label = cells[0].text
-        kind = "TOTAL" if _TOTAL.search(label) else "AVERAGE" if _AVERAGE.search(label) else ""
-        if kind:
-            found.append(_LabelledRow(f"{kind}({spanned})" if spanned else None, suite, cells))
-            continue
-        task = _task(label, version, f"{path}, line {cells[0].line}")
-        if task is None:
-            found.append(_LabelledRow(None, suite, cells))
-            continue
-        spanned = spanned + 1 if task.suite == suite else 1
-        suite = task.suite
-        found.append(_LabelledRow(task.name, suite, cells))
-    return found
+def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:
+    if plausible.looks_like_fractions(table["score_percent"].to_numpy(dtype=float)):
+        raise TablesError(
+            f"{path}: the numbers look like fractions; a table is compared in percent, 66.3 and not 0.663."
+        )
 
 
 def _with_sources(numbers: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
     """State the document that each column was copied from, as far as its numbers show it."""
-    known = literature.read_all()
-    known = known[known["aggregate"] == "cell"]
+    known = Literature(literature.read_all())
     numbers = numbers.astype({"copied_from": object, "num_seeds": object})
     for heading, rows in numbers.groupby("method", sort=False):
-        if set(rows["origin"]) != {"copied"}:
+        origins = set(rows["origin"])
+        if origins == {"own"}:
             continue
-        column = rows[rows["aggregate"] == "cell"]
-        found = source_of(column, known[known["method_key"] == rows["method_key"].iloc[0]])
-        if found is None:
+        found = known.source_of(rows) if origins == {"copied"} else known.same_heading(rows)
+        if found is not None:
+            messages.append(
+                f"Column '{heading}' is compared with {found.document}: {found.agreeing} of "
+                f"{found.compared} agree."
+            )
+            _state(numbers, rows, found)
+        elif origins == {"copied"}:
             numbers.loc[rows.index, "origin"] = "rerun"
             messages.append(f"Column '{heading}' agrees with no document: taken for runs of your own.")
-            continue
-        messages.append(
-            f"Column '{heading}' is compared with {found.document}: {found.agreeing} of {found.compared} "
-            "agree."
-        )
-        numbers.loc[rows.index, "copied_from"] = found.document
-        numbers.loc[rows.index, "selection"] = found.selection
-        printed = rows.index[rows["spread_percent"].notna()]
-        if found.spread_kind != "none":
-            numbers.loc[printed, "spread_kind"] = found.spread_kind
-        unstated = rows.index[rows["num_seeds"].isna()]
-        numbers.loc[unstated, "num_seeds"] = found.seeds
     return numbers
 
 
-def _count_tasks(labels: list[str]) -> int:
-    stems = {re.sub(r"-v\d+$", "", task_table.normal_form(name)) for name in task_table.tasks()}
-    return sum(re.sub(r"-v\d+$", "", task_table.normal_form(label)) in stems for label in labels)
+def _state(numbers: pd.DataFrame, rows: pd.DataFrame, found: Source) -> None:
+    """State what is known of a column that was copied."""
+    numbers.loc[rows.index, "origin"] = "copied"
+    numbers.loc[rows.index, "copied_from"] = found.document
+    numbers.loc[rows.index, "selection"] = found.selection
+    printed = rows.index[rows["spread_percent"].notna()]
+    if found.spread_kind != "none":
+        numbers.loc[printed, "spread_kind"] = found.spread_kind
+    unstated = rows.index[rows["num_seeds"].isna()]
+    numbers.loc[unstated, "num_seeds"] = found.seeds
 
 
-def _task(label: str, version: str | None, where: str) -> task_table.Task | None:
-    """The task of a row's label; None where it is none."""
-    if not label.strip():
-        return None
-    try:
-        return task_table.resolve(label, version)
-    except TablesError as error:
-        if "has no version" in str(error):
+def _task(row: Row, version: str | None, where: str) -> task_table.Task | None:
+    """The task of a row; None where it is none."""
+    name = known_name(row.names)
+    if name is not None:
+        try:
+            return task_table.resolve(name, version)
+        except TablesError as error:
             raise TablesError(f"{where}: {error}") from None
-        close = task_table.nearest(label, most=1)[0]
-        if task_table.similarity(label, close) >= task_table.SLIP:
-            raise TablesError(f"{where}: {error}") from None
-        return None
+    for text in row.names:
+        close = task_table.nearest(text, most=1)[0]
+        if task_table.similarity(text, close) >= task_table.SLIP:
+            near = ", ".join(task_table.nearest(text))
+            raise TablesError(f"{where}: There is no task '{text}'; the nearest names are {near}.")
+    return None
 
 
 def _row(
-    task: str,
-    suite: str,
+    task: task_table.Task,
     heading: str,
+    names: tuple[str, ...],
     number: tuple[float, float | None, int],
     seeds: int | None,
     path: Path,
 ) -> dict[str, object]:
     mean, spread, decimals = number
-    known = method_key(_RERUN.sub("", heading).strip(" ()[]"))
+    known = next((key for name in names if (key := _method_of(name))), None)
     origin = "rerun" if known and _RERUN.search(heading) else "copied" if known else "own"
     own_key = re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_") or "method"
-    aggregate = re.fullmatch(r"(TOTAL|AVERAGE)\((\d+)\)", task)
     return {
         "document": DOCUMENT,
         "document_kind": "paper",
@@ -195,11 +218,11 @@ def _row(
         "origin": origin,
         "copied_from": None,
         "reported_by": "your table",
-        "suite": suite,
-        "task": task,
-        "aggregate": aggregate[1].lower() if aggregate else "cell",
+        "suite": task.suite,
+        "task": task.name,
+        "aggregate": "cell",
         "group": None,
-        "num_rows": int(aggregate[2]) if aggregate else None,
+        "num_rows": None,
         "score_percent": mean,
         "decimals": decimals,
         "spread_percent": spread,
@@ -214,3 +237,9 @@ def _row(
         "confidence": "seen",
         "note": None,
     }
+
+
+def _method_of(heading: str) -> str | None:
+    """The key of a method that a heading names, without references, numbers in brackets and "(ours)"."""
+    text = _RERUN.sub("", re.sub(r"\[[^\[\]]*\]", "", heading))
+    return method_key(text.strip(" ()[]")) or method_key(re.sub(r"\([^()]*\)", "", text).strip())

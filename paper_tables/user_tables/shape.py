@@ -1,0 +1,215 @@
+"""The shape of a table: tasks along rows or columns, headings of several lines, labels in two cells."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from paper_tables import task_table
+from paper_tables.score_files.run_names import method_key
+from paper_tables.user_tables.grid import PrintedCell
+
+MOST_LABEL_COLUMNS = 3
+_AGGREGATE = re.compile(r"\b(total|sum|average|avg|mean|overall|all)\b", re.IGNORECASE)
+_TOTAL = re.compile(r"\b(total|sum)\b", re.IGNORECASE)
+_SPREAD = re.compile(
+    r"^(?:±|\+/-|std\.?|s\.?d\.?|stdev|stderr|s\.?e\.?m?\.?|spread|standard (?:deviation|error)|ci)$", re.I
+)
+_MEAN = re.compile(r"^(?:mean|score|avg\.?|average|normali[sz]ed score|result)$", re.IGNORECASE)
+Grid = list[list[PrintedCell]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of numbers.
+
+    Attributes:
+        label: its text, for people.
+        names: texts that could be its task's name, the likeliest first.
+        kind: `total`, `average`, or empty for a row that is no aggregate.
+        cells: column -> cell.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    kind: str
+    cells: dict[str, PrintedCell]
+    line: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table with its tasks in rows.
+
+    Attributes:
+        methods: column -> texts that could be its method's name.
+        rows: in the order of the table.
+    """
+
+    methods: dict[str, tuple[str, ...]]
+    rows: list[Row]
+
+
+def shape_of(grid: Grid) -> Shape:
+    """Find tasks and headings.
+
+    Args:
+        grid: rows as they were read; need not be equally long.
+    """
+    width = max(map(len, grid))
+    upright = [row + [PrintedCell("", row[0].line)] * (width - len(row)) for row in grid]
+    turned = [list(column) for column in zip(*upright)]
+    choices = [
+        (_count_tasks(_labels(table, count)), -turn, -count, table, count)
+        for turn, table in enumerate((upright, turned))
+        for count in range(1, min(MOST_LABEL_COLUMNS, len(table[0]) - 1) + 1)
+    ]
+    *_, table, count = max(choices, key=lambda choice: choice[:3])
+    return _read(table, count)
+
+
+def _filled(table: Grid, count: int) -> Grid:
+    """Labels that span several rows, repeated in each: the last label column is never filled."""
+    filled: Grid = []
+    above = [PrintedCell("", 0)] * count
+    for row in table:
+        labels = list(row[:count])
+        for place in range(count - 1):
+            starts = bool(labels[place].text) or _is_aggregate(labels)
+            if starts or not labels[count - 1].text:
+                above[place : count - 1] = labels[place : count - 1]
+            labels[place] = replace(above[place], line=row[0].line)
+        filled.append([*labels, *row[count:]])
+    return filled
+
+
+def _is_aggregate(labels: Sequence[PrintedCell]) -> bool:
+    return any(_AGGREGATE.search(cell.text) for cell in labels)
+
+
+def _labels(table: Grid, count: int) -> list[list[str]]:
+    return [[cell.text for cell in row[:count] if cell.text] for row in _filled(table, count)]
+
+
+def _names(parts: Sequence[str]) -> tuple[str, ...]:
+    """Texts that the parts of a label can mean: all of them in any order, then each alone."""
+    orders = [
+        "-".join(order) for size in range(len(parts), 0, -1) for order in itertools.permutations(parts, size)
+    ]
+    return tuple(dict.fromkeys(orders))
+
+
+@cache
+def _stems() -> frozenset[str]:
+    return frozenset(_stem(name) for name in task_table.tasks())
+
+
+def _stem(name: str) -> str:
+    stem = task_table.stem_of(task_table.short_form(name.split("/")[-1]))
+    return re.sub(r"[^a-z0-9]", "", stem)
+
+
+def known_name(names: Iterable[str]) -> str | None:
+    """The first text that is a task's name, with or without its version."""
+    stems = _stems()
+    return next((name for name in names if _stem(name) in stems), None)
+
+
+def _count_tasks(labels: list[list[str]]) -> int:
+    return sum(known_name(_names(parts)) is not None for parts in labels if parts)
+
+
+def _read(table: Grid, count: int) -> Shape:
+    heads: list[list[PrintedCell]] = []
+    methods: dict[str, tuple[str, ...]] = {}
+    columns: dict[int, str] = {}
+    spreads: dict[int, int] = {}
+    section = ""
+    rows: list[Row] = []
+    for row in _filled(table, count):
+        label, body = list(dict.fromkeys(cell.text for cell in row[:count] if cell.text)), row[count:]
+        numbers = sum(cell.number is not None for cell in body)
+        if numbers == 0 and not (rows and known_name(_names(label))):
+            texts = {cell.text for cell in row if cell.text}
+            if len({cell.text for cell in body if cell.text}) > 1 or (not heads and len(texts) > 1):
+                heads = [row] if heads and columns else [*heads, row]
+                columns = {}
+            elif texts and columns:
+                section = min(texts, key=len)
+            continue
+        if not columns:
+            columns, spreads, found = _columns(heads, count, len(body), set(methods))
+            methods |= found
+        cells = {
+            name: _with_spread(body, place, spreads) for place, name in columns.items() if place < len(body)
+        }
+        if label and _SPREAD.match(label[-1]) and rows:
+            rows[-1] = _row_with_spreads(rows[-1], cells)
+            continue
+        whole = " ".join(label)
+        parts = [*label, section] if section and section not in label else label
+        kind = _kind(label)
+        line = next((cell.line for cell in row if cell.line), 0)
+        rows.append(Row(whole, (*_names(label), *_names(parts)), kind, cells, line))
+    return Shape(methods, rows)
+
+
+def _kind(label: Sequence[str]) -> str:
+    text = " ".join(label)
+    if not _AGGREGATE.search(text) or known_name(_names(label)):
+        return ""
+    return "total" if _TOTAL.search(text) else "average"
+
+
+def _columns(
+    heads: list[list[PrintedCell]], count: int, width: int, taken: set[str]
+) -> tuple[dict[int, str], dict[int, int], dict[str, tuple[str, ...]]]:
+    """The columns of numbers: place -> heading, place -> place of its spread, heading -> possible methods."""
+    lines = [[cell.text for cell in head[count:]] for head in heads]
+    parts = [
+        list(dict.fromkeys(line[place] for line in lines if place < len(line) and line[place]))
+        for place in range(width)
+    ]
+    spreads: dict[int, int] = {}
+    for place in range(1, width):
+        if parts[place] and _SPREAD.match(parts[place][-1]) and place - 1 not in spreads.values():
+            spreads[place - 1] = place
+            if parts[place - 1] and _MEAN.match(parts[place - 1][-1]) and len(parts[place - 1]) > 1:
+                parts[place - 1] = parts[place - 1][:-1]
+    columns: dict[int, str] = {}
+    methods: dict[str, tuple[str, ...]] = {}
+    lasts = [part[-1] for part in parts if part]
+    for place in range(width):
+        if place in spreads.values() or not parts[place]:
+            continue
+        part = parts[place]
+        known = [text for text in reversed(part) if method_key(text)]
+        unique = lasts.count(part[-1]) == 1
+        heading = part[-1] if unique and (known[:1] == [part[-1]] or not known) else " ".join(part)
+        name, number = heading, 1
+        while name in methods or name in taken:
+            number += 1
+            name = f"{heading} [{number}]"
+        columns[place] = name
+        methods[name] = tuple(dict.fromkeys([*known, " ".join(part), part[-1]]))
+    return columns, spreads, methods
+
+
+def _with_spread(body: Sequence[PrintedCell], place: int, spreads: dict[int, int]) -> PrintedCell:
+    """A mean with the spread that has a column of its own."""
+    other = body[spreads[place]] if place in spreads and spreads[place] < len(body) else None
+    return _joined(body[place], other)
+
+
+def _row_with_spreads(row: Row, spreads: dict[str, PrintedCell]) -> Row:
+    """A row of means with the row of its spreads below it."""
+    return replace(row, cells={name: _joined(cell, spreads.get(name)) for name, cell in row.cells.items()})
+
+
+def _joined(cell: PrintedCell, spread: PrintedCell | None) -> PrintedCell:
+    if spread is None or not spread.text or cell.number is None or cell.number[1] is not None:
+        return cell
+    return replace(cell, text=f"{cell.text} ± {spread.text.lstrip('±+/- ')}")
