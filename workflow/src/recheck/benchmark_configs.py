@@ -13,27 +13,31 @@ from recheck import cli, files, hyperparameters
 
 # The benchmark's synthetic data have Hopper's widths, so the hyperparameters are Hopper's.
 TASK = "hopper-medium-expert-v2"
-# Next to each method's default variant, those that the papers' own speed figures are about.
-FURTHER = (("idql", "release"),)
 
 
 def configs(root: Path) -> list[dict[str, Any]]:
-    """One entry per method: method, variant, hyperparameters, num_updates, diffusion_steps."""
-    wanted = [(name, hyperparameters.read(root, name).default_variant) for name in _methods(root)]
+    """Each method's first variant, and those that say `benchmark: true`, by method and variant.
+
+    Returns:
+        Entries of method, variant, hyperparameters, num_updates and diffusion_steps.
+    """
     found = []
-    for name, variant in [*wanted, *FURTHER]:
+    for name in _methods(root):
         method = hyperparameters.read(root, name)
-        resolved = hyperparameters.resolve(root, method, variant, TASK, {})
-        found.append(
-            {
-                "method": name,
-                "variant": variant,
-                "hyperparameters": resolved.values,
-                "num_updates": resolved.num_updates,
-                "diffusion_steps": resolved.diffusion_steps,
-            }
-        )
-    return sorted(found, key=lambda entry: (entry["method"], entry["variant"]))
+        for variant, layers in sorted(method.variants.items()):
+            if variant != method.default_variant and not layers.get("benchmark"):
+                continue
+            resolved = hyperparameters.resolve(root, method, variant, TASK, {})
+            found.append(
+                {
+                    "method": name,
+                    "variant": variant,
+                    "hyperparameters": resolved.values,
+                    "num_updates": resolved.num_updates,
+                    "diffusion_steps": resolved.diffusion_steps,
+                }
+            )
+    return found
 
 
 def _methods(root: Path) -> list[str]:
