@@ -11,7 +11,7 @@ from paper_tables.public_runs import reader
 # --- Refusals ---
 
 
-def _copy(tmp_path: Path, source: str = "corl_finetune") -> Path:
+def copy_source(tmp_path: Path, source: str = "corl_finetune") -> Path:
     """A folder with one source, to be spoilt."""
     lines = (reader.FOLDER / "sources.csv").read_text(encoding="utf-8").splitlines()
     kept = [lines[0], next(line for line in lines if line.startswith(f"{source},"))]
@@ -21,18 +21,18 @@ def _copy(tmp_path: Path, source: str = "corl_finetune") -> Path:
     return tmp_path / name
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+def rows_of(path: Path) -> tuple[list[str], list[list[str]]]:
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     return header, rows
 
 
-def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+def write_rows(path: Path, header: list[str], rows: list[list[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def _refused(folder: Path) -> str:
+def refused(folder: Path) -> str:
     with pytest.raises(TablesError) as error:
         reader.read_runs(folder)
     assert "\n" not in str(error.value)

@@ -1,11 +1,13 @@
 """Public runs: known counts of each source, and every refusal in one message with file and line."""
 
+from pathlib import Path
+
 import pytest
 
 from paper_tables import frames, literature
 from paper_tables.evidence import runs as evidence_runs
 from paper_tables.public_runs import checks, reader
-from tests.paper_tables.public_runs.files import _copy, _refused, _rows, _write
+from tests.paper_tables.public_runs.files import copy_source, refused, rows_of, write_rows
 
 # --- Known answers ---
 
@@ -145,47 +147,47 @@ def test_rebracs_printed_table_is_made_of_these_runs(runs):
     ],
 )
 def test_a_bad_value_is_refused_with_file_and_line(tmp_path, column, value, words):
-    path = _copy(tmp_path)
-    header, rows = _rows(path)
+    path = copy_source(tmp_path)
+    header, rows = rows_of(path)
     row = next(i for i, cells in enumerate(rows) if cells[header.index("task")] == "pen-cloned-v1")
     rows[row][header.index(column)] = value
-    _write(path, header, rows)
-    message = _refused(tmp_path)
+    write_rows(path, header, rows)
+    message = refused(tmp_path)
     assert f"{path}, line {row + 2}: " in message
     assert words in message
 
 
 def test_a_wrong_header_is_refused_with_the_right_one(tmp_path):
-    path = _copy(tmp_path)
-    header, rows = _rows(path)
-    _write(path, ["score" if name == "score_percent" else name for name in header], rows)
-    message = _refused(tmp_path)
+    path = copy_source(tmp_path)
+    header, rows = rows_of(path)
+    write_rows(path, ["score" if name == "score_percent" else name for name in header], rows)
+    message = refused(tmp_path)
     assert (
         f"{path}, line 1: the column(s) score_percent are missing and the column(s) score are unknown"
         in message
     )
     assert ",".join(header) in message
-    _write(path, header[1:] + header[:1], [cells[1:] + cells[:1] for cells in rows])
-    assert "another order" in _refused(tmp_path)
+    write_rows(path, header[1:] + header[:1], [cells[1:] + cells[:1] for cells in rows])
+    assert "another order" in refused(tmp_path)
     path.write_text("", encoding="utf-8")
-    assert "line 1" in _refused(tmp_path)
-    _write(path, header, [])
-    assert "no rows" in _refused(tmp_path)
+    assert "line 1" in refused(tmp_path)
+    write_rows(path, header, [])
+    assert "no rows" in refused(tmp_path)
 
 
 def test_a_line_with_too_few_values_is_refused(tmp_path):
-    path = _copy(tmp_path)
-    header, rows = _rows(path)
+    path = copy_source(tmp_path)
+    header, rows = rows_of(path)
     rows[4] = rows[4][:-1]
-    _write(path, header, rows)
-    assert f"{path}, line 6: {len(header) - 1} values; the header has {len(header)}." in _refused(tmp_path)
+    write_rows(path, header, rows)
+    assert f"{path}, line 6: {len(header) - 1} values; the header has {len(header)}." in refused(tmp_path)
 
 
 def test_a_file_that_was_cut_is_refused(tmp_path):
-    path = _copy(tmp_path)
-    header, rows = _rows(path)
-    _write(path, header, rows[:-1])
-    assert "has 479 rows" in _refused(tmp_path)
+    path = copy_source(tmp_path)
+    header, rows = rows_of(path)
+    write_rows(path, header, rows[:-1])
+    assert "has 479 rows" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -200,26 +202,35 @@ def test_a_file_that_was_cut_is_refused(tmp_path):
     ],
 )
 def test_a_bad_line_of_a_source_is_refused(tmp_path, column, value, words):
-    _copy(tmp_path)
+    copy_source(tmp_path)
     sources = tmp_path / "sources.csv"
-    header, rows = _rows(sources)
+    header, rows = rows_of(sources)
     rows[0][header.index(column)] = value
-    _write(sources, header, rows)
-    message = _refused(tmp_path)
+    write_rows(sources, header, rows)
+    message = refused(tmp_path)
     assert f"{sources}, line 2: column '{column}'" in message
     assert words in message
 
 
 def test_no_licence_is_a_value(tmp_path):
-    _copy(tmp_path, "significance")
+    copy_source(tmp_path, "significance")
     assert reader.read_runs(tmp_path)["licence"].unique().tolist() == ["none"]
 
 
 def test_a_file_without_a_line_and_a_line_without_a_file_are_refused(tmp_path):
-    path = _copy(tmp_path)
+    path = copy_source(tmp_path)
     stranger = tmp_path / "stranger.csv"
     stranger.write_bytes(path.read_bytes())
-    assert f"{stranger} has no line in" in _refused(tmp_path)
+    assert f"{stranger} has no line in" in refused(tmp_path)
     stranger.unlink()
     path.unlink()
-    assert f"There is no file {path}." in _refused(tmp_path)
+    assert f"There is no file {path}." in refused(tmp_path)
+
+
+def test_the_document_page_has_every_source_and_column(runs):
+    page = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for row in reader.read_sources().to_dict("records"):
+        assert f"### `{row['source']}`" in page
+        assert row["repository"] in page
+    for column, rule in frames.load_schema("public_runs")["items"]["properties"].items():
+        assert f"| `{column}` | {rule['description']} |" in page
