@@ -260,8 +260,12 @@ class Method(abc.ABC):
         Args:
             observations: transformed as in training.
             sampling: how actions are drawn.
-            streams: one stream per seed for whatever is drawn; its shape depends on E alone.
+            streams: for whatever is drawn; the first axis of every shape is E, the states.
         """
+
+    def acting_rows(self, sampling: Sampling) -> int:
+        """Rows of the networks' batch that `act` computes for one state: its candidate actions."""
+        return 1
 
 
 def check_hyperparameters(method: type[Method], hyperparameters: Mapping[str, Any]) -> None:

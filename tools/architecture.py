@@ -45,7 +45,7 @@ SHARED = (
 )
 OF_RECHECK = {
     "paper_tables": SHARED,
-    "algos": (*SHARED, "paths", "hyperparameters", "progress", "runs"),
+    "algos": (*SHARED, "paths", "hyperparameters", "progress", "runs", "evaluation_blocks"),
 }
 
 METHOD = ("base", "seed_parallel", "diffusion")

@@ -156,10 +156,10 @@ def play(rehearsal: Rehearsal) -> int:
     """Prepare, train and evaluate everything in this process; returns the number of cells."""
     from recheck.tasks import task_from_json
 
-    from algos import evaluate
     from algos.datasets.prepare import prepare
+    from algos.evaluate import evaluator
 
-    evaluate.LATENCY_CALLS = 1
+    evaluator.LATENCY_CALLS = 1
     loaded = rehearsal.load()
     shorten_environments(
         {str(loaded.row(task)["environment_id"]) for task in loaded.required_experiment.task_names}

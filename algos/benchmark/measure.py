@@ -147,29 +147,30 @@ def measure_evaluation(
 ) -> dict[str, float] | None:
     """Environment steps per second with the policy and without it; None where gymnasium is missing."""
     try:
-        from algos.rollouts import LocalEpisodes, play
+        from algos.rollouts import EnvironmentPool, Episode, Player
     except ImportError:
         return None
     from algos.datasets.transforms import TransformState
 
     task = {"environment_id": "Hopper-v4", "horizon": 1000, "observation_dim": 11, "action_dim": 3}
     try:
-        episodes = LocalEpisodes(task, num_episodes)
+        pool = EnvironmentPool(task, num_episodes)
     except ImportError:
         return None
-    method = build(config, [0], device)
-    streams = SeedStreams([0], "evaluate", device)
-    seeds = [list(range(num_episodes))]
+    player = Player(build(config, [0], device), Sampling(), TransformState(), pool)
+    episodes = [Episode(0, number, number, "benchmark") for number in range(num_episodes)]
     start = time.perf_counter()
-    _, lengths = play(method, Sampling(), streams, TransformState(), episodes, seeds)
-    with_policy = lengths.sum() / (time.perf_counter() - start)
-    episodes.reset(seeds[0], [0] * num_episodes)
-    actions, steps = np.zeros((num_episodes, HOPPER.action_dim), dtype=np.float32), 0
+    steps = sum(played.length for played in player.play(episodes))
+    with_policy = steps / (time.perf_counter() - start)
+    for place in range(num_episodes):
+        pool.reset(place, place, 0)
+    places, steps = list(range(num_episodes)), 0
     start = time.perf_counter()
-    active = np.ones(num_episodes, dtype=bool)
-    while active.any():
-        steps += int(active.sum())
-        _, _, active = episodes.step(actions)
+    while places:
+        steps += len(places)
+        actions = np.zeros((len(places), HOPPER.action_dim), dtype=np.float32)
+        _, _, ended = pool.step(places, actions)
+        places = [place for place, over in zip(places, ended) if not over]
     alone = steps / (time.perf_counter() - start)
-    episodes.close()
+    pool.close()
     return {"steps_per_second": float(with_policy), "steps_per_second_without_policy": float(alone)}

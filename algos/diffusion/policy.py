@@ -87,6 +87,7 @@ class DiffusionMethod(Method):
         check_choice("ddpm_form", h["ddpm_form"], ("posterior", "beta"))
         check_choice("noise_loss_reduction", h["noise_loss_reduction"], ("mean", "sum"))
         self.diffusion = Diffusion(h["schedule"], self.diffusion_steps, self.device)
+        self._samplers: dict[Sampling, Sampler] = {}
         self.resolve_sampling(Sampling())
 
     def network_spec(self) -> NoiseNetworkSpec:
@@ -162,8 +163,17 @@ class DiffusionMethod(Method):
                 "numbers above 0"
             )
 
+    def acting_rows(self, sampling: Sampling) -> int:
+        """One row per candidate."""
+        return self.resolve_sampling(sampling).candidates or 1
+
     def build_sampler(self, sampling: Sampling) -> Sampler:
-        """The reverse process of resolved settings."""
+        """The reverse process of resolved settings, built once."""
+        if sampling not in self._samplers:
+            self._samplers[sampling] = self._new_sampler(sampling)
+        return self._samplers[sampling]
+
+    def _new_sampler(self, sampling: Sampling) -> Sampler:
         assert sampling.sampler is not None
         assert sampling.noise_scale is not None
         assert sampling.initial_noise_scale is not None
@@ -190,9 +200,12 @@ class DiffusionMethod(Method):
         assert sampling.candidates is not None
         num_seeds, num_states, _ = observations.shape
         sampler = self.build_sampler(sampling)
-        noises = streams.normal(sampler.num_noises, num_states * sampling.candidates, self.problem.action_dim)
+        action_dim = self.problem.action_dim
+        noises = streams.normal(num_states, sampler.num_noises, sampling.candidates, action_dim)
+        # [n, K, E * C, a]: of the whole chain's calls, one after another.
+        noises = noises.permute(2, 0, 1, 3, 4).reshape(sampler.num_noises, num_seeds, -1, action_dim)
         predict = network.chain(parameters, observations, sampler.times, sampling.candidates)
-        actions = sampler(predict, noises.transpose(0, 1))
+        actions = sampler(predict, noises)
         return actions.view(num_seeds, num_states, sampling.candidates, self.problem.action_dim)
 
 

@@ -18,7 +18,9 @@ class Execution:
         capture: CUDA graphs; None for wherever there is a GPU.
         kernels: form of the kernels, as in `algos.seed_parallel.kernels`.
         compiled: whether torch compiles the losses (11 to 60 s once; for long runs).
-        workers: processes that step environments in evaluation.
+        workers: processes that play episodes in evaluation.
+        environments: that one process of an evaluation holds; as many as it can use when None.
+        memory_mb: of the job, MB; what the machine has when None. Evaluation asks it before it begins.
         indexed: read random numbers through a counter on the device, as a captured program does, also
             without capture.
     """
@@ -29,4 +31,6 @@ class Execution:
     kernels: str = "auto"
     compiled: bool = False
     workers: int = 1
+    environments: int | None = None
+    memory_mb: int | None = None
     indexed: bool = False

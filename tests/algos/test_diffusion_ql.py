@@ -365,7 +365,8 @@ def expected_actions(method, row, build, observations, seeds):
     streams = SeedStreams(seeds, "evaluate")
     candidates = method.hyperparameters["candidates"]
     num_states = observations.shape[1]
-    noises = streams.normal(STEPS, num_states * candidates, 2)[row].double()
+    drawn = streams.normal(num_states, STEPS, candidates, 2)[row].double()
+    noises = drawn.transpose(0, 1).reshape(STEPS, num_states * candidates, 2)
     uniform = streams.uniform(num_states, 1)[row, :, 0]
     states = observations[row].double().repeat_interleave(candidates, dim=0)
     actions = plain.actor.sample(states, noises)
@@ -560,7 +561,7 @@ def test_diffusion_bc_equals_plain_implementation(small_data, replay, plain_netw
         assert_same_network(plain.time, method.actor_group, row, ["time.layer0", "time.layer1"], TOLERANCE)
     observations = torch.randn(2, 3, 4)
     actions = method.act(observations, Sampling(), SeedStreams((0, 1), "e"))
-    noises = SeedStreams((0, 1), "e").normal(STEPS, 3, 2).double()
+    noises = SeedStreams((0, 1), "e").normal(3, STEPS, 1, 2).double().squeeze(3).transpose(1, 2)
     for row in range(2):
         expected = plains[row].sample(observations[row].double(), noises[row])
         np.testing.assert_allclose(actions[row].numpy(), expected.detach().numpy(), atol=1e-5)

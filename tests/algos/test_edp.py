@@ -343,7 +343,7 @@ def test_evaluation_draws_by_softmax_of_the_online_critic(small_data, replay, pl
     observations = torch.randn(2, 9, 4, generator=torch.Generator().manual_seed(1))
     actions = method.act(observations, Sampling(), SeedStreams((0, 1), "evaluate"))
     streams = SeedStreams((0, 1), "evaluate")
-    noises = streams.normal(1, 9 * 4, 2).double()
+    noises = streams.normal(9, 1, 4, 2).double().view(2, 1, 9 * 4, 2)
     uniform = streams.uniform(9, 1).double()
     for row in range(2):
         plain = PlainEDP(method, row, plain_network)

@@ -502,7 +502,8 @@ def candidates_of(method, row, build, observations, count):
     score = PlainScore(method, row, build, method.target_actor_group)
     targets = [build(method.critic.target_group, 2 * row + j, NAMES, nn.ReLU) for j in range(2)]
     num_states = observations.shape[1]
-    noises = SeedStreams((0, 1), "evaluate").normal(STEPS, num_states * count, 2)[row].double()
+    drawn = SeedStreams((0, 1), "evaluate").normal(num_states, STEPS, count, 2)[row].double()
+    noises = drawn.transpose(0, 1).reshape(STEPS, num_states * count, 2)
     states = observations[row].double().repeat_interleave(count, dim=0)
     actions = sample(score, states, noises).detach()
     values = plain.minimum(targets, states, actions).view(num_states, count).detach()
@@ -529,7 +530,7 @@ def test_implicit_extraction_draws_by_the_weights_of_q_minus_v(trained, plain_ne
     sampling = Sampling(extraction="implicit", candidates=4)
     actions = trained.act(observations, sampling, SeedStreams((0, 1), "evaluate"))
     streams = SeedStreams((0, 1), "evaluate")
-    streams.normal(STEPS, 9 * 4, 2)
+    streams.normal(9, STEPS, 4, 2)
     uniform = streams.uniform(9, 1)
     for row in range(2):
         candidates, values, value = candidates_of(trained, row, plain_network, observations, 4)

@@ -1,4 +1,5 @@
-# Evaluation: one job for all checkpoints of a block under one sampling setting.
+# Evaluation: one job for all checkpoints of a block under one sampling setting. Finished blocks of episodes survive
+# an interruption in {params.state}.
 
 
 rule evaluate:
@@ -21,9 +22,11 @@ rule evaluate:
         dataset=subpath(input.manifest, parent=True),
         sampling=PLAN.sampling,
         evaluation=PLAN.evaluation,
+        state=paths.EPISODES_STATE,
         unit=lambda wildcards: PLAN.unit("evaluate", wildcards),
     shell:
         "python -m algos.evaluate --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "
-        "--label {wildcards.sampling:q} --output {output.episodes:q} --workers {threads} &> {log:q} && "
+        "--label {wildcards.sampling:q} --output {output.episodes:q} --state {params.state:q} "
+        "--workers {threads} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -27,6 +27,7 @@ RUN = f"{RESULTS}/runs/{BLOCK}"
 # Resumable state is no rule's output, because a failed job's outputs are deleted.
 STATE = f"{RESULTS}/state/{BLOCK}"
 EPISODES_BLOCK = RUN_GROUP + "/{sampling}/seeds{first}-{last}"
+EPISODES_STATE = f"{RESULTS}/state/{EPISODES_BLOCK}"
 EPISODES = f"{RESULTS}/episodes/{EPISODES_BLOCK}.parquet"
 EPISODES_TIMING = f"{RESULTS}/episodes/{EPISODES_BLOCK}.timing.parquet"
 

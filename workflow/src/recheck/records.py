@@ -23,7 +23,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Unit:
         long: whether it takes minutes to hours: then a result without a record is taken in, and what it was
             made from may be gone.
         evidence: what a result without a record shows of its configuration: ``FILE#KEY`` -> value.
+        former_formats: values of the key ``format`` of `wanted` whose results stay.
     """
 
     stage: str
@@ -63,6 +64,7 @@ class Unit:
     inputs: tuple[str, ...] = ()
     long: bool = False
     evidence: Mapping[str, Any] | None = None
+    former_formats: tuple[int, ...] = ()
 
     def as_json(self) -> str:
         """The unit as text, for the command of this module."""
@@ -77,8 +79,8 @@ def unit_from_json(text: str) -> Unit:
     """
     try:
         content = json.loads(text)
-        for key in ("outputs", "inputs"):
-            content[key] = tuple(content[key])
+        for key in ("outputs", "inputs", "former_formats"):
+            content[key] = tuple(content.get(key, ()))
         return Unit(**content)
     except (ValueError, TypeError, KeyError) as error:
         raise FileError(f"The unit cannot be read ({error}); it is what the plan hands to a rule.") from None
@@ -216,6 +218,8 @@ def adopt(root: Path, unit: Unit) -> RecheckError | None:
         for path in (root / member for output in unit.outputs for member in members(root, output)):
             if size(path) > SMALL_BYTES and not checksums.sidecar(path).is_file():
                 checksums.write(path)
+        if unit.former_formats:
+            unit = replace(unit, wanted={**unit.wanted, "format": unit.former_formats[0]})
         write(root, unit)
     except (RecheckError, OSError) as error:
         return error if isinstance(error, RecheckError) else FileError(str(error))

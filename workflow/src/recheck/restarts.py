@@ -94,6 +94,8 @@ def _state(root: Path, unit: Unit, found: Comparison) -> tuple[str | None, bool]
     if broken:
         return f"{broken} is not what was written", False
     wanted = dict(unit.wanted)
+    if record["wanted"].get("format") in unit.former_formats:
+        wanted["format"] = record["wanted"]["format"]
     if record["wanted"] != wanted:
         keys = sorted(
             key for key in {*wanted, *record["wanted"]} if record["wanted"].get(key) != wanted.get(key)

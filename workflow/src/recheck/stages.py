@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from recheck.plan import Plan
 
 # Raised when the same inputs give other results. A method's own version is in the digest of its runs.
-FORMATS = {"dataset": 1, "train": 1, "evaluate": 1, "train_bandit": 1}
+FORMATS = {"dataset": 1, "train": 1, "evaluate": 2, "train_bandit": 1}
+# Formats whose results are as good and stay: episodes of format 1 (one batch of all, a stream of noise for
+# each training seed) are other draws of the same distribution.
+FORMER_FORMATS = {"evaluate": (1,)}
 # What the stages that take seconds run: folders and files, from the root.
 PROGRAMS = {
     "scores": ("paper_tables", "workflow/src/recheck/score_index.py"),
@@ -194,6 +197,7 @@ def evaluate(plan: Plan, run: runs_module.Run, sampling: runs_module.Sampling, f
         },
         inputs=(f"{paths.run_block(run.group, first, last)}/policies.safetensors",),
         long=True,
+        former_formats=FORMER_FORMATS["evaluate"],
     )
 
 

@@ -11,9 +11,10 @@ import torch
 from recheck.errors import EvaluationError, MethodError
 from safetensors.torch import load_file
 
-from algos import evaluate, rollouts
 from algos.envs import make as make_module
 from algos.evaluate import Evaluation, Request, evaluate_block
+from algos.evaluate.__main__ import main
+from algos.rollouts import EnvironmentPool, Played, Player
 from algos.train import train_block
 from algos.training.execution import Execution
 from algos.training.stored import read_record, save_tensors
@@ -107,16 +108,17 @@ def test_standardised_observations_are_standardised_in_evaluation(trained, datas
     act = IQL.act
     monkeypatch.setattr(IQL, "act", lambda self, s, *rest: seen.append(s) or act(self, s, *rest))
     first = []
-    reset = make_module.EpisodeBatch.reset
+    reset = EnvironmentPool.reset
     monkeypatch.setattr(
-        make_module.EpisodeBatch, "reset", lambda self, *seeds: first.append(reset(self, *seeds)) or first[-1]
+        EnvironmentPool, "reset", lambda self, *given: first.append(reset(self, *given)) or first[-1]
     )
     evaluate_block(run, dataset, Request(SAMPLING, EVALUATION), tmp_path / "rows.parquet")
     from algos.datasets.transitions import load_transitions
 
     observations = load_transitions(dataset).observations.astype(np.float64)
-    expected = (first[0] - observations.mean(0)) / (observations.std(0) + 1e-3)
-    np.testing.assert_allclose(seen[0][0].numpy(), expected, rtol=1e-4, atol=1e-5)
+    expected = (np.stack(first[:2]) - observations.mean(0)) / (observations.std(0) + 1e-3)
+    np.testing.assert_allclose(seen[0][0, :2].numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert not seen[0][0, 2:].any()  # places without an episode
 
 
 def test_best_reevaluated_plays_each_seeds_own_best_checkpoint(trained, dataset, tmp_path):
@@ -177,10 +179,10 @@ def test_settings_that_the_method_does_not_have_are_refused(trained, dataset, tm
 
 def test_the_command_line_says_what_is_wrong(dataset, tmp_path, capsys):
     arguments = ["--run", str(tmp_path / "none"), "--dataset", str(dataset)]
-    assert evaluate.main([*arguments, "--output", str(tmp_path / "rows.parquet")]) == 2
+    assert main([*arguments, "--output", str(tmp_path / "rows.parquet")]) == 2
     assert "train the run again" in capsys.readouterr().err
     bad = [*arguments, "--output", str(tmp_path / "rows.parquet"), "--sampling", "{"]
-    assert evaluate.main(bad) == 2
+    assert main(bad) == 2
     assert "--sampling has to be JSON" in capsys.readouterr().err
     assert not list(tmp_path.glob("rows*"))
 
@@ -196,20 +198,22 @@ def test_an_environment_of_another_width_is_refused(trained, dataset, tmp_path):
 def test_antmaze_v0_draws_one_goal_for_each_run(monkeypatch):
     """All episodes of a training seed share a goal, and training seeds do not."""
     given = []
-    monkeypatch.setattr(make_module, "make_vector", lambda *_, **__: FakeBatch(given))
+    monkeypatch.setattr(make_module, "make", lambda *_, **__: FakeEnvironment(given))
     task = {"environment_id": "AntMaze_UMaze-v4", "observation_dim": 29, "action_dim": 8}
     for adapter in ("antmaze:goal_cell=3,1;goal_per=run", "antmaze:goal_cell=3,1;goal_per=episode", None):
-        episodes = rollouts.LocalEpisodes({**task, "adapter": adapter}, 4)
-        episodes.reset([10, 11, 12, 13], [0, 0, 1, 1])
-    assert given == [[0, 0, 1, 1], None, None]
+        pool = EnvironmentPool({**task, "adapter": adapter}, 2)
+        pool.reset(0, 10, 7)
+        pool.reset(1, 12, 8)
+    assert given == [(10, {"goal_seed": 7}), (12, {"goal_seed": 8}), *2 * [(10, None), (12, None)]]
 
 
-class FakeBatch:
+class FakeEnvironment:
     def __init__(self, given):
         self.given = given
 
-    def reset(self, seeds, goal_seeds=None):
-        self.given.append(goal_seeds)
+    def reset(self, seed, options):
+        self.given.append((seed, options))
+        return np.zeros(29), {}
 
 
 # --- What evaluation refuses, and what it records ---
@@ -267,7 +271,7 @@ def test_a_checkpoint_that_is_missing_is_refused_before_any_episode(trained, dat
     save_tensors(
         run / "policies.safetensors", {n: t for n, t in policies.items() if not n.startswith("100/")}
     )
-    monkeypatch.setattr(evaluate, "play", lambda *_: pytest.fail("an episode was played"))
+    monkeypatch.setattr(Player, "play", lambda *_: pytest.fail("an episode was played"))
     with pytest.raises(EvaluationError, match="keeps no checkpoint 100 of its configuration"):
         evaluate_block(run, dataset, Request(SAMPLING, EVALUATION), tmp_path / "rows.parquet")
 
@@ -292,7 +296,9 @@ def test_the_table_says_what_it_was_made_from(trained, dataset, tmp_path):
 
 def test_a_return_that_is_not_finite_is_refused(trained, dataset, tmp_path, monkeypatch):
     run = trained([0], "run")
-    broken = (np.array([[1.0, np.nan]]), np.array([[5, 5]]))
-    monkeypatch.setattr(evaluate, "play", lambda *_: broken)
+    broken = [1.0, float("nan")]
+    monkeypatch.setattr(
+        Player, "play", lambda self, episodes, _: (Played(e, broken[e.number], 5) for e in episodes)
+    )
     with pytest.raises(EvaluationError, match="episode 1 of seed 0 after 100 updates has the return nan"):
         evaluate_block(run, dataset, Request(SAMPLING, EVALUATION), tmp_path / "rows.parquet")

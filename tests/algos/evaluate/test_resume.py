@@ -1,0 +1,187 @@
+"""An evaluation that is interrupted anywhere ends in the bytes of one that is not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from recheck.errors import EvaluationError, Preempted
+
+from algos.evaluate import Block, BlockStore, Request, evaluate_block, run
+from algos.training.execution import Execution
+
+SAMPLING = {"name": "default"}
+EVALUATION = {"episodes": 10, "episodes_last": 30, "episodes_reevaluated": 10}
+NUM_BLOCKS = 2 * (1 + 3 + 1)
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def command(run_folder, dataset, output, state, *more):
+    return [
+        *(sys.executable, "-m", "algos.evaluate", "--run", str(run_folder), "--dataset", str(dataset)),
+        *("--sampling", json.dumps(SAMPLING), "--evaluation", json.dumps(EVALUATION)),
+        *("--output", str(output), "--state", str(state), *more),
+    ]
+
+
+def start(arguments):
+    path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "workflow/src")])
+    return subprocess.Popen(
+        arguments, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_blocks(process, state, number):
+    """Until so many blocks are kept."""
+    deadline = time.monotonic() + 120
+    while len(list(state.glob("*.json.sha256"))) < number + 1:  # and the identity
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_kill_and_preemption_change_no_byte(untrained, dataset, tmp_path, workers):
+    """kill -9, then SIGTERM, then undisturbed, with the real command; and other pools and processes."""
+    folder = untrained(("diffusion_ql", "paper"), [0, 4])
+    plain = tmp_path / "plain.parquet"
+    evaluate_block(folder, dataset, Request(SAMPLING, EVALUATION), plain)
+    output, state = tmp_path / "out" / "rows.parquet", tmp_path / "state" / "seeds0-4"
+    arguments = command(folder, dataset, output, state, "--workers", workers, "--environments", "5")
+    process = start(arguments)
+    wait_for_blocks(process, state, 1)
+    process.kill()
+    process.communicate()
+    assert not output.exists()
+    kept = len(list(state.glob("*.sha256"))) - 1
+    assert 1 <= kept < NUM_BLOCKS
+    process = start(arguments)
+    wait_for_blocks(process, state, kept + 1)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    if process.returncode:  # it may just have finished
+        assert process.returncode == 75, said
+        assert "blocks of episodes are kept, and the same command goes on" in said
+        assert state.is_dir()
+    process = start(arguments)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert output.read_bytes() == plain.read_bytes()
+    assert not list(state.parent.iterdir())  # no blocks, no lock
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_only_what_is_missing_is_played(untrained, dataset, tmp_path, monkeypatch, capsys):
+    """Stopped after two blocks; one of them is damaged afterwards, and played again."""
+    folder = untrained(("iql", "paper"), [0])
+    request = Request(SAMPLING, EVALUATION)
+    evaluate_block(folder, dataset, request, tmp_path / "plain.parquet")
+    state, output = tmp_path / "state", tmp_path / "rows.parquet"
+    saved = []
+    save = BlockStore.save
+
+    def save_two(self, block, rows):
+        if len(saved) == 2:
+            raise Preempted
+        saved.append(block)
+        save(self, block, rows)
+
+    monkeypatch.setattr(BlockStore, "save", save_two)
+    with pytest.raises(Preempted, match="2 of 5 blocks of episodes are kept"):
+        evaluate_block(folder, dataset, request, output, state=state)
+    damaged = state / f"{saved[0].name}.json"
+    damaged.write_text(damaged.read_text().replace("raw_return", "raw_reward", 1))
+    again = []
+    monkeypatch.setattr(BlockStore, "save", lambda self, block, rows: again.append(block))
+    evaluate_block(folder, dataset, request, output, state=state)
+    assert f"{damaged} is damaged" in capsys.readouterr().err
+    assert len(again) == 4
+    assert saved[1] not in again
+    assert output.read_bytes() == (tmp_path / "plain.parquet").read_bytes()
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("policies_sha256", "0" * 64), ("threads", 2), ("versions", {"torch": "2.0"})]
+)
+def test_blocks_of_another_evaluation_are_moved_away(tmp_path, capsys, key, value):
+    identity = {"policies_sha256": "1" * 64, "threads": 1, "versions": {"torch": "2.13"}}
+    block = Block("checkpoint", 10, 0, 0, (1_000_000,))
+    rows = [block.row(0, 1.5, 3)]
+    store = BlockStore(tmp_path / "state", identity)
+    store.open()
+    store.save(block, rows)
+    assert store.load(block) == rows
+    other = BlockStore(tmp_path / "state", {**identity, key: value})
+    other.open()
+    assert other.load(block) is None
+    assert f"belong to another evaluation ({key} is" in capsys.readouterr().err
+    assert len(list(tmp_path.glob("state.other-*/*.json"))) == 2
+
+
+def test_a_block_that_is_not_of_its_name_is_played_again(tmp_path, capsys):
+    store = BlockStore(tmp_path / "state", {})
+    block = Block("checkpoint", 10, 0, 0, (1_000_000,))
+    other = Block("checkpoint", 20, 0, 0, (1_000_000,))
+    store.save(block, [other.row(0, 1.5, 3)])
+    assert store.load(block) is None
+    assert "does not hold the episodes of its name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("execution", "message"),
+    [
+        ({"environments": 51}, "a pool of 51 environments for 50 episodes; allowed are 1 to 50"),
+        ({"environments": 0}, "a pool of 0 environments for 50 episodes"),
+        ({"workers": 0}, "0 processes are to play episodes"),
+    ],
+)
+def test_a_pool_that_cannot_be_used_is_refused(untrained, dataset, tmp_path, execution, message):
+    folder = untrained(("iql", "paper"), [0])
+    output = tmp_path / "rows.parquet"
+    with pytest.raises(EvaluationError, match=message):
+        evaluate_block(
+            folder, dataset, Request(SAMPLING, EVALUATION), output, Execution(device="cpu", **execution)
+        )
+    assert not list(tmp_path.glob("*rows*"))
+
+
+@pytest.mark.parametrize(
+    ("workers", "environments", "pools"),
+    [(1, None, [5]), (1, 3, [3]), (2, None, [5, 5]), (2, 5, [3, 2]), (4, 3, [1, 1, 1])],
+)
+def test_the_pool_is_shared_out(untrained, dataset, workers, environments, pools):
+    from algos.base import Sampling
+    from algos.evaluate import Evaluation, Evaluator
+
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    execution = Execution(device="cpu", workers=workers, environments=environments)
+    folder = untrained(("diffusion_ql", "paper"), [0])
+    config = json.loads((folder / "config.json").read_text())
+    assert config["hyperparameters"]["candidates"] == 3
+    sampling = Sampling(candidates=50)  # 256 rows are five states
+    evaluator = Evaluator(folder, manifest, sampling, Evaluation(**EVALUATION), execution)
+    assert run.split_pool(evaluator, execution) == pools
+
+
+def test_a_process_that_dies_is_said(untrained, dataset, tmp_path, monkeypatch):
+    """With what is finished kept."""
+    from algos.evaluate import workers
+
+    monkeypatch.setattr(workers, "_serve", dies)
+    with pytest.raises(EvaluationError, match=r"has died \(exit status 9\); what is finished is kept"):
+        evaluate_block(
+            untrained(("iql", "paper"), [0]),
+            dataset,
+            Request(SAMPLING, EVALUATION),
+            tmp_path / "rows.parquet",
+            Execution(device="cpu", workers=2),
+        )
+
+
+def dies(*_):
+    os._exit(9)
