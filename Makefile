@@ -12,7 +12,7 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help setup lock run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
+.PHONY: help setup lock site run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
@@ -22,6 +22,7 @@ help:
 	@echo "make rehearse      every experiment at toy length, to its report"
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
+	@echo "make site          the documents as a site, into build/site"
 	@echo "make format        put formatting right"
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
 	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
@@ -63,6 +64,11 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/python tools/lint_workflow.py
+
+# Material's notice about a later MkDocs is no warning about these documents.
+site: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 format: setup
 	$(BIN)/ruff format .
