@@ -23,7 +23,7 @@ from recheck import cli, files, published_checkpoints
 from recheck.errors import TablesError
 
 from paper_tables import frames
-from paper_tables.scores.read_runs import normalise
+from paper_tables.scores.normalised_score import normalise
 
 LEVEL = 0.95
 PLACE = ["seed", "episode", "episode_seed"]

@@ -14,6 +14,7 @@ from recheck.former_names import current_at_every_level
 
 from paper_tables import frames
 from paper_tables.scores.completeness import check_episodes
+from paper_tables.scores.normalised_score import normalise
 from paper_tables.scores.tables import RUN_COLUMNS
 
 
@@ -93,22 +94,6 @@ def text_or_none(value: Any) -> str | None:
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or None
     return str(value)
-
-
-def normalise(raw_return: np.ndarray, manifest: dict[str, Any]) -> tuple[np.ndarray, str]:
-    """D4RL's normalised score in percent, or the raw return where the task has no references.
-
-    Args:
-        raw_return: [episodes], sums of rewards.
-        manifest: of the dataset, with ``reference_min_score`` and ``reference_max_score``.
-
-    Returns:
-        Scores of the same shape, and their unit: ``percent`` or ``return``.
-    """
-    low, high = manifest.get("reference_min_score"), manifest.get("reference_max_score")
-    if low is None or high is None:
-        return raw_return, "return"
-    return 100 * (raw_return - low) / (high - low), "percent"
 
 
 def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from snakemake_executor_plugin_submitit.backends import SlurmBackend
+from snakemake_executor_plugin_submitit.job_endings import JobEndings
 from snakemake_executor_plugin_submitit.ledger import Ledger, TrackedJob
-from snakemake_executor_plugin_submitit.outcomes import Outcomes
 from snakemake_executor_plugin_submitit.records import JobRecord, Records, prepare_folder
 from snakemake_executor_plugin_submitit.recovery import Recovery
 from snakemake_executor_plugin_submitit.resources import request_of
@@ -47,8 +47,8 @@ class Parts:
         self.settings = ExecutorSettings()
         self.queue = SlurmQueue(backend, self.ledger, self.logger, 10.0)
         self.submitter = Submitter(self.ledger, backend, self.settings, self.logger)
-        self.outcomes = Outcomes(self.ledger, self.queue, backend, self.logger)
-        self.outcomes.latency_wait = 0.0
+        self.endings = JobEndings(self.ledger, self.queue, backend, self.logger)
+        self.endings.latency_wait = 0.0
         self.recovery = Recovery(self.ledger, self.queue, backend, self.logger)
         move = self.ledger._move
 
@@ -94,9 +94,9 @@ class Parts:
 
     def look(self) -> None:
         """Ask squeue and look at the running jobs."""
-        results = self.outcomes.names_in("results")
+        results = self.endings.names_in("results")
         self.queue.ask(time.monotonic())
-        self.outcomes.look(results, time.monotonic())
+        self.endings.look(results, time.monotonic())
         self.ledger.records.flush()
 
     def look_until(self, *states: Any, tracked: TrackedJob) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 from snakemake_interface_common.exceptions import WorkflowError
 
 from .errors import CommandError
+from .job_endings import JobEndings
 from .ledger import Ledger, State, TrackedJob
-from .outcomes import Outcomes
 from .profiles import check_profiles
 from .records import JobRecord, Records, prepare_folder
 from .recovery import Recovery
@@ -63,9 +63,9 @@ class Executor(RemoteExecutor):
         self.ledger = Ledger(Records(folder), self, settings.cluster)
         self.queue = SlurmQueue(self.backend, self.ledger, self.logger, float(settings.poll_interval))
         self.submitter = Submitter(self.ledger, self.backend, settings, self.logger)
-        self.outcomes = Outcomes(self.ledger, self.queue, self.backend, self.logger)
-        self.outcomes.latency_wait = float(self.workflow.execution_settings.latency_wait)
-        self.outcomes.max_requeues = int(settings.max_requeues)
+        self.endings = JobEndings(self.ledger, self.queue, self.backend, self.logger)
+        self.endings.latency_wait = float(self.workflow.execution_settings.latency_wait)
+        self.endings.max_requeues = int(settings.max_requeues)
         self.recovery = Recovery(self.ledger, self.queue, self.backend, self.logger)
         self.recovery.code_counts = any(
             trigger.name.lower() == "code" for trigger in self.workflow.dag_settings.rerun_triggers
@@ -250,7 +250,7 @@ class Executor(RemoteExecutor):
         self.ledger.drop_reported(self._is_recorded)
         if not self._stopping and (len(self.ledger) or not self.recovery.swept):
             now = time.monotonic()
-            results = self.outcomes.names_in("results")
+            results = self.endings.names_in("results")
             hurry = any(self.recovery.concerns(tracked) for tracked in self.ledger)
             self.queue.ask_if_due(now, hurry, watch=not self.recovery.swept)
             self.recovery.place_new_jobs(now)
@@ -259,7 +259,7 @@ class Executor(RemoteExecutor):
                 self.submitter.refuse_waiting(now)
             else:
                 self.submitter.submit_waiting(now, lambda: self._stopping)
-            self.outcomes.look(results, now)
+            self.endings.look(results, now)
         self.ledger.records.flush()
 
     def _is_recorded(self, tracked: TrackedJob) -> bool:

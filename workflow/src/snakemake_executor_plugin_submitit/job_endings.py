@@ -19,7 +19,7 @@ _REASON_SECONDS = 20.0  # how long sacct may lag behind the end of a job
 _MEMORY_GROWTH = 2
 
 
-class Outcomes:
+class JobEndings:
     """Watches the running jobs of the ledger and acts on their ends."""
 
     def __init__(self, ledger: Ledger, queue: SlurmQueue, backend: "Backend", logger: logging.Logger) -> None:

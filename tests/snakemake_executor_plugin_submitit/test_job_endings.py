@@ -47,7 +47,7 @@ def test_a_job_that_a_user_has_cancelled_stays_cancelled(parts: Parts, fake_slur
 def test_a_job_of_which_nothing_is_known_left_the_queue(
     parts: Parts, fake_slurm: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snakemake_executor_plugin_submitit.outcomes._REASON_SECONDS", 0.5)
+    monkeypatch.setattr("snakemake_executor_plugin_submitit.job_endings._REASON_SECONDS", 0.5)
     tracked = running(parts, fake_slurm)
     group = fake_slurm.jobs()[tracked.job_id]["group"]
     (fake_slurm.folder / "jobs" / f"{tracked.job_id}.json").unlink()
@@ -60,7 +60,7 @@ def test_after_a_controller_lost_its_state_old_jobs_with_the_same_id_do_not_coun
     parts: Parts, fake_slurm: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Job 101 was cancelled and its log is there; the new job 101 vanishes before it has written a line."""
-    monkeypatch.setattr("snakemake_executor_plugin_submitit.outcomes._REASON_SECONDS", 0.5)
+    monkeypatch.setattr("snakemake_executor_plugin_submitit.job_endings._REASON_SECONDS", 0.5)
     old = running(parts, fake_slurm)
     wait_until(lambda: Path(old.record.log).exists(), 180, "the log is there")
     with Path(old.record.log).open("a") as file:
