@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,7 @@ from paper_tables.scores import plausible
 from paper_tables.scores.tables import STATED
 
 OURS = "ours"
+_SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
 _RUN = ["method", "task", "seed"]
 
 
@@ -55,10 +58,10 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
         table = _named(records, options, messages)
         _refuse_repeated(table, records)
         parts.append(_in_percent(table, records, options, messages))
-    table = pd.concat(parts, ignore_index=True)
+    table = parts[0] if len(parts) == 1 else _joined(parts)
     if len(found) > 1:
         _refuse_repeated(table, found[0])
-    steps = int(table.groupby(_RUN, observed=True).size().max())
+    steps = int(table.groupby(_RUN, observed=True)["step"].size().max())
     runs = _selected(table, options, messages)
     where = str(found[0].path)
     runs = frames.check(runs, "scores", where)
@@ -68,110 +71,164 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
     return UserScores(runs, messages, warnings, steps)
 
 
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The records of several files in one table, their categories made one."""
+    names = ["method", "task", "selection", "score_unit"]
+    table = pd.concat([part.astype(dict.fromkeys(names, object)) for part in parts], ignore_index=True)
+    return table.astype(dict.fromkeys(names, "category"))
+
+
 def _named(records: Records, options: ScoreOptions, messages: list[str]) -> pd.DataFrame:
-    """Records with method, task and seed as names and numbers."""
+    """Records with method, task and seed as names and numbers; names are resolved once, not by row."""
     table = records.table
     names = {
         text: parse(str(text), options.version) for text in table["run"].cat.categories if str(text) != ""
     }
     result = pd.DataFrame({"line": table["line"], "step": table["step"], "value": table["value"]})
-    result["selection"] = table["selection"].astype(object)
+    result["selection"] = table["selection"]
     result["task"] = _tasks(records, names, options, messages)
     result["method"] = _methods(records, names, options, messages)
     result["seed"] = _seeds(records, names, result, messages)
     return result
 
 
-def _from_runs(table: pd.DataFrame, names: dict[Any, Any], part: str) -> pd.Series:
-    found = {text: getattr(name, part) for text, name in names.items()}
-    return table["run"].astype(object).map(lambda text: found.get(text))
+def _renamed(column: pd.Series, name_of: Callable[[str], str | None]) -> pd.Series:
+    """A column of categories by their new names (None is missing), sorted; several may become one."""
+    new = [name_of(str(text)) for text in column.cat.categories]
+    used = np.unique(column.cat.codes)
+    known = sorted({new[code] or "" for code in used if code >= 0 and new[code] is not None})
+    place = {name: number for number, name in enumerate(known)}
+    codes = np.asarray([-1 if name is None else place.get(name, -1) for name in new] + [-1])
+    found = pd.Categorical.from_codes(codes[column.cat.codes], categories=pd.Index(known, dtype=object))
+    return pd.Series(found, index=column.index)
+
+
+def _is_absent(column: pd.Series) -> bool:
+    """Whether a column of categories is empty in every row."""
+    return set(column.cat.categories[np.unique(column.cat.codes)]) <= {""}
+
+
+def _first_row(records: Records, where: pd.Series) -> pd.Series:
+    return records.table.iloc[int(np.flatnonzero(where.to_numpy())[0])]
+
+
+def _given(records: Records, role: str, names: dict[Any, Any], stated: str | None) -> tuple[pd.Series, bool]:
+    """A role's texts by row, out of its column or the names of the runs, and whether of the latter."""
+    column, of_run = records.table[role], False
+    if _is_absent(column):
+        column = _renamed(records.table["run"], lambda text: getattr(names.get(text), role, None))
+        of_run = bool(column.notna().any())
+    else:
+        column = _renamed(column, lambda text: text or None)
+    if stated is not None and column.isna().any():
+        column = column.cat.add_categories([c for c in [stated] if c not in column.cat.categories])
+        column = column.fillna(stated)
+    return column, of_run
 
 
 def _tasks(records: Records, names: dict[Any, Any], options: ScoreOptions, messages: list[str]) -> pd.Series:
-    table = records.table
-    given = table["task"].astype(object)
-    if set(table["task"].cat.categories[np.unique(table["task"].cat.codes)]) <= {""}:
-        given = _from_runs(table, names, "task")
-        if given.notna().any():
-            messages.append("The task is read from the name of the run.")
-    given = given.where(given.notna() & (given != ""), options.task)
+    given, of_run = _given(records, "task", names, options.task)
+    if of_run:
+        messages.append("The task is read from the name of the run.")
     if given.isna().any():
-        row = table[given.isna()].iloc[0]
+        row = _first_row(records, given.isna())
         named = f" (run '{row['run']}')" if row["run"] else ""
-        raise TablesError(f"{records.place(row)}{named} names no task; add a column task, or say task=TASK.")
-    resolved = {}
-    for text in given.unique():
+        hint = _why_no_task(str(row["run"]), options)
+        raise TablesError(
+            f"{records.place(row)}{named} names no task{hint}; add a column task, or say task=TASK."
+        )
+    resolved: dict[str, str] = {}
+    for text in given.cat.categories:
         try:
             resolved[text] = task_table.resolve(str(text), options.version).name
         except TablesError as error:
-            row = table[(given == text).to_numpy()].iloc[0]
-            raise TablesError(f"{records.place(row)}: {error}") from None
+            raise TablesError(f"{records.place(_first_row(records, given == text))}: {error}") from None
     changed = [f"'{text}' is {name}" for text, name in resolved.items() if text != name]
     if changed:
         more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
         messages.append(f"Tasks: {', '.join(changed[:6])}{more}.")
-    return given.map(resolved)
+    return _renamed(given, resolved.__getitem__)
+
+
+def _why_no_task(run: str, options: ScoreOptions) -> str:
+    """A hint where a run's name has a task without its version."""
+    if options.version is not None or not run:
+        return ""
+    versions = sorted({name.rsplit("-", 1)[-1] for name in task_table.tasks()})
+    found = [version for version in versions if parse(run, version).task]
+    return f" with a version (version={found[-1]} gives it)" if found else ""
 
 
 def _methods(
     records: Records, names: dict[Any, Any], options: ScoreOptions, messages: list[str]
 ) -> pd.Series:
-    table = records.table
-    given = table["method"].astype(object)
-    if set(table["method"].cat.categories[np.unique(table["method"].cat.codes)]) <= {""}:
-        given = _from_runs(table, names, "method")
-        if given.notna().any():
-            messages.append("The method is read from the name of the run.")
-    given = given.where(given.notna() & (given != ""), options.method)
+    given, of_run = _given(records, "method", names, options.method)
+    if of_run:
+        messages.append("The method is read from the name of the run.")
     if given.isna().any():
         messages.append(f"No column names the method: it is called '{OURS}' (method=NAME changes it).")
-        given = given.fillna(OURS)
-    resolved = {text: method_key(str(text)) or " ".join(str(text).split()) for text in given.unique()}
+        given = given.cat.add_categories([c for c in [OURS] if c not in given.cat.categories]).fillna(OURS)
+    resolved = {text: method_key(str(text)) or " ".join(str(text).split()) for text in given.cat.categories}
     changed = [f"'{text}' is {name}" for text, name in resolved.items() if text != name]
     if changed:
         messages.append(f"Methods of the documents: {', '.join(changed)}.")
-    return given.map(resolved)
+    return _renamed(given, resolved.__getitem__)
 
 
 def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messages: list[str]) -> pd.Series:
     """Seeds as whole numbers; other labels are numbered within method and task."""
-    given = records.table["seed"].astype(object)
-    if (given == "").all():
-        given = _from_runs(records.table, names, "seed")
+    given = records.table["seed"]
+    if _is_absent(given):
+        seeds = {text: None if name.seed is None else str(name.seed) for text, name in names.items()}
+        given = _renamed(records.table["run"], seeds.get)
         if given.notna().all():
             messages.append("The seed is read from the name of the run.")
         elif records.table["run"].nunique() > 1:
-            given = records.table["run"].astype(object)
+            given = records.table["run"]
             messages.append("Each run is a seed.")
         else:
             messages.append("No column names the seed: rows of one method, task and step are its seeds.")
             key = [result["method"], result["task"], result["step"].fillna(-1), result["selection"]]
-            return result.groupby(key, sort=False).cumcount()
-    text = given.astype(str).str.strip()
-    missing = (text == "") | given.isna()
-    if missing.any():
-        row = records.table[missing.to_numpy()].iloc[0]
+            return result.groupby(key, sort=False, observed=True).cumcount()
+    given = _renamed(given, lambda text: text.strip() or None)
+    if given.isna().any():
+        row = _first_row(records, given.isna())
         raise TablesError(f"{records.place(row)} has no seed, while other rows have one.")
-    digits = text.str.extract(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", flags=2)[0]
-    if digits.notna().all():
-        return digits.astype("int64")
-    labels = text.groupby([result["method"], result["task"]], sort=False)
-    return labels.transform(lambda own: pd.factorize(own, sort=True)[0]).astype("int64")
+    digits = [_SEED.match(str(text)) for text in given.cat.categories]
+    if all(digits):
+        numbers = np.asarray([int(match[1]) for match in digits if match], dtype="int64")
+        return pd.Series(numbers[given.cat.codes], index=given.index)
+    runs = pd.DataFrame({"method": result["method"], "task": result["task"], "label": given})
+    distinct = runs.drop_duplicates().astype(object).sort_values(["method", "task", "label"])
+    distinct["seed"] = distinct.groupby(["method", "task"], sort=False).cumcount()
+    number = {(m, t, label): seed for m, t, label, seed in distinct.itertuples(index=False, name=None)}
+    codes = runs.groupby(["method", "task", "label"], observed=True, sort=False).ngroup()
+    order = [
+        number[key] for key in runs[~codes.duplicated()].astype(object).itertuples(index=False, name=None)
+    ]
+    return pd.Series(np.asarray(order, dtype="int64")[codes], index=given.index)
+
+
+def _in_order(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows by run (and selection rule) and step: their order, the run of each row, the step of each row."""
+    key = [*_RUN, "selection"]
+    run = table.groupby(key, sort=True, observed=True).ngroup().to_numpy(dtype=np.int32)
+    step = table["step"].fillna(-1).to_numpy()
+    return np.lexsort((step, run)), run, step
 
 
 def _refuse_repeated(table: pd.DataFrame, records: Records) -> None:
-    key = [*_RUN, "step", "selection"]
-    filled = table[key].assign(step=table["step"].fillna(-1))
-    again = filled.duplicated()
-    if not again.any():
+    order, run, step = _in_order(table)
+    same = (np.diff(run[order]) == 0) & (np.diff(step[order]) == 0)
+    if not same.any():
         return
-    second = table[again].iloc[0]
-    wanted = filled[again].iloc[0]
-    first = table[(filled == wanted).all(axis=1)].iloc[0]
-    step = "" if np.isnan(second["step"]) else f", step {second['step']:g}"
+    second = int(order[1:][same].min())
+    first = int(np.flatnonzero((run == run[second]) & (step == step[second]))[0])
+    row, line = table.iloc[second], table["line"].iloc[first]
+    at = "" if np.isnan(row["step"]) else f", step {row['step']:g}"
     raise TablesError(
-        f"{records.path}, {records.counts} {second['line']}: {second['method']} on {second['task']}, seed "
-        f"{second['seed']}{step} is there already in {records.counts} {first['line']}; one row for each "
+        f"{records.path}, {records.counts} {row['line']}: {row['method']} on {row['task']}, seed "
+        f"{row['seed']}{at} is there already in {records.counts} {line}; one row for each "
         "method, task, seed and step."
     )
 
@@ -183,13 +240,15 @@ def _in_percent(
     unit = options.unit or ("return" if records.unit == "return" else None)
     known = task_table.tasks()
     values = table["value"].to_numpy(dtype=float)
-    table = table.assign(score_unit="percent")
+    table["score_unit"] = pd.Categorical.from_codes(
+        np.zeros(len(table), dtype=np.int8), categories=pd.Index(["percent", "return"])
+    )
     if unit == "fraction":
         values = 100 * values
         messages.append("Scores are fractions, as stated: multiplied by 100.")
     elif unit == "return":
-        low = table["task"].map(lambda name: known[name].reference_min).to_numpy(dtype=float)
-        high = table["task"].map(lambda name: known[name].reference_max).to_numpy(dtype=float)
+        low = _of_tasks(table["task"], lambda name: known[name].reference_min)
+        high = _of_tasks(table["task"], lambda name: known[name].reference_max)
         bare = np.isnan(low) | np.isnan(high)
         values = np.where(bare, values, 100 * (values - low) / (high - low))
         table.loc[bare, "score_unit"] = "return"
@@ -204,10 +263,17 @@ def _in_percent(
     return table
 
 
+def _of_tasks(column: pd.Series, value_of: Callable[[str], float | None]) -> np.ndarray:
+    """A number of each row's task; NaN where it has none."""
+    values = np.asarray([value_of(str(name)) for name in column.cat.categories], dtype=float)
+    result: np.ndarray = values[column.cat.codes]
+    return result
+
+
 def _refuse_raw_returns(table: pd.DataFrame, records: Records) -> None:
     """Scores far above what a task gives in percent are raw returns, it seems."""
     known = task_table.tasks()
-    for task, rows in table.groupby("task", sort=True):
+    for task, rows in table.groupby("task", sort=True, observed=True):
         most = known[str(task)].usual_max_percent or known[str(task)].max_percent
         if most is not None and rows["value"].abs().median() > 2 * most:
             row = rows.iloc[0]
@@ -221,8 +287,8 @@ def _refuse_raw_returns(table: pd.DataFrame, records: Records) -> None:
 def _refuse_out_of_range(table: pd.DataFrame, records: Records) -> None:
     known = task_table.tasks()
     percent = table[table["score_unit"] == "percent"]
-    low = percent["task"].map(lambda name: known[name].min_percent).to_numpy(dtype=float)
-    high = percent["task"].map(lambda name: known[name].max_percent).to_numpy(dtype=float)
+    low = _of_tasks(percent["task"], lambda name: known[name].min_percent)
+    high = _of_tasks(percent["task"], lambda name: known[name].max_percent)
     scores = percent["score_percent"].to_numpy(dtype=float)
     with np.errstate(invalid="ignore"):
         outside = percent[(scores < low - 1e-6) | (scores > high + 1e-6)]
@@ -237,52 +303,70 @@ def _refuse_out_of_range(table: pd.DataFrame, records: Records) -> None:
 
 def _selected(table: pd.DataFrame, options: ScoreOptions, messages: list[str]) -> pd.DataFrame:
     """One row for each run (and stated selection rule)."""
-    table = table.assign(selection=table["selection"].fillna(""))
-    grouped = table.groupby([*_RUN, "selection"], sort=True)
-    if (table["selection"] != "").all():
-        allowed = frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
-        rules = {"average": "average_last_k", "best": "best_online", "final": "last"}
-        table["selection"] = [rules.get(text, text) for text in table["selection"]]
-        unknown = sorted(set(table["selection"]) - set(allowed))
-        if unknown:
-            raise TablesError(f"The selection '{unknown[0]}' is unknown; allowed are {', '.join(allowed)}.")
-        chosen = table.sort_values("step").groupby([*_RUN, "selection"], sort=True).tail(1)
-        return _score_rows(chosen.assign(num_checkpoints=1))
+    stated = table["selection"] != ""
+    if stated.any() and not stated.all():
+        line = table.loc[~stated, "line"].iloc[0]
+        raise TablesError(f"Row or line {line} has no selection rule, while other rows have one; fill it in.")
+    if stated.all():
+        if options.select is not None:
+            messages.append("The column of the selection is used; select is not.")
+        table["selection"] = _rules_of(table["selection"])
+        return _score_rows(_chosen(table, "last", 1))
     rule, count = selection_of(options.select or "last")
-    several = int(grouped.size().max()) > 1
-    if several and options.select is None:
-        messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
-    if several and grouped["step"].apply(lambda steps: steps.isna().any()).any():
-        raise TablesError("Runs have several rows and no column has the step; say columns=step:COLUMN.")
-    if several and (ends := _unequal_ends(table)):
-        messages.append(ends)
-    ordered = table.sort_values([*_RUN, "step"], kind="stable")
-    if rule == "average_last_k":
-        last = ordered.groupby(_RUN, sort=True).tail(count)
-        means = last.groupby(_RUN, sort=True).agg(
-            score_percent=("score_percent", "mean"),
-            step=("step", "max"),
-            score_unit=("score_unit", "first"),
-            num_checkpoints=("score_percent", "size"),
-        )
-        chosen = means.reset_index()
-        short = chosen[chosen["num_checkpoints"] < count]
-        if len(short):
-            messages.append(f"{len(short)} runs have fewer than {count} steps: the mean of all is taken.")
-    elif rule == "best_online":
-        best = ordered.groupby(_RUN, sort=True)["score_percent"].idxmax()
-        chosen = ordered.loc[best].assign(num_checkpoints=1)
+    _, run, _ = _in_order(table)
+    if int(np.bincount(run).max()) > 1:
+        if options.select is None:
+            messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
+        if table["step"].isna().any():
+            raise TablesError("Runs have several rows and no column has the step; say columns=step:COLUMN.")
+        if ends := _unequal_ends(table):
+            messages.append(ends)
+    chosen = _chosen(table, rule, count)
+    if rule == "average_last_k" and (short := int((chosen["num_checkpoints"] < count).sum())):
+        messages.append(f"{short} runs have fewer than {count} steps: the mean of all is taken.")
+    if rule == "best_online":
         messages.append(
             "The best step of each run by its own evaluation: optimistic, higher than a new evaluation."
         )
-    else:
-        chosen = ordered.groupby(_RUN, sort=True).tail(1).assign(num_checkpoints=1)
     return _score_rows(chosen.assign(selection=rule))
+
+
+def _rules_of(column: pd.Series) -> pd.Series:
+    """Stated selection rules by the schema's names."""
+    allowed = frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
+    rules = {"average": "average_last_k", "best": "best_online", "final": "last"}
+    renamed = _renamed(column, lambda text: rules.get(text, text))
+    unknown = sorted(set(renamed.cat.categories) - set(allowed))
+    if unknown:
+        raise TablesError(f"The selection '{unknown[0]}' is unknown; allowed are {', '.join(allowed)}.")
+    return renamed
+
+
+def _chosen(table: pd.DataFrame, rule: str, count: int) -> pd.DataFrame:
+    """One row for each run: its last step, its best, or the mean of its last `count` steps."""
+    order, run, _ = _in_order(table)
+    ends = np.flatnonzero(np.diff(run[order], append=-1)) + 1
+    starts = np.concatenate([[0], ends[:-1]])
+    scores = table["score_percent"].to_numpy()[order]
+    if rule == "best_online":
+        places = [start + int(np.argmax(scores[start:end])) for start, end in zip(starts, ends)]
+        return table.iloc[order[places]].assign(num_checkpoints=1)
+    chosen = table.iloc[order[ends - 1]].assign(num_checkpoints=1)
+    if rule == "average_last_k":
+        taken = [scores[max(start, end - count) : end] for start, end in zip(starts, ends)]
+        chosen["score_percent"] = [float(np.mean(part)) for part in taken]
+        chosen["num_checkpoints"] = [len(part) for part in taken]
+    return chosen
 
 
 def _unequal_ends(table: pd.DataFrame) -> str:
     """A message where runs of one method and task end at different steps."""
-    ends = table.groupby(_RUN)["step"].max().groupby(level=["method", "task"]).agg(["min", "max"])
+    ends = (
+        table.groupby(_RUN, observed=True)["step"]
+        .max()
+        .groupby(level=["method", "task"], observed=True)
+        .agg(["min", "max"])
+    )
     unequal = ends[ends["min"] < ends["max"]]
     if unequal.empty:
         return ""
@@ -295,6 +379,7 @@ def _unequal_ends(table: pd.DataFrame) -> str:
 
 def _score_rows(chosen: pd.DataFrame) -> pd.DataFrame:
     """Chosen records in the columns of the schema ``scores``."""
+    chosen = chosen.astype(dict.fromkeys(("method", "task", "selection", "score_unit"), object))
     step = chosen["step"].fillna(0).clip(lower=0).round()
     methods = {name: hashlib.sha256(str(name).encode()).hexdigest()[:8] for name in chosen["method"].unique()}
     return pd.DataFrame(

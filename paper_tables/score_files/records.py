@@ -46,19 +46,34 @@ class Records:
         return f"{self.path}, {self.counts} {row['line']}"
 
 
-class _Texts:
-    """Texts as numbers, the same over all chunks, so that millions of rows stay small."""
+class _Keys:
+    """The distinct combinations of texts, numbered the same over all chunks: a row holds one number."""
 
-    def __init__(self) -> None:
-        self.known: dict[str, int] = {}
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        self.known: dict[tuple[str, ...], int] = {}
 
-    def codes(self, values: pd.Series) -> np.ndarray:
-        codes, distinct = pd.factorize(values)
-        numbers = [self.known.setdefault(str(text).strip(), len(self.known)) for text in distinct]
-        return np.asarray(numbers, dtype=np.int32)[codes]
+    def codes(self, texts: pd.DataFrame) -> np.ndarray:
+        """The number of each row's combination."""
+        combined = np.zeros(len(texts), dtype=np.int64)
+        for name in self.names:
+            codes, distinct = pd.factorize(texts[name])
+            combined = pd.factorize(combined * len(distinct) + codes)[0]
+        first = pd.DataFrame({"code": combined}).drop_duplicates().index
+        rows = texts[self.names].iloc[first].itertuples(index=False, name=None)
+        found = [tuple(str(text).strip() for text in row) for row in rows]
+        numbers = [self.known.setdefault(row, len(self.known)) for row in found]
+        return np.asarray(numbers, dtype=np.int32)[combined]
 
-    def category(self, codes: np.ndarray) -> pd.Categorical:
-        return pd.Categorical.from_codes(codes, categories=pd.Index(list(self.known), dtype=object))
+    def categories(self, codes: np.ndarray) -> dict[str, pd.Categorical]:
+        """Every text of the rows as a category."""
+        found = {}
+        for place, name in enumerate(self.names):
+            of_key, distinct = pd.factorize(np.asarray([key[place] for key in self.known], dtype=object))
+            small = np.asarray(of_key, dtype=np.min_scalar_type(len(distinct) + 1).name.lstrip("u"))
+            index = pd.Index(distinct, dtype=object)
+            found[name] = pd.Categorical.from_codes(small[codes], categories=index)
+        return found
 
 
 def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Records:
@@ -74,8 +89,8 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
     """
     chart = _chart_columns(rows.names, options, str(rows.path))
     columns = chart or find_columns(rows.names, options, f"{rows.path}, line 1")
-    texts = {name: _Texts() for name in (*TEXTS, "column")}
-    parts: list[dict[str, np.ndarray]] = []
+    keys = _Keys((*TEXTS, "column"))
+    parts: dict[str, list[np.ndarray]] = {"key": [], "step": [], "value": [], "line": []}
     empty = 0
     with contextlib.closing(rows):
         for chunk in rows.chunks:
@@ -84,16 +99,14 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
                 empty += int((~known).sum())
                 kept = part[known]
                 if len(kept):
-                    parts.append(
-                        {name: texts[name].codes(kept[name]) for name in texts}
-                        | {name: kept[name].to_numpy() for name in ("step", "value", "line")}
-                    )
-    if not parts:
+                    parts["key"].append(keys.codes(kept))
+                    for name in ("step", "value", "line"):
+                        parts[name].append(kept[name].to_numpy())
+    if not parts["key"]:
         raise TablesError(f"{rows.path} has no score; it holds column names and no row with a number.")
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    table = pd.DataFrame({name: texts[name].category(joined[name]) for name in texts})
+    table = pd.DataFrame(keys.categories(np.concatenate(parts.pop("key"))))
     for name in ("step", "value", "line"):
-        table[name] = joined[name]
+        table[name] = np.concatenate(parts.pop(name))
     messages = columns.messages()
     if empty:
         messages.append(f"{empty} empty cells not used: no score is in them.")

@@ -19,7 +19,7 @@ TWO_LABELS = r"""\newcommand{\mark}[1]{\textbf{#1}}
 \cmidrule(lr){3-4} \cmidrule(lr){5-6}
 \textbf{Dataset} & \textbf{Environment} & CQL~\cite{kumar} & IQL$^\dagger$ & Diffusion-QL & \textbf{Ours} \\
 \midrule
-\multirow{3}{*}{Medium} & HalfCheetah & 44.0 & 47.4 & 51.1 {\scriptsize $\pm$ 0.5} & \mark{55.1} $\pm$ 0.5 \\ % us
+\multirow{3}{*}{Medium} & HalfCheetah & 44.0 & 47.4 & 51.1 {\scriptsize $\pm$ 0.5} & \mark{55.1} $\pm$ 0.5 \\
  & Hopper & 58.5 & 66.3 & 90.5 {\scriptsize $\pm$ 4.6} & \mark{99.9} $\pm$ 0.5 \\
  & Walker2d & 72.5 & 78.3 & $87.0_{\pm 0.9}$ & \mark{90.1} $\pm$ 0.5 \\
 \midrule
