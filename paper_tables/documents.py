@@ -20,7 +20,7 @@ class Document:
     Attributes:
         name: short name, the name of its file.
         title: as printed.
-        year: in which it first appeared; None where it bears no date.
+        year: in which it first appeared; None where it has no date.
         code: repository (owner/name) of each method's code; the key None means every other method.
     """
 

@@ -4,7 +4,7 @@
 
 Seed by seed, our run and CORL's in turn. A seed is missing where neither the repository's
 `paper_tables/faithfulness/runs.csv` nor the folder `results` holds it. SIGTERM stops it: our trainer writes
-its state and goes on from there at the next call; a seed of CORL's program, which writes none, is done again.
+its state and resumes from there at the next call; a seed of CORL's program, which writes none, is done again.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def call(command: list[str]) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     if stopped:
-        raise Preempted("Stopped by SIGTERM; the same command goes on.")
+        raise Preempted("Stopped by SIGTERM; the same command resumes.")
     if status:
         raise ConfigError(f"This command ended with {status}: {' '.join(command)}")
 

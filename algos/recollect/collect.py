@@ -43,7 +43,7 @@ def recollect(
         terminals [n] bool, timeouts [n] bool, infos/qpos [n, q] f64 and infos/qvel [n, v] f64 (the
         simulator's state before the action), and for a planner infos/goal [n, 2] f32 (its target).
 
-    Raises DatasetError for an unknown recollection, a missing or ill-shaped policy, or a bad size.
+    Raises DatasetError for an unknown recollection, a missing or damaged policy, or a bad size.
     """
     if isinstance(spec, str):
         spec = load_recollection(spec)

@@ -94,7 +94,7 @@ def test_sigterm_reaches_what_the_command_has_started(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=stop)
     thread.start()
-    with pytest.raises(Preempted, match="the same command goes on"):
+    with pytest.raises(Preempted, match="the same command resumes"):
         tool.call(["sh", "-c", script])
     thread.join()
     child = int(pid.read_text(encoding="utf-8"))

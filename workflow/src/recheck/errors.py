@@ -6,7 +6,7 @@ A message says what is wrong, where, and what is allowed. Commands print it with
 
 
 class RecheckError(ValueError):
-    """Something that the user can mend; the message is for people."""
+    """Something that the user can put right; the message is for people."""
 
 
 class ConfigError(RecheckError):
@@ -22,7 +22,7 @@ class MethodError(RecheckError):
 
 
 class TrainingError(RecheckError):
-    """A run cannot start or go on."""
+    """A run cannot start or continue."""
 
 
 class StateError(RecheckError):

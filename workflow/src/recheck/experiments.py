@@ -175,7 +175,7 @@ def expand(
     idle = [rule for index, rule in enumerate(content.get("exclude", [])) if index not in used]
     if idle:
         raise ConfigError(
-            f"{where}: the exclusion {idle[0]} excludes nothing; remove it or mend its spelling."
+            f"{where}: the exclusion {idle[0]} excludes nothing; remove it or correct its spelling."
         )
     if not runs:
         raise ConfigError(f"{where}: the exclusions leave nothing to run.")

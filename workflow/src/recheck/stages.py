@@ -2,7 +2,7 @@
 
 `wanted` holds exactly what makes the result. A stage that takes hours names its format version, which is
 raised by hand when its results change; a stage that takes seconds names a digest of its program, so that a
-mended program makes its tables again.
+changed program makes its tables again.
 """
 
 from __future__ import annotations

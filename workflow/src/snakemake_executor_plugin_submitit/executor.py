@@ -239,8 +239,8 @@ class Executor(RemoteExecutor):
                 except OSError as error:  # a full disk, for example
                     raise WorkflowError(
                         f"The submitit folder {self.ledger.records.folder} cannot be written: "
-                        f"{error.strerror or error}. Jobs that SLURM has run on; mend this and give the same "
-                        f"command again, which adopts them."
+                        f"{error.strerror or error}. Jobs that SLURM has run on; correct this and give the "
+                        "same command again, which adopts them."
                     ) from None
         for info in active_jobs:
             if not self._ready or info in self.ledger:
