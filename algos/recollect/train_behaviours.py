@@ -259,7 +259,8 @@ def train(options: argparse.Namespace) -> None:
             mode = measure(probe, policy, 2, SNAPSHOT_MODE_SEED + step, stochastic=False)
             line = {"step": step, "wall_seconds": round(seconds, 1), "drawn": drawn, "mode": mode}
             tensors = {name: value.detach().clone() for name, value in learner.actor.items()}
-            save_file(tensors, snapshot_file(work, step))
+            with atomic(snapshot_file(work, step)) as temporary:
+                save_file(tensors, temporary)
             with (work / "progress.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
