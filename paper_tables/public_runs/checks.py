@@ -18,9 +18,6 @@ D4RL_TASKS = Path(__file__).parents[1] / "config" / "d4rl_tasks.csv"
 LARGEST_FRACTION = 1.6
 """The best policies known on D4RL score about 160 percent, so a fraction is at most 1.6."""
 
-NEAR_ZERO_MEDIAN = 10.0
-"""Percent. In a group whose median is above this, one score below `LARGEST_FRACTION` is suspect."""
-
 EVALUATIONS_AVERAGED = {"last": 1, "average_last_k": 10, "best_online": 1}
 GROUP = ["source", "implementation", "method", "variant", "task", "selection"]
 
@@ -86,22 +83,19 @@ def _suspect_scores(table: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     Three tests. A score outside its suite's range is a return or a slip. Where an episode's score has steps
     (antmaze, kitchen), a mean over a stated number of episodes is a multiple of step / episodes: 0.73 is
     none over 100 episodes. Elsewhere 0.73 may be a fraction or a run that learned nothing, and only the
-    source decides: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked`` where its
-    whole group lies there, or where its group's median is above `NEAR_ZERO_MEDIAN`.
+    source can tell: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked``.
     """
     yield from _out_of_range(table)
     yield from _not_a_mean_of_episodes(table)
-    for _, group in table.groupby(GROUP[1:3] + GROUP[4:], sort=False):
-        scores = group["score_percent"]
-        near_zero = (scores.abs() <= LARGEST_FRACTION) & (scores != 0)
-        suspect = near_zero if near_zero.sum() == (scores != 0).sum() else near_zero & _high_median(scores)
-        unchecked = suspect & ~group["near_zero_checked"].fillna(False).astype(bool)
-        for index in group.index[unchecked]:
-            yield (
-                index,
-                f"score {scores[index]:g} may be a fraction; percent is required. If the source gives it in "
-                "percent, write true under near_zero_checked.",
-            )
+    scores = table["score_percent"]
+    near_zero = (scores.abs() <= LARGEST_FRACTION) & (scores != 0)
+    unchecked = near_zero & ~table["near_zero_checked"].fillna(False).astype(bool)
+    for index in table.index[unchecked]:
+        yield (
+            index,
+            f"score {scores[index]:g} may be a fraction; percent is required. If the source gives it in "
+            "percent, write true under near_zero_checked.",
+        )
 
 
 def _out_of_range(table: pd.DataFrame) -> Iterator[tuple[Any, str]]:
@@ -132,7 +126,3 @@ def _not_a_mean_of_episodes(table: pd.DataFrame) -> Iterator[tuple[Any, str]]:
             f"score {table['score_percent'][index]:g} cannot be the mean of {episodes[index]:g} episodes, "
             f"which is a multiple of {step[table.index.get_loc(index)]:g}; percent is required, no fraction.",
         )
-
-
-def _high_median(scores: pd.Series) -> bool:
-    return bool(scores.median() > NEAR_ZERO_MEDIAN)

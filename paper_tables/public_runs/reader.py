@@ -8,10 +8,11 @@ compared with. A source that cannot be used is refused whole, in one message tha
 from __future__ import annotations
 
 import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from recheck import schema
 from recheck.errors import TablesError
@@ -20,6 +21,11 @@ from paper_tables import frames, literature
 from paper_tables.public_runs.checks import check_scores, check_seeds, check_tasks
 
 FOLDER = Path(__file__).parent
+
+THIS_REPOSITORY = "this repository"
+
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
 
 # Column of reference_runs -> of public_runs.
 _REFERENCE_COLUMNS = {
@@ -39,7 +45,18 @@ def read_sources(folder: Path = FOLDER) -> pd.DataFrame:
         TablesError: the file is absent or a line breaks ``schemas/public_run_sources.schema.json``; the
             message names the line.
     """
-    return _read_lines(folder / "sources.csv", "public_run_sources")
+    path = folder / "sources.csv"
+    sources = _read_lines(path, "public_run_sources")
+    documents = set(literature.documents())
+    for line, row in enumerate(sources.to_dict("records"), start=2):
+        if row["repository"] != THIS_REPOSITORY and not row["commit"]:
+            raise TablesError(f"{path}, line {line}: 'commit' is empty; {row['repository']} needs one.")
+        if row["printed_in"] and row["printed_in"] not in documents:
+            raise TablesError(
+                f"{path}, line {line}: 'printed_in' is '{row['printed_in']}', which is no document of "
+                f"{literature.FOLDER}; its documents are {', '.join(sorted(documents))}."
+            )
+    return sources
 
 
 def read_source(source: pd.Series, folder: Path = FOLDER) -> pd.DataFrame:
@@ -116,34 +133,41 @@ def _read_lines(path: Path, name: str, columns: list[str] | None = None) -> pd.D
         raise TablesError(f"There is no file {path}.")
     items = frames.load_schema(name)["items"]
     rows: list[dict[str, Any]] = []
+    reader = csv.reader(io.StringIO(_text_of(path), newline=""), strict=True)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            if header != columns:
-                raise TablesError(f"{path}, line 1: {_wrong_header(header, columns)}")
-            checks = [
-                (column, items["properties"][column], column in items["required"]) for column in columns
-            ]
-            known: dict[tuple[str, str], Any] = {}
-            for cells in reader:
-                if len(cells) != len(columns):
-                    raise TablesError(
-                        f"{path}, line {reader.line_num}: {len(cells)} values; the header has {len(columns)}."
-                    )
-                row = {}
-                for (column, rule, required), text in zip(checks, cells, strict=True):
-                    if (column, text) not in known:
-                        where = f"{path}, line {reader.line_num}: column '{column}'"
-                        known[column, text] = _value(text, rule, required, where)
-                    row[column] = known[column, text]
-                rows.append(row)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TablesError(f"{path} cannot be read as a CSV table: {error}.") from error
+        header = next(reader, [])
+        if header != columns:
+            raise TablesError(f"{path}, line 1: {_wrong_header(header, columns)}")
+        checks = [(column, items["properties"][column], column in items["required"]) for column in columns]
+        known: dict[tuple[str, str], Any] = {}
+        for cells in reader:
+            if len(cells) != len(columns):
+                raise TablesError(
+                    f"{path}, line {reader.line_num}: {len(cells)} values; the header has {len(columns)}."
+                )
+            row = {}
+            for (column, rule, required), text in zip(checks, cells, strict=True):
+                if (column, text) not in known:
+                    where = f"{path}, line {reader.line_num}: column '{column}'"
+                    known[column, text] = _value(text, rule, required, where)
+                row[column] = known[column, text]
+            rows.append(row)
+    except csv.Error as error:
+        raise TablesError(f"{path}, line {reader.line_num}: this is not CSV ({error}).") from error
     if not rows:
         raise TablesError(f"{path} has a header and no rows.")
     table = pd.DataFrame(rows, columns=columns, dtype="object")
     return frames.check(table, name, str(path)) if columns == frames.columns(name) else table
+
+
+def _text_of(path: Path) -> str:
+    """The text of a UTF-8 file, without the mark that spreadsheets put in front."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TablesError(f"{path}, line {line}: this is not UTF-8 text ({error.reason}).") from None
 
 
 def _wrong_header(header: list[str], columns: list[str]) -> str:
@@ -157,27 +181,29 @@ def _wrong_header(header: list[str], columns: list[str]) -> str:
 
 def _value(text: str, rule: dict[str, Any], required: bool, where: str) -> Any:
     """One cell as its column's type."""
-    types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    types = schema.kinds(rule)
     if text == "":
         if required or "null" not in types:
-            raise TablesError(f"{where} is empty; {_lower(rule['description'])}")
+            raise TablesError(f"{where} is empty; {schema.running(rule['description'])}.")
         return None
+    if not text.isprintable() or text != text.strip():
+        raise TablesError(
+            f"{where} holds {text!r}; a value has no line breaks, no control characters and no blanks "
+            "around it."
+        )
     value: Any = text
     if "boolean" in types:
         value = {"true": True, "false": False}.get(text, text)
-    elif "integer" in types or "number" in types:
-        try:
-            value = int(text) if "integer" in types else float(text)
-        except ValueError:
-            raise TablesError(f"{where} holds '{text}'; a finite number is required.") from None
-        if not np.isfinite(value):
-            raise TablesError(f"{where} holds '{text}'; a finite number is required.")
+    elif "integer" in types:
+        if not _WHOLE.fullmatch(text):
+            raise TablesError(f"{where} holds '{text}'; a whole number in plain digits is required.")
+        value = int(text)
+    elif "number" in types:
+        if not _DECIMAL.fullmatch(text):
+            raise TablesError(f"{where} holds '{text}'; a finite number is required, with a decimal point.")
+        value = float(text)
     schema.check(value, rule, where, TablesError)
     return value
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:] if sentence[1:2].islower() else sentence
 
 
 def _from_reference_runs(path: Path) -> pd.DataFrame:

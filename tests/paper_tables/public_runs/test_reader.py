@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from paper_tables import frames, literature
@@ -124,7 +125,7 @@ def test_rebracs_printed_table_is_made_of_these_runs(runs):
     ("column", "value", "words"),
     [
         ("task", "walker2d-medum-v2", "no task 'walker2d-medum-v2'; near it are walker2d-medium-v2"),
-        ("task", "pen-cloned-v1 ", "no task 'pen-cloned-v1 '"),
+        ("task", "pen-cloned-v1 ", "no blanks around it"),
         ("task", "Pen-cloned-v1", "no task 'Pen-cloned-v1'"),
         ("task", "hopper-mixed-v0", "no task 'hopper-mixed-v0'"),
         ("task", "", "'task' is empty"),
@@ -144,6 +145,18 @@ def test_rebracs_printed_table_is_made_of_these_runs(runs):
         ("file", "", "'file' is empty"),
         ("method", "IQL", "'IQL'"),
         ("near_zero_checked", "yes", "'yes'"),
+        ("score_percent", "5_2.5", "'5_2.5'; a finite number is required"),
+        ("score_percent", "\uff15\uff12", "a finite number is required"),
+        ("score_percent", " 52.5", "no blanks around it"),
+        ("score_percent", "52,5", "with a decimal point"),
+        ("score_percent", "1e999", "a finite number is required"),
+        ("score_percent", "52.5%", "a finite number is required"),
+        ("seed", "9" * 30, "a whole number in plain digits"),
+        ("seed", "1.0", "a whole number in plain digits"),
+        ("updates", "1e6", "a whole number in plain digits"),
+        ("note", "a\nb", "no line breaks"),
+        ("note", "a\x00b", "no control characters"),
+        ("file", "  ", "no blanks around it"),
     ],
 )
 def test_a_bad_value_is_refused_with_file_and_line(tmp_path, column, value, words):
@@ -153,8 +166,37 @@ def test_a_bad_value_is_refused_with_file_and_line(tmp_path, column, value, word
     rows[row][header.index(column)] = value
     write_rows(path, header, rows)
     message = refused(tmp_path)
-    assert f"{path}, line {row + 2}: " in message
+    # A cell with a line break ends one line further down.
+    assert f"{path}, line {row + 2 + value.count(chr(10))}: " in message
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (lambda text: text.replace("place", "pl\u00e4ce").encode("latin-1"), 2, "this is not UTF-8 text"),
+        (lambda text: text.encode("utf-16"), 1, "this is not UTF-8 text"),
+        (lambda text: text.replace("place in", '"place in"x', 1).encode(), 2, "this is not CSV"),
+        (lambda text: text.replace(",", ";").encode(), 1, "missing"),
+        (lambda text: text.replace(",", "\t").encode(), 1, "missing"),
+        (lambda text: text.replace("\n", "\n\n", 1).encode(), 2, "0 values"),
+    ],
+)
+def test_what_is_no_csv_in_utf8_is_refused_with_its_line(tmp_path, content, line, words):
+    path = copy_source(tmp_path)
+    path.write_bytes(content(path.read_text(encoding="utf-8")))
+    message = refused(tmp_path)
+    assert f"{path}, line {line}: " in message
+    assert words in message
+
+
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(tmp_path):
+    path = copy_source(tmp_path)
+    expected = reader.read_runs(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    for content in ("\ufeff" + text, text.replace("\n", "\r\n"), text.rstrip("\n")):
+        path.write_bytes(content.encode("utf-8"))
+        pd.testing.assert_frame_equal(reader.read_runs(tmp_path), expected)
 
 
 def test_a_wrong_header_is_refused_with_the_right_one(tmp_path):
@@ -198,6 +240,12 @@ def test_a_file_that_was_cut_is_refused(tmp_path):
         ("repository", "a page", "owner/name"),
         ("commit", "main", "'main'"),
         ("datasets", "minari", "allowed are d4rl, other"),
+        ("commit", "", "corl-team/CORL needs one"),
+        ("licence", "  ", "no blanks around it"),
+        ("licence", "unknown", "SPDX identifier; none where it has no licence"),
+        ("licence", "you may use it", "SPDX identifier"),
+        ("source", "../corl", "is '../corl'"),
+        ("printed_in", "nobody", "which is no document"),
         ("num_rows", "all", "'all'"),
     ],
 )
@@ -208,7 +256,8 @@ def test_a_bad_line_of_a_source_is_refused(tmp_path, column, value, words):
     rows[0][header.index(column)] = value
     write_rows(sources, header, rows)
     message = refused(tmp_path)
-    assert f"{sources}, line 2: column '{column}'" in message
+    assert f"{sources}, line 2: " in message
+    assert f"'{column}'" in message
     assert words in message
 
 

@@ -199,7 +199,7 @@ def message(error: Any, where: str) -> str:  # noqa: C901  (one case for each ke
             unknown = sorted(str(key) for key in value if key not in known)
             return f"{subject} does not know {listed(unknown)}; known are {listed(known)}."
         case "propertyNames" | "pattern":
-            return f"{subject} is {value!r}; {described or f'it has to match {rule}'}."
+            return f"{subject} is {value!r}; {running(described or f'it has to match {rule}')}."
         case "minItems" | "minProperties":
             return f"{subject} is empty; it needs at least {rule} entry."
         case "uniqueItems":
@@ -226,6 +226,12 @@ def _kinds(rule: str | list[str]) -> str:
         "null": "null",
     }
     return " or ".join(names[kind] for kind in ([rule] if isinstance(rule, str) else rule))
+
+
+def running(description: str) -> str:
+    """A description as the end of a sentence: a small first letter unless it is a name, no full stop."""
+    text = description.rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def listed(names: Iterable[Any]) -> str:
