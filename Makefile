@@ -27,7 +27,7 @@ help:
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
 	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
 	@echo "make setup         make .venv; the others call it"
-	@echo "make lock          write requirements.lock anew, after a change of pyproject.toml or constraints.txt"
+	@echo "make lock          write requirements.lock again, after a change of pyproject.toml or constraints.txt"
 	@echo "make clean         remove what is generated, except results"
 
 setup:

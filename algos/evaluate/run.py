@@ -56,7 +56,7 @@ def evaluate_block(
     the hash of its policies, checkpoints, sampling, evaluation, and the number of episodes and first episode
     seed of every purpose. A reader can so see whether episodes are missing or others than were asked for.
 
-    Finished blocks of episodes are kept in `state` until the table is written: the same call goes on after an
+    Finished blocks of episodes are kept in `state` until the table is written: the same call resumes after an
     interruption of any kind, to the same table.
 
     Args:
@@ -195,8 +195,8 @@ def _play_all(evaluator: Evaluator, store: BlockStore, players: _Players) -> lis
                 progress.update(done)
     except Preempted:
         raise Preempted(
-            f"Stopped by a signal; {done} of {total} blocks of episodes are kept, and the same command goes "
-            f"on."
+            f"Stopped by a signal; {done} of {total} blocks of episodes are kept, and the same command "
+            "resumes."
         ) from None
     return sorted(rows, key=lambda row: (row["seed"], row["purpose"], row["update"], row["episode"]))
 

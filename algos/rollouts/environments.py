@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class EnvironmentPool:
     """At most `size` environments of one task; each is made when it is first used, and then used again.
 
-    An episode in a used environment is the episode in a fresh one: reset with a seed starts everything anew
+    An episode in a used environment is the episode in a fresh one: reset with a seed starts everything again
     (tested for every environment of tasks.csv).
 
     Args:
@@ -56,7 +56,7 @@ class EnvironmentPool:
         """One step in each of the environments `places`.
 
         Args:
-            places: different ones, each with an episode that goes on.
+            places: different ones, each with an unfinished episode.
             actions: ``[n, a]``.
 
         Returns:

@@ -65,7 +65,7 @@ def test_kill_and_preemption_change_no_byte(untrained, dataset, tmp_path, worker
     _, said = process.communicate(timeout=60)
     if process.returncode:  # it may just have finished
         assert process.returncode == 75, said
-        assert "blocks of episodes are kept, and the same command goes on" in said
+        assert "blocks of episodes are kept, and the same command resumes" in said
         assert state.is_dir()
     process = start(arguments)
     _, said = process.communicate(timeout=300)

@@ -32,7 +32,7 @@ TWO_LABELS = r"""\newcommand{\mark}[1]{\textbf{#1}}
 \bottomrule
 \end{tabular}}
 \end{table}
-"""  # noqa: E501
+"""
 SECTIONS = """
 | | BC | TD3+BC | IQL [12] | Ours |
 |---|:-:|:-:|:-:|:-:|
