@@ -23,6 +23,7 @@ from recheck import plan as planning
 from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
+from recheck.job_requests import JobRequests
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -37,6 +38,8 @@ report: "workflow/report/workflow.rst"
 
 try:
     PLAN = planning.load(config, Path())
+    REQUESTS = JobRequests(PLAN)
+    REQUESTS.check()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -52,7 +55,7 @@ if workflow.is_main_process:
 COMPILED = str(PLAN.settings.get("compile")).lower() == "true"
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"COMPILE={'--compile' if COMPILED else ''}; "
+    f"COMPILE={'--compile' if COMPILED else ''} EVALUATION_DEVICE={REQUESTS.device}; "
 )
 
 
@@ -70,7 +73,12 @@ REPORTED_NUMBERS = sorted(
 LAYOUTS = sorted(map(str, Path("paper_tables/layouts").rglob("*.yaml")))
 PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
-EVALUATION_WORKERS = PLAN.settings.get("evaluation_workers", 1)
+
+
+def doubled(attempt):
+    """Factor on the memory of a job that failed. The executor submitit itself doubles it, after OUT_OF_MEMORY alone."""
+    executor = getattr(workflow.executor_plugin, "name", None)
+    return 1 if executor == "submitit" else 2 ** (attempt - 1)
 
 
 # Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network.

@@ -67,7 +67,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "train": ("training", "datasets", "seed_parallel"),
         "evaluate": ("rollouts", "training", "datasets", "base", "seed_parallel"),
         "publish_checkpoint": ("evaluate", "training", "datasets", "base"),
-        "benchmark": ("rollouts", "training", "methods", "datasets", "base", "seed_parallel"),
+        "benchmark": ("rollouts", "envs", "training", "methods", "datasets", "base", "seed_parallel"),
     },
     "paper_tables": {
         "frames": (),

@@ -97,12 +97,13 @@ class Evaluator:
         check_memory(probe, sampling, self.num_places, execution.memory_mb)
         largest = together * self.num_places
         self.pool_size = min(execution.environments or largest, largest)
-        self._methods = {self.groups[0]: probe}
-        self._players: dict[tuple[int, ...], Player] = {}
+        # The last one is kept alone: of a large block all together would take gigabytes.
+        self._current: tuple[tuple[int, ...], Method] = (self.groups[0], probe)
+        self._player: Player | None = None
         self._pool: EnvironmentPool | None = None
 
     def _method(self, group: tuple[int, ...]) -> Method:
-        """The method of some of the block's seeds."""
+        """The method of some of the block's seeds, newly built."""
         seeds = [self.config.seeds[row] for row in group]
         problem = ProblemSpec(self.manifest["observation_dim"], self.manifest["action_dim"])
         document = {**self.config.document, "seeds": seeds}
@@ -211,7 +212,7 @@ class Evaluator:
         """
         rows = {self.config.seeds[row]: row for row in range(len(self.config.seeds))}
         group = next(group for group in self.groups if rows[job[0].seed] in group)
-        player = self._player(group)
+        player = self._player_of(group)
         updates = {block.seed: block.update for block in job}
         # A seed with nothing left to play acts as another's checkpoint, and nobody reads it.
         anything = job[0].update
@@ -237,20 +238,22 @@ class Evaluator:
         parts = ["evaluate", self.sampling.name, block.purpose]
         return "/".join(parts if block.purpose == REEVALUATED else [*parts, str(block.update)])
 
-    def _player(self, group: tuple[int, ...]) -> Player:
+    def _player_of(self, group: tuple[int, ...]) -> Player:
         if self._pool is None:
             self._pool = EnvironmentPool(self.manifest, self.pool_size)
-        if group not in self._players:
-            method = self._methods.get(group) or self._method(group)
-            self._players[group] = Player(method, self.sampling, self.policies.transform, self._pool)
-        return self._players[group]
+        if self._current[0] != group:
+            self._current = (group, self._method(group))
+            self._player = None
+        if self._player is None:
+            self._player = Player(self._current[1], self.sampling, self.policies.transform, self._pool)
+        return self._player
 
     def close(self) -> None:
         """Close the environments."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
-            self._players = {}
+            self._player = None
 
     # --- What it is made from ---
 
@@ -294,8 +297,9 @@ class Evaluator:
 
     def latency_ms(self, num_states: int) -> float:
         """Median milliseconds of one policy call of one seed for `num_states` states."""
-        alone = self.groups[0][:1]
-        method = self._methods.get(alone) or self._method(alone)
+        group, method = self._current
+        if len(group) > 1:
+            method = self._method(group[:1])
         streams = SeedStreams(method.seeds, "latency", method.device)
         states = streams.normal(num_states, method.problem.observation_dim)
         seconds = []

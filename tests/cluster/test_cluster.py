@@ -470,7 +470,7 @@ def test_the_experiment_ci_from_end_to_end(
     code, printed = workflow.run("cost", *common, timeout=60, name="cost")
     assert code == 0, printed
     assert "CPU-hours" in printed
-    assert "first job (train)" in printed
+    assert "largest job (train)" in printed
     code, printed = workflow.run(*common, timeout=400)
     assert code == 0, printed
     with (clone / ".snakemake/submitit/jobs.csv").open(newline="") as file:

@@ -30,10 +30,10 @@ def test_cost_counts_what_is_left(copy, mine, repository):
     finish(copy, loaded.cells[0])
     again = cost_estimate.predict(mine(content), rates)
     assert {line.stage: line.num_jobs for line in again} == {"train": 2, "evaluate": 3}
-    text = cost_estimate.report(loaded, [train, evaluate], {"first job (train)": {"gpu": 1}})
+    text = cost_estimate.report(loaded, [train, evaluate], {"largest job (train)": {"gpu": 1}})
     assert "CPU-hours" in text
     assert rate["source"] in text
-    assert "first job (train): gpu=1" in text
+    assert "largest job (train): gpu=1" in text
     on_gpu = cost_estimate.predict(mine(content, train_on="gpu"), rates)
     assert {line.stage: line.unit for line in on_gpu} == {"train": "GPU-hours", "evaluate": "CPU-hours"}
 

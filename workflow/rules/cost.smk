@@ -14,20 +14,11 @@ rule cost:
         configuration=PLAN.configuration(),
         resources=json.dumps(
             {
-                "first job (train)": asked_for(
-                    "train",
-                    {"threads": MACHINE["threads"]}
-                    | {key: MACHINE[key] for key in ("gpu", "mem_mb", "runtime")},
-                ),
-                "last job (evaluate)": asked_for(
-                    "evaluate",
-                    {
-                        "threads": EVALUATION_WORKERS,
-                        "gpu": 0,
-                        "mem_mb": 3000,
-                        "runtime": 720,
-                    },
-                ),
+                label: asked_for(stage, REQUESTS.largest()[stage])
+                for label, stage in (
+                    ("largest job (train)", "train"),
+                    ("largest job (evaluate)", "evaluate"),
+                )
             }
         ),
     shell:

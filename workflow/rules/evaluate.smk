@@ -1,5 +1,5 @@
 # Evaluation: one job for all checkpoints of a block under one sampling setting. Finished blocks of episodes survive
-# an interruption in {params.state}.
+# an interruption in the folder `state`.
 
 
 rule evaluate:
@@ -12,21 +12,24 @@ rule evaluate:
         timing=update(paths.EPISODES_TIMING),
     log:
         f"{paths.LOGS}/evaluate/{paths.EPISODES_BLOCK}.log",
-    threads: EVALUATION_WORKERS
+    threads: REQUESTS.machine.workers
     resources:
-        gpu=0,
-        mem_mb=3000,
-        runtime=720,
+        gpu=1 if REQUESTS.machine.gpu else 0,
+        mem_mb=lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
+        * doubled(attempt),
+        runtime=REQUESTS.evaluation_minutes,
     params:
         run=subpath(input.config, parent=True),
         dataset=subpath(input.manifest, parent=True),
         sampling=PLAN.sampling,
         evaluation=PLAN.evaluation,
         state=paths.EPISODES_STATE,
+        environments=REQUESTS.environments,
         unit=lambda wildcards: PLAN.unit("evaluate", wildcards),
     shell:
         "python -m algos.evaluate --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "
         "--label {wildcards.sampling:q} --output {output.episodes:q} --state {params.state:q} "
-        "--workers {threads} &> {log:q} && "
+        "--workers {threads} --environments {params.environments:q} --memory-mb {resources.mem_mb} "
+        "--device $EVALUATION_DEVICE &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"

@@ -19,8 +19,9 @@ rule train:
     threads: MACHINE["threads"]
     resources:
         gpu=MACHINE["gpu"],
-        mem_mb=MACHINE["mem_mb"],
-        runtime=MACHINE["runtime"],
+        mem_mb=lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
+        * doubled(attempt),
+        runtime=REQUESTS.training_minutes,
     params:
         config=PLAN.run_config,
         dataset=subpath(input.manifest, parent=True),

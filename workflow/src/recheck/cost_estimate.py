@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from recheck import cli, plan, schema
+from recheck.rates import RATES, read_rates
 
-RATES = Path("workflow/config/cost_rates.yaml")
 SECONDS_PER_HOUR = 3600.0
 UNKNOWN_RATE: dict[str, Any] = {
     "seconds": [math.nan] * 3,
@@ -52,13 +52,6 @@ class Line:
             before + amount * each / SECONDS_PER_HOUR for before, each in zip(self.hours, seconds)
         )
         self.hours = (low, likely, high)
-
-
-def read_rates(root: Path) -> dict[str, Any]:
-    """The rates, checked against their schema."""
-    rates = schema.read_yaml(root / RATES)
-    schema.check(rates, schema.load(root, "cost_rates"), str(RATES))
-    return dict(rates)
 
 
 def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
@@ -171,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the prediction; exit status 2 with one message if the configuration cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m recheck.cost_estimate", description=__doc__)
     parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
-    parser.add_argument("--resources", default="{}", help="resources of the first and the last job, as JSON")
+    parser.add_argument("--resources", default="{}", help="resources of the largest jobs, as JSON")
     given = parser.parse_args(arguments)
 
     def command() -> None:

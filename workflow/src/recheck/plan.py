@@ -92,7 +92,8 @@ class Plan:
         names = self.experiment.task_names if self.experiment else []
         return [f"{paths.dataset(task)}/manifest.json" for task in names]
 
-    def _run(self, wildcards: Any) -> runs_module.Run:
+    def run(self, wildcards: Any) -> runs_module.Run:
+        """A rule's run; ConfigError where the experiment has none such."""
         group = paths.run_group(
             wildcards.method, wildcards.task, wildcards.variant, wildcards.digest, wildcards.diffusion_steps
         )
@@ -107,10 +108,11 @@ class Plan:
 
     def run_config(self, wildcards: Any) -> str:
         """The resolved configuration of a block, as JSON for the trainer."""
-        return self._run(wildcards).config_text(int(wildcards.first), int(wildcards.last))
+        return self.run(wildcards).config_text(int(wildcards.first), int(wildcards.last))
 
-    def _sampling(self, wildcards: Any) -> runs_module.Sampling:
-        samplings = self._run(wildcards).samplings
+    def sampling_of(self, wildcards: Any) -> runs_module.Sampling:
+        """A rule's sampling setting; ConfigError where the run has none such."""
+        samplings = self.run(wildcards).samplings
         if wildcards.sampling not in samplings:
             raise ConfigError(
                 f"{wildcards.sampling} is no sampling setting of experiment '{self.name}'; known are "
@@ -120,11 +122,11 @@ class Plan:
 
     def sampling(self, wildcards: Any) -> str:
         """A sampling setting, as JSON for the evaluator."""
-        return json.dumps(self._sampling(wildcards).setting, sort_keys=True)
+        return json.dumps(self.sampling_of(wildcards).setting, sort_keys=True)
 
     def evaluation(self, wildcards: Any) -> str:
         """An evaluation setting, as JSON for the evaluator; a rule's parameter, so with the hashed names."""
-        return json.dumps(hashed_form(self._sampling(wildcards).evaluation), sort_keys=True)
+        return json.dumps(hashed_form(self.sampling_of(wildcards).evaluation), sort_keys=True)
 
     def row(self, task: str) -> Mapping[str, Any]:
         """A task's row.
@@ -242,9 +244,9 @@ class Plan:
             case "dataset" | "replay":
                 return {"dataset": stages.dataset, "replay": stages.replay}[stage](self, wildcards.task)
             case "train":
-                return stages.train(self._run(wildcards), *block)
+                return stages.train(self.run(wildcards), *block)
             case "evaluate":
-                return stages.evaluate(self, self._run(wildcards), self._sampling(wildcards), *block)
+                return stages.evaluate(self, self.run(wildcards), self.sampling_of(wildcards), *block)
             case "train_bandit":
                 return stages.train_bandit(wildcards.size)
             case "bandit_figures":

@@ -1,0 +1,168 @@
+"""Environment steps per second of an evaluation, all episodes in lockstep against the pool, in one run.
+
+    python -m algos.benchmark.acting --configs <configs.json> [--output results/benchmark/acting.json]
+        [--methods iql,idql] [--episodes 20] [--rounds 3] [--device cpu]
+
+`configs.json` is what ``python -m recheck.benchmark_configs`` writes. Policies are untrained; their episodes
+in Hopper-v4 are short and of unequal lengths. In lockstep, as the evaluator did until format 2 of episodes,
+one call of the policy is for all episodes until the last one ends. Both paths take turns, with environments
+made before. A figure is the median over the rounds, in steps per second of processor time of one thread,
+which other work on the machine moves less than wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recheck import cli, files
+from recheck.evaluation_blocks import batch_states
+from recheck.progress import Progress
+
+from algos.base import Method, Sampling
+from algos.benchmark.__main__ import read_configs
+from algos.benchmark.programs import HOPPER, build
+from algos.datasets.transforms import TransformState
+from algos.envs.make import EpisodeBatch, make_vector
+from algos.rollouts import EnvironmentPool, Episode, Player
+from algos.seed_parallel.random_streams import SeedStreams
+from algos.training.device import choose_device
+from algos.training.process_setup import set_up_process
+
+TASK = {"environment_id": "Hopper-v4", "horizon": 1000, "observation_dim": 11, "action_dim": 3}
+DIFFUSION_STEPS = 5
+CALLS = 5
+
+
+def sampled_by_ddpm(config: Mapping[str, Any]) -> bool:
+    """Whether an action takes as many steps as training has; a faster sampler has its own number (EDP)."""
+    return bool(config["diffusion_steps"]) and not config["hyperparameters"].get("sampling_steps")
+
+
+def lockstep(method: Method, batch: EpisodeBatch) -> int:
+    """Play episodes all together to the end of the last one; returns the steps that were somebody's."""
+    streams = SeedStreams([0], "benchmark", method.device)
+    observations, steps = batch.reset(range(len(batch))), 0
+    active = np.ones(len(batch), dtype=bool)
+    while active.any():
+        steps += int(active.sum())
+        states = torch.from_numpy(observations).to(method.device).unsqueeze(0)
+        with torch.no_grad():
+            actions = method.act(states, Sampling(), streams)[0].cpu().numpy()
+        observations, _, active = batch.step(actions)
+    return steps
+
+
+def pooled(player: Player, num_episodes: int) -> int:
+    """Play the same episodes in the pool; returns the steps."""
+    episodes = [Episode(0, number, number, "benchmark") for number in range(num_episodes)]
+    return sum(played.length for played in player.play(episodes))
+
+
+def measure(
+    config: Mapping[str, Any], device: torch.device, num_episodes: int, rounds: int
+) -> dict[str, Any]:
+    """One method: steps per second of both paths, and milliseconds of acting for one state.
+
+    Returns:
+        `steps_per_second` of lockstep and pool, their median ratio, states in a call, and `acting_ms` of one
+        state in such a call (median; processor time).
+    """
+    method = build(config, [0], device)
+    places = batch_states(method.acting_rows(Sampling()))
+    pool = EnvironmentPool(TASK, places)
+    player = Player(method, Sampling(), TransformState(), pool)
+    pooled(player, places)  # environments are made, memory is taken
+    before: list[float] = []
+    after: list[float] = []
+    with make_vector("Hopper-v4", None, 1000, num_episodes) as batch:
+        for _ in range(rounds):
+            start = time.process_time()
+            before.append(lockstep(method, batch) / (time.process_time() - start))
+            start = time.process_time()
+            after.append(pooled(player, num_episodes) / (time.process_time() - start))
+    states = torch.zeros((1, places, HOPPER.observation_dim), device=device)
+    streams = SeedStreams([0], "benchmark", device)
+    seconds = []
+    with torch.no_grad():
+        for _ in range(CALLS):
+            start = time.process_time()
+            method.act(states, Sampling(), streams).cpu()
+            seconds.append(time.process_time() - start)
+    pool.close()
+    return {
+        "method": config["method"],
+        "variant": config["variant"],
+        "diffusion_steps": config["diffusion_steps"],
+        "candidates": method.acting_rows(Sampling()),
+        "states_per_call": places,
+        "lockstep_steps_per_second": statistics.median(before),
+        "pool_steps_per_second": statistics.median(after),
+        "ratio": statistics.median(new / old for old, new in zip(before, after)),
+        "acting_ms": 1000.0 * statistics.median(seconds) / places,
+    }
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], load: Sequence[float]) -> str:
+    """The rows as a Markdown table, with the load of the machine at the beginning and the end."""
+    lines = [
+        f"One thread; load of the machine {load[0]:.1f} at the beginning, {load[1]:.1f} at the end, "
+        f"{os.cpu_count()} cores.",
+        "",
+        "| method | variant | N | candidates | states in a call | acting, ms a state | lockstep, steps/s | "
+        "pool, steps/s | ratio |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['method']} | {row['variant']} | {row['diffusion_steps'] or '-'} | {row['candidates']} | "
+        f"{row['states_per_call']} | {row['acting_ms']:.3f} | {row['lockstep_steps_per_second']:,.0f} | "
+        f"{row['pool_steps_per_second']:,.0f} | {row['ratio']:.2f} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m algos.benchmark.acting", description="Environment steps per second of an evaluation."
+    )
+    parser.add_argument("--configs", required=True, type=Path, help="of recheck.benchmark_configs")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmark/acting.json"))
+    parser.add_argument("--methods", default=None, help="comma-separated; all when left out")
+    parser.add_argument("--episodes", type=int, default=20, help="in each round and path")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
+    parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
+    options = parser.parse_args(arguments)
+
+    def command() -> None:
+        set_up_process(1)
+        device = choose_device(options.device)
+        methods = options.methods.split(",") if options.methods else None
+        configs = read_configs(options.configs, methods)
+        load, rows = [os.getloadavg()[0]], []
+        progress = Progress(len(configs), "acting")
+        for done, config in enumerate(configs, start=1):
+            steps = config["diffusion_steps"]
+            chosen = min(steps, DIFFUSION_STEPS) if sampled_by_ddpm(config) else steps
+            rows.append(
+                measure({**config, "diffusion_steps": chosen}, device, options.episodes, options.rounds)
+            )
+            progress.update(done, config["method"])
+        load.append(os.getloadavg()[0])
+        files.write_json(options.output, {"load": load, "rows": rows})
+        print(as_table(rows, load))
+
+    return cli.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

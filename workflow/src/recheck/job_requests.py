@@ -1,0 +1,126 @@
+"""What the jobs of a plan ask for, as the rules take it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from recheck import resources
+from recheck.experiments import Cell
+from recheck.plan import Plan
+from recheck.rates import read_rates
+from recheck.resources import Evaluated, Machine
+
+
+class JobRequests:
+    """Memory, time and environments of the jobs of a plan's experiment.
+
+    Args:
+        plan: of the experiment.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.machine = Machine.of(plan.settings)
+
+    @cached_property
+    def rates(self) -> dict[str, Any]:
+        """The measured rates."""
+        return read_rates(self.plan.root)
+
+    @property
+    def device(self) -> str:
+        """What evaluation is called with: cpu, auto or cuda."""
+        name = str(self.plan.settings.get("evaluation_device", "cpu"))
+        return "cuda" if name == "gpu" else name
+
+    def check(self) -> None:
+        """Refuse a sampling setting whose evaluation cannot fit into a job, before anything is run.
+
+        Raises:
+            ConfigError: naming the first one.
+        """
+        for cell in self.plan.cells:
+            config, setting = cell.run.config, cell.sampling.setting
+            where = f"Sampling '{setting['name']}' of method {config['method']} on {config['task']}"
+            resources.check_evaluation(self._of_cell(cell), self.machine, self.rates, where)
+
+    def _of_cell(self, cell: Cell) -> Evaluated:
+        config = cell.run.config
+        return Evaluated(
+            config,
+            cell.sampling.setting,
+            cell.sampling.evaluation,
+            self.plan.row(config["task"]),
+            len(cell.block.seeds),
+        )
+
+    def _evaluated(self, wildcards: Any) -> Evaluated:
+        run, sampling = self.plan.run(wildcards), self.plan.sampling_of(wildcards)
+        return Evaluated(
+            run.config,
+            sampling.setting,
+            sampling.evaluation,
+            self.plan.row(run.config["task"]),
+            _num_seeds(wildcards),
+        )
+
+    def environments(self, wildcards: Any) -> int:
+        """Environments of an evaluation job at one time."""
+        return resources.environments(self._evaluated(wildcards), self.machine, self.rates)
+
+    def evaluation_memory_mb(self, wildcards: Any) -> int:
+        """Memory of an evaluation job, MB."""
+        return resources.evaluation_memory_mb(self._evaluated(wildcards), self.machine, self.rates)
+
+    def evaluation_minutes(self, wildcards: Any) -> int:
+        """Time limit of an evaluation job, minutes."""
+        return resources.evaluation_minutes(self._evaluated(wildcards), self.machine, self.rates)
+
+    def training_memory_mb(self, wildcards: Any) -> int:
+        """Memory of a training job, MB: what it needs, and at least that of the configuration."""
+        config = self.plan.run(wildcards).config
+        return self._training_mb(config, _num_seeds(wildcards))
+
+    def training_minutes(self, wildcards: Any) -> int:
+        """Time limit of a training job, minutes: what it needs, and at most that of the configuration."""
+        config = self.plan.run(wildcards).config
+        return self._training_minutes(config, _num_seeds(wildcards))
+
+    def _training_mb(self, config: Any, num_seeds: int) -> int:
+        row = self.plan.row(config["task"])
+        needed = resources.training_memory_mb(config, row, num_seeds, self.rates)
+        return max(int(self.plan.machine["mem_mb"]), needed)
+
+    def _training_minutes(self, config: Any, num_seeds: int) -> int:
+        device, limit = str(self.plan.settings["train_on"]), int(self.plan.machine["runtime"])
+        return resources.training_minutes(config, num_seeds, device, limit, self.rates)
+
+    def largest(self) -> dict[str, dict[str, int]]:
+        """The largest request of each stage, for the predicted cost."""
+        cells = self.plan.cells
+        trained = [(cell.run.config, len(cell.block.seeds)) for cell in cells]
+        evaluated = [self._of_cell(cell) for cell in cells]
+        machine, rates = self.machine, self.rates
+        return {
+            "train": {
+                "threads": int(self.plan.machine["threads"]),
+                "gpu": int(self.plan.machine["gpu"]),
+                "mem_mb": max((self._training_mb(*each) for each in trained), default=0),
+                "runtime": max((self._training_minutes(*each) for each in trained), default=0),
+            },
+            "evaluate": {
+                "threads": machine.workers,
+                "gpu": int(machine.gpu),
+                "mem_mb": max(
+                    (resources.evaluation_memory_mb(job, machine, rates) for job in evaluated), default=0
+                ),
+                "runtime": max(
+                    (resources.evaluation_minutes(job, machine, rates) for job in evaluated), default=0
+                ),
+            },
+        }
+
+
+def _num_seeds(wildcards: Any) -> int:
+    return int(wildcards.last) - int(wildcards.first) + 1
