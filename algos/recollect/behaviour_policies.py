@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from recheck import shipped
+from recheck import checksums
 from recheck.errors import DatasetError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -52,11 +53,16 @@ class Policy:
 
 
 def load_policy(name: str, folder: Path = BEHAVIORS) -> Policy:
-    """The policy `name` of a folder. Raises DatasetError, naming those that there are."""
+    """The policy `name` of a folder, compared with its checksum.
+
+    Raises:
+        DatasetError: there is none, with those that there are; or it cannot be read or is not what was written.
+    """
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors"))) or "none"
         raise DatasetError(f"There is no policy {name!r} in {folder.name}; known policies: {known}.")
+    checksums.compare(path, "Bring the file back (`git checkout`).", DatasetError)
     try:
         return Policy(load_file(path), name)
     except SafetensorError as error:

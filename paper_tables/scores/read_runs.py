@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recheck import files, schema
+from recheck import checksums, files, schema
 from recheck.errors import TablesError
 from recheck.former_names import current_at_every_level
 
@@ -66,20 +66,27 @@ def read_index(path: Path) -> Index:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document.
+    """A JSON document, compared with its checksum.
 
     Raises:
-        TablesError: the file is absent or no JSON.
+        TablesError: the file is absent, no JSON or not what was written.
     """
+    _compare(path)
     return files.read_json(path, TablesError)
 
 
+def _compare(path: Path) -> None:
+    advice = "Remove the file and start the same command again, which makes it anew, or bring it back."
+    checksums.compare(path, advice, TablesError)
+
+
 def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """A parquet file without a schema, with the columns that are needed.
+    """A parquet file without a schema, with the columns that are needed, compared with its checksum.
 
     Raises:
-        TablesError: the file is absent, is not parquet or lacks a column.
+        TablesError: the file is absent, is not parquet, lacks a column or is not what was written.
     """
+    _compare(path)
     table = frames.read_plain_parquet(path)
     missing = [column for column in required if column not in table.columns]
     if missing:

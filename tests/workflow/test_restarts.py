@@ -1,6 +1,7 @@
 """Restarts: what is planned again after copies, changes, failures and losses, by Snakemake itself."""
 
 import csv
+import hashlib
 import importlib.util
 import os
 import re
@@ -66,7 +67,8 @@ def finished(old, made, snakemake):
     if not (made / "results").is_dir():
         process = snakemake(*FORMER)
         assert process.returncode == 0, said(process)
-        assert "5 finished results of an earlier version had no record" in said(process)
+        assert "5 finished results have no record, as those of an earlier version" in said(process)
+        assert "5 records were written" in said(process)
         shutil.copytree(old / "results", made / "results")
     shutil.rmtree(old / "results")
     shutil.rmtree(old / ".snakemake", ignore_errors=True)
@@ -237,7 +239,9 @@ def test_after_failed_scores_the_same_command_fails_again(finished, snakemake):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gone", ["scores/former/scores.parquet", "statistics/former", "tables/former"])
+@pytest.mark.parametrize(
+    "gone", ["scores/former/index.json", "scores/former/scores.parquet", "statistics/former", "tables/former"]
+)
 def test_a_lost_intermediate_is_made_again_with_what_follows(finished, snakemake, gone):
     path = finished / "results" / gone
     if path.is_dir():
@@ -289,6 +293,65 @@ def test_a_lost_run_is_said(finished, snakemake):
     process = snakemake("-n", *FORMER)
     assert planned(process) == {}
     assert re.search(r"No longer there: train bc/small-v0/.*seeds0-0", said(process))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["manifest.json", "transitions.safetensors", "minari"])
+def test_a_damaged_dataset_is_prepared_again_and_trains_nothing(finished, snakemake, name):
+    path = finished / "results/datasets/small-v0" / name
+    path = next(path.rglob("metadata.json")) if path.is_dir() else path
+    path.write_bytes(path.read_bytes()[:-20])
+    process = snakemake("-n", *FORMER)
+    assert planned(process) == {**TABLES, "file_dataset": 1}
+    assert f"{path.name} is not what was written" in said(process)
+
+
+@pytest.mark.slow
+def test_a_lost_dataset_is_prepared_for_a_further_seed_and_trains_that_one_alone(finished, snakemake):
+    (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    shutil.rmtree(finished / "results/datasets/small-v0")
+    change_experiment(finished, "seeds: 2", "seeds: 3")
+    process = snakemake(*FORMER)
+    assert process.returncode == 0, said(process)
+    assert said(process).count("\nrule train:") == said(process).count("\nrule evaluate:") == 1
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+@pytest.mark.slow
+def test_a_file_that_was_brought_need_not_stay(finished, snakemake):
+    (finished / "small.hdf5").unlink()
+    assert planned(snakemake("-n", *FORMER)) == {}
+    change_experiment(finished, "seeds: 2", "seeds: 3")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "train": 1, "evaluate": 1}
+
+
+@pytest.mark.slow
+def test_nothing_is_trained_on_old_rows_where_the_file_of_the_new_ones_is_gone(finished, snakemake):
+    (finished / "small.hdf5").unlink()
+    change_row(finished, action_clip="0.5")
+    process = snakemake("-n", *FORMER)
+    assert process.returncode != 0
+    assert "dataset small-v0 has to be made again (action_clip was empty, now 0.5)" in said(process)
+    assert "Traceback" not in said(process)
+
+
+@pytest.mark.slow
+def test_a_hash_that_is_filled_in_plans_nothing(finished, snakemake):
+    change_row(finished, sha256=hashlib.sha256((finished / "small.hdf5").read_bytes()).hexdigest())
+    assert planned(snakemake("-n", *FORMER)) == {}
+
+
+@pytest.mark.slow
+def test_other_options_of_power_make_it_again(finished, snakemake):
+    for margin in ("2", "5", "5"):
+        process = snakemake("power", *FORMER, f"margin={margin}")
+        assert process.returncode == 0, said(process)
+    assert "Nothing to be done" in said(process)
+    first = (finished / "results/power/former/power.md").read_text()
+    assert "5" in first
+    assert "\nrule power:" in said(snakemake("-n", "power", *FORMER, "margin=2")).replace("localrule", "rule")
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ rule bandit_figures:
     wildcard_constraints:
         size="reduced|full",
     params:
-        folder=subpath(input.numbers, parent=True),
+        folder=f"{paths.BANDIT}/{{size}}",
         unit=lambda wildcards: PLAN.unit("bandit_figures", wildcards),
     shell:
         "python -m paper_tables.figures.bandit --input {params.folder:q} --output {output.folder:q} &> {log:q} && "

@@ -19,8 +19,8 @@ rule evaluate:
         * doubled(attempt),
         runtime=REQUESTS.evaluation_minutes,
     params:
-        run=subpath(input.config, parent=True),
-        dataset=subpath(input.manifest, parent=True),
+        run=paths.RUN,
+        dataset=paths.DATASET,
         sampling=PLAN.sampling,
         evaluation=PLAN.evaluation,
         state=paths.EPISODES_STATE,

@@ -10,23 +10,29 @@ PAPERS_SIDE = sorted(
 
 rule evidence:
     input:
-        PAPERS_SIDE,
+        read(PAPERS_SIDE, paths.stage("tables", "evidence")),
     output:
         tables=directory(paths.stage("tables", "evidence")),
         page=f"{paths.RESULTS}/evidence.html",
     log:
         f"{paths.LOGS}/evidence/evidence.log",
+    params:
+        unit=lambda wildcards: PLAN.unit("evidence", wildcards),
     shell:
-        "python -m paper_tables.evidence --output {output.tables:q} --page {output.page:q} &> {log:q}"
+        "python -m paper_tables.evidence --output {output.tables:q} --page {output.page:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
 # A forest plot for each paper's table and the matrix of verdicts.
 rule evidence_figures:
     input:
-        PAPERS_SIDE,
+        read(PAPERS_SIDE, paths.stage("figures", "evidence")),
     output:
         directory(paths.stage("figures", "evidence")),
     log:
         f"{paths.LOGS}/evidence/figures.log",
+    params:
+        unit=lambda wildcards: PLAN.unit("evidence_figures", wildcards),
     shell:
-        "python -m paper_tables.figures.evidence --output {output:q} &> {log:q}"
+        "python -m paper_tables.figures.evidence --output {output:q} &> {log:q} && "
+        "python -m recheck.records {params.unit:q} &>> {log:q}"

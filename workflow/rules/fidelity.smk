@@ -16,7 +16,7 @@ rule replay:
         mem_mb=2000,
         runtime=60,
     params:
-        folder=subpath(input.manifest, parent=True),
+        folder=paths.DATASET,
         environment=lambda wildcards: PLAN.rows[wildcards.task]["environment_id"],
         adapter=lambda wildcards: PLAN.rows[wildcards.task].get("adapter") or "none",
         unit=lambda wildcards: PLAN.unit("replay", wildcards),

@@ -23,7 +23,7 @@ rule figures:
     log:
         f"{paths.LOGS}/figures/{PLAN.name}.log",
     params:
-        scores=subpath(input.scores, parent=True),
+        scores=SCORES,
         verdicts=f"{rules.tables.output.folder}/verdicts.csv",
         unit=lambda wildcards: PLAN.unit("figures", wildcards),
     shell:

@@ -3,8 +3,12 @@
 
 rule power:
     input:
-        scores=f"{SCORES}/scores.parquet",
-        episodes=f"{SCORES}/episodes.parquet",
+        scores=read(
+            f"{SCORES}/scores.parquet", f"{paths.stage('power', PLAN.name)}/power.md"
+        ),
+        episodes=read(
+            f"{SCORES}/episodes.parquet", f"{paths.stage('power', PLAN.name)}/power.md"
+        ),
     output:
         table=f"{paths.stage('power', PLAN.name)}/power.md",
         values=f"{paths.stage('power', PLAN.name)}/power.csv",
@@ -12,9 +16,11 @@ rule power:
     log:
         f"{paths.LOGS}/power/{PLAN.name}.log",
     params:
-        scores=subpath(input.scores, parent=True),
+        scores=SCORES,
         folder=subpath(output.table, parent=True),
         options=PLAN.power_options(),
+        unit=lambda wildcards: PLAN.unit("power", wildcards),
     shell:
         "python -m paper_tables.verdicts.planning --scores {params.scores:q} --output {params.folder:q} "
-        "{params.options:q} &> {log:q} && cat {output.table:q}"
+        "{params.options:q} &> {log:q} && python -m recheck.records {params.unit:q} &>> {log:q} && "
+        "cat {output.table:q}"

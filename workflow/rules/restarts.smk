@@ -1,8 +1,9 @@
 # Restarts: what is made again, by the records of what is there; one Snakemake at a time for one result.
 
-# Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates. What is made
-# again is forced; the inputs of what is kept are ancient(). A job's own Snakemake does what it is asked.
+# Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates: what is made
+# again is forced, and the inputs of all else are ancient(). A job's own Snakemake does what it is asked.
 try:
+    restarts.check_folder(PLAN.root)
     COMPARED = PLAN.comparison() if workflow.is_main_process else restarts.Comparison()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
@@ -10,26 +11,41 @@ for message in restarts.messages(COMPARED):
     logger.warning(message)
 
 
+def comparison():
+    """The comparison of the plan with the records, with the rules that the user forces."""
+    forced = workflow.dag_settings.forcerun if workflow.is_main_process else ()
+    return PLAN.comparison(frozenset(forced)) if forced else COMPARED
+
+
 def read(files, made):
     """Input function: `files` (paths with wildcards, or a function of them) that the output `made` is made from."""
 
     def input_function(wildcards):
-        names = files(wildcards) if callable(files) else files
-        if not workflow.is_main_process:
-            compared = COMPARED
-        elif workflow.dag_settings.forcerun:
-            compared = PLAN.comparison(frozenset(workflow.dag_settings.forcerun))
-        else:
-            compared = COMPARED
+        compared = comparison()
         workflow.dag.forcefiles.update(compared.forced)
-        keep = (
-            ancient if made.format(**dict(wildcards.items())) in compared.kept else str
-        )
-        if isinstance(names, str):
-            return keep(names.format(**dict(wildcards.items())))
-        return [keep(name) for name in names]
+        take_in(compared)
+        settings = workflow.dag_settings
+        asked = settings.forceall or settings.forcetargets
+        names = files(wildcards) if callable(files) else files
+        one = isinstance(names, str)
+        listed = [names.format(**dict(wildcards.items()))] if one else names
+        target = made.format(**dict(wildcards.items()))
+        if target in compared.kept and not asked:
+            # What it was made from may be gone, and be made for something else: that is no reason to make it again.
+            listed = [name for name in listed if Path(name).exists()]
+        # Snakemake does not look at what follows a job that is run, unless through inputs that are not ancient.
+        if target in compared.known - compared.forced:
+            listed = [ancient(name) for name in listed]
+        return listed[0] if one and listed else listed
 
     return input_function
+
+
+def take_in(compared):
+    """Write the records of results that have none; not in a dry-run."""
+    if compared.adopted and workflow.is_main_process and not workflow.dryrun:
+        for message in restarts.adopt(PLAN.root, compared):
+            logger.warning(message)
 
 
 # Before the first job of a run that has any; not in a dry-run.
@@ -39,8 +55,6 @@ onstart:
         results_lock.claim(PLAN.root, makes)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    for message in restarts.adopt(PLAN.root, COMPARED):
-        logger.warning(message)
 
 
 # What the report is made from is said in its first lines (workflow/report/workflow.rst).

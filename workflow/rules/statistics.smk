@@ -18,7 +18,7 @@ rule statistics:
     log:
         f"{paths.LOGS}/statistics/{PLAN.name}.log",
     params:
-        scores=subpath(input.scores, parent=True),
+        scores=SCORES,
         unit=lambda wildcards: PLAN.unit("statistics", wildcards),
     shell:
         "python -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q} && "

@@ -21,7 +21,7 @@ rule tables:
     log:
         f"{paths.LOGS}/tables/{PLAN.name}.log",
     params:
-        scores=subpath(input.scores, parent=True),
+        scores=SCORES,
         name=PLAN.name,
         unit=lambda wildcards: PLAN.unit("tables", wildcards),
         sequential=PLAN.sequential_design(),

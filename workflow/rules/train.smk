@@ -24,7 +24,7 @@ rule train:
         runtime=REQUESTS.training_minutes,
     params:
         config=PLAN.run_config,
-        dataset=subpath(input.manifest, parent=True),
+        dataset=paths.DATASET,
         folder=subpath(output.config, parent=True),
         state=paths.STATE,
         unit=lambda wildcards: PLAN.unit("train", wildcards),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck import checksums
 from recheck.errors import TablesError
 
 from paper_tables import frames
@@ -132,6 +133,27 @@ def index(tmp_path: Path) -> Path:
 
 def collected(index: Path) -> dict[str, pd.DataFrame]:
     return collect_module.collect(read_runs.read_index(index))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run/config.json",
+        "run/provenance.json",
+        "run/train.parquet",
+        "run/timing.parquet",
+        "episodes.parquet",
+        "timing.parquet",
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_refused_by_its_reader(index, name):
+    """Whatever its size: one bit in a column of numbers changes a score, and nothing else would say so."""
+    path = index.parent / "block" / name
+    checksums.write(path)
+    collected(index)
+    path.write_bytes(path.read_bytes().replace(b"hopper-x-v0", b"hopper-y-v0") + b" ")
+    with pytest.raises(TablesError, match=rf"{path.name} is damaged: its SHA-256 .*Remove the file"):
+        collected(index)
 
 
 def test_every_selection_rule_by_hand(index):

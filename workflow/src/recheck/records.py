@@ -9,6 +9,7 @@ record is a small JSON file next to its outputs:
 ``wanted``   the part of the configuration that makes the result, and the stage's format or program
 ``inputs``   path -> SHA-256 of what was read
 ``outputs``  path -> SHA-256 and bytes of what was written
+``sha256``   of the record itself without this key; records of earlier versions have none
 
 The plan compares records with what it wants now (`recheck.restarts`); dates do not count, and Snakemake's own
 folder `.snakemake` is not needed. A path of the form ``FILE#KEY`` is the value of one key of a JSON file: the
@@ -39,6 +40,9 @@ SMALL_BYTES = 1 << 20
 _IGNORED = (NAME, ".snakemake_timestamp")
 
 
+VALUE_AT = "value at "
+
+
 @dataclass(frozen=True)
 class Unit:
     """What one job makes, and from what.
@@ -52,7 +56,9 @@ class Unit:
         inputs: what it reads of results, as paths or ``FILE#KEY``.
         long: whether it takes minutes to hours: then a result without a record is taken in, and what it was
             made from may be gone.
-        evidence: what a result without a record shows of its configuration: ``FILE#KEY`` -> value.
+        evidence: what a result without a record shows of its configuration: ``FILE#KEY`` -> value; a value
+            that begins with `VALUE_AT` is itself at ``FILE#KEY``.
+        sources: files of the user's without which it cannot be made again.
         former_formats: values of the key ``format`` of `wanted` whose results stay.
     """
 
@@ -65,6 +71,7 @@ class Unit:
     long: bool = False
     evidence: Mapping[str, Any] | None = None
     former_formats: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """The unit as text, for the command of this module."""
@@ -79,7 +86,7 @@ def unit_from_json(text: str) -> Unit:
     """
     try:
         content = json.loads(text)
-        for key in ("outputs", "inputs", "former_formats"):
+        for key in ("outputs", "inputs", "former_formats", "sources"):
             content[key] = tuple(content.get(key, ()))
         return Unit(**content)
     except (ValueError, TypeError, KeyError) as error:
@@ -87,14 +94,34 @@ def unit_from_json(text: str) -> Unit:
 
 
 def read(root: Path, unit: Unit) -> dict[str, Any] | None:
-    """A unit's record; None where there is none that can be read."""
+    """A unit's record; None where there is none, or none that can be used (`is_unusable`)."""
     try:
         content = json.loads((root / unit.record).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return content if _is_record(content) else None
+
+
+def is_unusable(root: Path, unit: Unit) -> bool:
+    """Whether there is a record that cannot be used: it is damaged, or of another version."""
+    return (root / unit.record).exists() and read(root, unit) is None
+
+
+def _is_record(content: Any) -> bool:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        return None
-    return content
+        return False
+    if not all(isinstance(content.get(key), dict) for key in ("wanted", "inputs", "outputs")):
+        return False
+    if not all(
+        isinstance(known, dict) and {"sha256", "bytes"} <= set(known) for known in content["outputs"].values()
+    ):
+        return False
+    return bool(content.get("sha256", _own_sha256(content)) == _own_sha256(content))
+
+
+def _own_sha256(content: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def short(root: Path, unit: Unit) -> str:
@@ -109,20 +136,18 @@ def write(root: Path, unit: Unit) -> None:
         RecheckError: an output cannot be read, or the record cannot be written.
     """
     inputs = {path: fingerprint(root, path) for path in unit.inputs}
-    files.write_json(
-        root / unit.record,
-        {
-            "format": FORMAT,
-            "stage": unit.stage,
-            "wanted": unit.wanted,
-            "inputs": {path: found for path, found in inputs.items() if found is not None},
-            "outputs": {
-                path: {"sha256": _content(root / path), "bytes": size(root / path)}
-                for output in unit.outputs
-                for path in members(root, output)
-            },
+    content = {
+        "format": FORMAT,
+        "stage": unit.stage,
+        "wanted": unit.wanted,
+        "inputs": {path: found for path, found in inputs.items() if found is not None},
+        "outputs": {
+            path: {"sha256": _content(root / path), "bytes": size(root / path)}
+            for output in unit.outputs
+            for path in members(root, output)
         },
-    )
+    }
+    files.write_json(root / unit.record, {**content, "sha256": _own_sha256(content)})
 
 
 def members(root: Path, output: str) -> list[str]:
@@ -191,16 +216,32 @@ def size(path: Path) -> int:
     return path.stat().st_size
 
 
-def damaged(root: Path, record: Mapping[str, Any]) -> str | None:
-    """The first output that is not what was written, or None."""
+def damaged(root: Path, record: Mapping[str, Any], unit: Unit) -> str | None:
+    """The first output that is not what was written, or a file that was not written with them; None if none.
+
+    Large files of a unit that takes hours are compared by their size alone: who reads them compares their
+    stored hash. Those of other units are hashed whole.
+    """
     for path, known in record["outputs"].items():
         found = root / path
-        if not found.is_file():
+        if not found.is_file() or size(found) != known["bytes"]:
             return str(path)
-        if size(found) != known["bytes"]:
+        if unit.long and known["bytes"] > SMALL_BYTES:
+            continue
+        if _computed(found, known["bytes"], found.stat().st_mtime_ns) != known["sha256"]:
             return str(path)
-        if known["bytes"] <= SMALL_BYTES and _content(found) != known["sha256"]:
-            return str(path)
+    present = (path for output in unit.outputs for path in members(root, output))
+    return next((path for path in present if path not in record["outputs"]), None)
+
+
+def contradicting(root: Path, unit: Unit) -> str | None:
+    """The first output that differs from its stored hash, or None; no large file is read."""
+    for path in (member for output in unit.outputs for member in members(root, output)):
+        stored, found = checksums.sidecar(root / path), root / path
+        if not stored.is_file() or not found.is_file() or size(found) > SMALL_BYTES:
+            continue
+        if stored.read_text(encoding="utf-8", errors="replace")[:64] != _content(found):
+            return path
     return None
 
 
@@ -216,7 +257,9 @@ def adopt(root: Path, unit: Unit) -> RecheckError | None:
     """Write the record of a result of an earlier version; returns what prevented it."""
     try:
         for path in (root / member for output in unit.outputs for member in members(root, output)):
-            if size(path) > SMALL_BYTES and not checksums.sidecar(path).is_file():
+            if checksums.sidecar(path).is_file():
+                checksums.check(path, "It is not taken in.")
+            elif size(path) > SMALL_BYTES:
                 checksums.write(path)
         if unit.former_formats:
             unit = replace(unit, wanted={**unit.wanted, "format": unit.former_formats[0]})

@@ -25,7 +25,7 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
     experiment = loaded.required_experiment
     entries = []
     for cell in experiments.cells(experiment, loaded.root, SEEDS_PER_BLOCK):
-        _check_rows(loaded, cell)
+        _check_inputs(loaded, cell)
         entries.append(
             {
                 "run_dir": cell.run_folder,
@@ -48,22 +48,28 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
     }
 
 
-def _check_rows(loaded: plan.Plan, cell: experiments.Cell) -> None:
-    """Refuse a run whose dataset has other rows now, after it was prepared again in the same call.
+def _check_inputs(loaded: plan.Plan, cell: experiments.Cell) -> None:
+    """Refuse results made from others than are there now, which were made again in the same call.
 
     Raises:
         ConfigError: with what to do.
     """
-    unit = stages.train(cell.run, cell.block.first, cell.block.last)
-    record = records.read(loaded.root, unit)
-    for path in unit.inputs:
-        now = records.fingerprint(loaded.root, path)
-        trained_on = record["inputs"].get(path) if record else None
-        if None not in (now, trained_on) and now != trained_on:
-            raise ConfigError(
-                f"{cell.run_folder} was trained on other rows than {path.partition('#')[0]} describes now; "
-                "the same command again trains it on these."
-            )
+    trained = stages.train(cell.run, cell.block.first, cell.block.last)
+    played = stages.evaluate(loaded, cell.run, cell.sampling, cell.block.first, cell.block.last)
+    other = (
+        (trained, cell.run_folder, "was trained on other rows", "describes now", "trains it on these"),
+        (played, cell.episodes, "was played by other policies", "holds now", "evaluates these"),
+    )
+    for unit, what, was_made, now_there, again in other:
+        record = records.read(loaded.root, unit)
+        for path in unit.inputs:
+            now = records.fingerprint(loaded.root, path)
+            known = record["inputs"].get(path) if record else None
+            if None not in (now, known) and now != known:
+                raise ConfigError(
+                    f"{what} {was_made} than {path.partition('#')[0]} {now_there}; "
+                    f"the same command again {again}."
+                )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -105,6 +105,7 @@ def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
     path = root / paths.looks(name)
     if not path.is_file():
         return Looks(name, design, {})
+    checksums.compare(path, "Bring the file back: it says which seeds are trained next.", ConfigError)
     kept = files.read_json(path, ConfigError)
     schema.check(kept, schema.part_of(schema.load(root, "experiment"), "kept_looks"), paths.looks(name))
     before = {key: kept[key] for key in DEFAULT_DESIGN}
@@ -154,7 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> int:
         looks = files.read_json(options.tables / "looks.json", ConfigError)
+        checksums.sidecar(options.output).unlink(missing_ok=True)
         files.write_json(options.output, looks, ConfigError)
+        checksums.write(options.output, ConfigError)
         return 0
 
     return cli.run(command)

@@ -18,7 +18,7 @@ from recheck import paths, user_datasets
 from recheck import runs as runs_module
 from recheck import score_file as score_file_module
 from recheck.former_names import hashed_form
-from recheck.records import NAME, Unit
+from recheck.records import NAME, VALUE_AT, Unit
 
 if TYPE_CHECKING:
     from recheck.plan import Plan
@@ -36,13 +36,18 @@ PROGRAMS = {
     "looks": ("workflow/src/recheck/sequential.py",),
     "figures": ("paper_tables",),
     "audit": ("paper_tables",),
+    "evidence": ("paper_tables",),
+    "evidence_figures": ("paper_tables",),
+    "power": ("paper_tables",),
     "fixture": ("paper_tables",),
     "score_file": ("paper_tables", "workflow/config/tasks.csv"),
     "bandit_figures": ("paper_tables",),
     "replay": ("algos/fidelity", "algos/envs"),
     "fidelity": ("algos/fidelity",),
 }
-_PROGRAM_SUFFIXES = (".py", ".csv", ".yaml", ".json")
+_PROGRAM_SUFFIXES = (".py", ".csv", ".yaml", ".json", ".js", ".css", ".html")
+# What is made when it is asked for by name, and no part of an experiment's default targets.
+ON_REQUEST = ("audit", "evidence", "evidence_figures", "power", "replay", "fidelity")
 # Columns of tasks.csv that make the rows of a dataset, by the kind of its source.
 ROWS = {
     "hdf5": ("sha256", "action_clip", "fix_timeouts", "ends", "next_observations"),
@@ -113,6 +118,7 @@ def units(plan: Plan) -> Iterator[Unit]:
     elif score_file_module.is_file(plan.settings):
         yield score_file(plan)
     yield from (statistics(plan), tables(plan), figures(plan), audit(plan))
+    yield from (evidence(plan), evidence_figures(plan), power(plan))
     if plan.looks is not None:
         yield looks(plan)
 
@@ -137,6 +143,7 @@ def dataset(plan: Plan, task: str) -> Unit:
         },
         long=True,
         evidence=evidence,
+        sources=tuple(plan.unhashed_file(task)),
     )
 
 
@@ -168,6 +175,11 @@ def train(run: runs_module.Run, first: int, last: int) -> Unit:
     """A block of trained seeds. The digest in its path covers the configuration, method format included."""
     folder = paths.run_block(run.group, first, last)
     rows = f"{paths.dataset(run.config['task'])}/manifest.json#content_sha256"
+    evidence = {
+        f"{folder}/config.json#digest": run.digest,
+        f"{folder}/config.json#seeds": list(range(first, last + 1)),
+        f"{folder}/provenance.json#dataset.content_sha256": f"{VALUE_AT}{rows}",
+    }
     return Unit(
         stage="train",
         name=f"{run.group}/seeds{first}-{last}",
@@ -176,6 +188,7 @@ def train(run: runs_module.Run, first: int, last: int) -> Unit:
         wanted={"digest": run.digest, "seeds": [first, last], "format": FORMATS["train"]},
         inputs=(rows,),
         long=True,
+        evidence=evidence,
     )
 
 
@@ -212,9 +225,18 @@ def scores(plan: Plan) -> Unit:
         name=plan.name,
         outputs=(f"{folder}/index.json", *_score_tables(folder)),
         record=f"{folder}/{NAME}",
-        wanted={"request": plan.request(), "program": program_digest(plan.root, "scores")},
+        wanted={
+            "request": plan.request(),
+            "hyperparameters_like": _likes(plan),
+            "program": program_digest(plan.root, "scores"),
+        },
         inputs=tuple(read),
     )
+
+
+def _likes(plan: Plan) -> str:
+    """A digest of run -> the task whose hyperparameters it took, which the tables say."""
+    return runs_module.digest({group: run.like for group, run in plan.required_experiment.runs.items()})
 
 
 def _score_tables(folder: str) -> tuple[str, ...]:
@@ -263,6 +285,30 @@ def figures(plan: Plan) -> Unit:
 def audit(plan: Plan) -> Unit:
     """What the reported numbers themselves say."""
     return _cheap(plan, "audit", "", (f"{paths.AUDIT}/audit.csv", f"{paths.AUDIT}/audit.md"))
+
+
+def evidence(plan: Plan) -> Unit:
+    """Every reported number judged by evidence that exists."""
+    outputs = (paths.stage("tables", "evidence"), f"{paths.RESULTS}/evidence.html")
+    return _cheap(plan, "evidence", "", outputs, record=f"{paths.RESULTS}/evidence.{NAME}")
+
+
+def evidence_figures(plan: Plan) -> Unit:
+    """The figures of the evidence."""
+    return _cheap(plan, "evidence_figures", "", (paths.stage("figures", "evidence"),))
+
+
+def power(plan: Plan) -> Unit:
+    """How many seeds and episodes a verdict needs."""
+    folder = paths.stage("power", plan.name)
+    return _cheap(
+        plan,
+        "power",
+        plan.name,
+        tuple(f"{folder}/power.{ending}" for ending in ("md", "csv", "tex")),
+        inputs=_score_tables(paths.scores(plan.name))[:2],
+        wanted={"options": plan.power_options()},
+    )
 
 
 def fixture(plan: Plan) -> Unit:
@@ -337,6 +383,9 @@ OF_EXPERIMENT = {
     "looks": looks,
     "figures": figures,
     "audit": audit,
+    "evidence": evidence,
+    "evidence_figures": evidence_figures,
+    "power": power,
     "fixture": fixture,
     "score_file": score_file,
     "fidelity": fidelity,

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "numpy", "gymnasium", "gymnasium-robotics", "mujoco", "minari", "safetensors", "pyarrow")
+HERE = Path(__file__).resolve().parent
+# Folders and files of the repository that decide what a result is.
+MAKES_RESULTS = ("Snakefile", "algos", "workflow", "paper_tables", "constraints.txt")
 
 
 def package_versions() -> dict[str, str | None]:
@@ -24,9 +27,17 @@ def package_versions() -> dict[str, str | None]:
 
 
 @functools.cache
-def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that holds this file; None where there is none."""
-    folder = Path(__file__).resolve().parent
+def git_state(folder: Path = HERE) -> dict[str, Any]:
+    """Commit of the checkout that a folder lies in, and whether a file that makes results differs from it.
+
+    A results folder that is a link, documents or a cluster's profile make no other results.
+
+    Args:
+        folder: this file's if not given.
+
+    Returns:
+        `commit` and `dirty`; None where there is no checkout.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
@@ -38,7 +49,8 @@ def git_state() -> dict[str, Any]:
         return result.stdout.strip()
 
     commit = git("rev-parse", "HEAD")
-    status = git("status", "--porcelain", "--untracked-files=no") if commit else None
+    places = (*(f":(top){name}" for name in MAKES_RESULTS), ":(top,exclude)workflow/profiles")
+    status = git("status", "--porcelain", "--untracked-files=no", "--", *places) if commit else None
     return {"commit": commit, "dirty": None if status is None else bool(status)}
 
 
