@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recheck import files
+from recheck import checksums, files
 from recheck import schema as json_schema
 from recheck.errors import TablesError
 from recheck.former_names import RENAMED_VALUES, VALUE_COLUMNS, current_columns
@@ -177,10 +177,10 @@ def read_csv(path: Path, name: str) -> pd.DataFrame:
 
 
 def read_parquet(path: Path, name: str) -> pd.DataFrame:
-    """Read a parquet file and check it against its schema.
+    """Read a parquet file, compare it with its checksum if it has one, and check it against its schema.
 
     Raises:
-        TablesError: the file is absent, is not parquet, or breaks the schema.
+        TablesError: the file is absent, is not parquet, is not what was written, or breaks the schema.
     """
     return check(read_plain_parquet(path), name, str(path))
 
@@ -195,6 +195,7 @@ def read_plain_parquet(path: Path) -> pd.DataFrame:
 
     if not path.is_file():
         raise TablesError(f"There is no file {path}.")
+    checksums.compare(path, "Bring the file back, or make it again.", TablesError)
     try:
         table = pd.read_parquet(path)
     except (arrow.ArrowInvalid, OSError) as error:

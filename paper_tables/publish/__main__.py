@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from recheck import cli, files
+from recheck import checksums, cli, files
 from recheck.errors import TablesError
 
 from paper_tables import frames, prices
@@ -299,7 +299,7 @@ def readme(tables: dict[str, pd.DataFrame], experiments: Sequence[str]) -> str:
 
 
 def publish(folders: Sequence[Path], experiments: Sequence[str], output: Path) -> dict[str, int]:
-    """Write the four tables and their README.
+    """Write the four tables with their checksums, and their README.
 
     Args:
         folders: each as ``results/scores/<experiment>``.
@@ -323,6 +323,11 @@ def publish(folders: Sequence[Path], experiments: Sequence[str], output: Path) -
             checked.to_parquet(temporary, index=False)
         temporary = written.enter_context(files.atomic(output / README, TablesError))
         temporary.write_text(text, encoding="utf-8", newline="")
+        # A kill between both writes must not leave a new table with the old checksum.
+        for name in tables:
+            checksums.sidecar(output / f"{name}.parquet").unlink(missing_ok=True)
+    for name in tables:
+        checksums.write(output / f"{name}.parquet", TablesError)
     return {name: len(table) for name, table in tables.items()}
 
 

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from recheck import checksums
 from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.publish import __main__ as publish
 from paper_tables.scores import tables
 
-FILES = {"scores.parquet", "episodes.parquet", "cost.parquet", "losses.parquet", "README.md"}
+FILES = {
+    *(f"{name}.parquet{ending}" for name in tables.FILES for ending in ("", ".sha256")),
+    "README.md",
+}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -42,6 +46,26 @@ def test_the_rows_are_those_that_were_gathered(gathered: Path, tmp_path: Path):
             before.sort_values(order, ignore_index=True)
         )
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_published_table_that_is_not_what_was_written_is_refused(gathered: Path, tmp_path: Path):
+    """It is read by everyone who clones the repository, and has no record of a run."""
+    publish.publish([gathered], ["toy"], tmp_path)
+    for name in tables.FILES:
+        path = tmp_path / f"{name}.parquet"
+        tables.read(tmp_path, name)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(TablesError, match=rf"{name}.parquet is damaged"):
+            tables.read(tmp_path, name)
+
+
+def test_the_tables_in_the_repository_are_what_was_published(repository: Path):
+    for name in tables.FILES:
+        path = repository / "results/published" / f"{name}.parquet"
+        assert checksums.sidecar(path).is_file()
+        checksums.check(path, "Publish again.")
 
 
 def test_equal_rows_give_equal_bytes(gathered: Path, tmp_path: Path):
