@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from recheck import checksums, records, restarts
@@ -197,13 +198,17 @@ def test_what_is_made_on_request_is_not_said_to_be_made(made):
     ]
 
 
-def test_a_link_to_nowhere_and_a_file_are_no_results_folder(tmp_path):
-    restarts.check_folder(tmp_path)
+def test_a_link_to_nowhere_and_a_file_are_no_results_folder(tmp_path, monkeypatch):
+    assert restarts.check_folder(tmp_path) == []
     (tmp_path / "results").symlink_to(tmp_path / "scratch")
     with pytest.raises(ConfigError, match="scratch, which is not there"):
         restarts.check_folder(tmp_path)
     (tmp_path / "scratch").mkdir()
-    restarts.check_folder(tmp_path)
+    assert restarts.check_folder(tmp_path) == []
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # as on a disk that is mounted so
+    assert restarts.check_folder(tmp_path) == [
+        "results cannot be written: nothing can be made, and the report stays as it is."
+    ]
     (tmp_path / "results").unlink()
     (tmp_path / "results").write_text("")
     with pytest.raises(ConfigError, match="results is a file"):

@@ -3,11 +3,11 @@
 # Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates: what is made
 # again is forced, and the inputs of all else are ancient(). A job's own Snakemake does what it is asked.
 try:
-    restarts.check_folder(PLAN.root)
+    cautions = restarts.check_folder(PLAN.root) if workflow.is_main_process else []
     COMPARED = PLAN.comparison() if workflow.is_main_process else restarts.Comparison()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
-for message in restarts.messages(COMPARED):
+for message in [*cautions, *restarts.messages(COMPARED)]:
     logger.warning(message)
 
 

@@ -7,6 +7,7 @@ checked, when, and what is reported: docs/restarts.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,11 @@ class Comparison:
     unread: set[str] = field(default_factory=set)
 
 
-def check_folder(root: Path) -> None:
+def check_folder(root: Path) -> list[str]:
     """Refuse a results folder that cannot be one: a file, or a link to a place that is not there.
+
+    Returns:
+        What to tell the user about a folder that cannot be written.
 
     Raises:
         ConfigError: it is.
@@ -58,6 +62,9 @@ def check_folder(root: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{paths.RESULTS} is a file; it has to be a folder or a link to one.")
+    if folder.exists() and not os.access(folder, os.W_OK):
+        return [f"{paths.RESULTS} cannot be written: nothing can be made, and the report stays as it is."]
+    return []
 
 
 def compare(root: Path, units: Iterable[Unit], forced_rules: Iterable[str] = ()) -> Comparison:
