@@ -7,8 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from recheck import shipped
-from recheck import checksums
+from recheck import checksums, shipped
 from recheck.errors import DatasetError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -56,7 +55,7 @@ def load_policy(name: str, folder: Path = BEHAVIORS) -> Policy:
     """The policy `name` of a folder, compared with its checksum.
 
     Raises:
-        DatasetError: there is none, with those that there are; or it cannot be read or is not what was written.
+        DatasetError: there is none (with those that there are), or it is not what was written.
     """
     path = folder / f"{name}.safetensors"
     if not path.is_file():

@@ -25,7 +25,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from recheck import cli
+from recheck import checksums, cli
 from recheck.files import atomic, write_json
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -296,6 +296,7 @@ def publish(options: argparse.Namespace) -> None:
     name = f"{settings['environment'].split('-')[0].lower()}-{options.step // 1000:04d}k"
     with atomic(options.folder / f"{name}.safetensors") as temporary:
         save_file(tensors, temporary)
+    checksums.write(options.folder / f"{name}.safetensors")
     write_json(options.folder / f"{name}.json", record)
     print(f"{name}: drawn {record['return_stochastic']}, mode {record['return_mode']}")
 

@@ -158,6 +158,22 @@ def test_a_damaged_run_is_refused_with_or_without_its_record(made):
         (made / "results/runs/t/record.json").unlink(missing_ok=True)
 
 
+def test_a_run_without_a_record_that_shows_another_configuration_or_other_rows_is_trained_again(made):
+    """A folder that was copied to another place, or one of data that have been prepared anew since."""
+    (made / "results/runs/t/record.json").unlink()
+    (made / "shown.json").write_text(json.dumps({"seeds": [0], "data": {"content": "c1"}}))
+
+    def shown(seeds, content):
+        evidence = {"shown.json#seeds": seeds, "shown.json#data.content": content}
+        return again(made, [dataset(), dataclasses.replace(train(), evidence=evidence), *ALL[2:]])
+
+    rows = f"{records.VALUE_AT}{MANIFEST}#content"
+    assert shown([0], rows) == []
+    assert shown([1], rows) == shown([0], "c2") == ["train", "evaluate", "scores", "tables"]
+    (made / "shown.json").write_text(json.dumps({"seeds": [0], "data": {"content": "c9"}}))
+    assert shown([0], rows) == ["train", "evaluate", "scores", "tables"]
+
+
 def test_damaged_episodes_are_evaluated_again(made):
     (made / EPISODES).write_text("other")
     assert again(made) == ["evaluate", "scores", "tables"]

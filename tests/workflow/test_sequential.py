@@ -134,6 +134,20 @@ def test_the_command_keeps_what_the_tables_said(tmp_path):
     assert json.loads((tmp_path / "looks/mine.json").read_text(encoding="utf-8"))["runs"] == {}
 
 
+def test_looks_that_are_not_what_was_kept_are_refused(mine, tmp_path, copy):
+    """They say which seeds are trained next."""
+    mine()
+    (tmp_path / "tables").mkdir()
+    looks = {"format": 1, **DESIGN, "runs": {}}
+    (tmp_path / "tables/looks.json").write_text(json.dumps(looks))
+    kept = copy / "results/looks/mine.json"
+    assert sequential.main(["--tables", str(tmp_path / "tables"), "--output", str(kept)]) == 0
+    mine()
+    kept.write_text(kept.read_text() + " ")
+    with pytest.raises(ConfigError, match=r"mine\.json is damaged"):
+        mine()
+
+
 def test_the_workflow_plans_the_look(copy, snakemake, write_experiment, looked, load_plan, repository):
     """A dry run of both calls: three seeds, then two more of the run that continues."""
     write_experiment({"grid": [entry(methods=["iql", "bc"])]})

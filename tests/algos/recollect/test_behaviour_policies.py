@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recheck import checksums
+from recheck.errors import DatasetError
 from safetensors.numpy import load_file, save_file
 
 from algos.recollect import catalogue
@@ -52,6 +54,24 @@ def test_every_policy_has_its_record_and_serves_a_recollection(path: Path) -> No
     assert np.isfinite(record["return_stochastic"]["mean"])
     used = {(p.behavior, r.environment_id) for r in load_recollections().values() for p in r.parts}
     assert (path.stem, record["environment_id"]) in used
+
+
+def test_a_policy_that_is_not_what_was_written_is_refused(tmp_path: Path) -> None:
+    """One bit would be another dataset, and every run would be trained again on it."""
+    path = tmp_path / "hopper-0220k.safetensors"
+    for ending in ("", ".sha256"):
+        shutil.copy(BEHAVIORS / f"{path.name}{ending}", tmp_path)
+    load_policy(path.stem, tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"hopper-0220k.safetensors is damaged"):
+        load_policy(path.stem, tmp_path)
+
+
+def test_every_policy_has_its_checksum() -> None:
+    for path in BEHAVIORS.glob("*.safetensors"):
+        assert checksums.sidecar(path).is_file(), path
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_POLICIES if name.endswith("medium-expert")])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import cli, files, paths, schema
+from recheck import checksums, cli, files, paths, schema
 from recheck.errors import ConfigError
 
 SEQUENTIAL = "sequential"
