@@ -275,6 +275,23 @@ def test_a_flipped_bit_in_a_finished_run_is_refused(finished, snakemake):
 
 
 @pytest.mark.slow
+def test_losses_that_are_not_finite_are_shown(finished, snakemake):
+    """In a run of an earlier version; today's trainer stops at them."""
+    import pandas as pd
+
+    (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    losses = pd.read_parquet(run / "train.parquet")
+    name = losses.columns.drop(["seed", "update"])[0]
+    losses.loc[losses.index[-1], name] = float("nan")
+    losses.to_parquet(run / "train.parquet")
+    for path in (run / "train.parquet.sha256", run / "record.json"):
+        path.unlink(missing_ok=True)
+    process = snakemake(*FORMER)
+    assert process.returncode == 0, said(process)
+    assert f"train.parquet: {name} is NaN or infinite in 1 of 2 rows" in said(process)
+
+
+@pytest.mark.slow
 def test_a_failed_forced_retraining_leaves_the_finished_run(finished, snakemake):
     (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
     before = {path.name: path.read_bytes() for path in run.iterdir()}
