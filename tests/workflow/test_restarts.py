@@ -372,6 +372,22 @@ def test_other_options_of_power_make_it_again(finished, snakemake):
 
 
 @pytest.mark.slow
+def test_what_was_cut_off_while_it_was_written_is_finished(finished, snakemake):
+    """By a full disk or a kill: some files of the run and of other episodes are there."""
+    (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
+    episodes = {
+        path.name: path
+        for path in (finished / "results/episodes").rglob("seeds*.parquet")
+        if "small-v0" in path.parts
+    }
+    for path in (run / "provenance.json", run / "record.json", episodes["seeds1-1.timing.parquet"]):
+        path.unlink()
+    episodes["seeds0-0.parquet"].unlink()
+    (finished / "results/scores/former/scores.parquet").unlink()
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "train": 1, "evaluate": 2}
+
+
+@pytest.mark.slow
 def test_a_second_snakemake_on_the_same_results_is_refused_before_its_first_job(finished, snakemake):
     change_experiment(finished, "average_last_k: 2", "average_last_k: 1")
     lock = results_lock.claim(finished, ["results/scores/former/scores.parquet"])

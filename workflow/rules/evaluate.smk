@@ -7,6 +7,8 @@ rule evaluate:
         manifest=read(f"{paths.DATASET}/manifest.json", paths.EPISODES),
         config=read(f"{paths.RUN}/config.json", paths.EPISODES),
         policies=read(f"{paths.RUN}/policies.safetensors", paths.EPISODES),
+        # Not read here: a run whose writing was cut off is no run.
+        whole=read(PLAN.whole_run, paths.EPISODES),
     output:
         episodes=update(paths.EPISODES),
         timing=update(paths.EPISODES_TIMING),

@@ -4,8 +4,10 @@
 rule scores:
     input:
         episodes=read(PLAN.episodes(), f"{paths.scores(PLAN.name)}/index.json"),
-        configs=read(
-            PLAN.run_files("config.json"), f"{paths.scores(PLAN.name)}/index.json"
+        timings=read(PLAN.timings(), f"{paths.scores(PLAN.name)}/index.json"),
+        runs=read(
+            [path for name in paths.RUN_FILES for path in PLAN.run_files(name)],
+            f"{paths.scores(PLAN.name)}/index.json",
         ),
         manifests=read(PLAN.manifests(), f"{paths.scores(PLAN.name)}/index.json"),
     output:
