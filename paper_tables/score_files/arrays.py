@@ -1,4 +1,4 @@
-"""rliable's arrays, method -> `[runs, tasks]` or `[runs, tasks, checkpoints]`, as `.npz` or JSON."""
+"""Arrays of rliable's form, method -> `[runs, tasks(, checkpoints)]`: `.npz`, JSON, a pickle of numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
+from paper_tables.score_files import pickles
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import TEXTS, Records
-from paper_tables.score_files.sources import Rows, rows_of_records
+from paper_tables.score_files.sources import Rows, open_text, rows_of_records
 
 # Keys of such a file that name its tasks, and are no method.
 TASK_KEYS = ("tasks", "task_names", "games", "environments", "envs")
@@ -45,13 +46,28 @@ def read_json(path: Path, options: ScoreOptions) -> Records | Rows:
         TablesError: it is neither.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        with open_text(path) as stream:
+            content = json.load(stream)
+    except OSError as error:
+        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
         raise TablesError(f"{path} is no JSON ({error}).") from None
     if isinstance(content, list) and content and all(isinstance(item, Mapping) for item in content):
         return rows_of_records(path, content)
     if not isinstance(content, Mapping) or not content:
         raise TablesError(f"{path} is empty or neither a list of rows nor a dictionary of arrays.")
+    return _records(path, content, options)
+
+
+def read_pickle(path: Path, options: ScoreOptions) -> Records:
+    """A pickle as CORL writes it: method -> task -> runs, each a list of evaluations; of any length.
+
+    Raises:
+        TablesError: it holds anything but numbers, texts, lists, dictionaries and numpy arrays.
+    """
+    content = pickles.load(path)
+    if not isinstance(content, Mapping) or not content:
+        raise TablesError(f"{path} is no dictionary method -> task -> scores.")
     return _records(path, content, options)
 
 
@@ -64,7 +80,10 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
             continue
         if isinstance(values, Mapping):
             for task, scores in values.items():
-                parts.append(_part(path, str(method), [str(task)], _array(path, method, scores), True))
+                if _is_ragged(scores):
+                    parts += _curves(path, str(method), str(task), scores)
+                elif not (isinstance(scores, (list, tuple)) and not scores):
+                    parts.append(_part(path, str(method), [str(task)], _array(path, method, scores), True))
         else:
             parts.append(_part(path, str(method), tasks, _array(path, method, values), False))
     if not parts:
@@ -87,6 +106,23 @@ def _array(path: Path, method: str, values: Any) -> np.ndarray:
         raise TablesError(
             f"{path}: '{method}' is no array of numbers [runs, tasks] with equally long rows."
         ) from None
+
+
+def _is_ragged(scores: Any) -> bool:
+    """Whether these are runs of several lengths."""
+    runs = scores if isinstance(scores, (list, tuple)) else []
+    return all(isinstance(run, (list, np.ndarray)) for run in runs) and len({len(run) for run in runs}) > 1
+
+
+def _curves(path: Path, method: str, task: str, runs: Any) -> list[pd.DataFrame]:
+    """Runs of several lengths: each has its own steps."""
+    parts = []
+    for number, run in enumerate(runs):
+        if not len(run):
+            continue
+        part = _part(path, method, [task], _array(path, method, run)[None, :], True)
+        parts.append(part.assign(seed=str(number), line=number + 1))
+    return parts
 
 
 def _part(path: Path, method: str, tasks: list[str], array: np.ndarray, one_task: bool) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,15 +12,14 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames, task_table
-from paper_tables.score_files.options import ScoreOptions, selection_of
-from paper_tables.score_files.records import Records
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.records import Records, renamed
 from paper_tables.score_files.run_names import method_key, parse
+from paper_tables.score_files.steps import checkpoints_of, in_order, selected
 from paper_tables.scores import plausible
-from paper_tables.scores.tables import STATED
 
 OURS = "ours"
 _SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
-_RUN = ["method", "task", "seed"]
 
 
 @dataclass
@@ -32,13 +30,13 @@ class UserScores:
         runs: rows of the schema ``scores``; comparability `stated`.
         messages: what was guessed, what is not used, what looks wrong.
         warnings: those of the messages that a reader must heed.
-        steps: the largest number of steps of a run.
+        checkpoints: rows of the schema ``checkpoints``, of logs with several steps.
     """
 
     runs: pd.DataFrame
     messages: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    steps: int = 1
+    checkpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
@@ -56,25 +54,28 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
     parts = []
     for records in found:
         table = _named(records, options, messages)
-        _refuse_repeated(table, records)
+        # The texts of the rows are not needed any more; a large file's take memory.
+        records.table = records.table.iloc[:0]
+        _refuse_repeated(table, [records])
         parts.append(_in_percent(table, records, options, messages))
     table = parts[0] if len(parts) == 1 else _joined(parts)
     if len(found) > 1:
-        _refuse_repeated(table, found[0])
-    steps = int(table.groupby(_RUN, observed=True)["step"].size().max())
-    runs = _selected(table, options, messages)
+        _refuse_repeated(table, found)
+    checkpoints = checkpoints_of(table)
+    runs = selected(table, options, messages)
     where = str(found[0].path)
     runs = frames.check(runs, "scores", where)
     if options.unit is None:
         plausible.check_unit(runs, where)
-    warnings = _warnings(runs)
-    return UserScores(runs, messages, warnings, steps)
+    warnings = _warnings(runs, options.unit is not None)
+    return UserScores(runs, messages, warnings, checkpoints)
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """The records of several files in one table, their categories made one."""
     names = ["method", "task", "selection", "score_unit"]
-    table = pd.concat([part.astype(dict.fromkeys(names, object)) for part in parts], ignore_index=True)
+    plain = [part.astype(dict.fromkeys(names, object)).assign(file=n) for n, part in enumerate(parts)]
+    table = pd.concat(plain, ignore_index=True)
     return table.astype(dict.fromkeys(names, "category"))
 
 
@@ -92,17 +93,6 @@ def _named(records: Records, options: ScoreOptions, messages: list[str]) -> pd.D
     return result
 
 
-def _renamed(column: pd.Series, name_of: Callable[[str], str | None]) -> pd.Series:
-    """A column of categories by their new names (None is missing), sorted; several may become one."""
-    new = [name_of(str(text)) for text in column.cat.categories]
-    used = np.unique(column.cat.codes)
-    known = sorted({new[code] or "" for code in used if code >= 0 and new[code] is not None})
-    place = {name: number for number, name in enumerate(known)}
-    codes = np.asarray([-1 if name is None else place.get(name, -1) for name in new] + [-1])
-    found = pd.Categorical.from_codes(codes[column.cat.codes], categories=pd.Index(known, dtype=object))
-    return pd.Series(found, index=column.index)
-
-
 def _is_absent(column: pd.Series) -> bool:
     """Whether a column of categories is empty in every row."""
     return set(column.cat.categories[np.unique(column.cat.codes)]) <= {""}
@@ -116,10 +106,10 @@ def _given(records: Records, role: str, names: dict[Any, Any], stated: str | Non
     """A role's texts by row, out of its column or the names of the runs, and whether of the latter."""
     column, of_run = records.table[role], False
     if _is_absent(column):
-        column = _renamed(records.table["run"], lambda text: getattr(names.get(text), role, None))
+        column = renamed(records.table["run"], lambda text: getattr(names.get(text), role, None))
         of_run = bool(column.notna().any())
     else:
-        column = _renamed(column, lambda text: text or None)
+        column = renamed(column, lambda text: text or None)
     if stated is not None and column.isna().any():
         column = column.cat.add_categories([c for c in [stated] if c not in column.cat.categories])
         column = column.fillna(stated)
@@ -147,7 +137,7 @@ def _tasks(records: Records, names: dict[Any, Any], options: ScoreOptions, messa
     if changed:
         more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
         messages.append(f"Tasks: {', '.join(changed[:6])}{more}.")
-    return _renamed(given, resolved.__getitem__)
+    return renamed(given, resolved.__getitem__)
 
 
 def _why_no_task(run: str, options: ScoreOptions) -> str:
@@ -172,7 +162,7 @@ def _methods(
     changed = [f"'{text}' is {name}" for text, name in resolved.items() if text != name]
     if changed:
         messages.append(f"Methods of the documents: {', '.join(changed)}.")
-    return _renamed(given, resolved.__getitem__)
+    return renamed(given, resolved.__getitem__)
 
 
 def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messages: list[str]) -> pd.Series:
@@ -180,7 +170,7 @@ def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messag
     given = records.table["seed"]
     if _is_absent(given):
         seeds = {text: None if name.seed is None else str(name.seed) for text, name in names.items()}
-        given = _renamed(records.table["run"], seeds.get)
+        given = renamed(records.table["run"], seeds.get)
         if given.notna().all():
             messages.append("The seed is read from the name of the run.")
         elif records.table["run"].nunique() > 1:
@@ -190,7 +180,7 @@ def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messag
             messages.append("No column names the seed: rows of one method, task and step are its seeds.")
             key = [result["method"], result["task"], result["step"].fillna(-1), result["selection"]]
             return result.groupby(key, sort=False, observed=True).cumcount()
-    given = _renamed(given, lambda text: text.strip() or None)
+    given = renamed(given, lambda text: text.strip() or None)
     if given.isna().any():
         row = _first_row(records, given.isna())
         raise TablesError(f"{records.place(row)} has no seed, while other rows have one.")
@@ -209,28 +199,28 @@ def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messag
     return pd.Series(np.asarray(order, dtype="int64")[codes], index=given.index)
 
 
-def _in_order(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows by run (and selection rule) and step: their order, the run of each row, the step of each row."""
-    key = [*_RUN, "selection"]
-    run = table.groupby(key, sort=True, observed=True).ngroup().to_numpy(dtype=np.int32)
-    step = table["step"].fillna(-1).to_numpy()
-    return np.lexsort((step, run)), run, step
-
-
-def _refuse_repeated(table: pd.DataFrame, records: Records) -> None:
-    order, run, step = _in_order(table)
+def _refuse_repeated(table: pd.DataFrame, found: list[Records]) -> None:
+    order, run, step = in_order(table)
     same = (np.diff(run[order]) == 0) & (np.diff(step[order]) == 0)
     if not same.any():
         return
     second = int(order[1:][same].min())
     first = int(np.flatnonzero((run == run[second]) & (step == step[second]))[0])
-    row, line = table.iloc[second], table["line"].iloc[first]
+    row = table.iloc[second]
     at = "" if np.isnan(row["step"]) else f", step {row['step']:g}"
     raise TablesError(
-        f"{records.path}, {records.counts} {row['line']}: {row['method']} on {row['task']}, seed "
-        f"{row['seed']}{at} is there already in {records.counts} {line}; one row for each "
-        "method, task, seed and step."
+        f"{_place(table, second, found)}: {row['method']} on {row['task']}, seed {row['seed']}{at} is there "
+        f"already in {_place(table, first, found, row)}; one row for each method, task, seed and step."
     )
+
+
+def _place(table: pd.DataFrame, place: int, found: list[Records], other: pd.Series | None = None) -> str:
+    """File and line of a row; the line alone where another row is in the same file."""
+    row = table.iloc[place]
+    file = found[int(row["file"])] if "file" in table.columns else found[0]
+    line = f"{file.counts} {row['line']}"
+    same = other is not None and ("file" not in table.columns or other["file"] == row["file"])
+    return line if same else f"{file.path}, {line}"
 
 
 def _in_percent(
@@ -244,6 +234,12 @@ def _in_percent(
         np.zeros(len(table), dtype=np.int8), categories=pd.Index(["percent", "return"])
     )
     if unit == "fraction":
+        if len(values) and np.abs(values).max() > plausible.FRACTIONS_UP_TO:
+            row = table.iloc[int(np.abs(values).argmax())]
+            raise TablesError(
+                f"{records.path}, {records.counts} {row['line']}: {row['value']:g} is no fraction of 1; "
+                "leave unit=fraction out where scores are in percent."
+            )
         values = 100 * values
         messages.append("Scores are fractions, as stated: multiplied by 100.")
     elif unit == "return":
@@ -301,108 +297,8 @@ def _refuse_out_of_range(table: pd.DataFrame, records: Records) -> None:
         )
 
 
-def _selected(table: pd.DataFrame, options: ScoreOptions, messages: list[str]) -> pd.DataFrame:
-    """One row for each run (and stated selection rule)."""
-    stated = table["selection"] != ""
-    if stated.any() and not stated.all():
-        line = table.loc[~stated, "line"].iloc[0]
-        raise TablesError(f"Row or line {line} has no selection rule, while other rows have one; fill it in.")
-    if stated.all():
-        if options.select is not None:
-            messages.append("The column of the selection is used; select is not.")
-        table["selection"] = _rules_of(table["selection"])
-        return _score_rows(_chosen(table, "last", 1))
-    rule, count = selection_of(options.select or "last")
-    _, run, _ = _in_order(table)
-    if int(np.bincount(run).max()) > 1:
-        if options.select is None:
-            messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
-        if table["step"].isna().any():
-            raise TablesError("Runs have several rows and no column has the step; say columns=step:COLUMN.")
-        if ends := _unequal_ends(table):
-            messages.append(ends)
-    chosen = _chosen(table, rule, count)
-    if rule == "average_last_k" and (short := int((chosen["num_checkpoints"] < count).sum())):
-        messages.append(f"{short} runs have fewer than {count} steps: the mean of all is taken.")
-    if rule == "best_online":
-        messages.append(
-            "The best step of each run by its own evaluation: optimistic, higher than a new evaluation."
-        )
-    return _score_rows(chosen.assign(selection=rule))
-
-
-def _rules_of(column: pd.Series) -> pd.Series:
-    """Stated selection rules by the schema's names."""
-    allowed = frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
-    rules = {"average": "average_last_k", "best": "best_online", "final": "last"}
-    renamed = _renamed(column, lambda text: rules.get(text, text))
-    unknown = sorted(set(renamed.cat.categories) - set(allowed))
-    if unknown:
-        raise TablesError(f"The selection '{unknown[0]}' is unknown; allowed are {', '.join(allowed)}.")
-    return renamed
-
-
-def _chosen(table: pd.DataFrame, rule: str, count: int) -> pd.DataFrame:
-    """One row for each run: its last step, its best, or the mean of its last `count` steps."""
-    order, run, _ = _in_order(table)
-    ends = np.flatnonzero(np.diff(run[order], append=-1)) + 1
-    starts = np.concatenate([[0], ends[:-1]])
-    scores = table["score_percent"].to_numpy()[order]
-    if rule == "best_online":
-        places = [start + int(np.argmax(scores[start:end])) for start, end in zip(starts, ends)]
-        return table.iloc[order[places]].assign(num_checkpoints=1)
-    chosen = table.iloc[order[ends - 1]].assign(num_checkpoints=1)
-    if rule == "average_last_k":
-        taken = [scores[max(start, end - count) : end] for start, end in zip(starts, ends)]
-        chosen["score_percent"] = [float(np.mean(part)) for part in taken]
-        chosen["num_checkpoints"] = [len(part) for part in taken]
-    return chosen
-
-
-def _unequal_ends(table: pd.DataFrame) -> str:
-    """A message where runs of one method and task end at different steps."""
-    ends = (
-        table.groupby(_RUN, observed=True)["step"]
-        .max()
-        .groupby(level=["method", "task"], observed=True)
-        .agg(["min", "max"])
-    )
-    unequal = ends[ends["min"] < ends["max"]]
-    if unequal.empty:
-        return ""
-    row = frames.records(unequal.reset_index())[0]
-    return (
-        f"Runs end at different steps: {row['method']} on {row['task']} between {row['min']:g} and "
-        f"{row['max']:g}{f' and {len(unequal) - 1} more' if len(unequal) > 1 else ''}; did some stop early?"
-    )
-
-
-def _score_rows(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Chosen records in the columns of the schema ``scores``."""
-    chosen = chosen.astype(dict.fromkeys(("method", "task", "selection", "score_unit"), object))
-    step = chosen["step"].fillna(0).clip(lower=0).round()
-    methods = {name: hashlib.sha256(str(name).encode()).hexdigest()[:8] for name in chosen["method"].unique()}
-    return pd.DataFrame(
-        {
-            "method": chosen["method"].to_numpy(),
-            "task": chosen["task"].to_numpy(),
-            "variant": STATED,
-            "digest": chosen["method"].map(methods).to_numpy(),
-            "diffusion_steps": 0,
-            "sampling": "default",
-            "seed": chosen["seed"].to_numpy(),
-            "selection": chosen["selection"].to_numpy(),
-            "update": step.astype("int64").to_numpy(),
-            "score_percent": chosen["score_percent"].to_numpy(),
-            "comparability": STATED,
-            "score_unit": chosen["score_unit"].to_numpy(),
-            "num_checkpoints": chosen["num_checkpoints"].to_numpy(),
-        }
-    )
-
-
-def _warnings(runs: pd.DataFrame) -> list[str]:
-    found: list[str] = []
+def _warnings(runs: pd.DataFrame, stated: bool) -> list[str]:
+    found: list[str] = [] if stated else plausible.fractions_among_percent(runs)
     for _, rows in runs.groupby("selection", sort=True):
         found += plausible.identical_seeds(rows)
         found += plausible.repeated_runs(rows)

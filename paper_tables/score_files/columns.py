@@ -55,7 +55,7 @@ def plain(name: str) -> str:
     text = name.strip().lower()
     while match := _GROUPS.match(text):
         text = text[match.end() :]
-    return re.sub(r"[^a-z0-9]", "", text)
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"(?<=.)[._ /-](?:mean|avg|average)$", "", text))
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,18 @@ def read_folder(path: Path, options: ScoreOptions) -> list[Records]:
     if not found:
         raise TablesError(
             f"{path} holds no scores: no TensorBoard events, no d3rlpy or CORL logs, and no "
-            f"{', '.join(TABLES)} file."
+            f"{', '.join(TABLES)} file.{_unread(path)}"
         )
     return found
+
+
+def _unread(root: Path) -> str:
+    """What to do with files of a logger that are here and are not read."""
+    if any(root.rglob("*.wandb")):
+        return " Its .wandb files are W&B's own format: upload them (wandb sync) and export the runs as CSV."
+    if any(file for ending in ("*.pt", "*.pth", "*.ckpt") for file in root.rglob(ending)):
+        return " Its checkpoints hold weights and no scores: export the runs' evaluations as CSV."
+    return ""
 
 
 def _relative(file: Path, root: Path) -> str:

@@ -14,6 +14,7 @@ from recheck.errors import ConfigError, TablesError
 from paper_tables import frames
 
 ROLES = ("method", "task", "seed", "step", "score", "return", "selection", "run")
+DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 UNITS = ("percent", "fraction", "return")
 _MEAN_OF_LAST = re.compile(r"^(?:mean|average)[_ :-]*(?:of[_ -]*)?(?:the[_ -]*)?last[_ :-]*(\d+)$")
 
@@ -46,7 +47,7 @@ class ScoreOptions:
         """Refuse what is not allowed.
 
         Raises:
-            TablesError: an unknown role, unit or selection.
+            TablesError: an unknown role, unit, selection or delimiter.
         """
         unknown = sorted(set(self.columns) - set(ROLES))
         if unknown:
@@ -54,6 +55,10 @@ class ScoreOptions:
         if self.unit is not None and self.unit not in UNITS:
             raise TablesError(f"unit is '{self.unit}'; allowed are {', '.join(UNITS)}.")
         selection_of(self.select or "last")
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise TablesError(
+                f"delimiter is '{self.delimiter}'; allowed is one sign, or one of {', '.join(DELIMITERS)}."
+            )
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ScoreOptions:
@@ -82,6 +87,8 @@ class ScoreOptions:
         for key in ("unit", "select", "version", "method", "task", "delimiter"):
             if key in values:
                 values[key] = str(values[key])
+        if "delimiter" in values:
+            values["delimiter"] = DELIMITERS.get(values["delimiter"].lower(), values["delimiter"])
         return cls(**values)
 
 

@@ -14,7 +14,7 @@ from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records, records_of
 from paper_tables.scores import tables
 
-FORMATS = "CSV, TSV, Parquet, JSON lines, JSON, .npz, or a folder of logs"
+FORMATS = "CSV, TSV, Parquet, JSON lines, JSON, .npz, .pickle, or a folder of logs"
 
 
 def read_scores(path: Path, options: ScoreOptions | None = None) -> UserScores:
@@ -43,6 +43,8 @@ def _read_file(path: Path, options: ScoreOptions) -> Records:
     suffix = sources.suffix_of(path)
     if suffix == ".npz":
         return arrays.read_npz(path, options)
+    if suffix in (".pickle", ".pkl"):
+        return arrays.read_pickle(path, options)
     if suffix == ".json":
         found = arrays.read_json(path, options)
         return found if isinstance(found, Records) else records_of(found, options, path.stem)
@@ -56,7 +58,12 @@ def _read_file(path: Path, options: ScoreOptions) -> Records:
 
 
 def write_scores(scores: UserScores, folder: Path) -> None:
-    """Write the four tables of an experiment; there are no episodes, costs and losses."""
+    """Write the four tables of an experiment, without episodes, costs and losses, and the steps of logs."""
     for name in tables.FILES:
         table = scores.runs if name == "scores" else pd.DataFrame(columns=frames.columns(name))
         frames.write_parquet(table, folder / f"{name}.parquet", name)
+    curves = folder / f"{tables.CHECKPOINTS}.parquet"
+    if len(scores.checkpoints):
+        frames.write_parquet(scores.checkpoints, curves, tables.CHECKPOINTS)
+    else:
+        curves.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,17 @@ class Records:
     def place(self, row: pd.Series) -> str:
         """Where a record is from."""
         return f"{self.path}, {self.counts} {row['line']}"
+
+
+def renamed(column: pd.Series, name_of: Callable[[str], str | None]) -> pd.Series:
+    """A column of categories by their new names (None is missing), sorted; several may become one."""
+    new = [name_of(str(text)) for text in column.cat.categories]
+    used = np.unique(column.cat.codes)
+    known = sorted({new[code] or "" for code in used if code >= 0 and new[code] is not None})
+    place = {name: number for number, name in enumerate(known)}
+    codes = np.asarray([-1 if name is None else place.get(name, -1) for name in new] + [-1])
+    found = pd.Categorical.from_codes(codes[column.cat.codes], categories=pd.Index(known, dtype=object))
+    return pd.Series(found, index=column.index)
 
 
 class _Keys:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 from recheck.errors import TablesError
@@ -61,14 +61,17 @@ def read_text(path: Path, delimiter: str | None = None) -> Rows:
     return Rows(path, header, _text_chunks(path, sign, len(header)))
 
 
+def open_text(path: Path) -> TextIO:
+    """A text file to read, also one that is compressed with gzip."""
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
 def _first_line(path: Path) -> str:
     try:
-        if path.suffix.lower() == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
-                line = stream.readline()
-        else:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                line = stream.readline()
+        with open_text(path) as stream:
+            line = stream.readline()
     except UnicodeDecodeError as error:
         raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
     except OSError as error:
@@ -89,6 +92,12 @@ def _header(path: Path, sign: str) -> list[str]:
                 f"{DELIMITERS.get(sign, repr(sign))}; write a CSV file with commas, or say "
                 f"delimiter={'tab' if others[0] == chr(9) else others[0]}."
             )
+    values = [name for name in names if re.fullmatch(r"[+-]?\d+\.\d+(?:[eE][+-]?\d+)?", name)]
+    if values:
+        raise TablesError(
+            f"{path}, line 1 holds the number {values[0]}; it needs the names of the columns, such as "
+            "method,task,seed,score."
+        )
     if any(not name for name in names[1:]):
         place = names.index("", 1) + 1
         raise TablesError(f"{path}, line 1: column {place} has no name.")
@@ -96,6 +105,7 @@ def _header(path: Path, sign: str) -> list[str]:
 
 
 def _text_chunks(path: Path, sign: str, width: int) -> Iterator[pd.DataFrame]:
+    counted = False
     try:
         with warnings.catch_warnings():
             # A row with more cells than the header would be cut with this warning.
@@ -114,6 +124,10 @@ def _text_chunks(path: Path, sign: str, width: int) -> Iterator[pd.DataFrame]:
                     chunk.index = chunk.index + 2
                     chunk.columns = pd.Index([str(name).strip() for name in chunk.columns])
                     filled = chunk.fillna("")
+                    if not counted and (filled.iloc[:, -1] == "").any():
+                        # pandas fills rows that are cut short; an empty last cell may be one of them.
+                        counted = True
+                        _refuse_short_row(path, sign, width)
                     yield filled[~(filled == "").all(axis=1)]
     except pd.errors.ParserWarning:
         raise TablesError(_long_row(path, sign, width)) from None
@@ -127,9 +141,18 @@ def _text_chunks(path: Path, sign: str, width: int) -> Iterator[pd.DataFrame]:
         raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
 
 
+def _refuse_short_row(path: Path, sign: str, width: int) -> None:
+    with open_text(path) as stream:
+        for cells in (reader := csv.reader(stream, delimiter=sign)):
+            if 0 < len(cells) < width and any(cells):
+                raise TablesError(
+                    f"{path}, line {reader.line_num} has {len(cells)} cells; the header has {width}."
+                )
+
+
 def _long_row(path: Path, sign: str, width: int) -> str:
     """The message about the first row with more cells than the header."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(newline="") as stream:
+    with open_text(path) as stream:
         for cells in (reader := csv.reader(stream, delimiter=sign)):
             if len(cells) > width:
                 break
@@ -188,7 +211,7 @@ def read_json_lines(path: Path) -> Rows:
             lines.clear()
 
     try:
-        with path.open(encoding="utf-8-sig") as stream:
+        with open_text(path) as stream:
             for number, line in enumerate(stream, 1):
                 if not line.strip():
                     continue
@@ -200,6 +223,8 @@ def read_json_lines(path: Path) -> Rows:
                     flush()
     except UnicodeDecodeError as error:
         raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
+    except OSError as error:
+        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
     flush()
     if not chunks:
         raise TablesError(f"{path} is empty; it needs one JSON object a line.")

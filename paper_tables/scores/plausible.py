@@ -82,6 +82,30 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
         )
 
 
+def fractions_among_percent(runs: pd.DataFrame) -> list[str]:
+    """Messages about methods that on some tasks score like fractions and on others like percent.
+
+    A method may do badly on a task, so that these are no reason to refuse; an average over both is wrong
+    where they are fractions.
+
+    Args:
+        runs: the columns `method`, `task`, `score_percent` and `score_unit`, under one selection rule.
+    """
+    messages = []
+    for method, rows in runs[runs["score_unit"] == "percent"].groupby("method", sort=True):
+        own = {
+            str(task): found["score_percent"].to_numpy(dtype=float) for task, found in rows.groupby("task")
+        }
+        small = [task for task, found in own.items() if looks_like_fractions(found)]
+        if small and any(found.mean() >= PERCENT_FROM for found in own.values()):
+            messages.append(
+                f"{method} on {', '.join(small)}: scores of {own[small[0]].min():.3g} to "
+                f"{own[small[0]].max():.3g} among scores in percent; if these are fractions, give all in one "
+                "unit (unit=percent says that they are right)."
+            )
+    return messages
+
+
 def _similar(one_percent: float, other_percent: float) -> bool:
     """Whether two scores are within a factor of 1.5 of each other."""
     return other_percent >= PERCENT_FROM and 1 / 1.5 <= one_percent / other_percent <= 1.5

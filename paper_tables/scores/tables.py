@@ -10,6 +10,8 @@ from paper_tables import frames
 from paper_tables.scores import plausible
 
 RUN_COLUMNS = ["method", "task", "variant", "digest", "diffusion_steps"]
+CHECKPOINTS = "checkpoints"
+"""A table that logs with several steps have as well: the score at every step, without episodes."""
 FILES = ("scores", "episodes", "cost", "losses")
 OFFLINE_LOSS = "noise_loss"
 STATED = "stated"

@@ -13,8 +13,14 @@ from paper_tables.statistics.variance import split_variance
 
 
 def checkpoint_scores(labelled_episodes: pd.DataFrame) -> pd.DataFrame:
-    """Mean score of every run at every checkpoint: one row per label, task, seed and update."""
-    rows = labelled_episodes[labelled_episodes["purpose"] == "checkpoint"]
+    """Mean score of every run at every checkpoint: one row per label, task, seed and update.
+
+    Args:
+        labelled_episodes: rows of the schema ``episodes`` or ``checkpoints``, with labels.
+    """
+    rows = labelled_episodes
+    if "purpose" in rows.columns:
+        rows = rows[rows["purpose"] == "checkpoint"]
     key = ["label", "task", "score_unit", "num_updates", "seed", "update"]
     return rows.groupby(key, sort=True)["score_percent"].mean().reset_index()
 

@@ -106,7 +106,10 @@ def all_tables(
         checkpoints = checkpoint_scores(labelled_episodes)
         tables["learning_curves"] = learning_curve_table(checkpoints)
         tables["sample_efficiency"] = sample_efficiency_table(checkpoints, left_out, seed)
-        tables["variance"] = variance_table(labelled_episodes, left_out)
+        if "purpose" in labelled_episodes.columns:
+            tables["variance"] = variance_table(labelled_episodes, left_out)
+        else:
+            left_out.add("split of the variance", "There are no episodes.")
     tables["left_out"] = left_out.table()
     return tables
 
@@ -132,7 +135,7 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
 
 
 def read_experiment(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Scores and, where there are any, episodes of `results/scores/<experiment>`.
+    """Scores and, where there are any, episodes of `results/scores/<experiment>`, or scores of checkpoints.
 
     Raises:
         TablesError: there are no scores, or a table breaks its schema.
@@ -143,4 +146,9 @@ def read_experiment(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     if score_rows.empty:
         raise TablesError(f"{folder / 'scores.parquet'} holds no row.")
     has_episodes = (folder / "episodes.parquet").is_file()
-    return score_rows, tables_module.read(folder, "episodes") if has_episodes else None
+    episode_rows = tables_module.read(folder, "episodes") if has_episodes else None
+    if episode_rows is None or episode_rows.empty:
+        checkpoints = folder / f"{tables_module.CHECKPOINTS}.parquet"
+        if checkpoints.is_file():
+            return score_rows, tables_module.read(folder, tables_module.CHECKPOINTS)
+    return score_rows, episode_rows

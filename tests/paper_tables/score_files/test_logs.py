@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -102,4 +104,49 @@ def test_tensorboard_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatc
     (tmp_path / "events.out.tfevents.1.host").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
     with pytest.raises(TablesError, match="pip install tensorboard"):
+        read_scores(tmp_path)
+
+
+def write_pickle(path: Path, content: object) -> Path:
+    path.write_bytes(pickle.dumps(content))
+    return path
+
+
+def test_corls_pickles_are_read_without_running_code(tmp_path: Path):
+    """CORL's scripts write algorithm -> dataset -> runs, each a list of numpy's numbers."""
+    runs = [
+        [np.float64(score) for score in (10.0, 60.0)],
+        [np.float64(score) for score in (20.0, 30.0, 70.0)],
+    ]
+    content = {"IQL": {HOPPER: runs, "walker2d-medium-v2": []}, "CQL": {HOPPER: np.array([[1.5, 58.0]])}}
+    found = read_scores(write_pickle(tmp_path / "offline_scores.pickle", content))
+    rows = found.runs[["method", "task", "seed", "score_percent"]].to_numpy().tolist()
+    assert rows == [["cql", HOPPER, 0, 58.0], ["iql", HOPPER, 0, 60.0], ["iql", HOPPER, 1, 70.0]]
+    assert list(found.runs["update"]) == [2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "content", [pd.DataFrame({"a": [1]}), {"IQL": {HOPPER: [Path("/tmp")]}}, {"IQL": print}, b"text", 3]
+)
+def test_any_other_pickle_is_refused_in_one_message(content: object, tmp_path: Path):
+    with pytest.raises(TablesError, match=r"is not read: it holds objects of|is no dictionary"):
+        read_scores(write_pickle(tmp_path / "s.pkl", content))
+
+
+def test_a_pickle_runs_nothing(tmp_path: Path):
+    (tmp_path / "s.pkl").write_bytes(f"cos\nsystem\n(S'touch {tmp_path}/made'\ntR.".encode())
+    with pytest.raises(TablesError, match=r"it holds objects of os\.system; reading it could run code"):
+        read_scores(tmp_path / "s.pkl")
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "s.pkl").write_bytes(b"\x80\x04no pickle")
+    with pytest.raises(TablesError, match=r"damaged or no pickle|is not read"):
+        read_scores(tmp_path / "s.pkl")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("run-1.wandb", "wandb sync"), ("checkpoint_1.pt", "hold weights and no scores")]
+)
+def test_a_folder_of_unread_files_says_what_to_do(name: str, words: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(b"\x00")
+    with pytest.raises(TablesError, match=words):
         read_scores(tmp_path)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from recheck.errors import TablesError
 from paper_tables import task_table
 from paper_tables.score_files.__main__ import main
 from paper_tables.score_files.options import ScoreOptions
-from paper_tables.score_files.read import read_scores
+from paper_tables.score_files.read import read_scores, write_scores
+from paper_tables.statistics.experiment import read_experiment
 
 from .conftest import METHODS, METRIC, TASKS
 
@@ -196,6 +198,8 @@ BAD: dict[str, tuple[str, str]] = {
     "two.csv": ("method,task,seed,score,normalized_score\na,hopper-medium-v2,0,66,66\n", "'score' and 'normalized_score' could each be the score"),
     "double.csv": ("method,task,seed,score,score\na,hopper-medium-v2,0,66,66\n", "the column 'score' is there twice"),
     "cells.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66,5\n", "line 2 has 5 cells; the header has 4"),
+    "short.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2\n", "line 3 has 2 cells; the header has 4"),
+    "no_names.csv": ("a,hopper-medium-v2,0,66.5\n", "line 1 holds the number 66.5; it needs the names of the columns"),
     "range.csv": ("method,task,seed,score\na,antmaze-umaze-v2,0,120\n", "line 2: a on antmaze-umaze-v2 scores 120; the task allows 0 to 100 percent"),
     "ending.xlsx": ("x", "has the ending '.xlsx'; scores are read from CSV"),
     "rows.jsonl": ('{"score": 1}\n[1]\n', "line 2 is no JSON object"),
@@ -276,3 +280,77 @@ def test_many_rows_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sources, "CHUNK_ROWS", 7)
     pd.testing.assert_frame_equal(read_scores(tmp_path / "s.csv").runs, whole)
     assert list(whole["score_percent"]) == pytest.approx([50.4, 51.4, 52.4, 53.4, 54.4])
+
+
+def test_delimiters_have_names(tmp_path: Path):
+    text = "method,task,seed,score\na,hopper-medium-v2,0,66\n"
+    for name, sign in (("tab", "\t"), ("\\t", "\t"), ("semicolon", ";"), ("|", "|")):
+        (tmp_path / "s.csv").write_text(text.replace(",", sign))
+        assert len(read_scores(tmp_path / "s.csv", ScoreOptions.of({"delimiter": name})).runs) == 1
+    with pytest.raises(TablesError, match="delimiter is 'tabs'; allowed is one sign, or one of tab"):
+        ScoreOptions.of({"delimiter": "tabs"})
+
+
+def test_the_same_run_in_two_files_is_named_with_both(tmp_path: Path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("method,task,seed,score\na,hopper-medium-v2,0,66\n")
+    with pytest.raises(TablesError, match=r"b\.csv, line 2: a on .* is there already in .*a\.csv, line 2"):
+        read_scores(tmp_path)
+
+
+def test_compressed_json_lines(tmp_path: Path):
+    row = {"method": "a", "task": HOPPER, "seed": 0, "score": 66}
+    with gzip.open(tmp_path / "s.jsonl.gz", "wt") as stream:
+        stream.write(json.dumps(row) + "\n")
+    assert list(read_scores(tmp_path / "s.jsonl.gz").runs["score_percent"]) == [66.0]
+    (tmp_path / "s.jsonl.gz").write_bytes(b"no gzip")
+    with pytest.raises(TablesError, match="cannot be read"):
+        read_scores(tmp_path / "s.jsonl.gz")
+
+
+def test_fractions_on_one_task_among_percent_are_a_warning(tmp_path: Path):
+    rows = [f"a,hopper-medium-v2,{s},{60 + s}\na,halfcheetah-medium-v2,{s},{0.5 + s / 100}" for s in range(3)]
+    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
+    (warning,) = read_scores(tmp_path / "s.csv").warnings
+    assert "a on halfcheetah-medium-v2: scores of 0.5 to 0.52 among scores in percent" in warning
+    assert read_scores(tmp_path / "s.csv", ScoreOptions.of({"unit": "percent"})).warnings == []
+
+
+def test_means_of_a_logger_and_their_spread(tmp_path: Path):
+    head = "algo,env,seed,eval/normalized_score_mean,eval/normalized_score_std"
+    (tmp_path / "s.csv").write_text(f"{head}\nIQL,{HOPPER},0,66,2\n")
+    assert list(read_scores(tmp_path / "s.csv").runs["score_percent"]) == [66.0]
+
+
+def test_steps_are_kept_for_curves(log: pd.DataFrame, tmp_path: Path):
+    log.to_csv(tmp_path / "s.csv", index=False)
+    found = read_scores(tmp_path / "s.csv")
+    assert len(found.checkpoints) == len(log)
+    run = found.checkpoints.query(f"method == 'iql' and task == '{HOPPER}' and seed == 3")
+    wanted = log[log["Name"] == f"IQL-{HOPPER}-seed3"]
+    assert list(run["update"]) == list(wanted["_step"])
+    assert list(run["score_percent"]) == pytest.approx(list(wanted[METRIC]))
+    write_scores(found, tmp_path / "out")
+    _, curves = read_experiment(tmp_path / "out")
+    assert curves is not None
+    assert len(curves) == len(log)
+    (tmp_path / "one.csv").write_text(f"method,task,seed,score\na,{HOPPER},0,66\n")
+    write_scores(read_scores(tmp_path / "one.csv"), tmp_path / "out")
+    assert not (tmp_path / "out/checkpoints.parquet").exists()
+
+
+def test_a_column_states_the_selection(tmp_path: Path):
+    rows = [
+        f"a,{HOPPER},{seed},{rule},{score}"
+        for seed in (0, 1)
+        for rule, score in (("final", 60), ("best", 70))
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,selection,score", *rows]))
+    runs = read_scores(tmp_path / "s.csv").runs
+    assert runs.groupby("selection")["score_percent"].mean().to_dict() == {"last": 60, "best_online": 70}
+    for wrong, words in (("median", "'median' is unknown"), ("", "has no selection rule")):
+        (tmp_path / "s.csv").write_text(
+            "\n".join(["method,task,seed,selection,score", *rows, f"a,{HOPPER},2,{wrong},1"])
+        )
+        with pytest.raises(TablesError, match=words):
+            read_scores(tmp_path / "s.csv")
