@@ -1,6 +1,7 @@
 """From an entry of a grid to runs: variants, exclusions, samplings."""
 
 import pytest
+from recheck.errors import ConfigError
 
 HOPPER = "hopper-medium-expert-recollected-v0"
 
@@ -120,3 +121,14 @@ def test_updates_may_be_given_for_each_method(mine):
     assert [run.config["num_updates"] for run in found.runs.values()] == [30, 70]
     own_number = mine({"grid": [entry(num_updates=None)]}).experiment
     assert [run.config["num_updates"] for run in own_number.runs.values()] == [1_000_000]
+
+
+def test_a_group_of_tasks_means_all_of_them(mine):
+    found = mine({"grid": [entry(tasks=["kitchen_v0", "pen-human-v0"])]}).experiment
+    tasks = [run.config["task"] for run in found.runs.values()]
+    assert tasks == ["kitchen-complete-v0", "kitchen-partial-v0", "kitchen-mixed-v0", "pen-human-v0"]
+
+
+def test_a_task_of_a_group_and_by_name_is_refused(mine):
+    with pytest.raises(ConfigError, match="an entry of the grid names kitchen-mixed-v0 twice; keep one"):
+        mine({"grid": [entry(tasks=["kitchen_v0", "kitchen-mixed-v0"])]})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import blocks, paths, schema, sequential, tasks
+from recheck import blocks, hyperparameters, paths, schema, sequential, tasks
 from recheck.errors import ConfigError
 from recheck.grid import (
     Catalogue,
@@ -108,7 +108,21 @@ def read_file(root: Path, name: str) -> dict[str, Any]:
     where = f"{FOLDER}/{name}.yaml"
     content = schema.read_yaml(root / where)
     schema.check(content, schema.load(root, "experiment"), where)
-    return dict(content)
+    grid = [{**entry, "tasks": _with_groups(root, entry["tasks"], where)} for entry in content["grid"]]
+    return {**content, "grid": grid}
+
+
+def _with_groups(root: Path, names: list[str], where: str) -> list[str]:
+    """An entry's tasks, those of each group in place of its name.
+
+    Raises:
+        ConfigError: a task is named twice.
+    """
+    found = hyperparameters.expand_groups(root, names)
+    twice = sorted({task for task in found if found.count(task) > 1})
+    if twice:
+        raise ConfigError(f"{where}: an entry of the grid names {schema.listed(twice)} twice; keep one.")
+    return found
 
 
 def load(root: Path, name: str) -> Experiment:

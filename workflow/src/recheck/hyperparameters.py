@@ -7,7 +7,7 @@ own where a suite or the task layer names it; any other task needs ``hyperparame
 and every table shows it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -117,10 +117,9 @@ def _with_groups(root: Path, variants: Mapping[str, Any], where: str) -> dict[st
     Raises:
         ConfigError: a task is named twice by one suite.
     """
-    groups = read_groups(root)
     for variant, layers in variants.items():
         for suite, layer in layers.get("suites", {}).items():
-            names = [task for name in layer["applies_to"] for task in groups.get(name, [name])]
+            names = expand_groups(root, layer["applies_to"])
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ConfigError(
@@ -129,6 +128,12 @@ def _with_groups(root: Path, variants: Mapping[str, Any], where: str) -> dict[st
                 )
             layer["applies_to"] = names
     return dict(variants)
+
+
+def expand_groups(root: Path, names: Iterable[str]) -> list[str]:
+    """Tasks, those of each group in place of its name."""
+    groups = read_groups(root)
+    return [task for name in names for task in groups.get(name, [name])]
 
 
 @cache
