@@ -34,6 +34,8 @@ WIDTH_INCHES = 6.9
 ROWS_A_PAGE = 26
 FIRST_FOREST = "forest_first"
 FIRST_ROWS = 12
+PREDICTION_SHARE = 0.25
+"""Of the range of everything else, on either side: further a prediction interval ends in an arrow."""
 BASIS_STYLE: dict[str, tuple[str, str]] = {
     INDEPENDENT: ("#0072B2", "o"),
     SAME_CODE: ("#8A4F00", "s"),
@@ -62,6 +64,7 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     height = 0.27 * len(found) + 1.15
     figure = MatplotlibFigure(figsize=(WIDTH_INCHES, height), layout="constrained")
     axis = figure.subplots()
+    axis.set_xlim(*_range_of(found))
     for place, entry in enumerate(found):
         _draw_row(axis, len(found) - 1 - place, entry)
     methods = {str(entry.number["method"]) for entry in found}
@@ -73,7 +76,6 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     ]
     axis.set_yticks(range(len(found) - 1, -1, -1), names)
     axis.set_ylim(-0.7, len(found) - 0.3)
-    axis.set_xlim(*_range_of(found))
     axis.set_xlabel("normalised score (percent)")
     axis.set_title(title, loc="left")
     right = axis.secondary_yaxis("right")
@@ -92,17 +94,39 @@ def _verdict_words(entry: NumberEvidence) -> str:
 
 
 def _range_of(found: Sequence[NumberEvidence]) -> tuple[float, float]:
-    values = [float(entry.number["score_percent"]) for entry in found]
+    """Ends of the axis: all but prediction intervals, which reach at most `PREDICTION_SHARE` further."""
+    values: list[float] = []
+    bands: list[float] = []
     for entry in found:
-        values += [score for group in entry.direct.groups for score in group.scores_percent]
+        score, margin = float(entry.number["score_percent"]), entry.verdict.margin_percent or 5.0
+        values += [score - margin, score + margin]
+        spread = _spread_of(entry)
+        values += [] if spread is None else [score - spread, score + spread]
+        for group in entry.direct.groups:
+            values += group.scores_percent
+            values += [end for end in mean_interval(np.asarray(group.scores_percent)) if end is not None]
         values += [report.score_percent for report in entry.again.reports]
-    room = 0.04 * (max(values) - min(values) or 10)
-    return min(values) - room, max(values) + room
+        pooled = entry.again.pooled
+        bands += [] if pooled is None else [pooled.prediction_low, pooled.prediction_high]
+    low, high = min(values), max(values)
+    more = PREDICTION_SHARE * (high - low)
+    low, high = (
+        min(low, max(low - more, min(bands, default=low))),
+        max(high, min(high + more, max(bands, default=high))),
+    )
+    room = 0.03 * (high - low)
+    return low - room, high + room
+
+
+def _spread_of(entry: NumberEvidence) -> float | None:
+    """The printed spread, or None."""
+    spread = entry.number["spread_percent"]
+    return None if entry.number["spread_kind"] == "none" or pd.isna(spread) else float(spread)
 
 
 def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
     number = entry.number
-    score, spread = float(number["score_percent"]), number["spread_percent"]
+    score, spread = float(number["score_percent"]), _spread_of(entry)
     margin = entry.verdict.margin_percent or 5.0
     axis.fill_betweenx(
         [height - 0.5, height + 0.5], score - margin, score + margin, color="#E3EDF5", linewidth=0, zorder=0
@@ -118,6 +142,15 @@ def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
             solid_capstyle="butt",
             zorder=1,
         )
+        left, right = axis.get_xlim()
+        for end, cut, arrow in (
+            (left, pooled.prediction_low < left, "<"),
+            (right, pooled.prediction_high > right, ">"),
+        ):
+            if cut:
+                axis.plot(
+                    end, height - 0.36, arrow, color=REPORT_COLOUR, markersize=4, clip_on=False, zorder=3
+                )
     for report in entry.again.reports:
         face = "white" if report.left_out else REPORT_COLOUR
         axis.plot(
@@ -130,7 +163,7 @@ def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
             markeredgewidth=0.7,
             zorder=3,
         )
-    if spread is not None and not pd.isna(spread) and number["spread_kind"] != "none":
+    if spread is not None:
         axis.plot([score - spread, score + spread], [height + 0.3] * 2, color=INK, linewidth=0.9, zorder=2)
     axis.plot(score, height + 0.3, "|", color=INK, markersize=7, markeredgewidth=1.6, zorder=4)
     groups = entry.direct.groups
@@ -211,7 +244,7 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
                 continue
             axis.add_patch(Rectangle((left, y + 0.06), width, 0.88, color=colour, linewidth=0))
             # A count needs more room than a sign; what has room for neither is known by place and colour.
-            text = f"{sign}{count}" if count > 1 and width > 0.2 else sign if width > 0.09 else ""
+            text = f"{sign}{count}" if count > 1 and width > 0.26 else sign if width > 0.13 else ""
             axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=5)
             left += width
     axis.set_xlim(0, len(documents))
@@ -244,8 +277,8 @@ def with_evidence(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:
 FOREST_CAPTION = (
     "{title}: each reported number with its ±, the seeds of each implementation as dots with their mean and "
     "95% interval, other documents' reports as diamonds (open: not pooled), the 95% prediction interval of "
-    "the reports where three or more can be pooled, and the verdict. Shaded: the "
-    "margin around the reported number."
+    "the reports where three or more can be pooled (an arrow where it is longer than the axis), and the "
+    "verdict. Shaded: the margin around the reported number."
 )
 
 

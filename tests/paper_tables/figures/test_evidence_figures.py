@@ -45,3 +45,18 @@ def test_the_matrix_has_every_document_and_task_with_evidence(found):
 
 def test_no_evidence_draws_nothing(tmp_path):
     assert evidence.evidence_figures([], tmp_path).captions == {}
+
+
+def test_the_axis_holds_margins_spreads_and_runs_and_ends_long_bands_in_arrows(found):
+    """One number alone must not look far from reports that are within its margin."""
+    drawn = {entry.number["id"]: entry for entry in evidence.with_evidence(found)}
+    for name in ("srpo/table-1/diffusion-ql/hopper-medium-replay-v2", *list(drawn)[:40:8]):
+        if name not in drawn:
+            continue
+        entry = drawn[name]
+        low, high = evidence.draw_forest([entry], "one").axes[0].get_xlim()
+        score, margin = entry.number["score_percent"], entry.verdict.margin_percent
+        assert low < score - margin < score + margin < high
+        for group in entry.direct.groups:
+            assert low < min(group.scores_percent)
+            assert max(group.scores_percent) < high
