@@ -218,6 +218,17 @@ def test_the_report_follows_a_forced_stage_and_says_what_it_is_made_from(finishe
     assert "tables former (record " in report
 
 
+def test_no_report_is_written_where_results_cannot_be(repository, monkeypatch):
+    """Snakemake would end in a trace, though there is nothing to be done."""
+    import yte
+
+    profile = (repository / "workflow/profiles/default/config.yaml").read_text()
+    monkeypatch.setattr("sys.argv", ["snakemake", "--cores", "1"])
+    assert yte.process_yaml(profile)["report"] == "results/report.html"
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert yte.process_yaml(profile)["report"] is None
+
+
 # --- Failures and losses ---
 
 
