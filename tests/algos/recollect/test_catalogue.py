@@ -43,7 +43,7 @@ def test_statistics_leave_out_the_episode_that_was_cut() -> None:
     assert found == {"complete_episodes": 2, "mean": 15.5, "std": 12.5, "min": 3.0, "max": 28.0}
 
 
-def test_ours_stand_beside_the_published_and_under_no_d4rl_name(hopper: dict[str, np.ndarray]) -> None:
+def test_ours_are_next_to_the_published_and_under_no_d4rl_name(hopper: dict[str, np.ndarray]) -> None:
     text = describe(load_recollection("hopper-medium"), hopper)
     assert "hopper-medium, collected here" in text
     assert "1,422" in text  # published mean return of hopper-medium-v2

@@ -43,7 +43,7 @@ def test_every_number_of_a_layouts_tables_has_its_place(name):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_the_papers_side_shows_the_printed_numbers(name):
+def test_the_papers_columns_show_the_printed_numbers(name):
     layout = layout_module.read_layout(name)
     cells, shown = paper_table.layout_cells(layout)
     assert shown.empty
@@ -82,7 +82,7 @@ def test_order_groups_totals_and_weight_of_iql_table_1():
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_the_runs_beside_a_paper_are_variants_that_exist(name):
+def test_the_runs_shown_with_a_paper_are_variants_that_exist(name):
     folder = Path(__file__).parents[3] / "workflow" / "config" / "hyperparameters"
     if not folder.is_dir():
         pytest.skip("paper_tables is installed without the workflow")

@@ -32,7 +32,7 @@ def test_bold_rules(rule, bold):
 # --- Ours next to theirs ---
 
 
-def test_ours_stand_beside_theirs_with_the_verdict():
+def test_ours_are_next_to_theirs_with_the_verdict():
     """Diffusion-QL prints 96.8 +/- 0.3 (halfcheetah-medium-expert) and 90.5 +/- 4.6 (hopper-medium)."""
     runs = some_runs(
         {
