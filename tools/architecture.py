@@ -100,6 +100,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "task_table",
             "literature",
             "public_runs",
+            "score_files",
             "rendering",
             "frames",
             "config",

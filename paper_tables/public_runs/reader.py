@@ -79,7 +79,7 @@ def read_source(source: pd.Series, folder: Path = FOLDER) -> pd.DataFrame:
         table = _from_reference_runs(path)
     else:
         path = folder / f"{source['source']}.csv"
-        table = _read_lines(path, "public_runs", _columns_of_the_file())
+        table = _read_lines(path, "public_runs", columns_of_a_file())
     for column in frames.load_schema("public_runs")["x-of-the-source"]:
         table[column] = source[column]
     check_seeds(table, path)
@@ -111,7 +111,7 @@ def read_runs(folder: Path = FOLDER) -> pd.DataFrame:
 # --- Lines ---
 
 
-def _columns_of_the_file() -> list[str]:
+def columns_of_a_file() -> list[str]:
     """The columns of a source's file: all of the schema that its line in ``sources.csv`` does not give."""
     of_the_source = frames.load_schema("public_runs")["x-of-the-source"]
     return [column for column in frames.columns("public_runs") if column not in of_the_source]
