@@ -6,8 +6,8 @@
 `configs.json` is what ``python -m recheck.benchmark_configs`` writes. Policies are untrained; their episodes
 in Hopper-v4 are short and of unequal lengths. In lockstep, as the evaluator did until format 2 of episodes,
 one call of the policy is for all episodes until the last one ends. Both paths take turns, with environments
-made before. A figure is the median over the rounds, in steps per second of processor time of one thread,
-which other work on the machine moves less than wall time.
+made before and other episodes in each round. A figure is all steps of all rounds per second of processor time
+of one thread, which other work on the machine moves less than wall time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,28 @@ def sampled_by_ddpm(config: Mapping[str, Any]) -> bool:
     return bool(config["diffusion_steps"]) and not config["hyperparameters"].get("sampling_steps")
 
 
-def lockstep(method: Method, batch: EpisodeBatch) -> int:
-    """Play episodes all together to the end of the last one; returns the steps that were somebody's."""
-    streams = SeedStreams([0], "benchmark", method.device)
-    observations, steps = batch.reset(range(len(batch))), 0
+@dataclass
+class Total:
+    """Steps and seconds of all rounds of a path."""
+
+    steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, steps: int, seconds: float) -> None:
+        """One more round."""
+        self.steps += steps
+        self.seconds += seconds
+
+    @property
+    def rate(self) -> float:
+        """Steps per second."""
+        return self.steps / self.seconds
+
+
+def lockstep(method: Method, batch: EpisodeBatch, first: int = 0) -> int:
+    """Play episodes from number `first` together to the end of the last one; returns somebody's steps."""
+    streams = SeedStreams([0], f"benchmark/{first}", method.device)
+    observations, steps = batch.reset(range(first, first + len(batch))), 0
     active = np.ones(len(batch), dtype=bool)
     while active.any():
         steps += int(active.sum())
@@ -61,9 +80,10 @@ def lockstep(method: Method, batch: EpisodeBatch) -> int:
     return steps
 
 
-def pooled(player: Player, num_episodes: int) -> int:
+def pooled(player: Player, num_episodes: int, first: int = 0) -> int:
     """Play the same episodes in the pool; returns the steps."""
-    episodes = [Episode(0, number, number, "benchmark") for number in range(num_episodes)]
+    numbers = range(first, first + num_episodes)
+    episodes = [Episode(0, number, number, "benchmark") for number in numbers]
     return sum(played.length for played in player.play(episodes))
 
 
@@ -73,7 +93,7 @@ def measure(
     """One method: steps per second of both paths, and milliseconds of acting for one state.
 
     Returns:
-        `steps_per_second` of lockstep and pool, their median ratio, states in a call, and `acting_ms` of one
+        `steps_per_second` of lockstep and pool, their ratio, states in a call, and `acting_ms` of one
         state in such a call (median; processor time).
     """
     method = build(config, [0], device)
@@ -81,14 +101,13 @@ def measure(
     pool = EnvironmentPool(TASK, places)
     player = Player(method, Sampling(), TransformState(), pool)
     pooled(player, places)  # environments are made, memory is taken
-    before: list[float] = []
-    after: list[float] = []
+    before, after = Total(), Total()
     with make_vector("Hopper-v4", None, 1000, num_episodes) as batch:
-        for _ in range(rounds):
+        for first in range(0, rounds * num_episodes, num_episodes):
             start = time.process_time()
-            before.append(lockstep(method, batch) / (time.process_time() - start))
+            before.add(lockstep(method, batch, first), time.process_time() - start)
             start = time.process_time()
-            after.append(pooled(player, num_episodes) / (time.process_time() - start))
+            after.add(pooled(player, num_episodes, first), time.process_time() - start)
     states = torch.zeros((1, places, HOPPER.observation_dim), device=device)
     streams = SeedStreams([0], "benchmark", device)
     seconds = []
@@ -104,9 +123,9 @@ def measure(
         "diffusion_steps": config["diffusion_steps"],
         "candidates": method.acting_rows(Sampling()),
         "states_per_call": places,
-        "lockstep_steps_per_second": statistics.median(before),
-        "pool_steps_per_second": statistics.median(after),
-        "ratio": statistics.median(new / old for old, new in zip(before, after)),
+        "lockstep_steps_per_second": before.rate,
+        "pool_steps_per_second": after.rate,
+        "ratio": after.rate / before.rate,
         "acting_ms": 1000.0 * statistics.median(seconds) / places,
     }
 
@@ -139,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("results/benchmark/acting.json"))
     parser.add_argument("--methods", default=None, help="comma-separated; all when left out")
     parser.add_argument("--episodes", type=int, default=20, help="in each round and path")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
+    parser.add_argument("--rounds", type=int, default=3, help="of other episodes")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
 

@@ -48,7 +48,8 @@ def check_memory(method: Method, sampling: Sampling, num_states: int, memory_mb:
     Raises:
         EvaluationError: with what is needed and what there is.
     """
-    needed, limit = acting_mb(method, sampling, num_states), memory_mb or available_mb()
+    needed = acting_mb(method, sampling, num_states)
+    limit = available_mb() if memory_mb is None else memory_mb
     if needed > limit:
         raise EvaluationError(
             f"method {method.name}, sampling {sampling.name!r}: {method.acting_rows(sampling)} candidates "

@@ -99,20 +99,21 @@ class Player:
         free = list(range(min(self.pool.size, self._observations.shape[0] * self.num_places)))
         self._observations[:] = 0.0
         while waiting or running:
-            if stopped():
-                raise Preempted
             self._fill(waiting, running, free)
-            actions = self._act(running)
-            keys = list(running)
-            places = [running[key].place for key in keys]
-            taken = np.stack([actions[key] for key in keys])
-            observations, rewards, ended = self.pool.step(places, taken)
-            for i, key in enumerate(keys):
-                one = running[key]
-                one.step += 1
-                one.raw_return += rewards[i]
-                self._observations[key] = observations[i]
-                if ended[i]:
+            live = list(running.values())
+            rows, columns = (np.array(axis) for axis in zip(*running))
+            places = [one.place for one in live]
+            ended = [False]
+            while not any(ended):  # until a place in the batch and an environment are free again
+                if stopped():
+                    raise Preempted
+                actions = self._act(running, rows, columns)[rows, columns]
+                self._observations[rows, columns], rewards, ended = self.pool.step(places, actions)
+                for one, reward in zip(live, rewards):
+                    one.step += 1
+                    one.raw_return += reward
+            for key, one, over in zip(list(running), live, ended):
+                if over:
                     del running[key]
                     free.append(one.place)
                     self._observations[key] = 0.0
@@ -138,15 +139,17 @@ class Player:
             self._observations[key] = self.pool.reset(place, episode.episode_seed, seed)
             running[key] = _Running(episode, place, purpose_key(episode.purpose, seed))
 
-    def _act(self, running: dict[tuple[int, int], _Running]) -> np.ndarray:
+    def _act(
+        self, running: dict[tuple[int, int], _Running], rows: np.ndarray, columns: np.ndarray
+    ) -> np.ndarray:
         """Actions ``[S, E, a]``."""
-        self.streams.at([Moment(*key, one.key, one.episode.number, one.step) for key, one in running.items()])
-        states = self.transform.observations(self._observations)
+        self.streams.at(
+            lambda: [Moment(*key, one.key, one.episode.number, one.step) for key, one in running.items()]
+        )
+        states = self._observations
         if self.transform.observation_mean is not None:
-            keep = np.zeros(states.shape[:2], dtype=bool)
-            for key in running:
-                keep[key] = True
-            states[~keep] = 0.0
+            states = np.zeros_like(self._observations)
+            states[rows, columns] = self.transform.observations(self._observations[rows, columns])
         with torch.no_grad():
             actions = self.method.act(
                 torch.from_numpy(states).to(self.method.device), self.sampling, self.streams

@@ -57,15 +57,31 @@ class EpisodeStreams(SeedStreams):
         self.num_places = num_places
         self._bits = np.random.Philox(0)
         self._generator = np.random.Generator(self._bits)
-        self._moments: Sequence[Moment] = ()
+        self._counter = np.zeros(4, dtype=np.uint64)
+        self._key = np.zeros(2, dtype=np.uint64)
+        self._state: Any = {
+            "bit_generator": "Philox",
+            "state": {"counter": self._counter, "key": self._key},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,  # empty: the first number is computed from the counter
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        self._moments: Callable[[], Sequence[Moment]] = tuple
+        self._known: Sequence[Moment] | None = None
         self._num_draws = 0
 
     def __len__(self) -> int:
         return self.num_seeds
 
-    def at(self, moments: Sequence[Moment]) -> None:
-        """The next call of the policy is for these steps of these episodes."""
+    def at(self, moments: Callable[[], Sequence[Moment]]) -> None:
+        """The next call of the policy is for these steps of these episodes.
+
+        Args:
+            moments: gives them; asked only if the policy draws anything.
+        """
         self._moments = moments
+        self._known = None
         self._num_draws = 0
 
     def normal(self, *shape: int) -> Tensor:
@@ -80,24 +96,18 @@ class EpisodeStreams(SeedStreams):
         if not shape or shape[0] != self.num_places:
             raise ValueError(f"a draw in evaluation begins with the {self.num_places} places, not {shape}")
         numbers = np.zeros((self.num_seeds, *shape), dtype=np.float32)
-        for moment in self._moments:
+        if self._known is None:
+            self._known = self._moments()
+        for moment in self._known:
             self._go_to(moment)
             fill(self._generator, numbers[moment.row, moment.place : moment.place + 1])
         self._num_draws += 1
         return torch.from_numpy(numbers).to(self.device)
 
     def _go_to(self, moment: Moment) -> None:
-        self._bits.state = {
-            "bit_generator": "Philox",
-            "state": {
-                "counter": np.array([0, 0, self._num_draws, moment.step], dtype=np.uint64),
-                "key": np.array([moment.purpose, moment.episode], dtype=np.uint64),
-            },
-            "buffer": np.zeros(4, dtype=np.uint64),
-            "buffer_pos": 4,  # empty: the first number is computed from the counter
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
+        self._counter[2], self._counter[3] = self._num_draws, moment.step
+        self._key[0], self._key[1] = moment.purpose, moment.episode
+        self._bits.state = self._state
 
 
 def purpose_key(purpose: str, seed: int) -> int:

@@ -55,14 +55,17 @@ def test_acting_costs_by_candidates_and_steps():
 
 
 def test_the_pool_is_what_the_processes_can_use():
-    assert resources.environments(job(), CPU, RATES) == 2 * 10
+    # A call of the policy has twenty states, and a gigabyte holds twelve kitchens.
+    assert resources.environments(job(), CPU, RATES) == 2 * 12
+    other = dataclasses.replace(job(), row={**KITCHEN, "environment_id": "Hopper-v4"})
+    assert resources.environments(other, CPU, RATES) == 2 * 20
     few = dataclasses.replace(job(num_seeds=1), evaluation={**AMOUNTS, "episodes": 1, "episodes_last": 2})
     assert resources.environments(few, CPU, RATES) == 3
     # 256 rows of 128 candidates are two states.
     assert resources.environments(job(sampling={"candidates": 128}), CPU, RATES) == 2 * 2
     # On a GPU ten seeds act together.
     assert resources.environments(job(), dataclasses.replace(CPU, gpu=True), RATES) == 122
-    # 16,000 / 1.25 - 3 x (400 + 10 x 60) MB - 2 x 100 rows of 24.6 KB: 9,795 MB, of 80 MB each 122, not 200.
+    # 16,000 / 1.25 - 3 x (400 + 10 x 60) MB - 2 x 200 rows of 24.6 KB: 9,790 MB, of 80 MB each 122, not 250.
 
 
 def test_the_pool_shrinks_to_the_memory():
@@ -74,10 +77,10 @@ def test_the_pool_shrinks_to_the_memory():
 
 def test_memory_is_the_sum_of_its_parts_with_a_margin():
     alone = dataclasses.replace(CPU, workers=1)
-    # 400 + 60 + 10 x 80, and ten rows of the policy's call: 0.2 MB; x 1.25, in whole hundreds.
-    assert resources.evaluation_memory_mb(job(), alone, RATES) == 1600
-    # Two processes and the one that hands out the work: 3 x 460 + 20 x 80.
-    assert resources.evaluation_memory_mb(job(), CPU, RATES) == 3800
+    # 400 + 60 + 12 x 80, and twenty rows of the policy's call: 0.5 MB; x 1.25, in whole hundreds.
+    assert resources.evaluation_memory_mb(job(), alone, RATES) == 1800
+    # Two processes and the one that hands out the work: 3 x 460 + 24 x 80.
+    assert resources.evaluation_memory_mb(job(), CPU, RATES) == 4200
 
 
 def test_more_candidates_than_the_memory_holds_are_refused_when_planned():

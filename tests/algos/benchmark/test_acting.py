@@ -38,7 +38,7 @@ def test_the_command_measures_and_writes(config, tmp_path, capsys):
     options = ["--configs", str(configs), "--output", str(output), "--episodes", "2", "--rounds", "1"]
     assert acting.main(options) == 0
     (row,) = json.loads(output.read_text())["rows"]
-    assert (row["method"], row["candidates"], row["states_per_call"]) == ("iql", 1, 10)
+    assert (row["method"], row["candidates"], row["states_per_call"]) == ("iql", 1, 20)
     assert row["ratio"] == pytest.approx(row["pool_steps_per_second"] / row["lockstep_steps_per_second"])
     assert row["acting_ms"] > 0
     assert "load of the machine" in capsys.readouterr().out

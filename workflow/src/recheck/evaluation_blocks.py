@@ -6,9 +6,10 @@ episodes: another number gives other last bits.
 
 from __future__ import annotations
 
-# States in one call of the policy, and rows of the networks' batch up to which there are as many. More rows
-# gain nothing on a CPU, and states of one call wait for each other.
-MOST_STATES = 10
+# States in one call of the policy, and rows of the networks' batch up to which there are as many. A call for
+# few rows costs nearly what one for many does; beyond, more rows gain nothing on a CPU and wait for each
+# other.
+MOST_STATES = 20
 MOST_ROWS = 256
 # Episodes of one policy that are kept together when an evaluation is interrupted.
 BLOCK_EPISODES = 10

@@ -21,6 +21,8 @@ MEMORY_MARGIN, TIME_MARGIN = 1.25, 1.5
 LEAST_MINUTES = 60
 # Numbers of the widest layers that one row of a policy's call keeps, and bytes of a number.
 NUMBERS_PER_ROW, BYTES = 6 * 1024, 4
+# Memory of environments that one process holds at most, for each training seed that acts in it, MB.
+POOL_MB = 1000
 # Networks, targets and optimisers of one seed of the largest method, MB.
 POLICY_MB = 60
 # What tasks.csv does not say.
@@ -95,8 +97,10 @@ class Evaluated:
 def environments(job: Evaluated, machine: Machine, rates: Mapping[str, Any]) -> int:
     """The pool: as many environments as the processes can use and the memory holds, at least one."""
     together = job.num_seeds if machine.gpu else 1
-    useful = min(machine.workers * together * batch_states(job.candidates), job.episodes)
     each = rates_module.environment(rates, job.row["environment_id"])["memory_mb"]
+    # What takes much memory takes long to step: few are enough to share a call of the policy.
+    of_process = min(together * batch_states(job.candidates), max(1, int(POOL_MB * together // each)))
+    useful = min(machine.workers * of_process, job.episodes)
     left = machine.memory_mb / MEMORY_MARGIN - _processes_mb(job, machine, rates)
     return max(1, min(useful, int(left // each)))
 
