@@ -1,6 +1,8 @@
 """How a command ends."""
 
-from recheck import score_index
+import pytest
+from recheck import cli, score_index
+from recheck.errors import ConfigError, Preempted
 
 
 def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, capsys):
@@ -10,3 +12,27 @@ def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, c
     assert error.startswith("There is no experiment 'nope'; known are")
     assert error.count("\n") == 1
     assert not (copy / "x.json").exists()
+
+
+def _raise(problem: BaseException) -> None:
+    raise problem
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 1, 1, ""),
+        (lambda: _raise(ConfigError("seeds is 0; at least 1.")), 2, "seeds is 0; at least 1.\n"),
+        (lambda: _raise(Preempted("Stopped by SIGTERM.")), 75, "Stopped by SIGTERM.\n"),
+        (lambda: _raise(Preempted()), 75, ""),
+    ],
+)
+def test_the_exit_status_is_the_commands_two_or_75(command, status, said, capsys):
+    assert cli.run(command) == status
+    assert capsys.readouterr().err == said
+
+
+def test_a_fault_of_the_program_keeps_its_trace():
+    with pytest.raises(KeyError):
+        cli.run(lambda: _raise(KeyError("x")))
