@@ -51,18 +51,31 @@ def run(options: argparse.Namespace) -> None:
         print(f"{gather(plan, options.gather)} runs added.", file=sys.stderr)
     made = table(read_runs(plan), plan)
     made.title = ""
+    if options.document is not None:
+        show(markdown(made), options.document, options.check)
     print(markdown(made))
-    if options.document is None:
-        return
-    if not options.document.is_file():
-        raise TablesError(f"There is no file {options.document}.")
-    old = options.document.read_text(encoding="utf-8")
-    new = filled(old, markdown(made), str(options.document))
+
+
+def show(content: str, document: Path, only_check: bool) -> None:
+    """Put the table into a document, or refuse one that shows another.
+
+    Args:
+        content: Markdown.
+        document: holds the two markers.
+        only_check: write nothing.
+
+    Raises:
+        TablesError: there is no such file, it lacks a marker, or `only_check` found a difference.
+    """
+    if not document.is_file():
+        raise TablesError(f"There is no file {document}.")
+    old = document.read_text(encoding="utf-8")
+    new = filled(old, content, str(document))
     if new == old:
         return
-    if options.check:
-        raise TablesError(f"{options.document} does not show what the runs give; {COMMAND} puts it right.")
-    frames.write_text(new, options.document)
+    if only_check:
+        raise TablesError(f"{document} does not show what the runs give; {COMMAND} puts it right.")
+    frames.write_text(new, document)
 
 
 def main(arguments: list[str] | None = None) -> int:
