@@ -23,7 +23,7 @@ from recheck import plan as planning
 from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
-from recheck.job_requests import JobRequests
+from recheck.job_requests import JobRequests, memory_factor
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -73,12 +73,7 @@ REPORTED_NUMBERS = sorted(
 LAYOUTS = sorted(map(str, Path("paper_tables/layouts").rglob("*.yaml")))
 PAPER_SETTINGS = sorted(map(str, Path("paper_tables/config").glob("*.yaml")))
 MACHINE = PLAN.machine
-
-
-def doubled(attempt):
-    """Factor on the memory of a job that failed. The executor submitit itself doubles it, after OUT_OF_MEMORY alone."""
-    executor = getattr(workflow.executor_plugin, "name", None)
-    return 1 if executor == "submitit" else 2 ** (attempt - 1)
+MEMORY_FACTOR = partial(memory_factor, workflow)
 
 
 # Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network.

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
-from recheck import plan
+from recheck import job_requests, plan
 from recheck.errors import ConfigError
 from recheck.job_requests import JobRequests
 
@@ -58,3 +59,12 @@ def test_too_little_memory_for_the_candidates_is_refused_in_one_sentence():
     with pytest.raises(ConfigError, match=r"draws .* candidates .* by 4 processes would need") as said:
         requests(experiment="ablations", evaluation_memory_mb=1000, evaluation_workers=4).check()
     assert re.match(r"Sampling '\w+' of method \w+ on ", str(said.value))
+
+
+@pytest.mark.parametrize(
+    ("executor", "factors"), [("submitit", [1, 1, 1]), ("local", [1, 2, 4]), (None, [1, 2, 4])]
+)
+def test_memory_doubles_with_each_attempt_where_the_executor_does_not(executor, factors):
+    plugin = None if executor is None else SimpleNamespace(name=executor)
+    workflow = SimpleNamespace(executor_plugin=plugin)
+    assert [job_requests.memory_factor(workflow, attempt) for attempt in (1, 2, 3)] == factors

@@ -18,7 +18,7 @@ rule evaluate:
     resources:
         gpu=1 if REQUESTS.machine.gpu else 0,
         mem_mb=lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
-        * doubled(attempt),
+        * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.evaluation_minutes,
     params:
         run=paths.RUN,

@@ -20,7 +20,7 @@ rule train:
     resources:
         gpu=MACHINE["gpu"],
         mem_mb=lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
-        * doubled(attempt),
+        * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.training_minutes,
     params:
         config=PLAN.run_config,

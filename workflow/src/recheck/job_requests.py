@@ -122,5 +122,18 @@ class JobRequests:
         }
 
 
+def memory_factor(workflow: Any, attempt: int) -> int:
+    """What the memory of a job is multiplied by in its n-th attempt.
+
+    The executor submitit doubles it itself, after OUT_OF_MEMORY alone.
+
+    Args:
+        workflow: Snakemake's, asked when a job is made: the executor is not known before.
+        attempt: from 1 on.
+    """
+    executor = getattr(workflow.executor_plugin, "name", None)
+    return 1 if executor == "submitit" else int(2 ** (attempt - 1))
+
+
 def _num_seeds(wildcards: Any) -> int:
     return int(wildcards.last) - int(wildcards.first) + 1
