@@ -107,7 +107,7 @@ def test_a_file_that_is_no_longer_there_makes_nothing_again(made):
 
 def test_rows_that_have_to_be_prepared_again_without_their_file_are_refused(made):
     changed = dataset(rows={"ends": "terminal", "file": []}, sources=("gone.hdf5",))
-    with pytest.raises(ConfigError, match=r"ends was empty, now terminal.*gone\.hdf5 is not there"):
+    with pytest.raises(ConfigError, match=r"\(ends was empty, now terminal\), but gone\.hdf5 is not there"):
         restarts.compare(made, [changed, *ALL[1:]])
     assert again(made, [dataset(sources=("gone.hdf5",)), *ALL[1:]]) == []
 

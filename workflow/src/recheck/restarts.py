@@ -16,7 +16,7 @@ from typing import Any
 from recheck import paths, records
 from recheck.errors import ConfigError, RecheckError
 from recheck.records import Unit
-from recheck.same_source import is_same_source
+from recheck.same_source import SOURCE_KEYS, is_same_source
 from recheck.stages import ON_REQUEST
 
 
@@ -175,8 +175,10 @@ def _as_known(root: Path, unit: Unit, known: Mapping[str, Any]) -> dict[str, Any
         wanted["format"] = known["format"]
     if unit.stage == "dataset" and isinstance(known.get("rows"), dict):
         source = records.value_of(root, f"{unit.outputs[0]}#source_sha256")
-        if is_same_source(known["rows"], wanted["rows"], source):
-            wanted["rows"] = known["rows"]
+        spelled = {key: known["rows"][key] for key in SOURCE_KEYS if key in known["rows"]}
+        as_before = {**wanted["rows"], **spelled}
+        if is_same_source(as_before, wanted["rows"], source):
+            wanted["rows"] = as_before
     return wanted
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# What says which file the rows come from; all else says how it is read.
+# What says which files the rows come from; all else says how they are read.
 _FILE_KEYS = ("sha256", "file", "urls")
+SOURCE_KEYS = (*_FILE_KEYS, "behaviours")
 
 
 def is_same_source(before: Mapping[str, Any], now: Mapping[str, Any], source_sha256: str | None) -> bool:
@@ -19,7 +20,7 @@ def is_same_source(before: Mapping[str, Any], now: Mapping[str, Any], source_sha
         now: those of the plan.
         source_sha256: of the file that was read, from the manifest.
     """
-    keys = {*before, *now}.difference(_FILE_KEYS, ("behaviours",))
+    keys = {*before, *now}.difference(SOURCE_KEYS)
     if any(before.get(key) != now.get(key) for key in keys):
         return False
     played = before.get("behaviours") or {}
