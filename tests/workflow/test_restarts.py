@@ -340,7 +340,7 @@ def test_a_lost_dataset_is_prepared_for_a_further_seed_and_trains_that_one_alone
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     shutil.rmtree(finished / "results/datasets/small-v0")
     change_experiment(finished, "seeds: 2", "seeds: 3")
-    process = snakemake(*FORMER)
+    process = snakemake(*FORMER, timeout=900)
     assert process.returncode == 0, said(process)
     assert said(process).count("\nrule train:") == said(process).count("\nrule evaluate:") == 1
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
