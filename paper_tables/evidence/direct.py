@@ -158,7 +158,7 @@ def reported_number(number: Mapping[str, Any]) -> ReportedNumber:
     """A row of the reported numbers as the rule takes it."""
     return ReportedNumber(
         float(number["score_percent"]),
-        number["spread_percent"],
+        None if pd.isna(number["spread_percent"]) else float(number["spread_percent"]),
         str(number["spread_kind"]),
         _whole(number["num_seeds"]),
         _whole(number["episodes_per_seed"]),

@@ -20,10 +20,9 @@ from paper_tables.audit.numbers import numbers_of
 from paper_tables.config import load_margins
 from paper_tables.evidence.direct import comparison_of, reported_number
 from paper_tables.evidence.numbers import Number
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import POOLED_FROM, Estimate, Pooled, pool
-from paper_tables.verdicts.judge import at_bound
 from paper_tables.verdicts.pooled import pooled_errors
 from paper_tables.verdicts.reported_error import UNKNOWN_SEEDS, printed_interpretations
 from paper_tables.verdicts.verdict import Verdict
@@ -254,7 +253,7 @@ def _verdict(
     elif reported.seed_counts is not None and reported.seed_counts[0] == 1:
         name = rule.INCONCLUSIVE
         reason = "The reported number is of one seed: nothing can be said about its error."
-    elif name == rule.REPRODUCED and at_bound(reported.mean_percent) and not reported.spread_percent:
+    elif name == rule.REPRODUCED and checks.at_bound(reported.mean_percent) and not reported.spread_percent:
         name = rule.INCONCLUSIVE
     tested = name in (*rule.CLAIMS, rule.INCONCLUSIVE)
     return Verdict(

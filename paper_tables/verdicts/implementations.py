@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from recheck.errors import TablesError
 
+from paper_tables.verdicts import checks
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +53,14 @@ class Band:
     share: float
     pairs: int
     source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a band without meaning.
+
+        Raises:
+            TablesError: a half-width that is negative or not finite.
+        """
+        checks.not_negative(self.half_width_percent, "The spread between independent re-runs")
 
 
 def domain_of(task: str) -> str:
@@ -176,10 +186,10 @@ class Estimate:
         """The estimate from one score per seed, at least 2 that are not all equal.
 
         Raises:
-            TablesError: fewer than two seeds, or no spread between them.
+            TablesError: fewer than two seeds, no spread between them, or a score that is not finite.
         """
-        scores = np.asarray(scores_percent, dtype=float)
-        if len(scores) < 2 or np.ptp(scores) == 0:
+        scores = checks.scores(scores_percent, f"those of {name}", least=0)
+        if len(scores) < 2 or checks.identical(scores):
             raise TablesError(f"{name}: pooling needs at least 2 seeds that differ, not {len(scores)}.")
         return cls(name, float(scores.mean()), float(scores.std(ddof=1)) / math.sqrt(len(scores)))
 
@@ -227,7 +237,8 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
         level: of the prediction interval.
 
     Raises:
-        TablesError: fewer than three implementations, or an error that is not above 0.
+        TablesError: fewer than three implementations, a mean that is not finite, or an error that is not
+            above 0 and finite.
     """
     from scipy import special
     from statsmodels.stats.meta_analysis import combine_effects
@@ -235,6 +246,8 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
     if len(estimates) < POOLED_FROM:
         raise TablesError(f"Pooling needs at least {POOLED_FROM} implementations, not {len(estimates)}.")
     for estimate in estimates:
+        checks.finite(estimate.mean_percent, f"The mean of {estimate.name}")
+        checks.finite(estimate.error_percent, f"The standard error of {estimate.name}")
         if not estimate.error_percent > 0:
             raise TablesError(f"{estimate.name}: the standard error must be above 0 to be pooled.")
     means = np.array([estimate.mean_percent for estimate in estimates])

@@ -19,21 +19,19 @@ import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.config import load_margins
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.implementations import Band
 from paper_tables.verdicts.reported_error import (
     HOLDING_NO_SEEDS,
     SPREAD_KINDS,
     Interpretation,
     assumed_interpretations,
+    counts_of,
     printed_interpretations,
 )
 from paper_tables.verdicts.typical import judge_typical_runs
+from paper_tables.verdicts.units import two_units
 from paper_tables.verdicts.verdict import Verdict
-
-FRACTIONS_UP_TO = 1.5
-PERCENT_FROM = 15.0
-"""All scores of one side up to the first and the other mean from the second on: two units, it seems."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,13 @@ class ReportedNumber:
         Raises:
             TablesError: no score, or one that is not finite.
         """
-        scores = np.asarray(scores_percent, dtype=float)
-        if scores.ndim != 1 or scores.size == 0 or not np.isfinite(scores).all():
+        scores = checks.scores(scores_percent, "the reference runs", least=0)
+        if scores.size == 0:
             raise TablesError("The reference runs need one finite score per seed, at least one.")
         several = len(scores) > 1
         return cls(
             float(scores.mean()),
-            float(scores.std(ddof=1)) if several else None,
+            checks.sample_sd(scores) if several else None,
             "standard_deviation_over_seeds" if several else "none",
             len(scores),
             scores_percent=tuple(map(float, scores)),
@@ -79,34 +77,27 @@ class ReportedNumber:
         """Refuse what no document can mean.
 
         Raises:
-            TablesError: a mean that is not finite, an unknown kind of spread, a spread below 0 or infinite,
-                or a number of seeds or episodes below 1.
+            TablesError: a mean that is not finite, an unknown kind of spread, a spread that is negative or
+                not finite, a number of seeds or episodes that is not whole or below 1, or a score of a seed
+                that is not finite. What is not printed is None, never NaN.
         """
-        if not math.isfinite(self.mean_percent):
-            raise TablesError(f"The reported score is {self.mean_percent}; it must be a finite number.")
+        checks.finite(self.mean_percent, "The reported score")
         if self.spread_kind not in SPREAD_KINDS:
             allowed = ", ".join(SPREAD_KINDS)
             raise TablesError(f"There is no kind of spread '{self.spread_kind}'; allowed are {allowed}.")
-        spread = self.spread_percent
-        if spread is not None and math.isnan(spread):
-            object.__setattr__(self, "spread_percent", None)
-        elif spread is not None and (spread < 0 or math.isinf(spread)):
-            raise TablesError(f"The reported spread is {spread:g}; it must be a finite number, 0 or more.")
-        if self.episodes_per_seed is not None and self.episodes_per_seed < 1:
-            raise TablesError(
-                f"The reported number of episodes per seed is {self.episodes_per_seed}; it must be 1 or more."
-            )
-        if self.seeds is not None and (not self.seed_counts or self.seed_counts[0] < 1):
-            raise TablesError(f"The reported number of seeds is {self.seeds}; it must be 1 or more.")
+        if self.spread_percent is not None:
+            checks.not_negative(self.spread_percent, "The reported spread")
+        if self.episodes_per_seed is not None:
+            checks.count(self.episodes_per_seed, "The reported number of episodes per seed")
+        if self.seeds is not None:
+            counts_of(self.seeds)
+        if self.scores_percent is not None:
+            checks.scores(self.scores_percent, "the reference runs")
 
     @property
     def seed_counts(self) -> tuple[int, ...] | None:
         """The possible numbers of training seeds, ascending; None where unknown."""
-        if self.seeds is None:
-            return None
-        if isinstance(self.seeds, int | float | np.number):
-            return (int(self.seeds),)
-        return tuple(sorted({int(count) for count in self.seeds}))
+        return None if self.seeds is None else counts_of(self.seeds)
 
     @property
     def prints_spread(self) -> bool:
@@ -116,7 +107,8 @@ class ReportedNumber:
         """
         if self.spread_percent is None or self.spread_kind in HOLDING_NO_SEEDS:
             return False
-        return self.spread_percent > 0 or self.scores_percent is not None or at_bound(self.mean_percent)
+        above_rounding = self.spread_percent > checks.SAME_PERCENT
+        return above_rounding or self.scores_percent is not None or checks.at_bound(self.mean_percent)
 
 
 @dataclass(frozen=True)
@@ -151,13 +143,18 @@ class Comparison:
     with_seeds_needed: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a margin that is not above 0.
+        """Refuse a question without meaning.
 
         Raises:
-            TablesError: the margin is 0, negative or not finite.
+            TablesError: the margin is 0, negative or not finite; the score of the random policy, the distance
+                from it or the largest known spread is not finite, or one of the last two is negative.
         """
-        if not (math.isfinite(self.margin_percent) and self.margin_percent > 0):
-            raise TablesError(f"The margin is {self.margin_percent:g} points; it must be above 0.")
+        checks.margin(self.margin_percent)
+        checks.finite(self.random_policy_percent, "The score of the random policy")
+        if self.uninformative_within_percent is not None:
+            checks.not_negative(self.uninformative_within_percent, "The distance from the random policy")
+        if self.largest_known_sd_percent is not None:
+            checks.not_negative(self.largest_known_sd_percent, "The largest known standard deviation")
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -177,21 +174,14 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
     Raises:
         TablesError: a score of ours that is not finite, or scores that are no list.
     """
-    ours = np.asarray(runs, dtype=float)
-    if ours.ndim != 1:
-        raise TablesError(
-            f"A verdict needs a list with one score per seed, not an array of shape {ours.shape}."
-        )
+    ours = checks.scores(runs, "ours", least=0)
     if ours.size == 0:
         return _without_claim(rule.NO_EVIDENCE, "No runs of this method and task.", comparison)
-    if not np.isfinite(ours).all():
-        wrong = ours[~np.isfinite(ours)][0]
-        raise TablesError(f"A verdict needs finite scores; one of ours is {wrong}.")
     verdict = replace(
         _without_claim(rule.INCONCLUSIVE, "", comparison),
         difference_percent=float(ours.mean()) - float(reported.mean_percent),
         our_mean_percent=float(ours.mean()),
-        our_sd_percent=float(ours.std(ddof=1)) if len(ours) > 1 else None,
+        our_sd_percent=checks.sample_sd(ours) if len(ours) > 1 else None,
         our_seeds=len(ours),
     )
     refusal = comparison.not_judged_reason or _two_units(ours, reported, comparison)
@@ -210,11 +200,6 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
             ranks="",
         )
     return verdict
-
-
-def at_bound(score_percent: float) -> bool:
-    """Whether a score is exactly 0 or 100, where all seeds can agree without a mistake."""
-    return score_percent in (0.0, 100.0)
 
 
 def _without_claim(name: str, reason: str, comparison: Comparison) -> Verdict:
@@ -237,15 +222,8 @@ def _two_units(ours: np.ndarray, reported: ReportedNumber, comparison: Compariso
     """Why the two sides seem to be in two units, or empty."""
     if comparison.units_confirmed:
         return ""
-    theirs = np.asarray(reported.scores_percent or (reported.mean_percent,))
-    for small, large, whose in ((ours, theirs, "Our"), (theirs, ours, "The reported")):
-        fractions = np.abs(small).max() <= FRACTIONS_UP_TO and 100 * small.mean() >= PERCENT_FROM
-        if fractions and large.mean() >= PERCENT_FROM:
-            return (
-                f"{whose} score of {small.mean():.3g} looks like a fraction and {large.mean():.3g} like "
-                "percent: give both in percent, or confirm the units"
-            )
-    return ""
+    confirmed = replace(comparison, units_confirmed=True, with_seeds_needed=False)
+    return two_units(ours, reported, lambda scores, number: judge(number, scores, confirmed).verdict)
 
 
 def _near_random(our_mean: float, reported: ReportedNumber, comparison: Comparison) -> str:
@@ -269,12 +247,12 @@ def _missing_spread(ours: np.ndarray, reported: ReportedNumber) -> tuple[str, st
     sides = [("Ours", ours)]
     if reported.scores_percent is not None:
         sides.append(("The reported side", np.asarray(reported.scores_percent)))
-    constant = [(name, scores) for name, scores in sides if np.ptp(scores) == 0]
+    constant = [(name, scores) for name, scores in sides if checks.identical(scores)]
     for name, scores in constant:
-        if not at_bound(float(scores[0])):
+        if not checks.at_bound(float(scores[0])):
             return rule.NOT_JUDGED, f"{name}: all {len(scores)} seeds are identical ({scores[0]:g})."
     their_sd = reported.spread_percent if reported.prints_spread else None
-    if np.ptp(ours) == 0 and not their_sd:
+    if checks.identical(ours) and not their_sd:
         return rule.NOT_JUDGED, "Neither side has a spread between seeds that is known and above 0."
     return None
 
@@ -283,7 +261,7 @@ def _judged_by_rule(
     verdict: Verdict, ours: np.ndarray, reported: ReportedNumber, comparison: Comparison
 ) -> Verdict:
     """The rule over every interpretation of the report, and the lines that are given with it."""
-    margin, sd, seeds = comparison.margin_percent, float(ours.std(ddof=1)), len(ours)
+    margin, sd, seeds = comparison.margin_percent, checks.sample_sd(ours), len(ours)
     difference = float(verdict.difference_percent or 0.0)
     interpretations, notes = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
     bounds = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin)

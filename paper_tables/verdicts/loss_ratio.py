@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from recheck.errors import TablesError
 
+from paper_tables.verdicts import checks
 from paper_tables.verdicts.rule import INCONCLUSIVE, LEVEL, two_error_estimates, verdict_of_interval
 
 _ROUNDS = 50
@@ -60,8 +61,10 @@ def judge_ratio(
         margin_ratio: the margin m, 0.1 for 10%.
 
     Raises:
-        TablesError: no value on a side, or one that is not finite.
+        TablesError: no value on a side, one that is not finite, or a margin that is not above 0 and below 1.
     """
+    if not 0 < margin_ratio < 1:
+        raise TablesError(f"The margin of a ratio is {margin_ratio:g}; it must be above 0 and below 1.")
     ours, reference = np.asarray(our_values, dtype=float), np.asarray(reference_values, dtype=float)
     for side in (ours, reference):
         if side.ndim != 1 or side.size == 0 or not np.isfinite(side).all():
@@ -70,6 +73,10 @@ def judge_ratio(
     ratio = float(ours.mean()) / mean if mean != 0 else None
     if min(len(ours), len(reference)) < 2:
         return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, "One seed on a side.")
+    for side, whose in ((ours, "Ours"), (reference, "The reference")):
+        if checks.identical(side):
+            note = f"{whose}: all {len(side)} seeds are identical."
+            return RatioVerdict(INCONCLUSIVE, ratio, None, None, margin_ratio, note)
     low, high = _fieller(ours, reference)
     if low is None or high is None or ratio is None:
         note = "The reference mean may be 0: a ratio says nothing."

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.verdict import Verdict
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -38,10 +39,14 @@ def family_of(document: str, method: str, selection: str, verdict: Verdict) -> s
 
 
 def benjamini_hochberg(p_values: Iterable[float]) -> np.ndarray:
-    """Adjusted p values (Journal of the Royal Statistical Society B 57, 1995), in the order given."""
+    """Adjusted p values (Journal of the Royal Statistical Society B 57, 1995), in the order given.
+
+    Raises:
+        TablesError: a p value is not from 0 to 1.
+    """
     from scipy import stats
 
-    values = np.asarray(list(p_values), dtype=float)
+    values = checks.p_values(list(p_values))
     return stats.false_discovery_control(values) if len(values) else values
 
 
@@ -49,8 +54,11 @@ def holm(p_values: Iterable[float]) -> np.ndarray:
     """Holm's adjusted p values (Scandinavian Journal of Statistics 6, 1979), in the order given.
 
     For a statement such as "no number of this paper is different": one false claim at all is an error.
+
+    Raises:
+        TablesError: a p value is not from 0 to 1.
     """
-    values = np.asarray(list(p_values), dtype=float)
+    values = checks.p_values(list(p_values))
     order = np.argsort(values, kind="stable")
     factors = len(values) - np.arange(len(values))
     adjusted = np.empty_like(values)
@@ -67,9 +75,14 @@ def level_within_family(p_values: Sequence[float], place: int, rate: float = FAL
     Args:
         p_values: of all members, at least one.
         place: which member.
-        rate: the false discovery rate.
+        rate: the false discovery rate, above 0 and below 1.
+
+    Raises:
+        TablesError: no such member, a p value that is not from 0 to 1, or no such rate.
     """
-    values = np.asarray(p_values, dtype=float)
+    values = checks.p_values(list(p_values))
+    if not (0 <= place < len(values) and 0 < rate < 1):
+        raise TablesError(f"A family of {len(values)} has no member {place}, or {rate:g} is no rate.")
     others = np.delete(values, place)
     steps = rate * np.arange(1, len(values) + 1) / len(values)
     enough = np.array([(others <= step).sum() >= k for k, step in enumerate(steps)])

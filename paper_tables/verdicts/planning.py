@@ -33,12 +33,14 @@ from paper_tables.rendering.text import NOTHING, number
 from paper_tables.statistics.configurations import CONFIGURATION, with_labels
 from paper_tables.statistics.experiment import read_experiment
 from paper_tables.statistics.variance import VarianceSplit, split_variance
+from paper_tables.verdicts import checks
 from paper_tables.verdicts.power import (
     HYPOTHETICAL,
     LARGEST_NUMBER_OF_SEEDS,
     WANTED_CHANCE,
     TwoSides,
     chances_of_claims,
+    check_wanted,
 )
 
 TAIL_CHECKPOINTS = 10
@@ -59,6 +61,15 @@ class Components:
     checkpoints: float
     episodes: float
 
+    def __post_init__(self) -> None:
+        """Refuse what is no variance.
+
+        Raises:
+            TablesError: one that is negative or not finite.
+        """
+        for name in ("seeds", "checkpoints", "episodes"):
+            checks.not_negative(getattr(self, name), f"The variance between {name}")
+
     @classmethod
     def of(cls, split: VarianceSplit) -> Components:
         """From a nested fit of existing runs."""
@@ -74,7 +85,7 @@ class Components:
         Raises:
             TablesError: fewer than one episode or checkpoint.
         """
-        if episodes < 1 or checkpoints < 1:
+        if not (episodes >= 1 and checkpoints >= 1):
             raise TablesError(
                 f"A score needs at least 1 episode and 1 checkpoint, not {episodes:g}, {checkpoints}."
             )
@@ -94,7 +105,7 @@ class Components:
         Raises:
             TablesError: a cost that is not above 0.
         """
-        if min(training_seconds, seconds_per_episode) <= 0:
+        if not (0 < training_seconds < math.inf and 0 < seconds_per_episode < math.inf):
             raise TablesError("The costs of a training run and of an episode must be above 0 seconds.")
         if self.seeds == 0:
             return math.inf
@@ -124,8 +135,10 @@ def seeds_for_margin(
         The number, or `>100`.
 
     Raises:
-        TablesError: fewer than two reported seeds, a spread below 0 or a margin that is not above 0.
+        TablesError: fewer than two reported seeds, a spread below 0, a margin that is not above 0, or a
+            chance or largest number that has no meaning.
     """
+    check_wanted(wanted_chance, largest)
 
     def chance(seeds: int) -> float:
         theirs = seeds if reported_seeds is None else reported_seeds
@@ -169,8 +182,9 @@ def planning_rows(
         TablesError: a margin that is not above 0, or fewer than two reported seeds.
     """
     margin = load_margins().default_percent if margin_percent is None else margin_percent
-    if not margin > 0:
-        raise TablesError(f"The margin is {margin:g} points; it must be above 0.")
+    checks.margin(margin)
+    if reported_seeds is not None:
+        checks.count(reported_seeds, "The reported number of seeds")
     labelled = with_labels(score_rows[score_rows["score_unit"] == "percent"])
     splits = _splits(labelled, episode_rows)
     rows = []

@@ -103,6 +103,9 @@ def _judge_pooled(
         f"them {pooled.between_sd_percent:.3g} points, 90% prediction interval for one more "
         f"[{pooled.prediction_low:.3g}, {pooled.prediction_high:.3g}]."
     )
+    left_out = [name for name in single if name not in usable]
+    if left_out:
+        summary += f" Left out, without a spread between its seeds: {', '.join(left_out)}."
     verdict = replace(
         first,
         difference_percent=difference,

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.reported_error import Interpretation
 
 LARGEST_NUMBER_OF_SEEDS = 100
@@ -54,15 +54,18 @@ class TwoSides:
         """Refuse what has no meaning.
 
         Raises:
-            TablesError: fewer than two seeds, a standard deviation below 0 or an unknown kind of spread.
+            TablesError: fewer than two seeds or a number that is not whole, a standard deviation that is
+                negative or not finite, or an unknown kind of spread.
         """
         if min(self.our_seeds, self.reported_seeds) < 2:
             raise TablesError(
                 f"A verdict needs at least 2 seeds on either side, not {self.our_seeds} and "
                 f"{self.reported_seeds}."
             )
-        if min(self.our_sd_percent, self.reported_sd_percent) < 0:
-            raise TablesError("Standard deviations must be 0 or more.")
+        checks.count(self.our_seeds, "Our number of seeds")
+        checks.count(self.reported_seeds, "The reported number of seeds")
+        checks.not_negative(self.our_sd_percent, "The standard deviation between our seeds")
+        checks.not_negative(self.reported_sd_percent, "The standard deviation between the reported seeds")
         if self.reported_spread not in SPREADS:
             raise TablesError(f"A reported spread is {', '.join(SPREADS)}, not '{self.reported_spread}'.")
 
@@ -94,10 +97,11 @@ def chances_of_claims(
         level: of each one-sided test.
 
     Raises:
-        TablesError: the margin is not above 0.
+        TablesError: the margin is not above 0, the true difference is not finite, or the level is none.
     """
-    if not margin_percent > 0:
-        raise TablesError(f"The margin is {margin_percent:g} points; it must be above 0.")
+    checks.margin(margin_percent)
+    checks.finite(true_difference_percent, "The true difference")
+    checks.level(level)
     half = _half_widths(sides, level)
     error = sides.true_error_percent
     if error == 0:
@@ -165,9 +169,14 @@ def least_half_width(
         our_sd_percent: standard deviation s between our seeds, in points.
         interpretation: of the reported number.
         level: of each one-sided test.
+
+    Raises:
+        TablesError: a standard deviation that is negative or not finite, or no level.
     """
     from scipy import special
 
+    checks.not_negative(our_sd_percent, "Our standard deviation over seeds")
+    checks.level(level)
     if interpretation.seeds < 2 or math.isinf(interpretation.error_percent):
         return math.inf
     normal = float(special.ndtri(1 - level))
@@ -178,6 +187,17 @@ def least_half_width(
         quantile * float(interpretation.error_percent),
         normal * our_sd_percent / math.sqrt(interpretation.seeds),
     )
+
+
+def check_wanted(wanted_chance: float, largest: int) -> None:
+    """Refuse a wanted chance that is not above 0 and below 1, and a search that ends before two seeds.
+
+    Raises:
+        TablesError: as it says.
+    """
+    checks.count(largest, "The largest number of seeds", 2)
+    if not 0 < wanted_chance < 1:
+        raise TablesError(f"The wanted chance is {wanted_chance:g}; it must be above 0 and below 1.")
 
 
 @lru_cache(maxsize=4096)
@@ -201,7 +221,13 @@ def seeds_needed(
 
     Returns:
         The number, `never` where the reported error alone fills the margin, or `>100`.
+
+    Raises:
+        TablesError: a margin that is not above 0, a standard deviation that is negative or not finite, or a
+            chance or largest number that has no meaning.
     """
+    checks.margin(margin_percent)
+    check_wanted(wanted_chance, largest)
     if least_half_width(our_sd_percent, interpretation, level) >= margin_percent:
         return NEVER
     sides = TwoSides(
@@ -232,7 +258,13 @@ def seeds_needed_by_all(
     margin_percent: float,
     level: float = rule.LEVEL,
 ) -> str:
-    """`seeds_needed` for the most demanding interpretation of the reported number."""
+    """`seeds_needed` for the most demanding interpretation of the reported number.
+
+    Raises:
+        TablesError: no interpretation, or as `seeds_needed`.
+    """
+    if not interpretations:
+        raise TablesError("A verdict needs at least one interpretation of the reported spread.")
     needed = [
         seeds_needed(our_sd_percent, interpretation, margin_percent, level)
         for interpretation in interpretations

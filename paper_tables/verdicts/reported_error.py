@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from recheck.errors import TablesError
 
+from paper_tables.verdicts import checks
+
 SPREAD_KINDS = {
     "standard_deviation_over_seeds": "sample standard deviation over training seeds",
     "population_standard_deviation_over_seeds": "standard deviation over training seeds with the divisor n",
@@ -57,6 +59,16 @@ class Interpretation:
     error_percent: Any
     assumed: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number of seeds and no standard error.
+
+        Raises:
+            TablesError: a number of seeds that is not whole or below 1, or an error that is negative or NaN.
+        """
+        checks.count(self.seeds, "The number of seeds of an interpretation")
+        if not np.all(np.asarray(self.error_percent) >= 0):
+            raise TablesError("The standard error of an interpretation must be 0 or more, or infinite.")
+
 
 def assumed_interpretations(
     seeds: int | Sequence[int] | None, our_sd_percent: Any, largest_known_sd_percent: float | None = None
@@ -68,7 +80,14 @@ def assumed_interpretations(
         our_sd_percent: our sample standard deviation over seeds, in points.
         largest_known_sd_percent: the largest standard deviation over seeds that any document prints for the
             same method and task, in points; None where none is known.
+
+    Raises:
+        TablesError: no number of seeds, or one that is not whole; a standard deviation that is negative or
+            not finite.
     """
+    checks.not_negative(our_sd_percent, "Our standard deviation over seeds")
+    if largest_known_sd_percent is not None:
+        checks.not_negative(largest_known_sd_percent, "The largest known standard deviation")
     counts, notes = _seed_counts(seeds)
     if largest_known_sd_percent is not None:
         deviations = [our_sd_percent, largest_known_sd_percent]
@@ -96,8 +115,12 @@ def printed_interpretations(
         episodes_per_seed: evaluation episodes per training seed; needed only for pooled spreads.
 
     Raises:
-        TablesError: the kind is unknown.
+        TablesError: the kind is unknown or `none`; no number of seeds or episodes, or one that is not
+            whole; a spread that is negative or not finite.
     """
+    checks.not_negative(spread_percent, "The reported spread")
+    if episodes_per_seed is not None:
+        checks.count(episodes_per_seed, "The reported number of episodes per seed")
     counts, notes = _seed_counts(seeds)
     if spread_kind == "unknown":
         notes.append(
@@ -129,9 +152,23 @@ def printed_interpretations(
 def _seed_counts(seeds: int | Sequence[int] | None) -> tuple[tuple[int, ...], list[str]]:
     if seeds is None:
         return UNKNOWN_SEEDS, ["The number of the paper's seeds is not stated: 3, 5 and 10 are tried."]
-    if isinstance(seeds, int | np.integer):
-        return (int(seeds),), []
-    return tuple(int(n) for n in seeds), []
+    return counts_of(seeds), []
+
+
+def counts_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """One or several numbers of training seeds, ascending, each once.
+
+    Raises:
+        TablesError: there is none, or one is not whole or below 1.
+    """
+    several = (
+        list(seeds) if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str) else [seeds]
+    )
+    if not several:
+        raise TablesError(
+            "The reported number of seeds is an empty list; it must be 1 or more, or None."
+        )
+    return tuple(sorted({checks.count(n, "The reported number of seeds") for n in several}))
 
 
 def _errors_of_spread(spread: Any, kind: str, seeds: int, episodes: int | None) -> list[Any]:
@@ -152,7 +189,8 @@ def _errors_of_spread(spread: Any, kind: str, seeds: int, episodes: int | None) 
     if kind == "standard_deviation_of_pooled_episodes":
         lowest = 0.0 * as_sd if episodes is None else as_sd / math.sqrt(episodes)
         return _between(lowest, as_sd)
-    raise TablesError(f"There is no kind of spread '{kind}'; allowed are {', '.join(SPREAD_KINDS)}.")
+    allowed = ", ".join(other for other in SPREAD_KINDS if other not in HOLDING_NO_SEEDS)
+    raise TablesError(f"A spread between seeds of the kind '{kind}' has no meaning; allowed are {allowed}.")
 
 
 def _between(low: Any, high: Any) -> list[Any]:

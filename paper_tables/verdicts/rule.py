@@ -29,7 +29,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from recheck.errors import TablesError
 
+from paper_tables.verdicts import checks
 from paper_tables.verdicts.reported_error import Interpretation
 
 REPRODUCED = "reproduced"
@@ -87,6 +89,15 @@ class Strictness:
     level: float = LEVEL
     caution: float = CAUTION_AT_LEVEL
 
+    def __post_init__(self) -> None:
+        """Refuse what is no level and no caution.
+
+        Raises:
+            TablesError: a level that is not above 0 and below 0.5, or a caution below 0.
+        """
+        checks.level(self.level)
+        checks.not_negative(self.caution, "The caution of the degrees of freedom")
+
 
 AT_LEVEL = Strictness()
 """The rule for one number."""
@@ -127,8 +138,15 @@ def two_error_estimates(
 
     Returns:
         The estimate under unequal variances, then the one under equal variances.
+
+    Raises:
+        TablesError: fewer than two seeds on a side, a number of seeds that is not whole, or a variance that
+            is negative or no number. An infinite variance of the reported side bounds nothing.
     """
-    n, m = np.asarray(our_seeds), np.asarray(reported_seeds)
+    n = checks.counts(our_seeds, "Our number of seeds", 2)
+    m = checks.counts(reported_seeds, "The reported number of seeds", 2)
+    if not (np.all(np.asarray(our_variance) >= 0) and np.all(np.asarray(reported_variance) >= 0)):
+        raise TablesError("A variance between seeds must be 0 or more.")
     ours = np.asarray(our_variance, dtype=float) / n
     reported = np.asarray(reported_variance, dtype=float) / m
     total = ours + reported
@@ -187,7 +205,16 @@ def bounds_of_difference(
         interpretations: those of the reported side, at least one.
         margin_percent: the margin M, in points.
         strictness: level and caution; those of one number at 5% by default.
+
+    Raises:
+        TablesError: no interpretation, fewer than two seeds on a side, a margin that is not above 0, a
+            standard deviation below 0, or a number that is not finite.
     """
+    if not interpretations:
+        raise TablesError("A verdict needs at least one interpretation of the reported spread.")
+    checks.finite(difference_percent, "The difference of the means")
+    checks.not_negative(our_sd_percent, "Our standard deviation over seeds")
+    checks.margin(margin_percent)
     difference = np.asarray(difference_percent, dtype=float)
     half: Any = np.zeros_like(difference)
     reproduced: Any = np.zeros_like(difference)
@@ -262,8 +289,11 @@ def claims_of_intervals(low: Number, high: Number, margin_percent: Number) -> np
         low: lower ends of the intervals of the difference, in points.
         high: their upper ends.
         margin_percent: the margin M.
+
+    Raises:
+        TablesError: the margin is not above 0.
     """
-    low, high, margin = np.asarray(low), np.asarray(high), np.asarray(margin_percent)
+    low, high, margin = np.asarray(low), np.asarray(high), np.asarray(checks.margin(margin_percent))
     inside = (-margin < low) & (high < margin)
     return np.where(inside, 1, np.where(low > margin, 2, np.where(high < -margin, -2, 0)))
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
 from paper_tables.verdicts.verdict import Verdict
 
@@ -50,10 +50,12 @@ class SequentialPlan:
             TablesError: no look, a look at fewer than 2 seeds, looks that do not ascend, levels that are not
                 above 0 or that sum to more than 5%, or a futility border outside 0 to 1.
         """
-        looks = list(self.levels)
+        looks = [checks.count(look, "A look", 0) for look in self.levels]
         if not looks or looks[0] < 2 or looks != sorted(set(looks)):
             raise TablesError(f"Looks must be ascending numbers of seeds from 2 on, not {looks}.")
-        if min(self.levels.values()) <= 0 or sum(self.levels.values()) > rule.LEVEL + _TOLERANCE:
+        levels = list(self.levels.values())
+        # Asked this way round so that NaN is refused.
+        if not (all(level > 0 for level in levels) and sum(levels) <= rule.LEVEL + _TOLERANCE):
             raise TablesError(
                 f"The levels of the looks must be above 0 and sum to at most {rule.LEVEL:g}, not "
                 f"{sum(self.levels.values()):g}."
@@ -129,7 +131,7 @@ def sequential_verdict(
         TablesError: the number of runs is not one of the looks.
     """
     plan = SequentialPlan() if plan is None else plan
-    ours = np.asarray(runs, dtype=float)
+    ours = checks.scores(runs, "ours")
     if len(ours) not in plan.looks:
         listed = ", ".join(map(str, plan.looks))
         raise TablesError(
@@ -223,10 +225,15 @@ def chance_of_claim(
         runs: our scores so far, `[seeds]`, at least 2 and fewer than the last look's.
         comparison: the margin.
         plan: the design.
+
+    Raises:
+        TablesError: fewer than two seeds, or as many as the last look has.
     """
     plan = SequentialPlan() if plan is None else plan
-    ours = np.asarray(runs, dtype=float)
-    sd = float(ours.std(ddof=1))
+    ours = checks.scores(runs, "ours", 2)
+    if len(ours) >= plan.last:
+        raise TablesError(f"After {len(ours)} seeds there is no later look of this design.")
+    sd = checks.sample_sd(ours)
     counts = reported.seed_counts
     if sd == 0 or (counts is not None and counts[0] < 2):
         return 0.0
@@ -273,8 +280,9 @@ def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = N
         The smallest of 0.05 p / level over the looks, at most 1: below 0.05 exactly where a look claims.
 
     Raises:
-        TablesError: a number of seeds that is no look.
+        TablesError: a number of seeds that is no look, or a p value that is not from 0 to 1.
     """
+    checks.p_values(list(p_of_look.values()))
     plan = SequentialPlan() if plan is None else plan
     strangers = sorted(set(p_of_look) - set(plan.looks))
     if strangers:

@@ -14,10 +14,13 @@ from paper_tables.verdicts.implementations import bands_of_reruns, domain_of, re
 from paper_tables.verdicts.laws import Law, Normal, real_laws
 from paper_tables.verdicts.multiplicity import FALSE_DISCOVERY_RATE, holm
 from paper_tables.verdicts.reported_error import Interpretation
-from paper_tables.verdicts.simulated_studies import MARGIN_PERCENT
+from paper_tables.verdicts.simulated_studies import LEAST_STUDIES, MARGIN_PERCENT
 
 FAMILY_SIZES = (9, 27, 63)
 FAMILY_SEEDS = ((5, 5), (10, 10))
+FAMILY_AT_MARGIN = 9
+SDS_AT_MARGIN = ((0.3, 0.1), (0.1, 0.3))
+SEEDS_AT_MARGIN = ((3, 5), (3, 10), (5, 10))
 SHARES = {0.0: 0.6, MARGIN_PERCENT: 0.2, 2 * MARGIN_PERCENT: 0.2}
 """True difference -> share of a family's numbers."""
 
@@ -118,32 +121,44 @@ def _family_rates(
     )
 
 
-def family_rows(studies: int, seed: int) -> list[dict[str, object]]:
-    """Families of real runs with mixed truths, and families that are all at the margin.
+def mixed_family_rows(size: int, seeds: tuple[int, int], studies: int, seed: int) -> list[dict[str, object]]:
+    """Families of real runs with mixed truths, one row for each procedure.
 
     Args:
-        studies: numbers in all that are simulated for each row.
+        size: numbers of a family.
+        seeds: ours and theirs.
+        studies: numbers in all that are simulated.
         seed: of the draw.
     """
-    rows: list[dict[str, object]] = []
     real = [(law, law) for law in real_laws().values()]
-    for size in FAMILY_SIZES:
-        for seeds in FAMILY_SEEDS:
-            families = max(100, studies // size)
-            rng = np.random.default_rng([seed, size, *seeds])
-            true = rng.choice(list(SHARES), p=list(SHARES.values()), size=(families, size))
-            true = true * rng.choice([-1.0, 1.0], size=true.shape)
-            for name, rates in simulate_families(real, true, seeds, seed).items():
-                rows.append(_row(f"real runs, {size} numbers", name, seeds, rates, families))
-    for sds in ((0.3, 0.1), (0.1, 0.3)):
-        for seeds in ((3, 5), (3, 10), (5, 10)):
-            families = max(100, studies // 9)
-            laws = [(Normal(sds[0]), Normal(sds[1]))]
-            true = np.full((families, 9), MARGIN_PERCENT)
-            for name, rates in simulate_families(laws, true, seeds, seed).items():
-                law = f"all 9 at the margin, normal, sds {10 * sds[0]:g}:{10 * sds[1]:g}"
-                rows.append(_row(law, name, seeds, rates, families))
-    return rows
+    families = max(LEAST_STUDIES, studies // size)
+    rng = np.random.default_rng([seed, size, *seeds])
+    true = rng.choice(list(SHARES), p=list(SHARES.values()), size=(families, size))
+    true = true * rng.choice([-1.0, 1.0], size=true.shape)
+    return [
+        _row(f"real runs, {size} numbers", name, seeds, rates, families)
+        for name, rates in simulate_families(real, true, seeds, seed).items()
+    ]
+
+
+def margin_family_rows(
+    sds: tuple[float, float], seeds: tuple[int, int], studies: int, seed: int
+) -> list[dict[str, object]]:
+    """Families whose numbers all differ by the margin, one row for each procedure.
+
+    Args:
+        sds: standard deviations of ours and theirs, in points.
+        seeds: ours and theirs.
+        studies: numbers in all that are simulated.
+        seed: of the draw.
+    """
+    families = max(LEAST_STUDIES, studies // FAMILY_AT_MARGIN)
+    true = np.full((families, FAMILY_AT_MARGIN), MARGIN_PERCENT)
+    law = f"all {FAMILY_AT_MARGIN} at the margin, normal, sds {10 * sds[0]:g}:{10 * sds[1]:g}"
+    return [
+        _row(law, name, seeds, rates, families)
+        for name, rates in simulate_families([(Normal(sds[0]), Normal(sds[1]))], true, seeds, seed).items()
+    ]
 
 
 def _row(
@@ -164,14 +179,16 @@ def _row(
     }
 
 
-def implementation_rows(studies: int, seed: int) -> list[dict[str, object]]:
+def implementation_rows(our_seeds: int, their_seeds: int, studies: int, seed: int) -> list[dict[str, object]]:
     """How often a correct re-implementation is called different, and how often beyond the band.
 
     True differences are drawn from those between published re-runs, whose own noise between seeds is thus
     counted twice: the rates are upper figures.
 
     Args:
-        studies: number of studies for each row.
+        our_seeds: our number of seeds.
+        their_seeds: the reported number of seeds.
+        studies: number of studies.
         seed: of the draw.
     """
     numbers = literature.read_all()
@@ -182,36 +199,32 @@ def implementation_rows(studies: int, seed: int) -> list[dict[str, object]]:
         if domain_of(task) in bands
     ]
     laws = list(real_laws().values())
-    rows: list[dict[str, object]] = []
-    for n, m in IMPLEMENTATION_SEEDS:
-        rng = np.random.default_rng([seed, n, m])
-        place = rng.integers(0, len(drawn_from), studies)
-        true = np.array([drawn_from[i][1] for i in place]) * rng.choice([-1.0, 1.0], studies)
-        half_bands = np.array(
-            [max(MARGIN_PERCENT, bands[drawn_from[i][0]].half_width_percent) for i in place]
-        )
-        ours, theirs = np.empty((studies, n)), np.empty((studies, m))
-        for start, law in enumerate(laws):
-            ours[start :: len(laws)] = law.draw(rng, ours[start :: len(laws)].shape)
-            theirs[start :: len(laws)] = law.draw(rng, theirs[start :: len(laws)].shape)
-        difference = ours.mean(axis=1) - theirs.mean(axis=1) + true
-        known = [Interpretation(m, theirs.std(axis=1, ddof=1) / math.sqrt(m))]
-        bounds = rule.bounds_of_difference(difference, ours.std(axis=1, ddof=1), n, known, MARGIN_PERCENT)
-        low, high = difference - bounds.half_width_percent, difference + bounds.half_width_percent
-        claims = rule.claims_of_intervals(low, high, MARGIN_PERCENT)
-        beyond = np.abs(rule.claims_of_intervals(low, high, half_bands)) == 2
-        rows.append(
-            {
-                "family": "implementations",
-                "law": "real runs, differences of published re-runs",
-                "printed": "sd",
-                "our_seeds": n,
-                "reported_seeds": m,
-                "variant": "rule",
-                "reproduced": round(float((claims == 1).mean()), 5),
-                "different": round(float((np.abs(claims) == 2).mean()), 5),
-                "beyond_band": round(float((beyond & (np.abs(claims) == 2)).mean()), 5),
-                "studies": studies,
-            }
-        )
-    return rows
+    n, m = our_seeds, their_seeds
+    rng = np.random.default_rng([seed, n, m])
+    place = rng.integers(0, len(drawn_from), studies)
+    true = np.array([drawn_from[i][1] for i in place]) * rng.choice([-1.0, 1.0], studies)
+    half_bands = np.array([max(MARGIN_PERCENT, bands[drawn_from[i][0]].half_width_percent) for i in place])
+    ours, theirs = np.empty((studies, n)), np.empty((studies, m))
+    for start, law in enumerate(laws):
+        ours[start :: len(laws)] = law.draw(rng, ours[start :: len(laws)].shape)
+        theirs[start :: len(laws)] = law.draw(rng, theirs[start :: len(laws)].shape)
+    difference = ours.mean(axis=1) - theirs.mean(axis=1) + true
+    known = [Interpretation(m, theirs.std(axis=1, ddof=1) / math.sqrt(m))]
+    bounds = rule.bounds_of_difference(difference, ours.std(axis=1, ddof=1), n, known, MARGIN_PERCENT)
+    low, high = difference - bounds.half_width_percent, difference + bounds.half_width_percent
+    claims = rule.claims_of_intervals(low, high, MARGIN_PERCENT)
+    beyond = np.abs(rule.claims_of_intervals(low, high, half_bands)) == 2
+    return [
+        {
+            "family": "implementations",
+            "law": "real runs, differences of published re-runs",
+            "printed": "sd",
+            "our_seeds": n,
+            "reported_seeds": m,
+            "variant": "rule",
+            "reproduced": round(float((claims == 1).mean()), 5),
+            "different": round(float((np.abs(claims) == 2).mean()), 5),
+            "beyond_band": round(float((beyond & (np.abs(claims) == 2)).mean()), 5),
+            "studies": studies,
+        }
+    ]

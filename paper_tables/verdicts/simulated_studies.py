@@ -109,23 +109,59 @@ def simulate(scenario: Scenario, studies: int = STUDIES, seed: int = 0, variant:
     Raises:
         TablesError: fewer than 100 studies.
     """
-    if studies < LEAST_STUDIES:
-        raise TablesError(
-            f"A simulation of {studies} studies says nothing; at least {LEAST_STUDIES} are needed."
-        )
+    return simulate_variants(scenario, studies, seed, (variant,))[variant]
+
+
+def simulate_variants(
+    scenario: Scenario, studies: int = STUDIES, seed: int = 0, variants: Sequence[str] = (RULE, WELCH)
+) -> dict[str, Rates]:
+    """`simulate` for several variants of the rule on the same studies.
+
+    Args:
+        scenario: the two sides.
+        studies: number of studies.
+        seed: of the draw.
+        variants: out of `RULE`, `WELCH` and `POOLED`.
+
+    Raises:
+        TablesError: fewer than 100 studies.
+    """
+    refuse_few(studies)
     rng = np.random.default_rng(seed)
     ours = scenario.ours.draw(rng, (studies, scenario.our_seeds))
     theirs = scenario.theirs.draw(rng, (studies, scenario.their_seeds))
-    half = half_widths(
-        ours.std(axis=1, ddof=1), scenario.our_seeds, theirs.std(axis=1, ddof=1), scenario, variant
-    )
+    sd, their_sd = ours.std(axis=1, ddof=1), theirs.std(axis=1, ddof=1)
     difference = ours.mean(axis=1) - theirs.mean(axis=1)
-    return worst_rates(difference, half, scenario.true_difference_percent)
+    return {
+        variant: worst_rates(
+            difference,
+            half_widths(sd, scenario.our_seeds, their_sd, scenario, variant),
+            scenario.true_difference_percent,
+        )
+        for variant in variants
+    }
+
+
+def refuse_few(studies: int) -> None:
+    """Refuse a simulation of fewer than 100 studies.
+
+    Raises:
+        TablesError: it has fewer.
+    """
+    if not studies >= LEAST_STUDIES:
+        raise TablesError(
+            f"A simulation of {studies} studies says nothing; at least {LEAST_STUDIES} are needed."
+        )
 
 
 def simulate_public(
-    scores_percent: np.ndarray, our_seeds: int, their_seeds: int, studies: int, seed: int, variant: str = RULE
-) -> Rates:
+    scores_percent: np.ndarray,
+    our_seeds: int,
+    their_seeds: int,
+    studies: int,
+    seed: int,
+    variants: Sequence[str] = (RULE, WELCH),
+) -> dict[str, Rates]:
     """Rates at the margin for both sides drawn from one group of real runs, without replacement.
 
     A study with a side without any spread is not judged.
@@ -136,17 +172,31 @@ def simulate_public(
         their_seeds: the reported number of seeds.
         studies: number of studies.
         seed: of the draw.
-        variant: of the rule.
+        variants: of the rule.
+
+    Raises:
+        TablesError: fewer than 100 studies, or fewer runs than the two sides need.
     """
+    refuse_few(studies)
+    drawn_runs = our_seeds + their_seeds
+    if len(scores_percent) < drawn_runs:
+        raise TablesError(f"{drawn_runs} runs cannot be drawn from {len(scores_percent)}.")
     rng = np.random.default_rng(seed)
-    order = np.argsort(rng.random((studies, len(scores_percent))), axis=1)
-    drawn = scores_percent[order[:, : our_seeds + their_seeds]]
+    # The runs with the smallest of independent keys: a draw without replacement. Their order is drawn anew,
+    # since a partition leaves the smallest in an order of its own.
+    keys = rng.random((studies, len(scores_percent)))
+    chosen = np.argpartition(keys, drawn_runs - 1, axis=1)[:, :drawn_runs]
+    drawn = scores_percent[rng.permuted(chosen, axis=1)]
     ours, theirs = drawn[:, :our_seeds], drawn[:, our_seeds:]
     sd, their_sd = ours.std(axis=1, ddof=1), theirs.std(axis=1, ddof=1)
+    difference = ours.mean(axis=1) - theirs.mean(axis=1)
     sides = Normal(1.0), Normal(1.0)
-    half = half_widths(sd, our_seeds, their_sd, Scenario("", "", *sides, our_seeds, their_seeds), variant)
-    half[(sd == 0) | (their_sd == 0)] = np.inf
-    return worst_rates(ours.mean(axis=1) - theirs.mean(axis=1), half, MARGIN_PERCENT)
+    found = {}
+    for variant in variants:
+        half = half_widths(sd, our_seeds, their_sd, Scenario("", "", *sides, our_seeds, their_seeds), variant)
+        half[(sd == 0) | (their_sd == 0)] = np.inf
+        found[variant] = worst_rates(difference, half, MARGIN_PERCENT)
+    return found
 
 
 def worst_rates(difference: np.ndarray, half: np.ndarray, true_difference_percent: float) -> Rates:
@@ -175,8 +225,41 @@ def half_widths(
     half = np.zeros_like(our_sd)
     for interpretation in interpretations:
         for estimate in _estimates(our_sd, our_seeds, interpretation, variant):
-            half = np.maximum(half, rule.half_width(estimate))
+            half = np.maximum(half, tabulated_half_width(estimate))
     return half
+
+
+QUANTILES = 1 << 15
+"""Number of tabulated quantiles of Student's t, evenly spaced in 1 / df."""
+
+
+@cache
+def _quantiles(level: float) -> np.ndarray:
+    """Upper quantiles of Student's t at 1 / df = 0, ..., 1, `[QUANTILES + 1]`."""
+    from scipy import special
+
+    inverse = np.arange(1, QUANTILES + 1) / QUANTILES
+    return np.concatenate([[special.ndtri(1 - level)], special.stdtrit(1 / inverse, 1 - level)])
+
+
+def tabulated_half_width(estimate: rule.ErrorEstimate, level: float = rule.LEVEL) -> np.ndarray:
+    """`rule.half_width` by linear interpolation of the quantile in 1 / df: right to 1e-7 of itself.
+
+    A root is found for every degree of freedom otherwise, which is most of the time of a simulation.
+
+    Args:
+        estimate: with at least one degree of freedom.
+        level: of each one-sided test.
+    """
+    table = _quantiles(level)
+    df = np.asarray(estimate.df, dtype=float)
+    if df.size and (df == df.flat[0]).all():
+        return rule.half_width(rule.ErrorEstimate(estimate.error_percent, df.flat[0]), level)
+    place = QUANTILES / df
+    left = np.minimum(place.astype(int), QUANTILES - 1)
+    quantile = table[left] + (place - left) * (table[left + 1] - table[left])
+    result: np.ndarray = quantile * estimate.error_percent
+    return result
 
 
 def _estimates(
@@ -235,6 +318,7 @@ def simulate_typical(
 
     The arithmetic is that of `typical.judge_typical_runs`; a test compares the two.
     """
+    refuse_few(studies)
     worst: list[Rates] = []
     for sign in (1, -1):
         rng = np.random.default_rng(seed)
@@ -266,7 +350,7 @@ def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -
     n, m = np.where(enough, count, 2), np.where(enough, their_count, 2)
     half = np.zeros(len(ours))
     for estimate in rule.two_error_estimates(sd**2, n, their_sd**2, m):
-        half = np.maximum(half, rule.half_width(estimate))
+        half = np.maximum(half, tabulated_half_width(estimate))
     difference = mean - their_mean
     codes = rule.claims_of_intervals(difference - half, difference + half, margin_percent)
     return np.where(enough, codes, 0)
@@ -307,6 +391,7 @@ def simulate_sequential(
         seed: of the draw.
         plan: the design.
     """
+    refuse_few(studies)
     plan = SequentialPlan() if plan is None else plan
     rng = np.random.default_rng(seed)
     ours = scenario.ours.draw(rng, (studies, plan.last))
@@ -336,10 +421,10 @@ def _sequential_codes(
         interpretations = interpretations_of_studies(sd, their_sd, scenario.their_seeds, scenario.printed)
 
         def half(number: int, sd: np.ndarray = sd, known: Any = interpretations) -> np.ndarray:
-            bounds = rule.bounds_of_difference(
-                np.zeros_like(sd), sd, number, known, MARGIN_PERCENT, plan.strictness(number)
-            )
-            return np.asarray(bounds.half_width_percent)
+            strictness = plan.strictness(number)
+            estimates = rule.error_estimates(sd, number, known, strictness.caution)
+            widths = [tabulated_half_width(estimate, strictness.level) for estimate in estimates]
+            return np.asarray(np.max(widths, axis=0))
 
         width = half(seeds)
         found = rule.claims_of_intervals(difference - width, difference + width, MARGIN_PERCENT)

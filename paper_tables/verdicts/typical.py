@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.reported_error import Interpretation
 
 COLLAPSE_MARGINS = 4.0
@@ -82,9 +83,14 @@ def judge_typical_runs(
         our_scores_percent: `[seeds]`, at least 2.
         their_scores_percent: `[reported seeds]`, at least 2.
         margin_percent: the margin M, in points.
+
+    Raises:
+        TablesError: fewer than two seeds on a side, a score that is not finite, or a margin that is not
+            above 0.
     """
-    ours = np.asarray(our_scores_percent, dtype=float)
-    theirs = np.asarray(their_scores_percent, dtype=float)
+    ours = checks.scores(our_scores_percent, "ours", LEAST_TYPICAL_SEEDS)
+    theirs = checks.scores(their_scores_percent, "theirs", LEAST_TYPICAL_SEEDS)
+    checks.margin(margin_percent)
     lowest = float(np.median(np.concatenate([ours, theirs]))) - COLLAPSE_MARGINS * margin_percent
     typical, their_typical = ours[ours >= lowest], theirs[theirs >= lowest]
     rates = (
@@ -97,8 +103,10 @@ def judge_typical_runs(
     if few or gap > SPLIT_MARGINS * margin_percent:
         return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value)
     difference = float(typical.mean() - their_typical.mean())
-    sd, their_sd = float(typical.std(ddof=1)), float(their_typical.std(ddof=1))
-    if sd == their_sd == 0:
+    sd, their_sd = checks.sample_sd(typical), checks.sample_sd(their_typical)
+    constant = [side for side, spread in ((typical, sd), (their_typical, their_sd)) if spread == 0]
+    if sd == their_sd == 0 or not all(checks.at_bound(float(side[0])) for side in constant):
+        # As with all runs: seeds that are identical by mistake say nothing of their spread.
         return TypicalRuns(rule.INCONCLUSIVE, difference, None, None, *rates, p_value)
     known = Interpretation(len(their_typical), their_sd / len(their_typical) ** 0.5)
     bounds = rule.bounds_of_difference(difference, sd, len(typical), [known], margin_percent)
@@ -116,9 +124,21 @@ def widest_gap(scores: np.ndarray) -> float:
 
 
 def collapse_rate(collapsed: int, seeds: int) -> CollapseRate:
-    """The rate with Clopper and Pearson's exact 95% interval (Biometrika 26, 1934)."""
+    """The rate with Clopper and Pearson's exact 95% interval (Biometrika 26, 1934).
+
+    Args:
+        collapsed: number of collapsed seeds, 0 or more.
+        seeds: number of seeds of the side, at least 1.
+
+    Raises:
+        TablesError: more collapsed seeds than seeds, or a number that is not whole.
+    """
     from scipy import stats
 
+    collapsed = checks.count(collapsed, "The number of collapsed seeds", 0)
+    seeds = checks.count(seeds, "The number of seeds")
+    if collapsed > seeds:
+        raise TablesError(f"{collapsed} of {seeds} seeds cannot have collapsed.")
     interval = stats.binomtest(collapsed, seeds).proportion_ci(0.95, method="exact")
     return CollapseRate(collapsed, seeds, float(interval.low), float(interval.high))
 

@@ -109,7 +109,6 @@ def test_no_spread_assumes_up_to_three_times_ours_and_is_conditional():
     # Three times ours: the pooled error is the larger one; the degrees of freedom are our four.
     pooled = math.sqrt((4 * 1 + 9 * 9) / 13 * (1 / 5 + 1 / 10))
     assert found.interval_high == pytest.approx(stats.t.ppf(0.95, 4) * pooled)
-    assert rule.CONDITIONAL in judge(ours, 70.0, float("nan")).flags
     assert judge(ours, 70.0, 2.0).flags == ()
 
 
@@ -215,7 +214,60 @@ def test_fractions_against_percent_are_not_judged(ours: np.ndarray, reported: fl
     assert "fraction" in found.reason
     confirmed = replace(ASKED, units_confirmed=True)
     assert judge(ours, reported, 0.01 * reported, confirmed).verdict.startswith("different")
+    # Too small for either unit: the verdict is the same in both.
     assert judge([0.1, 0.0, 0.12], 71.0).verdict == rule.DIFFERENT_LOWER
+
+
+@pytest.mark.parametrize(
+    ("ours", "mean", "sd", "words"),
+    [
+        # In percent `different (lower)`, as fractions `reproduced`.
+        ([0.12, 0.115, 0.125], 12.0, 0.5, "Our score of 0.12 looks like a fraction"),
+        ([12.0, 11.5, 12.5], 0.12, 0.005, "The reported score of 0.12 looks like a fraction"),
+        ([0.9, 0.92, 0.88], 12.0, 0.5, "looks like a fraction"),
+        ([1.0, 1.02, 0.98], 90.0, 2.0, "looks like a fraction"),
+        # In percent `reproduced`, with a spread of 5 points `inconclusive`.
+        ([69.0, 70.0, 71.5], 70.0, 0.05, "The reported spread of 0.05 looks like a fraction"),
+    ],
+)
+def test_two_units_are_not_judged_where_the_verdict_depends_on_them(
+    ours: list[float], mean: float, sd: float, words: str
+):
+    found = judge(ours, mean, sd)
+    assert found.verdict == rule.NOT_JUDGED
+    assert words in found.reason
+    assert judge(ours, mean, sd, replace(ASKED, units_confirmed=True)).verdict != rule.NOT_JUDGED
+
+
+@pytest.mark.parametrize(
+    ("ours", "mean", "sd", "verdict"),
+    [
+        # Near the random policy nothing is said about the number.
+        ([0.1, 0.2, 0.15], 2.3, 0.5, rule.UNINFORMATIVE),
+        # A small spread next to one of ours that is as small.
+        ([70.0, 70.2, 69.9], 70.0, 0.1, rule.REPRODUCED),
+        # Both in fractions are one unit, whatever the margin makes of them.
+        ([0.70, 0.72, 0.69], 0.7, 0.01, rule.UNINFORMATIVE),
+        # Far away in both units.
+        ([30.0, 27.0, 33.0, 29.0, 31.0], 90.0, 0.05, rule.DIFFERENT_LOWER),
+    ],
+)
+def test_small_figures_that_decide_nothing_are_judged(
+    ours: list[float], mean: float, sd: float, verdict: str
+):
+    assert judge(ours, mean, sd).verdict == verdict
+
+
+def test_seeds_that_are_identical_up_to_rounding_are_identical():
+    for seeds in ([70.0, 70.0 + 1e-13, 70.0], [70.1] * 3, [70.0, 70.00001, 70.0]):
+        found = judge(seeds, 70.0, 1.0)
+        assert (found.verdict, found.our_sd_percent) == (rule.NOT_JUDGED, 0.0)
+        assert "identical" in found.reason
+        assert module.judge(ReportedNumber.of_runs(seeds), OURS, ASKED).verdict == rule.NOT_JUDGED
+    assert judge([70.0, 70.01, 70.0], 70.0, 1.0).verdict == rule.REPRODUCED
+    # At a bound of the score they may be; a spread of rounding alone is none.
+    assert judge([100.0, 100.0 - 1e-13, 100.0], 60.0, 5.0).verdict == rule.DIFFERENT_HIGHER
+    assert judge(OURS, 80.0, 1e-13).flags == (rule.CONDITIONAL,)
 
 
 def test_other_settings_and_selection_are_flags_of_the_question():
@@ -237,6 +289,25 @@ def test_other_settings_and_selection_are_flags_of_the_question():
         (lambda: ReportedNumber(80.0, 1.0, SD, []), "1 or more"),
         (lambda: ReportedNumber(80.0, 1.0, SD, 5, 0), "1 or more"),
         (lambda: ReportedNumber(math.nan), "finite"),
+        (lambda: ReportedNumber(1e12), "no figure in percent"),
+        (lambda: ReportedNumber("80"), "must be a number"),
+        (lambda: ReportedNumber(80.0, math.nan, SD), "spread is nan; it must be a finite number"),
+        (lambda: ReportedNumber(80.0, math.inf, SD), "finite"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, math.nan), "seeds is nan; it must be a whole number"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, math.inf), "whole number"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, 2.9), "seeds is 2.9; it must be a whole number"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, [5, math.nan]), "whole number"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, 5, math.nan), "episodes per seed is nan"),
+        (lambda: ReportedNumber(80.0, 1.0, SD, 5, 2.5), "whole number"),
+        (lambda: ReportedNumber(80.0, scores_percent=(1.0, math.nan)), "finite"),
+        (lambda: Comparison(math.inf), "finite"),
+        (lambda: Comparison(5.0, random_policy_percent=math.nan), "random policy is nan"),
+        (lambda: Comparison(5.0, uninformative_within_percent=math.nan), "random policy is nan"),
+        (lambda: Comparison(5.0, uninformative_within_percent=-1.0), "0 or more"),
+        (lambda: Comparison(5.0, largest_known_sd_percent=math.nan), "known standard deviation is nan"),
+        (lambda: Comparison(5.0, largest_known_sd_percent=-1.0), "0 or more"),
+        (lambda: judge([1e12, 1.0], 80.0), "no figure in percent"),
+        (lambda: judge(["a", "b"], 80.0), "in numbers"),
         (lambda: Comparison(0.0), "above 0"),
         (lambda: Comparison(-5.0), "above 0"),
         (lambda: Comparison(math.nan), "above 0"),
