@@ -21,6 +21,7 @@ from paper_tables.audit.known_errors import read_known_errors
 from paper_tables.audit.numbers import SEVERITIES
 from paper_tables.audit.report import report
 from paper_tables.audit.rules import audit
+from paper_tables.rendering.table import csv_frame
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def _audit(options: argparse.Namespace) -> None:
     reported = literature.read_all(options.reported)
     findings = frames.check(audit(reported, document=options.document), "findings", "the audit")
     text = report(reported, findings, read_known_errors())
-    frames.write_text(findings.to_csv(index=False, lineterminator="\n"), options.output / "audit.csv")
+    frames.write_text(csv_frame(findings), options.output / "audit.csv")
     frames.write_text(text, options.output / "audit.md")
     counts = ", ".join(
         f"{int((findings['severity'] == severity).sum())} {severity.replace('_', ' ')}"

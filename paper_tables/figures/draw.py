@@ -17,6 +17,7 @@ from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
 from paper_tables.figures.style import Figures, house_style, nearly_empty
 from paper_tables.rendering.names import display_name
+from paper_tables.rendering.table import csv_frame
 from paper_tables.rendering.text import in_order
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import configurations
@@ -89,7 +90,7 @@ def draw_all(inputs: FigureInputs, output: Path) -> Figures:
         forest_figures(done, judged)
         cost_figures(done, tables, inputs, score_rows, prices)
     for name, table in (("index", done.index()), ("left_out", done.left_out.table())):
-        files.write_text(output / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"), TablesError)
+        files.write_text(output / f"{name}.csv", csv_frame(table), TablesError)
     return done
 
 

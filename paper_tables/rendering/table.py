@@ -35,6 +35,8 @@ _POINTS_PER_LETTER, _POINTS_BETWEEN_COLUMNS = 5.0, 12.0
 # Scale to the text width what is wider, and nothing else.
 _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 _ENTITY = re.compile(r"&(?=#|[A-Za-z]+;)")
+_LATIN = 0x24F
+"""The last letter that pdflatex sets without a package; punctuation such as dashes is in `_LATEX`."""
 _NUMBER_FIRST = re.compile(r"^[+-]\d[^=|!@A-Za-z]*(\[[a-z_ ()]+\])?( \([a-z,0-9]+\))?$")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -243,6 +245,8 @@ def latex(table: Table) -> str:
     lines = [f"% {' '.join(table.title.split())}"]
     if wide:
         lines.append(r"% needs \usepackage{booktabs,graphicx}")
+    if any(ord(letter) > _LATIN and letter not in _LATEX for letter in _letters(table)):
+        lines.append("% has letters beyond Latin: compile with xelatex or lualatex, and a font that has them")
     if table.lead:
         lines += [*sentences(table.lead), "", r"\medskip", r"\noindent"]
     parts = [(rows, places) for places in panels(table) for rows in pages(table.rows)]
@@ -263,6 +267,12 @@ def latex(table: Table) -> str:
     if table.notes:
         lines += ["", r"\medskip", *sentences(table.notes)]
     return "\n".join(lines) + "\n"
+
+
+def _letters(table: Table) -> set[str]:
+    """Every letter of a table's headings, labels and notes."""
+    cells = [cell.text for row in table.rows if row is not None for cell in row]
+    return set("".join([*table.header, *table.notes, *table.lead, *cells]))
 
 
 def document(tabular: str) -> str:

@@ -13,7 +13,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--unit", help="percent (66.5), fraction (0.665) or return (raw returns)")
     group.add_argument("--select", help="which step of a run is its score: last, mean_last_K or best")
-    group.add_argument("--version", help="version of tasks whose names have none: v2")
+    group.add_argument("--version", help="version of tasks whose names have none: v2, or v2,antmaze:v0")
     group.add_argument("--method", help="name of the method where the file has none")
     group.add_argument("--task", help="task of all rows where the file has none")
     group.add_argument("--tasks", help="tasks along an array's second axis, comma separated")

@@ -61,7 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    layouts = layout_module.layout_names() if "all" in options.layout else options.layout
+    layouts = options.layout
+    if "all" in layouts:
+        layouts = list(dict.fromkeys([*layout_module.layout_names(), *layouts]))
+        layouts.remove("all")
     runs = None if options.scores is None else tables.read_runs(options.scores)
     sequential = None if options.sequential is None else SequentialRuns.read(options.sequential)
     judged = []

@@ -18,9 +18,11 @@ from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, mark_notes, number, our_text, with_spread
 from paper_tables.rendering.verdicts import verdict_marks, verdict_notes
 from paper_tables.scores import provenance
+from paper_tables.scores.tables import STATED
 from paper_tables.tables.layout import documents_of, reported_of_column, reported_value
 from paper_tables.tables.not_used import not_used_note
 from paper_tables.tables.paper_cells import layout_cells
+from paper_tables.verdicts import rule
 
 __all__ = ["layout_cells", "layout_table"]
 
@@ -249,11 +251,39 @@ def _layout_notes(
             notes.append("Where the paper's selection rule is unknown, a verdict takes it to be ours.")
         notes += verdict_notes(cells[[len(scores) > 0 for scores in cells["our_scores_percent"]]])
         notes += _best_note(runs)
+    if STATED in set(runs["comparability"]):
+        notes += more_seeds(cells)
     if over_all:
         notes.append("A total's or average's ± is that over seeds; tasks are independent.")
         notes += _length_note(layout, runs)
     notes += [f"Not shown: {problem}." for problem in sorted(set(cells["not_shown"])) if problem]
     return [*notes, *mark_notes(used, runs), *provenance.footnote(runs)]
+
+
+def more_seeds(cells: pd.DataFrame) -> list[str]:
+    """How many more seeds would settle what is inconclusive: one sentence, or none where all is settled.
+
+    Args:
+        cells: as `layout_cells` gives them.
+    """
+    rows = [row for row in frames.records(cells) if row["verdict"] == rule.INCONCLUSIVE]
+    if not rows:
+        return []
+    needed: dict[str, list[str]] = {}
+    for row in rows:
+        text = "" if pd.isna(row["seeds_needed"]) else str(row["seeds_needed"]).removesuffix(".0")
+        own = len(row["our_scores_percent"])
+        more = f"{max(int(text) - own, 0)} more seeds" if text.isdigit() else _NO_NUMBER.get(text, _UNKNOWN)
+        needed.setdefault(more, []).append(f"{row['column']} on {row['task']}")
+    named = "; ".join(f"{more}: {', '.join(places)}" for more, places in needed.items())
+    return [f"To settle what is inconclusive (80% chance of reproduced if nothing differs): {named}."]
+
+
+_UNKNOWN = "a spread is needed, of two seeds at least"
+_NO_NUMBER = {
+    "never": "no number of seeds is enough, the reported error fills the margin",
+    ">100": "more than 100 seeds in all",
+}
 
 
 def _best_note(runs: pd.DataFrame) -> list[str]:

@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add_options(report)
     audit = word("audit", actions.audit)
     audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
-    audit.add_argument("--version", help="version of tasks whose names have none: v2")
+    audit.add_argument("--version", help="version of tasks whose names have none: v2, or v2,antmaze:v0")
     audit.add_argument("--seeds", type=int, help="training seeds of the numbers")
     power = word("power", actions.power)
     power.add_argument("--margin", type=float, required=True, help="points of the normalised score")

@@ -156,7 +156,7 @@ def audit(table: str | Path, version: str | None = None, seeds: int | None = Non
 
     Args:
         table: CSV, Markdown or LaTeX.
-        version: of tasks whose names have none.
+        version: of tasks whose names have none: `v2`, or `v2,antmaze:v0`.
         seeds: training seeds of the numbers, where stated.
 
     Raises:
@@ -166,7 +166,8 @@ def audit(table: str | Path, version: str | None = None, seeds: int | None = Non
 
     read, findings = audit_table(Path(table), version, seeds)
     lines = [finding.text() for finding in findings]
-    count = f"{len(read.numbers)} numbers, {len(findings)} findings."
+    totals = sum(cell.number is not None for item in read.aggregates for cell in item.row.cells.values())
+    count = f"{len(read.numbers) + totals} numbers, {len(findings)} findings."
     return Answer(
         "\n".join([count, *lines]), read.messages, data={"findings": findings}, status=1 if findings else 0
     )
