@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -253,7 +254,7 @@ def make_tables(rehearsal: Rehearsal) -> str:
     if process.returncode != 0:
         raise RehearsalError(f"Snakemake failed on {rehearsal.name}:\n{said[-6000:]}")
     for rule in ("train", "evaluate", "file_dataset"):
-        if f"\nrule {rule}:" in said:
+        if re.search(rf"^(local)?rule {rule}:", said, re.M):
             raise RehearsalError(f"{rehearsal.name}: Snakemake runs {rule} again, which is finished.")
     return said
 

@@ -54,6 +54,17 @@ def test_what_d4rl_has_not(tmp_path, name):
     assert "all tables hold what was asked for" in process.stdout
 
 
+@pytest.mark.parametrize("line", ["rule train:", "localrule train:", "localrule evaluate:"])
+def test_a_rehearsal_that_trains_or_evaluates_again_fails(tmp_path, monkeypatch, line):
+    """Snakemake calls a rule local where it runs on this machine."""
+    module = tool()
+    words = f"[Thu Nov 26 18:20:37 2026]\n{line}\n    input: x\n"
+    finished = subprocess.CompletedProcess([], 0, "", words)
+    monkeypatch.setattr(module.subprocess, "run", lambda *given, **options: finished)
+    with pytest.raises(module.RehearsalError, match=r"runs (train|evaluate) again, which is finished"):
+        module.make_tables(module.Rehearsal(tmp_path, "d4rl"))
+
+
 def test_the_combinations_are_complete():
     """Every method, variant, suite and sampling of every experiment is in d4rl or in what is rehearsed."""
     module = tool()

@@ -342,7 +342,9 @@ def test_a_lost_dataset_is_prepared_for_a_further_seed_and_trains_that_one_alone
     change_experiment(finished, "seeds: 2", "seeds: 3")
     process = snakemake(*FORMER, timeout=900)
     assert process.returncode == 0, said(process)
-    assert said(process).count("\nrule train:") == said(process).count("\nrule evaluate:") == 1
+    # On this machine Snakemake calls every rule a local one.
+    started = re.findall(r"^(?:local)?rule (train|evaluate|file_dataset):", said(process), re.M)
+    assert sorted(started) == ["evaluate", "file_dataset", "train"]
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     assert planned(snakemake("-n", *FORMER)) == {}
 
