@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -154,14 +155,30 @@ def test_nothing_heavy_is_imported_before_a_word_is_given():
     assert done.stdout.strip() == "[]"
 
 
-def test_no_word_needs_torch(scores: Path):
+def test_no_word_needs_torch(scores: Path, tmp_path: Path):
+    """All words in a process in which torch is not installed."""
+    (tmp_path / "t.md").write_text("| Task | IQL |\n|---|---|\n| hopper-medium-v2 | 66.3 |\n")
+    words = [
+        ["check", str(scores)],
+        ["table", str(scores), "--like", "iql_table_1"],
+        ["audit", str(tmp_path / "t.md")],
+        ["power", "--margin", "5", "--seed-sd", "3"],
+        ["evidence", "IQL", "hopper-medium-v2"],
+        ["doctor"],
+    ]
     code = (
-        "import sys; from recheck_command.__main__ import main\n"
-        "status = main(sys.argv[1:]); sys.exit(status or 'torch' in sys.modules)"
+        "import json, sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "found = PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *rest: None if name == 'torch' else found(name, *rest)\n"
+        "from recheck_command.__main__ import main\n"
+        "print([main(word) for word in json.loads(sys.argv[1])], 'torch' in sys.modules)"
     )
-    command = [sys.executable, "-c", code, "check", str(scores)]
+    command = [sys.executable, "-c", code, json.dumps(words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0] False"
+    assert "training: cannot run: torch not installed." in done.stdout
 
 
 def test_layouts_without_a_users_scores_are_unchanged():
