@@ -154,6 +154,11 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
 def audit(table: str | Path, version: str | None = None, seeds: int | None = None) -> Answer:
     """Compare a table as copied out of a paper with the reported numbers.
 
+    Tasks are in rows and methods in columns, or the other way round. Each finding names the line and the
+    cell, what is there, what the source has and how sure it is; one error is one finding, about your table.
+    Which document a column is compared with, and what is not used or not checked, is said on standard error.
+    The exit status is 1 where there are findings, 0 where there are none, 2 where the table cannot be read.
+
     Args:
         table: CSV, Markdown or LaTeX.
         version: of tasks whose names have none: `v2`, or `v2,antmaze:v0`.
