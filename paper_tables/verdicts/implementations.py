@@ -237,8 +237,8 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
         level: of the prediction interval.
 
     Raises:
-        TablesError: fewer than three implementations, a mean that is not finite, or an error that is not
-            above 0 and finite.
+        TablesError: fewer than three implementations, a mean that is not finite, an error that is not above
+            0 and finite, or a level that is not above 0 and below 1.
     """
     from scipy import special
     from statsmodels.stats.meta_analysis import combine_effects
@@ -248,8 +248,10 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
     for estimate in estimates:
         checks.finite(estimate.mean_percent, f"The mean of {estimate.name}")
         checks.finite(estimate.error_percent, f"The standard error of {estimate.name}")
-        if not estimate.error_percent > 0:
+        if not estimate.error_percent > checks.SAME_PERCENT:
             raise TablesError(f"{estimate.name}: the standard error must be above 0 to be pooled.")
+    if not 0 < level < 1:
+        raise TablesError(f"The level of a prediction interval is {level:g}; it must be above 0 and below 1.")
     means = np.array([estimate.mean_percent for estimate in estimates])
     variances = np.array([estimate.error_percent**2 for estimate in estimates])
     with np.errstate(divide="ignore"):

@@ -81,7 +81,8 @@ def level_within_family(p_values: Sequence[float], place: int, rate: float = FAL
         TablesError: no such member, a p value that is not from 0 to 1, or no such rate.
     """
     values = checks.p_values(list(p_values))
-    if not (0 <= place < len(values) and 0 < rate < 1):
+    place = checks.count(place, "The place in a family", 0)
+    if not (place < len(values) and 0 < rate < 1):
         raise TablesError(f"A family of {len(values)} has no member {place}, or {rate:g} is no rate.")
     others = np.delete(values, place)
     steps = rate * np.arange(1, len(values) + 1) / len(values)

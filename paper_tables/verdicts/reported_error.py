@@ -165,9 +165,7 @@ def counts_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
         list(seeds) if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str) else [seeds]
     )
     if not several:
-        raise TablesError(
-            "The reported number of seeds is an empty list; it must be 1 or more, or None."
-        )
+        raise TablesError("The reported number of seeds is an empty list; it must be 1 or more, or None.")
     return tuple(sorted({checks.count(n, "The reported number of seeds") for n in several}))
 
 

@@ -253,9 +253,14 @@ def error_estimates(
 
 
 def half_width(estimate: ErrorEstimate, level: float = LEVEL) -> np.ndarray:
-    """Half of the interval with confidence 1 - 2 level, in points."""
+    """Half of the interval with confidence 1 - 2 level, in points.
+
+    Raises:
+        TablesError: the level is not above 0 and below 0.5.
+    """
     from scipy import special
 
+    checks.level(level)
     with np.errstate(invalid="ignore"):
         width = special.stdtrit(estimate.df, 1 - level) * estimate.error_percent
     return np.where(np.isinf(estimate.error_percent), np.inf, width)
@@ -264,9 +269,15 @@ def half_width(estimate: ErrorEstimate, level: float = LEVEL) -> np.ndarray:
 def p_values(
     difference_percent: Number, estimate: ErrorEstimate, margin_percent: Number
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One-sided p values of `reproduced` and `different`, below a level exactly where its interval claims."""
+    """One-sided p values of `reproduced` and `different`, below a level exactly where its interval claims.
+
+    Raises:
+        TablesError: the margin is not above 0, or the difference is not finite.
+    """
     from scipy import special
 
+    checks.margin(margin_percent)
+    checks.finite(difference_percent, "The difference of the means")
     room = np.asarray(margin_percent) - np.abs(difference_percent)
     error = estimate.error_percent
     with np.errstate(divide="ignore", invalid="ignore"):

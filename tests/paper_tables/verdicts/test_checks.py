@@ -58,6 +58,9 @@ NAN, INF = math.nan, math.inf
         (lambda: rule.claims_of_intervals(-1.0, 1.0, -5.0), "above 0"),
         (lambda: rule.Strictness(0.0), "above 0 and below 0.5"),
         (lambda: rule.Strictness(0.05, NAN), "finite"),
+        (lambda: rule.half_width(rule.ErrorEstimate(np.array(1.0), np.array(4.0)), NAN), "level"),
+        (lambda: rule.p_values(0.0, rule.ErrorEstimate(np.array(1.0), np.array(4.0)), -5.0), "above 0"),
+        (lambda: rule.p_values(NAN, rule.ErrorEstimate(np.array(1.0), np.array(4.0)), 5.0), "finite"),
         # What a paper prints.
         (lambda: Interpretation(0, 1.0), "1 or more"),
         (lambda: Interpretation(5, NAN), "0 or more"),
@@ -77,6 +80,7 @@ NAN, INF = math.nan, math.inf
         (lambda: multiplicity.holm([0.1, 1.2]), "from 0 to 1"),
         (lambda: multiplicity.level_within_family([], 0), "no member 0"),
         (lambda: multiplicity.level_within_family([0.1], 1), "no member 1"),
+        (lambda: multiplicity.level_within_family([0.1, 0.2], 0.5), "whole number"),
         # Sequential seeds.
         (lambda: sequential.SequentialPlan({3: NAN, 5: 0.01}), "above 0"),
         (lambda: sequential.SequentialPlan({3: INF}), "at most 0.05"),
@@ -99,6 +103,14 @@ NAN, INF = math.nan, math.inf
         (lambda: implementations.Band("hopper", NAN, 0.8, 18, ""), "finite"),
         (lambda: implementations.Estimate.of_runs("a", [1.0, NAN]), "finite"),
         (lambda: implementations.Estimate.of_runs("a", [70.1, 70.1, 70.1]), "seeds that differ"),
+        (
+            lambda: implementations.pool([implementations.Estimate(name, 1.0, 1.0) for name in "abc"], NAN),
+            "above 0 and below 1",
+        ),
+        (
+            lambda: implementations.pool([implementations.Estimate(name, 1.0, 1e-300) for name in "abc"]),
+            "must be above 0",
+        ),
         (
             lambda: implementations.pool([implementations.Estimate(name, 1.0, INF) for name in "abc"]),
             "finite",
