@@ -50,7 +50,7 @@ def misfits(table: UserTable, corrected: Mapping[tuple[str, str], float]) -> tup
     found: list[Misfit] = []
     unchecked: list[str] = []
     for aggregate in table.aggregates:
-        span, fitting, checked = _span(aggregate)
+        span, fitting, checked = _span(aggregate, corrected)
         if not checked:
             # Nothing to add up, or a cell is missing in every column.
             if any(cell.number for cell in aggregate.row.cells.values()):
@@ -108,7 +108,7 @@ def _tolerances(decimals: int, numbers: list[tuple[float, int]], divisor: int) -
     return own, sum(0.5 * 10.0**-digits for _, digits in numbers) / divisor
 
 
-def _span(aggregate: AggregateRow) -> tuple[Span, int, int]:
+def _span(aggregate: AggregateRow, corrected: Mapping[tuple[str, str], float]) -> tuple[Span, int, int]:
     """The rows that an aggregate is over; in how many columns they fit, and in how many they are whole."""
     best: tuple[Span, int, int] = ((), 0, 0)
     for span in _spans(aggregate):
@@ -120,8 +120,11 @@ def _span(aggregate: AggregateRow) -> tuple[Span, int, int]:
             checked += 1
             divisor = 1 if aggregate.row.kind == "total" else len(span)
             own, rounding = _tolerances(cell.number[2], numbers, divisor)
-            computed = sum(value for value, _ in numbers) / divisor
-            fitting += abs(cell.number[0] - computed) <= own + rounding + EPSILON
+            values = [value for value, _ in numbers]
+            right = [corrected.get((column, row.task), value) for row, value in zip(span, values)]
+            # The rows as printed, or as they should be: a wrong cell must not hide what the total is over.
+            near = min(abs(cell.number[0] - sum(found) / divisor) for found in (values, right))
+            fitting += near <= own + rounding + EPSILON
         if fitting > best[1] or (not best[0] and checked):
             best = (span, fitting, checked)
     return best

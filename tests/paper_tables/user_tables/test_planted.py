@@ -283,3 +283,22 @@ def test_numbers_of_another_version_and_of_an_earlier_document(tmp_path: Path):
     assert len(found) == len(rules)
     assert rules["Diffuser"].rule == "copied_from_an_earlier_version"
     assert rules["CQL"].rule == "copied_from_another_version"
+
+
+def test_a_wrong_total_is_found_next_to_wrong_cells_of_other_columns(clean: Printed, tmp_path: Path):
+    changed = clean.copy()
+    for change in (digits_exchanged, sign):
+        change(changed)
+    for name in ("TD3+BC", "ReBRAC", "Ours"):
+        place = changed.headings.index(name)
+        del changed.headings[place]
+        for row in changed.rows:
+            del row[place]
+    place = changed.headings.index("BC")
+    changed.rows[-1][place] = f"{mean(changed.rows[-1][place]) + 9:.2f}"
+    found = {item.cell: item.rule for item in audit(changed, tmp_path / "t.md")}
+    assert found == {
+        f"IQL on {MEDIUM}": "digits_differ",
+        "CQL on halfcheetah-medium-replay-v2": "sign_differs",
+        "BC on Total": "totals",
+    }
