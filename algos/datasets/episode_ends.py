@@ -40,6 +40,9 @@ FLAG_KEYS = (*TERMINAL_KEYS, *TIMEOUT_KEYS, *END_KEYS)
 REPEATED_LENGTH_COUNT = 3
 REPEATED_LENGTH_SHARE = 0.25
 SHORTEST_TIME_LIMIT = 10
+# Where all terminals are at the longest episode's length, two are enough from so many steps on, and one if
+# the length is a multiple of it.
+ROUND_LENGTH = 100
 CHOICES = (
     "ends=terminal (such a row is a terminal), ends=timeout (it is a time-out) or ends=horizon (a time-out "
     "where the episode has the horizon's length, else a terminal)"
@@ -195,6 +198,12 @@ def decide(
         by_horizon = int(timeouts.sum())
     else:
         timeouts = flagged
+        if rule == "horizon" and horizon is not None:
+            # Whoever chooses the horizon has episodes cut there, flagged or not.
+            begun = terminals | timeouts if flags.breaks is None else terminals | timeouts | flags.breaks
+            cut = timeouts_by_horizon(begun, horizon, d4rl=False) & ~begun
+            by_horizon = int(cut.sum())
+            timeouts = timeouts | cut
     both = terminals & timeouts
     counts: dict[str, Any] = {
         "convention": flags.convention,
@@ -220,7 +229,8 @@ def decide(
     if len(limit) and rule in ("timeout", "horizon"):
         resolved[0][limit], resolved[1][limit] = False, True
     elif len(limit) and strict and rule is None:
-        length = int(_steps(resolved[0] | resolved[1] | breaks)[limit[0]])
+        flagged_only = np.zeros_like(terminals) if flagged is None else timeouts
+        length = int(_steps(resolved[0] | flagged_only | breaks)[limit[0]])
         raise DatasetError(
             f"{where} flags {len(limit):,} of {int(terminals.sum()):,} terminals exactly after {length:,} "
             f"steps, the length of its longest episodes: a time limit that was stored as terminal, it seems. "
@@ -326,8 +336,9 @@ def _steps(ends: np.ndarray) -> np.ndarray:
 def time_limit_terminals(terminals: np.ndarray, timeouts: np.ndarray, horizon: int | None) -> np.ndarray:
     """Rows whose terminal looks like a time limit.
 
-    Terminals after exactly the horizon's steps, if there are two or nothing else; else terminals at the
-    length of the longest episode, if they repeat it as real terminals do not.
+    Terminals after exactly the horizon's steps, or in the row after (where a file keeps the last observation
+    in a row of its own), if there are two or nothing else; else terminals at the length of the longest
+    episode, if they repeat it as real terminals do not.
 
     Args:
         terminals: [n] bool.
@@ -341,14 +352,19 @@ def time_limit_terminals(terminals: np.ndarray, timeouts: np.ndarray, horizon: i
     if len(rows) == 0:
         return rows
     ends = terminals | timeouts
-    lengths = _steps(ends)[rows]
+    steps = _steps(ends)
+    lengths = steps[rows]
     if horizon is not None and horizon > 1:
-        at_horizon = rows[lengths == horizon]
+        after_cut = (lengths == 1) & (rows > 0) & timeouts[rows - 1] & (steps[rows - 1] == horizon)
+        at_horizon = rows[(lengths == horizon) | after_cut]
         if len(at_horizon) >= 2 or len(at_horizon) == len(rows):
             result: np.ndarray = at_horizon
             return result
-    longest = int(_steps(ends).max())
-    repeated = rows[lengths == longest]
+    longest = int(steps.max())
+    repeated: np.ndarray = rows[lengths == longest]
+    enough = len(rows) >= 2 or longest % ROUND_LENGTH == 0
+    if len(repeated) == len(rows) and longest >= ROUND_LENGTH and enough:
+        return repeated
     needed = max(REPEATED_LENGTH_COUNT, REPEATED_LENGTH_SHARE * len(rows))
     return repeated if longest >= SHORTEST_TIME_LIMIT and len(repeated) >= needed else rows[:0]
 

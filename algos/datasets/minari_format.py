@@ -22,7 +22,7 @@ from algos.datasets.declared_counts import check_declared
 from algos.datasets.episode_ends import Flags
 from algos.datasets.hdf5 import refuse_outside_references
 from algos.datasets.minari_export import dataset_id, export
-from algos.datasets.row_checks import as_flags, finite_float32
+from algos.datasets.row_checks import as_flags, finite_float32, refuse_discrete
 
 __all__ = ["MinariRows", "dataset_id", "export", "find", "holds", "is_dataset", "read"]
 
@@ -261,6 +261,7 @@ def _rows(episodes: list[dict[str, Any]], minari_id: str, keys: tuple[str, ...],
     if len({values.shape[1] for values in parts["observations"]}) > 1:
         raise DatasetError(f"The episodes of {minari_id} have observations of different widths.")
     joined = {name: np.concatenate(values) for name, values in parts.items() if len(values) == len(episodes)}
+    refuse_discrete(joined["actions"], f"The Minari dataset {minari_id}")
     states = {
         name.removeprefix("infos/"): joined.pop(name) for name in list(joined) if name.startswith("infos/")
     }

@@ -14,10 +14,16 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 
+from algos.datasets import row_order
 from algos.datasets.episode_ends import EpisodeEnds
 
 # |next - following| / max(1, |following|): the two may have been stored in different types.
 AGREEMENT = 1e-5
+# The same where one of the two was stored as float16, which has 11 bits.
+AGREEMENT_FLOAT16 = 2**-9
+# In a shuffled buffer nearly every next state is nearer than whatever row follows; next states of other rows
+# are nearer in half of the rows or fewer.
+SHUFFLED_NEARER = 0.75
 # A shuffled buffer agrees in next to no row (about one, whatever its size); a file in order agrees in all.
 SHUFFLED_SHARE = 0.01
 SHUFFLED_COUNT = 5
@@ -60,6 +66,8 @@ def decide(
             raise DatasetError(
                 f"{where} holds no next_observations, so next_observations=file cannot be used."
             )
+        if strict and choice is None and ends.rule != "d4rl":
+            _refuse_invented_pairs(rows["observations"], ends, where)
         return NextStates(False, True, _counts("following", 0, 0, ends))
     inside = np.flatnonzero(~ends.last_rows[:-1])
     apart = _apart(stored[inside], rows["observations"][inside + 1])
@@ -72,6 +80,10 @@ def decide(
     shuffled = _is_shuffled(compared, different)
     if different and not shuffled and choice is None:
         raise _refusal(where, different, compared, int(inside[apart][0]))
+    if shuffled and choice is None:
+        _refuse_next_states_of_other_rows(rows["observations"], stored, inside, where)
+    elif choice is None:
+        _refuse_resets(rows["observations"], stored, ends, inside, where)
     return NextStates(True, different == 0, _counts("file", compared, different, ends))
 
 
@@ -109,8 +121,15 @@ def _is_shuffled(compared: int, different: int) -> bool:
 
 def _apart(stored: np.ndarray, following: np.ndarray) -> np.ndarray:
     scale = np.maximum(1.0, np.abs(following))
-    different: np.ndarray = (np.abs(stored - following) > AGREEMENT * scale).any(axis=1)
+    tolerance = AGREEMENT_FLOAT16 if _is_float16(stored) or _is_float16(following) else AGREEMENT
+    different: np.ndarray = (np.abs(stored - following) > tolerance * scale).any(axis=1)
     return different
+
+
+def _is_float16(values: np.ndarray) -> bool:
+    """Whether float16 holds all values exactly: they were stored in it, or could have been."""
+    with np.errstate(over="ignore"):
+        return bool((values.astype(np.float16).astype(values.dtype) == values).all())
 
 
 def _refusal(where: str, different: int, compared: int, first: int) -> DatasetError:
@@ -131,6 +150,66 @@ def _refuse_unmoved(observations: np.ndarray, stored: np.ndarray, choice: str | 
             "as if "
             "nothing moved; say next_observations=following to use the following row, or "
             "next_observations=file if this is right."
+        )
+
+
+def _refuse_next_states_of_other_rows(
+    observations: np.ndarray, stored: np.ndarray, inside: np.ndarray, where: str
+) -> None:
+    """Refuse next states that differ from the following row everywhere, but are no nearer to their states.
+
+    Then it is not the rows that were shuffled: the column is shifted, of other rows, or not filled.
+    """
+    nearer = row_order.share_nearer(observations, stored, inside)
+    if nearer is not None and nearer < SHUFFLED_NEARER and row_order.has_structure(observations):
+        raise DatasetError(
+            f"{where}: next_observations differs from the following row's observation in nearly all of "
+            f"{len(inside):,} rows inside episodes, and is nearer to its own row's observation in only "
+            f"{nearer:.0%} of them: it does not belong to these rows (shifted, of other rows, or not "
+            "filled). Say next_observations=following to use the following row, or "
+            "next_observations=file if this is right."
+        )
+
+
+def _refuse_resets(
+    observations: np.ndarray, stored: np.ndarray, ends: EpisodeEnds, inside: np.ndarray, where: str
+) -> None:
+    """Refuse time-outs whose next state is the next episode's first one, as vector environments give it."""
+    reset = row_order.resets_stored_as_next(observations, stored, ends.timeouts, inside)
+    if len(reset):
+        raise DatasetError(
+            f"{where}: next_observations of {len(reset):,} of {int(ends.timeouts.sum()):,} time-outs is the "
+            f"next episode's first observation (the first is row {int(reset[0])}): the value of a time-out "
+            "would be that of another episode. Say next_observations=following, which leaves time-outs out, "
+            "or next_observations=file if this is right."
+        )
+
+
+def _refuse_invented_pairs(observations: np.ndarray, ends: EpisodeEnds, where: str) -> None:
+    """Refuse rows that the following row does not continue though no end is flagged between them."""
+    accept = "Mend the flags, or say next_observations=following to pair these rows all the same."
+    beyond = ends.counts["episodes_beyond_horizon"]
+    if beyond:
+        raise DatasetError(
+            f"{where} has {beyond:,} episodes that are longer than the environment's limit (the longest of "
+            f"{ends.counts['longest_episode']:,} steps): ends are missing in its flags, and rows would be "
+            f"paired across episodes. Say ends=horizon to cut them at the limit. {accept}"
+        )
+    ratio = row_order.step_ratio(observations, np.flatnonzero(~ends.last_rows[:-1]))
+    unordered = ratio is not None and ratio > row_order.UNORDERED_RATIO
+    if unordered and row_order.has_structure(observations):
+        raise DatasetError(
+            f"{where}: the following row is as far away as any other row (median distances' ratio "
+            f"{ratio:.2f}, below {row_order.UNORDERED_RATIO:g} in files that are in order): the rows are "
+            "shuffled, and the file has no next_observations to pair them with. Store next_observations, or "
+            "say next_observations=following if the rows are in order."
+        )
+    hidden = row_order.hidden_starts(observations, ends.last_rows)
+    if len(hidden):
+        raise DatasetError(
+            f"{where} has {len(hidden):,} rows inside episodes that are starting states like those after its "
+            f"flagged ends (the first is row {int(hidden[0])}): ends are missing in its flags "
+            f"({ends.counts['convention']}), and rows would be paired across episodes. {accept}"
         )
 
 

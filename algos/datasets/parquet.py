@@ -15,7 +15,7 @@ from recheck.errors import DatasetError
 
 from algos.datasets.declared_counts import is_declaration
 from algos.datasets.episode_ends import EPISODE_KEYS
-from algos.datasets.row_checks import INFOS, MATRICES, READ, FileRows, check_rows, require_keys
+from algos.datasets.row_checks import INFOS, MATRICES, NEXT_KEYS, READ, FileRows, check_rows, require_keys
 
 SIGNATURE = b"PAR1"
 _NUMBERED = re.compile(r"^(?P<key>.+?)[._\[](?P<number>\d+)\]?$")
@@ -34,7 +34,7 @@ def read_parquet(path: Path) -> FileRows:
     try:
         file = pq.ParquetFile(path)
         names = [str(name) for name in file.schema_arrow.names]
-        columns = _columns(names)
+        columns = _columns(names, path)
         require_keys(list(columns), str(path))
         table = file.read([name for parts in columns.values() for name in parts], use_threads=False)
         metadata = {
@@ -56,15 +56,22 @@ def read_parquet(path: Path) -> FileRows:
     return FileRows(rows, unread, declared)
 
 
-def _columns(names: list[str]) -> dict[str, list[str]]:
+def _columns(names: list[str], path: Path) -> dict[str, list[str]]:
     """The columns of each key that is read; several where a vector is spread over numbered columns."""
     found: dict[str, list[str]] = {key: [key] for key in READ if key in names}
     numbered: dict[str, dict[int, str]] = {}
     for name in names:
         match = _NUMBERED.match(name)
-        if match and match["key"] in (*MATRICES, *INFOS) and match["key"] not in found:
+        if match and match["key"] in (*MATRICES, *NEXT_KEYS, *INFOS) and match["key"] not in found:
             numbered.setdefault(match["key"], {})[int(match["number"])] = name
     for key, parts in numbered.items():
+        first = min(parts)
+        lacking = sorted(set(range(min(first, 1), max(parts))) - set(parts))
+        if first > 1 or lacking:
+            raise DatasetError(
+                f"{path} numbers the columns of {key} up to {max(parts)}, but has none with the number "
+                f"{lacking[0]}; a vector needs all of its columns."
+            )
         found[key] = [parts[number] for number in sorted(parts)]
     return found
 

@@ -19,7 +19,7 @@ import numpy as np
 from recheck import shipped
 from recheck.errors import DatasetError
 from recheck.files import read_json, write_json
-from recheck.tasks import Task
+from recheck.tasks import TASKS_FILE, Task, load_tasks
 
 from algos.datasets.d4rl_rows import Filtered, return_statistics
 
@@ -108,13 +108,34 @@ def published_files(path: Path = FILES) -> dict[str, dict[str, Any]]:
 def famous_name(names: list[str], famous: list[str]) -> str | None:
     """The published file that one of these names is like, with or without its version; None for none."""
     for name in names:
-        plain = re.sub(r"[^a-z0-9]+", "-", name.lower())
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+        plain = re.sub(r"[^a-z0-9]+", "-", words.lower()).replace("half-cheetah", "halfcheetah")
         matches = [known for known in famous if _within(known, plain)]
         if not matches and not re.search(r"-v\d+(-|$)", plain):
-            matches = [known for known in famous if _within(re.sub(r"-v\d+$", "", known), plain)]
+            stems = [known for known in famous if _within(re.sub(r"-v\d+$", "", known), plain)]
+            longest = max(map(len, stems), default=0)
+            best = [known for known in stems if len(known) == longest]
+            matches = best if len(best) == 1 else []
         if matches:
             return max(matches, key=len)
     return None
+
+
+@cache
+def published_hashes(path: Path = TASKS_FILE) -> dict[str, str]:
+    """SHA-256 of each of D4RL's files as tasks.csv has it, by the name of its task."""
+    return {
+        name: task.sha256
+        for name, task in load_tasks(path).items()
+        if task.sha256 is not None and task.comparability == "original"
+    }
+
+
+@cache
+def _file_names(path: Path = TASKS_FILE) -> dict[str, str]:
+    """D4RL's own names of its files, without the ending, and their tasks: kitchen's and antmaze's differ."""
+    tasks = load_tasks(path)
+    return {Path(url).stem: name for name in published_hashes(path) for url in tasks[name].urls}
 
 
 def _within(known: str, name: str) -> bool:
@@ -134,27 +155,44 @@ def identify(task: Task, content: Content) -> Identity | None:
     """
     if task.comparability == "recollected" or (task.sha256 is not None and content.sha256 == task.sha256):
         return None
-    known = published_files()
-    name = famous_name([task.task, Path(content.name).stem, content.name], list(known))
+    known, hashes = published_files(), published_hashes()
+    name = _named_like(task, content, [*known, *(other for other in hashes if other not in known)])
     if name is None:
         return None
-    entry = known[name]
-    compared: list[str] = []
-    differences: list[str] = []
-    for key, found in (("transitions", content.transitions), ("rows", len(content.observations))):
-        if key in entry:
-            compared.append(key)
-            if abs(found - entry[key]) > COUNT_TOLERANCE * entry[key]:
-                differences.append(f"{found:,} {key} ({entry[key]:,} published)")
+    if content.sha256 == hashes.get(name):
+        return Identity(name, ["SHA-256"])
+    entry = known.get(name, {})
+    compared: list[str] = [key for key in ("transitions", "rows") if key in entry]
+    differences = _count_differences(entry, content)
     if "return_mean" in entry:
         compared.append("returns")
         differences += _return_differences(entry, content)
     if "observation_mean" in entry:
         compared.append("observation moments")
         differences += moment_differences(entry, content.observations)
+    if not compared and name in hashes:
+        # Nothing that survives another encoding is published, only the hash of the bytes.
+        compared.append("SHA-256")
+        differences.append("its SHA-256 is not the published one")
     if not entry.get("uniform_actions"):
         differences += uniform_actions(content.filtered.arrays["actions"])
     return Identity(name, compared, differences)
+
+
+def _named_like(task: Task, content: Content, known: list[str]) -> str | None:
+    """The published file that a task, its file or its folder is named like; None for none."""
+    names = [task.task, Path(content.name).stem, content.name, Path(task.path or "").name]
+    by_file = [name for stem, name in _file_names().items() if stem in names]
+    return by_file[0] if by_file else famous_name(names, known)
+
+
+def _count_differences(entry: Mapping[str, Any], content: Content) -> list[str]:
+    """The counts that are not the published ones."""
+    return [
+        f"{found:,} {key} ({entry[key]:,} published)"
+        for key, found in (("transitions", content.transitions), ("rows", len(content.observations)))
+        if key in entry and abs(found - entry[key]) > COUNT_TOLERANCE * entry[key]
+    ]
 
 
 def _return_differences(entry: Mapping[str, Any], content: Content) -> list[str]:

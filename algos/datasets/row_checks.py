@@ -15,7 +15,13 @@ REQUIRED = ("observations", "actions", "rewards")
 MATRICES = ("observations", "actions", "next_observations")
 # Simulator states and goals, read where they are there: replay and reward checks need them.
 INFOS = ("infos/qpos", "infos/qvel", "infos/goal")
-READ = (*MATRICES, "rewards", *FLAG_KEYS, *EPISODE_KEYS, *INFOS)
+# Other names of `next_observations`.
+NEXT_KEYS = ("next_obs", "next_states", "next_state", "next_observation", "observations_next", "obs_next")
+READ = (*MATRICES, *NEXT_KEYS, "rewards", *FLAG_KEYS, *EPISODE_KEYS, *INFOS)
+# So many rows of zeros at the end are an unfilled buffer, not a state.
+FEWEST_UNFILLED = 2
+# A message names so many of a file's keys.
+LISTED_KEYS = 12
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,24 @@ def require_keys(found: list[str], where: str) -> None:
         raise DatasetError(
             f"{where} lacks {', '.join(missing)}: a D4RL file needs {', '.join(REQUIRED)}, terminals (or one "
             f"of {', '.join(key for key in FLAG_KEYS if key not in (*TIMEOUT_KEYS, 'terminals'))}), it holds "
-            f"{', '.join(sorted(found)) or 'nothing'}."
+            f"{_some(found)}.{_hint(found)}"
         )
+
+
+def _some(names: list[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - LISTED_KEYS:,} more" if len(listed) > LISTED_KEYS else ""
+    return ", ".join(listed[:LISTED_KEYS]) + more or "nothing"
+
+
+def _hint(found: list[str]) -> str:
+    """What a file of a known other layout is, and what to do with it."""
+    if "observations_0" in found and "actions_0" in found:
+        return (
+            " It holds one array for each episode, as d3rlpy 2 writes them: join the episodes' arrays, and "
+            "flag the last row of each as terminal or time-out."
+        )
+    return ""
 
 
 def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
@@ -65,6 +87,7 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
     Raises:
         DatasetError: shapes that disagree, NaN or infinite values, flags other than 0 and 1.
     """
+    _name_next_observations(rows, where)
     num_rows = len(rows["observations"]) if rows["observations"].ndim else 0
     unread = _take_out(rows, num_rows)
     flags = [key for key in FLAG_KEYS if key in rows]
@@ -75,9 +98,47 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
     for key in (*MATRICES, "rewards"):
         if key in rows:
             rows[key] = finite_float32(rows[key], key, where)
+    refuse_discrete(rows["actions"], where)
     for key in flags:
         rows[key] = as_flags(rows[key], key, where)
+    _refuse_unfilled(rows, where)
     return unread
+
+
+def _name_next_observations(rows: dict[str, np.ndarray], where: str) -> None:
+    """Give `next_observations` their name where the file has another; refuse two of them."""
+    found = [key for key in ("next_observations", *NEXT_KEYS) if key in rows]
+    if len(found) > 1:
+        raise DatasetError(f"{where} holds {' and '.join(found)}, which mean the same; remove one.")
+    if found:
+        rows["next_observations"] = rows.pop(found[0])
+
+
+def refuse_discrete(actions: np.ndarray, where: str) -> None:
+    """Refuse actions [n, a] that are the numbers of choices: whole numbers from 0 on, in whatever type.
+
+    Raises:
+        DatasetError: naming the largest of them.
+    """
+    if actions.size and actions.max() >= 1 and (actions >= 0).all() and (actions == np.floor(actions)).all():
+        raise DatasetError(
+            f"{where} holds whole numbers from {int(actions.min())} to {int(actions.max())} as actions: "
+            "discrete actions, it seems; only continuous actions are read."
+        )
+
+
+def _refuse_unfilled(rows: Mapping[str, np.ndarray], where: str) -> None:
+    """Refuse a file whose last rows are all zero: a buffer that was not filled to its end."""
+    filled = rows["rewards"] != 0
+    for key in ("observations", "actions"):
+        filled = filled | (rows[key] != 0).any(axis=1)
+    last = int(np.flatnonzero(filled)[-1]) if filled.any() else -1
+    empty = len(filled) - 1 - last
+    if empty >= FEWEST_UNFILLED:
+        raise DatasetError(
+            f"{where} ends with {empty:,} of {len(filled):,} rows in which observations, actions and rewards "
+            "are all zero: a buffer that was not filled to its end, it seems; leave these rows out."
+        )
 
 
 def _take_out(rows: dict[str, np.ndarray], num_rows: int) -> list[str]:

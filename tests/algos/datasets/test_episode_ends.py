@@ -110,7 +110,8 @@ def test_ends_of_unknown_kind_are_refused_or_decided(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "horizon", "count"), [(1000, 1000, 3), (1000, 1000, 1), (500, 1000, 4), (200, None, 5)]
+    ("length", "horizon", "count"),
+    [(1000, 1000, 3), (1000, 1000, 1), (500, 1000, 4), (200, None, 5), (500, 1000, 2)],
 )
 def test_a_time_limit_stored_as_terminal_is_refused_or_decided(length: int, horizon: int, count: int) -> None:
     terminals = at(length * count + 7, *(np.arange(1, count + 1) * length - 1))
@@ -122,6 +123,26 @@ def test_a_time_limit_stored_as_terminal_is_refused_or_decided(length: int, hori
         assert (ends.counts["terminals"], ends.counts["timeouts"]) == (0, count)
     ends = decided("terminal", horizon, **keys)
     assert (ends.counts["terminals"], ends.counts["terminals_at_time_limit"]) == (count, count)
+
+
+def test_one_terminal_at_a_round_length_is_refused() -> None:
+    with pytest.raises(DatasetError, match="1 of 1 terminals exactly after 500 steps"):
+        decided(terminals=at(500, 499), timeouts=at(500))
+    assert decided(terminals=at(500, 487), timeouts=at(500)).counts["terminals"] == 1
+
+
+def test_the_row_after_the_horizon_is_a_time_limit_too() -> None:
+    keys = {"terminals": at(153, 50, 101, 152)}  # 51 rows an episode: the last observation has its own
+    with pytest.raises(DatasetError, match="3 of 3 terminals exactly after 51 steps"):
+        decided(horizon=50, **keys)
+    ends = decided("timeout", 50, **keys)
+    assert (ends.counts["terminals"], ends.counts["timeouts"]) == (0, 6)
+
+
+def test_the_horizon_cuts_flagged_episodes_too() -> None:
+    ends = decided("horizon", 4, terminals=at(12, 2), timeouts=at(12))
+    np.testing.assert_array_equal(ends.timeouts, at(12, 6, 10))
+    assert decided(None, 4, terminals=at(12, 2), timeouts=at(12)).counts["episodes_beyond_horizon"] == 1
 
 
 def test_real_terminals_are_believed() -> None:

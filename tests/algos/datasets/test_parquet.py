@@ -137,3 +137,13 @@ def test_pickles_and_archives_are_never_loaded(
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DatasetError, match=word):
             prepare(hopper_task(tmp_path / name), tmp_path / "own-v0")
+
+
+def test_a_vector_lacks_no_column(make_rows: Any, hopper_task: Any, tmp_path: Path) -> None:
+    table = as_numbered(make_rows((12, 8)))
+    names = ["observations_11" if name == "observations_4" else name for name in table.schema.names]
+    pq.write_table(table.rename_columns(names), tmp_path / "file.parquet")
+    with pytest.raises(
+        DatasetError, match="columns of observations up to 11, but has none with the number 4"
+    ):
+        prepare(hopper_task(tmp_path / "file.parquet"), tmp_path / "own-v0")

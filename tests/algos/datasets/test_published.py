@@ -1,5 +1,6 @@
 """A file of a famous name has to be that file by its content."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def test_kitchen_files_have_their_hashes(name: str) -> None:
         ("hopper-medium-v0", None),
         ("hopper-mediumish-v2", None),
         ("mydata", None),
+        ("HopperMediumExpert", "hopper-medium-expert-v2"),
+        ("HalfCheetahMedium", "halfcheetah-medium-v2"),
     ],
 )
 def test_names(name: str, famous: str | None) -> None:
@@ -113,6 +116,39 @@ def test_own_data_of_a_famous_name_are_marked(
     assert manifest["identity"]["named_like"] == "hopper-medium-v2"
     manifest = prepared(hopper_task, write_rows, rows, "mydata.hdf5", tmp_path)
     assert (manifest["identity"], manifest["comparability_reason"]) == (None, "a file of unknown origin")
+
+
+@pytest.mark.parametrize(
+    ("file", "famous", "word"),
+    [
+        (
+            "mini_kitchen_microwave_kettle_light_slider-v0.hdf5",
+            "kitchen-complete-v0",
+            "2,000 rows (3,680 pub",
+        ),
+        ("pen-v0_demos_clipped.hdf5", "pen-human-v0", "its SHA-256 is not the published one"),
+    ],
+)
+def test_d4rls_own_file_names_are_famous_too(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, file: str, famous: str, word: str
+) -> None:
+    manifest = prepared(hopper_task, write_rows, make_rows((1000, 1000)), file, tmp_path)
+    assert manifest["identity"]["named_like"] == famous
+    assert word in manifest["comparability_reason"]
+
+
+def test_the_published_hash_says_all(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "kitchen-complete-v0"
+    found = hashlib.sha256(write_rows(make_rows((1000, 1000)), f"{name}.hdf5").read_bytes()).hexdigest()
+    monkeypatch.setattr("algos.datasets.published.published_hashes", lambda: {name: found})
+    task = hopper_task(tmp_path / f"{name}.hdf5", task="own-x")
+    assert prepare(task, tmp_path / "own-x")["identity"] == {
+        "named_like": name,
+        "compared": ["SHA-256"],
+        "differences": [],
+    }
 
 
 def test_data_that_agree_in_everything_published_say_so(

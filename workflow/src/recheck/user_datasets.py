@@ -253,7 +253,7 @@ def _registered(
         spec = gymnasium.spec(environment)
     except gymnasium.error.Error:
         fit = fitting(root, path, known)
-        near = difflib.get_close_matches(environment, [*known, *gymnasium.registry], n=3)
+        near = difflib.get_close_matches(environment, {**known, **gymnasium.registry}, n=3)
         allowed = (
             f"those of tasks.csv that fit the file are {schema.listed(fit)}"
             if fit
