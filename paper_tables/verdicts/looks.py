@@ -87,6 +87,8 @@ class SequentialRuns:
             sequential.LAST_LOOK: f"The last look, at {at} seeds",
             sequential.CONTINUE: f"A look at {at} seeds; the next is at {look.next_seeds}",
         }[look.state]
+        if look.verdict.verdict in (rule.NOT_JUDGED, rule.UNINFORMATIVE):
+            words = f"Stopped at {at} seeds: no number of seeds changes this verdict"
         tested = look.verdict.p_reproduced is not None
         return replace(
             look.verdict,

@@ -119,6 +119,8 @@ def test_a_design_cannot_be_changed_after_a_look(mine, looked):
     looked({digests["iql"]: ("continue", 3, 5)})
     with pytest.raises(ConfigError, match="changed after a look"):
         mine(sequential={"futile_below": 0.0})
+    with pytest.raises(ConfigError, match="fixed numbers of seeds"):
+        mine(grid=[entry(seeds=4)])
     looked({digests["iql"]: ("continue", 3, "five")})
     with pytest.raises(ConfigError, match="next_seeds"):
         mine()

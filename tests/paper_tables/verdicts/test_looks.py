@@ -87,6 +87,13 @@ def test_a_run_goes_on_while_one_of_its_numbers_is_open():
     assert [entry["state"] for entry in run["numbers"]] == ["claim", "continue"]
 
 
+def test_what_is_never_judged_is_not_called_hopeless():
+    row = cells().iloc[:1].assign(not_judged_reason="our dataset is unverified")
+    found = judge_table(row, sequential=SequentialRuns.read(TEXT))
+    assert list(found["verdict"]) == [rule.NOT_JUDGED]
+    assert found["reason"][0].startswith("Stopped at 3 seeds: no number of seeds changes this verdict")
+
+
 def test_no_runs_yet_are_no_evidence():
     none = cells().iloc[:1].assign(our_scores_percent=[np.array([])])
     found = judge_table(none, sequential=SequentialRuns.read(TEXT))

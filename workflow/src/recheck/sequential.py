@@ -91,13 +91,19 @@ def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
 
     Raises:
         ConfigError: the design does not keep its error, is given without a sequential entry, or has been
-            changed since the first look.
+            changed, or replaced by fixed numbers of seeds, since the first look.
     """
     where = f"Experiment '{name}'"
     if not any(entry["seeds"] == SEQUENTIAL for entry in content["grid"]):
         if SEQUENTIAL in content:
             raise ConfigError(
                 f"{where} gives a sequential design, but no entry of its grid has `seeds: {SEQUENTIAL}`."
+            )
+        if (root / paths.looks(name)).is_file():
+            raise ConfigError(
+                f"{where}: its seeds have been looked at by a sequential design ({paths.looks(name)}), and "
+                "its file now has fixed numbers of seeds. Seeds that are added after a look do not keep "
+                f"their error: put `seeds: {SEQUENTIAL}` back, or give the experiment another name."
             )
         return None
     design = {**DEFAULT_DESIGN, **content.get(SEQUENTIAL, {})}
