@@ -20,6 +20,8 @@ from paper_tables.scores import plausible
 
 OURS = "ours"
 _SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
+# A number that is no seed: -1, 0.5.
+_NO_SEED = re.compile(r"^(?:-\d*\.?\d+|\d*\.\d*[1-9]\d*)$")
 
 
 @dataclass
@@ -184,6 +186,10 @@ def _seeds(records: Records, names: dict[Any, Any], result: pd.DataFrame, messag
     if given.isna().any():
         row = _first_row(records, given.isna())
         raise TablesError(f"{records.place(row)} has no seed, while other rows have one.")
+    odd = [text for text in given.cat.categories if _NO_SEED.match(str(text))]
+    if odd:
+        row = _first_row(records, given == odd[0])
+        raise TablesError(f"{records.place(row)}: seed {odd[0]}; a seed is a whole number from 0, or a name.")
     digits = [_SEED.match(str(text)) for text in given.cat.categories]
     if all(digits):
         numbers = np.asarray([int(match[1]) for match in digits if match], dtype="int64")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +267,21 @@ def test_identical_seeds_are_a_warning(tmp_path: Path):
     rows = [f"a,hopper-medium-v2,{seed},66" for seed in range(5)]
     (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
     assert "all 5 seeds are identical" in read_scores(tmp_path / "s.csv").warnings[0]
+
+
+@pytest.mark.parametrize("seed", ["-1", "0.5", ".5", "-0.0"])
+def test_a_number_that_is_no_seed_is_refused(tmp_path: Path, seed: str):
+    """-1 was read as 1."""
+    (tmp_path / "s.csv").write_text(f"method,task,seed,score\na,{HOPPER},1,66\na,{HOPPER},{seed},67\n")
+    with pytest.raises(
+        TablesError, match=rf"s\.csv, line 3: seed {re.escape(seed)}; a seed is a whole number"
+    ):
+        read_scores(tmp_path / "s.csv")
+
+
+def test_whole_numbers_with_a_point_are_seeds(tmp_path: Path):
+    (tmp_path / "s.csv").write_text(f"method,task,seed,score\na,{HOPPER},1.0,66\na,{HOPPER},seed_2,67\n")
+    assert list(read_scores(tmp_path / "s.csv").runs["seed"]) == [1, 2]
 
 
 def test_many_rows_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
