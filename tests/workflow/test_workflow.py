@@ -137,7 +137,7 @@ def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
     reported.write_text("document,score\n")
     process = snakemake("-n", "audit")
     assert job_counts(said(process)) == {"audit": 1}
-    assert "Made again: audit: the program has changed." in said(process)
+    assert "made again when it is asked for: audit: the program has changed." in said(process)
 
 
 @pytest.mark.parametrize(
