@@ -38,7 +38,6 @@ SHARED = (
     "cli",
     "tasks",
     "former_names",
-    "shipped",
     "versions",
     "checksums",
     "published_checkpoints",
@@ -129,7 +128,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "prices",
             "config",
         ),
-        "publish": ("scores", "rendering", "frames", "prices"),
+        "publish": ("statistics", "scores", "rendering", "frames", "prices"),
         "faithfulness": ("verdicts", "scores", "task_table", "rendering", "frames"),
     },
 }

@@ -79,8 +79,8 @@ def set_up(root: Path, name: str, content: Mapping[str, Any] | None = None) -> R
     )
     (root / "profiles").symlink_to("workflow/profiles")
     (root / "paper_tables").symlink_to(REPOSITORY / "paper_tables")  # reported numbers, layouts, settings
-    file = root / f"workflow/config/experiments/{name}.yaml"
-    whole = dict(content or yaml.safe_load(file.read_text(encoding="utf-8")))
+    whole = dict(content or experiments.read_file(root, name))
+    file = root / experiments.FOLDER / f"{name}.yaml"
     file.write_text(yaml.safe_dump(shortened(whole), sort_keys=False), encoding="utf-8")
     config = root / "workflow/config/config.yaml"
     text = config.read_text(encoding="utf-8").replace(

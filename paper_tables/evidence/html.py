@@ -22,6 +22,7 @@ from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import BASIS_WORDS, first_screen
 from paper_tables.rendering.table import MARKS
 from paper_tables.rendering.text import with_spread
+from paper_tables.statistics import intervals
 
 FOLDER = Path(__file__).parent / "page"
 DIGITS = 3
@@ -189,12 +190,10 @@ def _evidence(entry: NumberEvidence) -> dict[str, Any]:
 
 def mean_interval(scores: np.ndarray) -> tuple[float | None, float | None]:
     """Student's 95% interval of the mean, `[seeds]`; none with fewer than three seeds."""
-    from scipy import special
-
     if len(scores) < 3:
         return None, None
-    half = float(special.stdtrit(len(scores) - 1, 0.975) * scores.std(ddof=1) / math.sqrt(len(scores)))
-    return float(scores.mean()) - half, float(scores.mean()) + half
+    found = intervals.mean_interval(scores)
+    return found.low, found.high
 
 
 def _claim(claim: ProseClaim) -> dict[str, Any]:

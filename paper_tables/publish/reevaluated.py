@@ -24,6 +24,7 @@ from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.scores.normalised_score import normalise
+from paper_tables.statistics import intervals
 
 LEVEL = 0.95
 PLACE = ["seed", "episode", "episode_seed"]
@@ -95,12 +96,10 @@ def compare(
 
 def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
     """Student's interval of the mean; of one episode it is everything."""
-    from scipy import stats
-
     if len(values) < 2:
         return -np.inf, np.inf
-    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return float(values.mean()) - half, float(values.mean()) + half
+    found = intervals.mean_interval(values, level)
+    return found.low, found.high
 
 
 def compare_all(published: Path, reevaluated: Path) -> list[Comparison]:

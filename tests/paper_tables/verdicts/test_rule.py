@@ -157,12 +157,12 @@ def test_the_vocabulary_is_closed():
         "not_judged",
         "no_evidence",
     )
-    assert set(rule.FLAGS) == {
+    assert tuple(rule.FLAGS) == (
         "conditional",
         "other_settings",
         "other_selection",
         "within_implementation_spread",
-    }
+    )
 
 
 def test_without_caution_the_unequal_reading_is_scipys_welch():

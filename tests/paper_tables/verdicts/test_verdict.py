@@ -10,24 +10,6 @@ from paper_tables.verdicts import rule
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS, Verdict
 
 
-def test_the_vocabulary_is_closed():
-    assert rule.VERDICTS == (
-        "reproduced",
-        "different (lower)",
-        "different (higher)",
-        "inconclusive",
-        "uninformative",
-        "not_judged",
-        "no_evidence",
-    )
-    assert tuple(rule.FLAGS) == (
-        "conditional",
-        "other_settings",
-        "other_selection",
-        "within_implementation_spread",
-    )
-
-
 @pytest.mark.parametrize("name", rule.VERDICTS)
 def test_three_verdicts_claim_something(name: str):
     assert Verdict(name).claims == (name in ("reproduced", "different (lower)", "different (higher)"))
