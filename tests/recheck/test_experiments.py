@@ -303,7 +303,7 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
         ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, ci, d4rl"),
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
         ({"expriment": "ci"}, "does not know expriment; known are "),
-        ({"methods": "bc"}, "gives methods, which only experiment=own reads"),
+        ({"num_updates": 5}, "gives num_updates, which only experiment=own reads"),
         ({"experiment": "a b;touch X"}, "experiment is 'a b;touch X'; "),
         (
             {"scores": "mine"},

@@ -146,9 +146,22 @@ def _not_excluded(
 
 
 def expand(
-    root: Path, name: str, content: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
+    root: Path,
+    name: str,
+    content: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+    results_name: str | None = None,
+    partial: bool = False,
 ) -> Experiment:
     """Expand a checked experiment file to runs.
+
+    Args:
+        root: the repository.
+        name: of the file.
+        content: of the file.
+        rows: all tasks by name.
+        results_name: of the folders of the later stages, where it is another than the file's.
+        partial: whether it is a part of the file's grid: then an exclusion may have nothing to exclude.
 
     Raises ConfigError for an unknown task, method, variant or sampling setting, a setting that the method
     cannot take, or a task without hyperparameters.
@@ -157,7 +170,7 @@ def expand(
     samplings = {"default": {}, **content.get("samplings", {})}
     catalogue = Catalogue(root, rows, content.get("variants", {}), where)
     check_exclusions(catalogue, content)
-    looks = sequential.read(root, name, content)
+    looks = sequential.read(root, name, content, results_name or name)
     groups: dict[bool, set[str]] = {True: set(), False: set()}
     runs: dict[str, Run] = {}
     used: set[int] = set()
@@ -187,7 +200,7 @@ def expand(
             _, wanted = run.samplings.setdefault(sampling.label, (sampling, set()))
             wanted.update(remaining)
     idle = [rule for index, rule in enumerate(content.get("exclude", [])) if index not in used]
-    if idle:
+    if idle and not partial:
         raise ConfigError(
             f"{where}: the exclusion {idle[0]} excludes nothing; remove it or correct its spelling."
         )
@@ -195,7 +208,7 @@ def expand(
         raise ConfigError(f"{where}: the exclusions leave nothing to run.")
     sequential.check_not_mixed(where, groups[True], groups[False])
     return Experiment(
-        name=name,
+        name=results_name or name,
         description=content["description"],
         runs=runs,
         rows=rows,

@@ -307,6 +307,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     settings = {key: value for key, value in config.items() if value is not None}
     schema.check(settings, schema.load(root, "config"), "The configuration")
     score_file.refuse_without_file(settings)
+    requests.refuse_with_scores(settings)
     if settings.get("scores"):
         if settings["scores"] == "published":
             _require_published(root)
@@ -314,8 +315,10 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
             score_file.name(settings, root)  # Refuses a file that is not there before anything is planned.
         return Plan(root, settings, None)
     request = requests.resolve(settings, root)
-    expanded = experiments.expand(root, settings["experiment"], request.content, request.rows)
-    found = _without_missing(replace(expanded, name=request.name), settings, root)
+    expanded = experiments.expand(
+        root, settings["experiment"], request.content, request.rows, request.name, request.partial
+    )
+    found = _without_missing(expanded, settings, root)
     return Plan(root, settings, replace(found, missing=(*found.missing, *request.notes)))
 
 

@@ -1,4 +1,4 @@
-"""What the configuration asks for: an experiment file, the user's own datasets, seeds on the command line."""
+"""What the configuration asks for: an experiment file, a part of it, the user's own datasets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, hyperparameters, runs, schema, tasks, user_datasets
+from recheck import experiments, hyperparameters, runs, schema, selection, tasks, user_datasets
 from recheck.errors import ConfigError
 
 OWN = "own"
@@ -17,7 +17,6 @@ OWN_KEYS = (
     "dataset",
     "env",
     "sha256",
-    "methods",
     "num_updates",
     "hyperparameters_like",
     "ends",
@@ -25,7 +24,7 @@ OWN_KEYS = (
     "action_clip",
 )
 # What every experiment reads and what changes what is run.
-COMMON_KEYS = ("seeds", "datasets")
+COMMON_KEYS = ("datasets", *selection.KEYS)
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,14 @@ class Request:
         content: of the experiment file, with the names of tasks in place of those of declared datasets.
         rows: tasks.csv and the declared datasets.
         notes: what the user should know, one message each.
+        partial: whether it is a part of an experiment: then an exclusion may have nothing to exclude.
     """
 
     name: str
     content: dict[str, Any]
     rows: dict[str, Mapping[str, Any]]
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def resolve(settings: Mapping[str, Any], root: Path) -> Request:
@@ -66,8 +67,8 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     declared, where = _declared(settings, root, name, content)
     if name == OWN:
         content["grid"] = [_own_entry(settings, content, declared, root)]
-    if "seeds" in settings:
-        content["grid"] = [{**entry, "seeds": seeds(settings["seeds"])} for entry in content["grid"]]
+    chosen = selection.read(settings, root, name, content["grid"])
+    content, other, notes = selection.apply(content, chosen, name)
     content.pop("datasets", None)
     like = content.pop("hyperparameters_like", None)
     found = user_datasets.declare(root, declared, where, like) if declared else {}
@@ -80,17 +81,20 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
             "name them in its grid, or use experiment=own."
         )
     rows = {**tasks.read(root), **{str(row["task"]): row for row in found.values()}}
-    from_outside = [str(found[alias]["task"]) for alias in declared if alias in found]
     if name == OWN or "datasets" in settings:
-        name = _name(settings, name, from_outside)
-    notes = [f"The dataset '{alias}' of {where} is used by nothing that is asked for." for alias in idle]
+        counted = [alias for alias in declared if alias in used or chosen.tasks is None]
+        name = _name(settings, name, [str(found[alias]["task"]) for alias in counted])
+    if other and settings["experiment"] != OWN:
+        name = f"{name}-{chosen.suffix()}"
+        notes.append(f"Of experiment '{settings['experiment']}': {chosen.sentence()}. Its tables: {name}.")
+    notes += [f"The dataset '{alias}' of {where} is used by nothing that is asked for." for alias in idle]
     notes += [
         f"{where}: {alias} takes the hyperparameters of {row['hyperparameters_like']}, since tasks.csv has "
         f"no task in {row['environment_id']}; hyperparameters_like= names others."
         for alias, row in found.items()
         if row["hyperparameters_like"] == like and row["suite"] is None
     ]
-    return Request(name, content, rows, tuple(notes))
+    return Request(name, content, rows, tuple(notes), partial=other)
 
 
 def _declared(
@@ -150,7 +154,7 @@ def _own_entry(
 ) -> dict[str, Any]:
     entry = {**content["grid"][0], "tasks": list(declared)}
     if "methods" in settings:
-        entry["methods"] = listed(settings["methods"])
+        entry["methods"] = selection.names("methods", settings["methods"])
     if "num_updates" in settings:
         entry["num_updates"] = int(settings["num_updates"])
     for method in entry["methods"]:
@@ -186,24 +190,16 @@ def _name(settings: Mapping[str, Any], experiment: str, declared: list[str]) -> 
     return f"{experiment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', stem)}-{runs.digest(sorted(declared))}"
 
 
-def listed(value: Any) -> list[str]:
-    """Names given as a list or comma separated."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.strip("[]").split(",") if part.strip()]
-    return [str(part).strip() for part in value]
-
-
-def seeds(value: Any) -> int | list[int]:
-    """Seeds of the command line: a number of seeds, or seeds as a list or comma separated.
+def refuse_with_scores(settings: Mapping[str, Any]) -> None:
+    """Refuse a choice of what is trained where scores are read that exist.
 
     Raises:
-        ConfigError: something is no whole number from 0 on.
+        ConfigError: both are given.
     """
-    if isinstance(value, int):
-        return value
-    numbers = []
-    for part in listed(value):
-        if not re.fullmatch(r"[0-9]+", part):
-            raise ConfigError(f"seeds={value}: '{part}' is no seed; allowed are whole numbers from 0 on.")
-        numbers.append(int(part))
-    return numbers
+    # A file of scores has `tasks` of its own (`recheck.score_file`).
+    given = [key for key in (*OWN_KEYS, *COMMON_KEYS) if key in settings and key != "tasks"]
+    if settings.get("scores") and given:
+        raise ConfigError(
+            f"The configuration gives {schema.listed(given)} and scores={settings['scores']}: existing "
+            "scores are read as they are, and nothing is trained; leave one of them out."
+        )

@@ -81,7 +81,8 @@ def refuse_without_file(settings: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: there are.
     """
-    given = list(stated(settings))
+    # Without scores=, `tasks` chooses tasks of an experiment.
+    given = [key for key in stated(settings) if key != "tasks" or settings.get("scores")]
     if given and not is_file(settings):
         raise ConfigError(
             f"The configuration gives {schema.listed(given)}, which say how a file of scores is read; add "

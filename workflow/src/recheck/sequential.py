@@ -86,8 +86,15 @@ class Looks:
         return lines
 
 
-def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
+def read(root: Path, name: str, content: Mapping[str, Any], results_name: str | None = None) -> Looks | None:
     """The looks of an experiment, None where no entry of its grid is sequential.
+
+    Args:
+        root: the repository.
+        name: of the experiment.
+        content: of its file.
+        results_name: what its results are called, where that is another name: a part of it has looks of its
+            own.
 
     Raises:
         ConfigError: the design does not keep its error, is given without a sequential entry, or has been
@@ -102,18 +109,19 @@ def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
         if (root / paths.looks(name)).is_file():
             raise ConfigError(
                 f"{where}: its seeds have been looked at by a sequential design ({paths.looks(name)}), and "
-                "its file now has fixed numbers of seeds. Seeds that are added after a look do not keep "
+                "it now has fixed numbers of seeds. Seeds that are added after a look do not keep "
                 f"their error: put `seeds: {SEQUENTIAL}` back, or give the experiment another name."
             )
         return None
     design = {**DEFAULT_DESIGN, **content.get(SEQUENTIAL, {})}
     _check(where, design)
-    path = root / paths.looks(name)
+    kept_as = results_name or name
+    path = root / paths.looks(kept_as)
     if not path.is_file():
-        return Looks(name, design, {})
+        return Looks(kept_as, design, {})
     checksums.compare(path, "Bring the file back: it says which seeds are trained next.", ConfigError)
     kept = files.read_json(path, ConfigError)
-    schema.check(kept, schema.part_of(schema.load(root, "experiment"), "kept_looks"), paths.looks(name))
+    schema.check(kept, schema.part_of(schema.load(root, "experiment"), "kept_looks"), paths.looks(kept_as))
     before = {key: kept[key] for key in DEFAULT_DESIGN}
     if before != design:
         raise ConfigError(
@@ -121,7 +129,7 @@ def read(root: Path, name: str, content: Mapping[str, Any]) -> Looks | None:
             f"its file now says {json.dumps(design, sort_keys=True)}. A design that is changed after a look "
             "does not keep its error: put the old one back, or give the experiment another name."
         )
-    return Looks(name, design, kept["runs"])
+    return Looks(kept_as, design, kept["runs"])
 
 
 def _check(where: str, design: Mapping[str, Any]) -> None:
