@@ -25,6 +25,7 @@ def entry(**changes):
         "d4rl",
         "reference",
         "learning",
+        "baselines",
         "steps_reduced",
         "faithfulness",
     ],

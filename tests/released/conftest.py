@@ -4,17 +4,19 @@ The folder holds clones of the repositories by their names (TD3_BC, CORL, ...), 
 docs/parity.md lists. Their imports of simulators and loggers are replaced by empty modules.
 """
 
+import importlib.machinery
 import importlib.util
 import os
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-STUBS = ("d4rl", "gym", "gym.wrappers", "pyrallis", "wandb")
+STUBS = ("d4rl", "gym", "gymnasium", "mlxu", "pyrallis", "wandb")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,34 @@ class _Stub(types.ModuleType):
         return _Anything
 
 
-class _Anything:
+class _StubFinder:
+    """Finds every module of `STUBS`, whatever is below it."""
+
+    @classmethod
+    def find_spec(cls, name, *_):
+        if name.split(".")[0] not in STUBS:
+            return None
+        return importlib.machinery.ModuleSpec(name, cls, is_package=True)
+
+    @staticmethod
+    def create_module(spec):
+        return _Stub(spec.name)
+
+    @staticmethod
+    def exec_module(module):
+        pass
+
+
+class _Every(type):
+    """Every attribute of the class is the class itself."""
+
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return cls
+
+
+class _Anything(metaclass=_Every):
     def __init__(self, *_, **__):
         pass
 
@@ -66,16 +95,97 @@ def released(monkeypatch):
         file = Path(folder) / repository / path
         if not file.is_file():
             pytest.skip(f"{folder} holds no {repository}/{path}")
-        for name in STUBS:
-            monkeypatch.setitem(sys.modules, name, _Stub(name))
+        for name in [name for name in sys.modules if name.split(".")[0] in STUBS]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(sys, "meta_path", [_StubFinder, *sys.meta_path])
         monkeypatch.syspath_prepend(str(Path(folder) / repository))
         spec = importlib.util.spec_from_file_location(f"released_{repository}_{file.stem}", file)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what newer interpreters say of their code
+            spec.loader.exec_module(module)
         return module
 
-    return load
+    before = set(sys.modules)
+    yield load
+    # Two releases have packages of one name (agents, utils); the next test must not find the last one's.
+    root = str(Path(folder).resolve())
+    for name in set(sys.modules) - before:
+        origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
+        if name.split(".")[0] in STUBS or (origin and str(Path(origin).resolve()).startswith(root)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def linear_layers():
+    """Copies our linear layers into torch's, and gives the largest difference; pairs as in the tests."""
+
+    def tensors(linear, group, row, name):
+        yield linear.weight.data, group.frozen[f"{name}.weight"][row].T
+        yield linear.bias.data, group.frozen[f"{name}.bias"][row]
+
+    class Layers:
+        @staticmethod
+        def copy(pairs):
+            """Give `(their layer, our group, row, our layer's name)` our numbers."""
+            for pair in pairs:
+                for theirs, ours in tensors(*pair):
+                    theirs.copy_(ours)
+
+        @staticmethod
+        def largest_difference(pairs):
+            return max(float((x - y).abs().max()) for pair in pairs for x, y in tensors(*pair))
+
+    return Layers
+
+
+@pytest.fixture
+def flax_layers():
+    """Our numbers in a release's tree of flax parameters, layer by layer."""
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax.config.update("jax_enable_x64", True)
+    parts = {"kernel": "weight", "bias": "bias"}
+
+    class Layers:
+        @staticmethod
+        def array(group, rows, layer, part):
+            """Our tensor for flax's `part` of a layer; several rows are stacked."""
+            name = f"{layer}.{parts[part]}" if f"{layer}.{parts[part]}" in group.frozen else layer
+            tensor = group.frozen[name][rows].numpy()
+            return np.array(tensor if len(rows) > 1 else tensor[0])
+
+        @staticmethod
+        def place(params, find):
+            """The tree with `find(keys)` in place of each leaf, keys from the root to the leaf."""
+
+            def one(path, leaf):
+                found = find([str(getattr(part, "key", part)) for part in path])
+                assert found.shape == leaf.shape, path
+                return jax.numpy.array(found, copy=True)  # else it may be our memory, which changes
+
+            return jax.tree_util.tree_map_with_path(one, params)
+
+        @classmethod
+        def largest_difference(cls, params, find):
+            differences = jax.tree_util.tree_map(
+                lambda x, y: float(jax.numpy.abs(x - y).max()), params, cls.place(params, find)
+            )
+            return max(jax.tree_util.tree_leaves(differences))
+
+    return Layers
+
+
+@pytest.fixture
+def exact_rates():
+    """A function that holds the forward process's rates in float64, as `double_precision` the rest."""
+
+    def make(method):
+        diffusion = method.diffusion
+        diffusion.signal_rates = torch.tensor(np.sqrt(diffusion.alpha_bars))
+        diffusion.noise_rates = torch.tensor(np.sqrt(1.0 - diffusion.alpha_bars))
+
+    return make
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.released
 UPDATES = 30
 
 
-def test_thirty_updates_agree(released, data, draws, paper_values, report, float32_rate, monkeypatch):
+def test_thirty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
     module = released("CORL", "algorithms/offline/awac.py")
     values = paper_values("awac", "corl")
     method = AWAC(MethodSpec(values, data.problem, UPDATES, 0, (3,)))
@@ -37,7 +37,7 @@ def test_thirty_updates_agree(released, data, draws, paper_values, report, float
     monkeypatch.setattr(
         torch.distributions.Normal, "rsample", lambda self, *_: self.loc + self.scale * queue.pop(0)
     )
-    for update, draw, given in draws(method, data, UPDATES):
+    for update, draw, given in random_inputs(method, data, UPDATES):
         batch = data.batch(draw["index"])
         queue += [draw["next_noise"][0], draw["noise"][0]]
         theirs.update(

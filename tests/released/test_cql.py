@@ -46,7 +46,7 @@ class Noise:
 
 
 @pytest.mark.parametrize("task", ["hopper-medium-v2", "antmaze-umaze-v2"])
-def test_updates_agree(released, data, draws, paper_values, report, float32_rate, monkeypatch, task):
+def test_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch, task):
     """Locomotion: a fixed weight; antmaze: Lagrange, clip, maximum over ten next actions, five layers."""
     module = released("CORL", "algorithms/offline/cql.py")
     values = {**paper_values("cql", "corl", task), "batch_size": 32}
@@ -89,7 +89,7 @@ def test_updates_agree(released, data, draws, paper_values, report, float32_rate
     noise = Noise([])
     normal = module.Normal
     monkeypatch.setattr(normal, "rsample", lambda self, *_: noise(self.loc, self.scale))
-    for update, draw, given in draws(method, data, UPDATES):
+    for update, draw, given in random_inputs(method, data, UPDATES):
         batch = data.batch(draw["index"])
         noise.queue = [draw[name][0] for name in ("noise", "next_noise", "noise_now", "noise_following")]
         uniform = 2.0 * draw["uniform"][0] - 1.0

@@ -26,7 +26,7 @@ def tree_of(group, rows):
     return tree
 
 
-def test_twenty_updates_agree(released, data, draws, paper_values, report, float32_rate, monkeypatch):
+def test_twenty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     pytest.importorskip("distrax", reason="distrax, which the release imports, is not installed")
     import jax.numpy as jnp
@@ -62,13 +62,21 @@ def test_twenty_updates_agree(released, data, draws, paper_values, report, float
     def step(agent, batch, noises):
         """One update of the release; its random numbers are ours, in the order in which it asks."""
         queue = [noises[name] for name in ("next_noise", "flow_noise", "noise", "noise")]
+
+        def times(key, shape=(), *rest, **options):
+            """The flow's times; flax asks for the shapes of its initial weights by the same function."""
+            if shape == noises["time"].shape:
+                return noises["time"]
+            return uniform(key, shape, *rest, **options)
+
         with monkeypatch.context() as patch:
             patch.setattr(module.jax.random, "normal", lambda *_, **__: queue.pop(0))
-            patch.setattr(module.jax.random, "uniform", lambda *_, **__: noises["time"])
+            patch.setattr(module.jax.random, "uniform", times)
             return type(agent).update.__wrapped__(agent, batch)[0]
 
+    uniform = jax.random.uniform
     step = jax.jit(step)
-    for update, draw, given in draws(method, data, UPDATES):
+    for update, draw, given in random_inputs(method, data, UPDATES):
         batch = data.batch(draw["index"])
         theirs = {
             "observations": batch.observations,

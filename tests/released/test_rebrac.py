@@ -30,15 +30,15 @@ def tree_of(group, row):
     return tree
 
 
-def test_thirty_updates_agree(released, data, draws, paper_values, report, float32_rate, monkeypatch):
+def test_thirty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     import jax.numpy as jnp
     import optax
 
     jax.config.update("jax_enable_x64", True)
 
-    if not hasattr(jax, "tree_map"):  # newer JAX renamed it; the release calls it in its buffer alone
-        monkeypatch.setattr(jax, "tree_map", jax.tree_util.tree_map, raising=False)
+    # JAX has renamed it; the release calls it in its buffer alone.
+    monkeypatch.setitem(vars(jax), "tree_map", jax.tree_util.tree_map)
     module = released("CORL", "algorithms/offline/rebrac.py")
     values = paper_values("rebrac", "release")
     method = ReBRAC(MethodSpec(values, data.problem, UPDATES, 0, (3,)))
@@ -103,7 +103,7 @@ def test_thirty_updates_agree(released, data, draws, paper_values, report, float
         return results[:3]
 
     step = jax.jit(step, static_argnums=0)
-    for update, draw, given in draws(method, data, UPDATES):
+    for update, draw, given in random_inputs(method, data, UPDATES):
         batch = data.batch(draw["index"])
         theirs = {
             "states": batch.observations,

@@ -29,7 +29,7 @@ class OneBatch:
         return self.batch
 
 
-def test_forty_updates_agree(released, data, draws, paper_values, report, float32_rate, monkeypatch):
+def test_forty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
     module = released("TD3_BC", "TD3_BC.py")
     module.device = torch.device("cpu")
     method = TD3BC(MethodSpec(paper_values("td3_bc", "paper"), data.problem, UPDATES, 0, (3,)))
@@ -44,7 +44,7 @@ def test_forty_updates_agree(released, data, draws, paper_values, report, float3
         for suffix in ("", "_target"):
             copy_linear(getattr(getattr(theirs, network + suffix), linear), group, row, name)
     buffer = OneBatch()
-    for update, draw, given in draws(method, data, UPDATES):
+    for update, draw, given in random_inputs(method, data, UPDATES):
         batch = data.batch(draw["index"])
         buffer.batch = (
             batch.observations[0],
