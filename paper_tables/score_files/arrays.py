@@ -12,9 +12,10 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables.score_files import pickles
+from paper_tables.score_files.json_rows import rows_of_records
 from paper_tables.score_files.options import ScoreOptions
-from paper_tables.score_files.records import TEXTS, Records
-from paper_tables.score_files.sources import Rows, open_text, rows_of_records
+from paper_tables.score_files.records import Records
+from paper_tables.score_files.sources import Rows, no_text, open_text
 
 # Keys of such a file that name its tasks, and are no method.
 TASK_KEYS = ("tasks", "task_names", "games", "environments", "envs")
@@ -48,9 +49,11 @@ def read_json(path: Path, options: ScoreOptions) -> Records | Rows:
     try:
         with open_text(path) as stream:
             content = json.load(stream)
-    except OSError as error:
-        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:
+    except UnicodeError:
+        raise no_text(path) from None
+    except (OSError, EOFError) as error:
+        raise TablesError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    except (ValueError, RecursionError) as error:
         raise TablesError(f"{path} is no JSON ({error}).") from None
     if isinstance(content, list) and content and all(isinstance(item, Mapping) for item in content):
         return rows_of_records(path, content)
@@ -94,9 +97,7 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
     messages = [f"Arrays [runs, tasks] of {', '.join(map(str, table['method'].unique()))}; runs are seeds."]
     if empty:
         messages.append(f"{empty} NaN not used: these runs are missing.")
-    for name in (*TEXTS, "column"):
-        table[name] = table[name].astype("category")
-    return Records(table.reset_index(drop=True), "score", path, "run", messages)
+    return Records.of_table(table.reset_index(drop=True), "score", path, messages, "run")
 
 
 def _array(path: Path, method: str, values: Any) -> np.ndarray:
@@ -150,8 +151,6 @@ def _part(path: Path, method: str, tasks: list[str], array: np.ndarray, one_task
             "method": method,
             "task": np.asarray(tasks, dtype=object)[task.ravel()],
             "seed": runs.ravel().astype(str),
-            "run": "",
-            "selection": "",
             "column": method,
             "step": rest[0].ravel() + 1.0 if rest else np.nan,
             "value": array.ravel(),

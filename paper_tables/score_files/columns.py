@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from recheck.errors import TablesError
 
 from paper_tables.score_files.options import ROLES, ScoreOptions
+from paper_tables.score_files.wide import wide_columns
 
 # Names by which the field calls a column, without case and signs. Of several steps the first here is taken.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -47,7 +48,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 _GROUPS = re.compile(
     r"^(?:eval|evaluation|test|config|summary|metrics?|offline|online|charts|rollout|log)[./_ -]+"
 )
-SEED_COLUMN = re.compile(r"^(?:seed|run|trial|s)?[ _#-]*(\d+)$", re.IGNORECASE)
 
 
 def plain(name: str) -> str:
@@ -63,30 +63,33 @@ class Columns:
     """The columns of a file by role.
 
     Attributes:
-        by_role: role -> column.
-        seeds: columns with one seed each, of a wide table.
+        by_role: role -> column, those of the scores left out.
+        values: columns of scores -> the texts by role that all of their cells have.
+        is_return: whether the scores are raw returns, by the name of the column.
         unused: columns that have no role.
-        guessed: roles that were guessed.
+        guessed: roles that were guessed, with their columns.
+        wide: what the columns of scores are, where there are several.
     """
 
     by_role: dict[str, str]
-    seeds: list[str] = field(default_factory=list)
+    values: dict[str, dict[str, str]]
+    is_return: bool = False
     unused: list[str] = field(default_factory=list)
-    guessed: list[str] = field(default_factory=list)
+    guessed: list[tuple[str, str]] = field(default_factory=list)
+    wide: str = ""
+
+    def roles_of_file(self) -> list[str]:
+        """The columns that have a role, those of the scores left out."""
+        return list(self.by_role.values())
 
     def messages(self) -> list[str]:
         """What was guessed, and what is not used."""
         found = []
         if self.guessed:
-            pairs = ", ".join(f"{role} from '{self.by_role[role]}'" for role in self.guessed)
+            pairs = ", ".join(f"{role} from '{name}'" for role, name in self.guessed)
             found.append(f"Columns by their names: {pairs}.")
-        if self.seeds and "metric" in self.by_role:
-            found.append(
-                f"A chart's export: {len(self.seeds)} runs, metric '{self.by_role['metric']}', step "
-                f"'{self.by_role['step']}'."
-            )
-        elif self.seeds:
-            found.append(f"One seed in each of the {len(self.seeds)} columns {_few(self.seeds)}.")
+        if self.wide:
+            found.append(self.wide)
         if self.unused:
             found.append(f"Columns not used ({len(self.unused)}): {_few(self.unused, 4)}.")
         return found
@@ -128,20 +131,25 @@ def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Col
         free = [name for name in names if name not in by_role.values()]
         if guess := _guess(role, free, where):
             by_role[role] = guess
-            guessed.append(role)
-    seeds: list[str] = []
-    if "score" not in by_role and "return" not in by_role:
-        seeds = [name for name in names if SEED_COLUMN.match(name.strip()) and name not in by_role.values()]
-        if not seeds:
+            guessed.append((role, guess))
+    value = by_role.get("score") or by_role.get("return")
+    is_return, wide = "return" in by_role, ""
+    if value is not None:
+        values: dict[str, dict[str, str]] = {value: {}}
+        if "run" in by_role and {"method", "task", "seed"} <= set(by_role):
+            guessed = [(role, name) for role, name in guessed if role != "run"]
+            del by_role["run"]
+    else:
+        free = [name for name in names if name not in by_role.values()]
+        values, wide = wide_columns(free, by_role, options)
+        if not values:
             raise TablesError(
                 f"{where} has no column for the scores; it has {_few(names, 20)}. Name it score, "
                 "normalized_score or return, or say columns=score:COLUMN."
             )
-    elif "run" in by_role and {"method", "task", "seed"} <= set(by_role):
-        guessed = [role for role in guessed if role != "run"]
-        del by_role["run"]
-    used = {*by_role.values(), *seeds}
-    return Columns(by_role, seeds, [name for name in names if name not in used], guessed)
+    texts = {role: name for role, name in by_role.items() if role not in ("score", "return")}
+    used = {*texts.values(), *values}
+    return Columns(texts, values, is_return, [name for name in names if name not in used], guessed, wide)
 
 
 def _guess(role: str, names: Sequence[str], where: str) -> str | None:

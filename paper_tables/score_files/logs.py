@@ -11,9 +11,10 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables.score_files.columns import NAMES, plain
+from paper_tables.score_files.json_rows import flat, read_json_lines
 from paper_tables.score_files.options import ScoreOptions
-from paper_tables.score_files.records import TEXTS, Records, records_of
-from paper_tables.score_files.sources import flat, read_json_lines, read_parquet, read_text, suffix_of
+from paper_tables.score_files.records import Records, records_of
+from paper_tables.score_files.sources import read_parquet, read_text, suffix_of
 
 EVENTS = "events.out.tfevents"
 # Files that d3rlpy writes for a metric of an environment: epoch, step, value, without a header.
@@ -113,19 +114,13 @@ def _metric(names: list[str], where: str) -> tuple[str, str]:
 
 def _as_records(table: pd.DataFrame, unit: str, path: Path, messages: list[str]) -> Records:
     table = table.reset_index(drop=True)
-    for name in (*TEXTS, "column"):
-        if name not in table.columns:
-            table[name] = ""
-        table[name] = table[name].astype(str).astype("category")
-    if "line" not in table.columns:
-        table["line"] = range(1, len(table) + 1)
     wrong = table[~table["value"].abs().lt(float("inf"))]
     if len(wrong):
         row = wrong.iloc[0]
         raise TablesError(
             f"{path}: the run '{row['run']}' has the value {row['value']} at step {row['step']}."
         )
-    return Records(table, unit, path, "row", messages)
+    return Records.of_table(table, unit, path, messages)
 
 
 def _d3rlpy(root: Path) -> Iterator[Records]:
@@ -227,8 +222,8 @@ def _with_config(found: Records, config: Mapping[str, str]) -> Records:
         "method": _first(config, ("algorithm", "algo", "method", "agent")),
     }
     for role, value in values.items():
-        if value and set(found.table[role].cat.categories) <= {""}:
-            found.table[role] = pd.Categorical([value] * len(found.table))
+        if value and found.is_absent(role):
+            found.keys[role] = value
     return found
 
 

@@ -1,40 +1,82 @@
-"""Numbers out of cells of text; what is none is refused with its place and what is allowed."""
+"""Numbers and texts out of the cells of a column; a cell that is no number is refused with its place."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
+from paper_tables.score_files.sources import clean
+
 _COMMA = re.compile(r"^[+-]?\d+,\d+$")
 _SPREAD = re.compile(r"±|\+/-|\+-|\\pm")
+_MINUS = "\u2212\u2013\u2010\u2011"
 
 
-def to_numbers(cells: pd.Series, where: str, unit: str = "line", column: str = "") -> np.ndarray:
+def to_texts(cells: Any) -> tuple[np.ndarray, list[str]]:
+    """The texts of a column as numbers into a list of them; `''` where a cell is empty.
+
+    Args:
+        cells: an array of pyarrow of any type.
+
+    Returns:
+        Codes, one for each cell, and the distinct texts.
+    """
+    encoded = _decoded(cells).dictionary_encode(null_encoding="encode")
+    return encoded.indices.to_numpy(), [_text(value) for value in encoded.dictionary.to_pylist()]
+
+
+def _decoded(cells: Any) -> Any:
+    import pyarrow
+
+    return cells.dictionary_decode() if isinstance(cells, pyarrow.DictionaryArray) else cells
+
+
+def _text(value: object) -> str:
+    # A column of whole numbers with gaps is one of floats in pandas, and its gaps are NaN.
+    return "" if value is None or value != value else clean(str(value))
+
+
+def to_numbers(cells: Any, place: Callable[[int], str], column: str = "") -> np.ndarray:
     """Numbers of a column; NaN where a cell is empty.
 
     Args:
-        cells: text, indexed by line.
-        where: the file, for an error.
-        unit: what the index counts.
+        cells: an array of pyarrow of any type.
+        place: the file and line of the n-th cell, for an error.
         column: its name.
 
     Raises:
         TablesError: a cell holds something else than a finite number; the message has the line.
     """
-    text = cells.str.strip()
-    empty = text == ""
-    numbers = pd.to_numeric(text.where(~empty), errors="coerce").to_numpy(dtype=float)
-    bad = ~empty.to_numpy() & ~np.isfinite(numbers)
+    import pyarrow
+    from pyarrow import compute
+
+    cells = _decoded(cells)
+    kind = cells.type
+    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+        empty = cells.is_null()
+        numbers = cells.cast(pyarrow.float64())
+    else:
+        text = compute.utf8_trim_whitespace(cells.cast(pyarrow.string()))
+        empty = compute.fill_null(compute.equal(text, ""), True)
+        filled = compute.if_else(empty, pyarrow.scalar(None, pyarrow.string()), text)
+        try:
+            numbers = filled.cast(pyarrow.float64())
+        except pyarrow.ArrowInvalid:
+            texts = pd.Series([clean(value or "") for value in text.to_pylist()], dtype=object)
+            empty = pyarrow.array(texts == "")
+            numbers = pyarrow.array(pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float))
+    found: np.ndarray = numbers.to_numpy(zero_copy_only=False)
+    bad = ~np.isfinite(found) & ~empty.to_numpy(zero_copy_only=False)
     if bad.any():
-        place = int(np.flatnonzero(bad)[0])
-        found = str(text.iloc[place])
-        raise TablesError(
-            f"{where}, {unit} {cells.index[place]}, column '{column}': '{found}' {_reason(found)}."
-        )
-    return numbers
+        number = int(np.flatnonzero(bad)[0])
+        text = clean(str(cells[number].as_py()))
+        raise TablesError(f"{place(number)}, column '{column}': '{text}' {_reason(text)}.")
+    return found
 
 
 def _reason(text: str) -> str:
@@ -46,4 +88,6 @@ def _reason(text: str) -> str:
         return "is a mean with its spread; a score is that of one seed"
     if text.lower().lstrip("+-") in ("nan", "inf", "infinity", "none", "null", "n/a", "na"):
         return "is no finite number; leave the cell empty where a run is missing"
+    if text[:1] in _MINUS:
+        return f"has a dash for a minus; write -{text[1:]}"
     return "is no number"

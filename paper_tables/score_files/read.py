@@ -8,7 +8,7 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames
-from paper_tables.score_files import arrays, logs, sources
+from paper_tables.score_files import arrays, json_rows, logs, sources
 from paper_tables.score_files.assemble import UserScores, assemble
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records, records_of
@@ -51,7 +51,7 @@ def _read_file(path: Path, options: ScoreOptions) -> Records:
     if suffix in (".parquet", ".pq"):
         return records_of(sources.read_parquet(path), options, path.stem)
     if suffix in (".jsonl", ".ndjson"):
-        return records_of(sources.read_json_lines(path), options, path.stem)
+        return records_of(json_rows.read_json_lines(path), options, path.stem)
     if suffix in (*sources.TEXT_SUFFIXES, ".txt", ""):
         return records_of(sources.read_text(path, options.delimiter), options, path.stem)
     raise TablesError(f"{path} has the ending '{suffix}'; scores are read from {FORMATS}.")

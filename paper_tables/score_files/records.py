@@ -1,90 +1,119 @@
-"""Rows of any file as records: method, task, seed, step and a score, with the line that each is from."""
+"""Rows of any file as records: method, task, seed, step and a score, with the row that each is from."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables.score_files.columns import NAMES, Columns, find_columns, plain
-from paper_tables.score_files.numbers import to_numbers
+from paper_tables.score_files.numbers import to_numbers, to_texts
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.sources import Rows
 
 TEXTS = ("method", "task", "seed", "run", "selection")
+KEYS = (*TEXTS, "column")
 # A chart of Weights & Biases as CSV: one column a run, `run name - metric`, with its range next to it.
 _CHART_COLUMN = re.compile(r"^(?P<run>.+?) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")
 
 
 @dataclass
 class Records:
-    """Scores as they were found.
+    """Scores as they were found; a row holds four numbers, whatever its texts are.
 
     Attributes:
-        table: columns `TEXTS` (categories; empty text where unknown), `step` (NaN where unknown), `value`,
-            `line` (or row) and `column`.
+        keys: the distinct combinations of `KEYS` (empty text where unknown), in the order of their first row.
+        key: the place in `keys` of each row.
+        step: NaN where unknown.
+        value: the score or return.
+        row: the number of the row in the file, from 0.
         unit: `score` or `return`, by the name of the column.
         path: the file, for messages.
         counts: `line` or `row`.
         messages: what was guessed and what is not used.
+        line_of: line (or row) by the number of the row.
     """
 
-    table: pd.DataFrame
+    keys: pd.DataFrame
+    key: np.ndarray
+    step: np.ndarray
+    value: np.ndarray
+    row: np.ndarray
     unit: str
     path: Path
     counts: str = "line"
     messages: list[str] = field(default_factory=list)
+    line_of: Callable[[int], int] = lambda number: number + 1
 
-    def place(self, row: pd.Series) -> str:
-        """Where a record is from."""
-        return f"{self.path}, {self.counts} {row['line']}"
+    @classmethod
+    def of_table(
+        cls, table: pd.DataFrame, unit: str, path: Path, messages: list[str], counts: str = "row"
+    ) -> Records:
+        """Records of a small table with the columns `step`, `value`, `line` and some of `KEYS`."""
+        texts = pd.DataFrame(
+            {name: table[name].astype(str) if name in table.columns else [""] * len(table) for name in KEYS}
+        )
+        key = texts.groupby(list(KEYS), sort=False).ngroup().to_numpy(dtype=np.int32)
+        keys = texts.drop_duplicates().reset_index(drop=True)
+        lines = table["line"].tolist() if "line" in table.columns else list(range(1, len(table) + 1))
+        step, value = (table[name].to_numpy(dtype=float).copy() for name in ("step", "value"))
+        rows = np.arange(len(table), dtype=np.int32)
+        return cls(keys, key, step, value, rows, unit, path, counts, messages, lines.__getitem__)
 
+    def line(self, place: int) -> str:
+        """The line (or row) of a record."""
+        return f"{self.counts} {self.line_of(int(self.row[place]))}"
 
-def renamed(column: pd.Series, name_of: Callable[[str], str | None]) -> pd.Series:
-    """A column of categories by their new names (None is missing), sorted; several may become one."""
-    new = [name_of(str(text)) for text in column.cat.categories]
-    used = np.unique(column.cat.codes)
-    known = sorted({new[code] or "" for code in used if code >= 0 and new[code] is not None})
-    place = {name: number for number, name in enumerate(known)}
-    codes = np.asarray([-1 if name is None else place.get(name, -1) for name in new] + [-1])
-    found = pd.Categorical.from_codes(codes[column.cat.codes], categories=pd.Index(known, dtype=object))
-    return pd.Series(found, index=column.index)
+    def place(self, place: int) -> str:
+        """The file and line of a record."""
+        return f"{self.path}, {self.line(place)}"
+
+    def place_of_key(self, number: int) -> str:
+        """The file and line of the first record of a combination of texts."""
+        return self.place(int(np.flatnonzero(self.key == number)[0]))
+
+    def is_absent(self, role: str) -> bool:
+        """Whether no record has a text of this role."""
+        return bool((self.keys[role] == "").all())
 
 
 class _Keys:
-    """The distinct combinations of texts, numbered the same over all chunks: a row holds one number."""
+    """The distinct combinations of texts, numbered the same over all batches: a row holds one number."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = list(names)
+    def __init__(self) -> None:
         self.known: dict[tuple[str, ...], int] = {}
 
-    def codes(self, texts: pd.DataFrame) -> np.ndarray:
-        """The number of each row's combination."""
-        combined = np.zeros(len(texts), dtype=np.int64)
-        for name in self.names:
-            codes, distinct = pd.factorize(texts[name])
-            combined = pd.factorize(combined * len(distinct) + codes)[0]
-        first = pd.DataFrame({"code": combined}).drop_duplicates().index
-        rows = texts[self.names].iloc[first].itertuples(index=False, name=None)
-        found = [tuple(str(text).strip() for text in row) for row in rows]
-        numbers = [self.known.setdefault(row, len(self.known)) for row in found]
+    def codes(self, texts: Mapping[str, tuple[np.ndarray, list[str]] | str], length: int) -> np.ndarray:
+        """The number of each row's combination; a text that is no column is that of all rows."""
+        combined = np.zeros(length, dtype=np.int64)
+        for given in texts.values():
+            if not isinstance(given, str):
+                codes, distinct = given
+                combined = pd.factorize(combined * len(distinct) + codes)[0]
+        _, first = np.unique(combined, return_index=True)
+        rows = zip(
+            *(
+                [given] * len(first)
+                if isinstance(given, str)
+                else [given[1][code] for code in given[0][first]]
+                for given in (texts[name] for name in KEYS)
+            )
+        )
+        numbers = [self.known.setdefault(row, len(self.known)) for row in rows]
         return np.asarray(numbers, dtype=np.int32)[combined]
 
-    def categories(self, codes: np.ndarray) -> dict[str, pd.Categorical]:
-        """Every text of the rows as a category."""
-        found = {}
-        for place, name in enumerate(self.names):
-            of_key, distinct = pd.factorize(np.asarray([key[place] for key in self.known], dtype=object))
-            small = np.asarray(of_key, dtype=np.min_scalar_type(len(distinct) + 1).name.lstrip("u"))
-            index = pd.Index(distinct, dtype=object)
-            found[name] = pd.Categorical.from_codes(small[codes], categories=index)
-        return found
+
+def _texts_of_rows(given: tuple[np.ndarray, list[str]] | str, rows: np.ndarray) -> list[str]:
+    if isinstance(given, str):
+        return [given] * len(rows)
+    codes, distinct = given
+    return [distinct[code] for code in codes[rows]]
 
 
 def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Records:
@@ -98,66 +127,79 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
     Raises:
         TablesError: a column is missing or has two candidates, or a cell is no number.
     """
-    chart = _chart_columns(rows.names, options, str(rows.path))
-    columns = chart or find_columns(rows.names, options, f"{rows.path}, line 1")
-    keys = _Keys((*TEXTS, "column"))
-    parts: dict[str, list[np.ndarray]] = {"key": [], "step": [], "value": [], "line": []}
-    empty = 0
-    with contextlib.closing(rows):
-        for chunk in rows.chunks:
-            for part in _parts(chunk, columns, rows, chart is not None, default_run):
-                known = np.isfinite(part["value"].to_numpy())
-                empty += int((~known).sum())
-                kept = part[known]
-                if len(kept):
-                    parts["key"].append(keys.codes(kept))
-                    for name in ("step", "value", "line"):
-                        parts[name].append(kept[name].to_numpy())
+    columns = _chart_columns(rows.names, options, str(rows.path)) or find_columns(
+        rows.names, options, f"{rows.path}, line 1"
+    )
+    used = list(dict.fromkeys([*columns.roles_of_file(), *columns.values]))
+    keys = _Keys()
+    parts: dict[str, list[np.ndarray]] = {"key": [], "step": [], "value": [], "row": []}
+    empty = start = 0
+    for batch in rows.batches(used):
+        for part in _parts(batch, start, columns, rows, default_run):
+            known = np.isfinite(part["value"])
+            empty += int((~known & ~part["blank"]).sum())
+            if known.any():
+                part["key"] = keys.codes(part["texts"], len(known))
+                for name, found in parts.items():
+                    found.append(part[name] if known.all() else part[name][known])
+        start += batch.num_rows
     if not parts["key"]:
         raise TablesError(f"{rows.path} has no score; it holds column names and no row with a number.")
-    table = pd.DataFrame(keys.categories(np.concatenate(parts.pop("key"))))
-    for name in ("step", "value", "line"):
-        table[name] = np.concatenate(parts.pop(name))
+    joined = {name: np.concatenate(parts.pop(name)) for name in ("key", "step", "value", "row")}
+    table = _in_order_of_rows(pd.DataFrame(list(keys.known), columns=list(KEYS)), joined)
     messages = columns.messages()
     if empty:
         messages.append(f"{empty} empty cells not used: no score is in them.")
-    unit = "return" if "return" in columns.by_role or _is_return(columns) else "score"
-    return Records(table, unit, rows.path, rows.unit, messages)
-
-
-def _is_return(columns: Columns) -> bool:
-    return (
-        bool(columns.seeds)
-        and columns.by_role.get("metric", "") != ""
-        and (plain(columns.by_role["metric"]) in NAMES["return"])
+    unit = "return" if columns.is_return else "score"
+    return Records(
+        table,
+        joined["key"],
+        joined["step"],
+        joined["value"],
+        joined["row"],
+        unit,
+        rows.path,
+        rows.unit,
+        messages,
+        rows.line_of,
     )
 
 
+def _in_order_of_rows(keys: pd.DataFrame, joined: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The combinations that are used, in the order of their first row."""
+    first = np.full(len(keys), -1, dtype=np.int64)
+    used, place = np.unique(joined["key"], return_index=True)
+    first[used] = place
+    order = sorted(used, key=lambda number: first[number])
+    new = np.zeros(len(keys), dtype=np.min_scalar_type(-len(keys)))
+    new[order] = np.arange(len(order))
+    joined["key"] = new[joined["key"]]
+    return keys.iloc[order].reset_index(drop=True)
+
+
 def _parts(
-    chunk: pd.DataFrame, columns: Columns, rows: Rows, chart: bool, default_run: str
-) -> Iterable[pd.DataFrame]:
-    """The records of a chunk; one frame for each column of scores."""
-    where = str(rows.path)
-    base = pd.DataFrame({"line": np.asarray(chunk.index)}, index=chunk.index)
-    for role in TEXTS:
-        base[role] = chunk[columns.by_role[role]] if role in columns.by_role else ""
-    if "run" not in columns.by_role:
-        base["run"] = default_run
+    batch: Any, start: int, columns: Columns, rows: Rows, default_run: str
+) -> Iterator[dict[str, Any]]:
+    """The records of a batch; one part for each column of scores."""
+
+    def place(number: int) -> str:
+        return f"{rows.path}, {rows.unit} {rows.line_of(start + number)}"
+
+    texts: dict[str, Any] = dict.fromkeys(KEYS, "") | {"run": default_run}
+    for role, name in columns.by_role.items():
+        if role in TEXTS:
+            texts[role] = to_texts(batch.column(name))
     step = columns.by_role.get("step")
-    base["step"] = np.nan if step is None else to_numbers(chunk[step], where, rows.unit, step)
-    value = columns.by_role.get("score") or columns.by_role.get("return")
-    if value is not None and not chart:
-        yield base.assign(value=to_numbers(chunk[value], where, rows.unit, value), column=value)
-        return
-    for name in columns.seeds:
-        part = base.assign(value=to_numbers(chunk[name], where, rows.unit, name), column=name)
-        if chart:
-            match = _CHART_COLUMN.match(name)
-            part["run"] = match["run"] if match else name
-        else:
-            digits = re.search(r"(\d+)$", name.strip())
-            part["seed"] = digits[1] if digits else name
-        yield part
+    steps = np.full(batch.num_rows, np.nan) if step is None else to_numbers(batch.column(step), place, step)
+    row = np.arange(start, start + batch.num_rows, dtype=np.int32)
+    blank = np.isnan(steps)
+    for given in texts.values():
+        if not isinstance(given, str):
+            blank &= np.asarray([text == "" for text in given[1]])[given[0]]
+    for name, fixed in columns.values.items():
+        value = to_numbers(batch.column(name), place, name)
+        part = texts | {"column": name} | fixed
+        yield {"texts": part, "step": steps, "value": value, "row": row, "blank": blank}
 
 
 def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Columns | None:
@@ -179,9 +221,14 @@ def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Colum
         wanted = candidates[0]
     if wanted not in metrics:
         raise TablesError(f"{where}, line 1 has no metric '{wanted}'; it has {', '.join(metrics)}.")
-    seeds = [name for name, match in matches.items() if match["metric"] == wanted and not match["range"]]
-    unused = [name for name in names if name not in seeds and name != step]
-    by_role = {"step": step, "metric": wanted}
-    if "return" in options.columns or plain(wanted) in NAMES["return"]:
-        by_role["return"] = wanted
-    return Columns(by_role, seeds, unused, [])
+    chosen = {
+        name: {"run": match["run"]}
+        for name, match in matches.items()
+        if match["metric"] == wanted and not match["range"]
+    }
+    if not chosen:
+        raise TablesError(f"{where}, line 1 has only the ranges of '{wanted}'; export its values too.")
+    said = f"A chart's export: {len(chosen)} runs, metric '{wanted}', step '{step}'."
+    unused = [name for name in names if name not in chosen and name != step]
+    is_return = "return" in options.columns or plain(wanted) in NAMES["return"]
+    return Columns({"step": step}, chosen, is_return, unused, [], said)

@@ -1,24 +1,25 @@
-"""The rows of a file, in chunks of text: CSV, TSV, Parquet, JSON lines. No file is read whole."""
+"""The rows of a table in a file, in batches: CSV, TSV, Parquet. No file is read whole."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
-import json
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import pandas as pd
 from recheck.errors import TablesError
 
-CHUNK_ROWS = 200_000
+BATCH_BYTES = 1 << 22
+"""Of a text file that are parsed at a time."""
+BATCH_ROWS = 100_000
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-_PARSER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+# Signs without width that come with copied text: byte order marks, joiners, soft hyphens.
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
 
 
 @dataclass(frozen=True)
@@ -28,62 +29,101 @@ class Rows:
     Attributes:
         path: the file.
         names: its columns.
-        chunks: data frames of text, `''` where a cell is empty, with the index of the line (or row).
-        unit: what an index counts: `line` or `row`.
+        batches: the named columns alone, as record batches of pyarrow; texts are not trimmed.
+        unit: what a place counts: `line` or `row`.
+        line_of: the line (or row) of the n-th row, counted from 0 over all batches.
     """
 
     path: Path
     names: list[str]
-    chunks: Iterator[pd.DataFrame]
+    batches: Callable[[Sequence[str]], Iterator[Any]]
     unit: str = "line"
-
-    def close(self) -> None:
-        """Close the file, also where not all of it was read."""
-        close = getattr(self.chunks, "close", None)
-        if close is not None:
-            close()
+    line_of: Callable[[int], int] = lambda number: number + 1
 
 
 def suffix_of(path: Path) -> str:
-    """The ending that says the format; that before `.gz`, which pandas reads through."""
+    """The ending that says the format; that before `.gz`, which is read through."""
     suffixes = [ending.lower() for ending in path.suffixes]
     return suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
 
 
+def clean(text: str) -> str:
+    """A text without white space around it and without signs that have no width."""
+    return text.translate(_INVISIBLE).strip()
+
+
 def read_text(path: Path, delimiter: str | None = None) -> Rows:
-    """A CSV or TSV file.
+    """A CSV or TSV file, in UTF-8, or in UTF-16 with its byte order mark.
 
     Raises:
         TablesError: the file is empty, is no text, or its columns are separated by another sign.
     """
     sign = delimiter or TEXT_SUFFIXES.get(suffix_of(path), ",")
     header = _header(path, sign)
-    return Rows(path, header, _text_chunks(path, sign, len(header)))
+
+    def batches(names: Sequence[str]) -> Iterator[Any]:
+        return _text_batches(path, sign, header, names)
+
+    def line_of(number: int) -> int:
+        return _line_of(path, sign, len(header), number)
+
+    return Rows(path, header, batches, "line", line_of)
 
 
 def open_text(path: Path) -> TextIO:
-    """A text file to read, also one that is compressed with gzip."""
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    """A text file to read, also one that is compressed with gzip.
+
+    Raises:
+        TablesError: it cannot be opened.
+    """
+    try:
+        if path.suffix.lower() == ".gz":
+            return gzip.open(path, "rt", encoding=_encoding(path), newline="")
+        return path.open(encoding=_encoding(path), newline="")
+    except OSError as error:
+        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _encoding(path: Path) -> str:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opened(path, "rb") as stream:
+            start = stream.read(2)
+    except (OSError, EOFError) as error:
+        raise TablesError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def no_text(path: Path) -> TablesError:
+    """The error about a file that is no text, with the first line that is none."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    number = 0
+    with opened(path, "rb") as stream:
+        for line in stream:
+            number += 1
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                break
+    return TablesError(f"{path}, line {number} is not UTF-8 text; save the file as UTF-8.")
 
 
 def _first_line(path: Path) -> str:
     try:
         with open_text(path) as stream:
             line = stream.readline()
-    except UnicodeDecodeError as error:
-        raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
-    except OSError as error:
-        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if not line.strip():
+    except UnicodeError:
+        raise no_text(path) from None
+    except (OSError, EOFError) as error:
+        raise TablesError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if not clean(line):
         raise TablesError(f"{path} is empty, or its first line is; line 1 has the column names.")
     return line.rstrip("\r\n")
 
 
 def _header(path: Path, sign: str) -> list[str]:
     line = _first_line(path)
-    names = [name.strip() for name in next(csv.reader([line], delimiter=sign))]
+    names = [clean(name) for name in next(csv.reader([line], delimiter=sign))]
     if len(names) == 1:
         others = [other for other in DELIMITERS if other != sign and line.count(other) > 0]
         if others:
@@ -104,59 +144,85 @@ def _header(path: Path, sign: str) -> list[str]:
     return names
 
 
-def _text_chunks(path: Path, sign: str, width: int) -> Iterator[pd.DataFrame]:
-    counted = False
+def _is_blank(text: str, sign: str, width: int) -> bool:
+    """Whether a row of another width than the header is an empty line."""
+    return width > 1 and not clean(text.replace('"', "")) and sign not in text
+
+
+def _text_batches(path: Path, sign: str, header: list[str], names: Sequence[str]) -> Iterator[Any]:
+    import pyarrow
+    from pyarrow import csv as arrow_csv
+
+    def of_other_width(row: Any) -> str:
+        return "skip" if _is_blank(str(row.text), sign, len(header)) else "error"
+
+    places = [str(place) for place in range(len(header))]
+    wanted = [places[header.index(name)] for name in names]
+    encoding = _encoding(path)
     try:
-        with warnings.catch_warnings():
-            # A row with more cells than the header would be cut with this warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            with pd.read_csv(
-                path,
-                sep=sign,
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                chunksize=CHUNK_ROWS,
-                skip_blank_lines=False,
-                index_col=False,
-            ) as reader:
-                for chunk in reader:
-                    chunk.index = chunk.index + 2
-                    chunk.columns = pd.Index([str(name).strip() for name in chunk.columns])
-                    filled = chunk.fillna("")
-                    if not counted and (filled.iloc[:, -1] == "").any():
-                        # pandas fills rows that are cut short; an empty last cell may be one of them.
-                        counted = True
-                        _refuse_short_row(path, sign, width)
-                    yield filled[~(filled == "").all(axis=1)]
-    except pd.errors.ParserWarning:
-        raise TablesError(_long_row(path, sign, width)) from None
-    except pd.errors.ParserError as error:
-        if match := _PARSER_LINE.search(str(error)):
-            raise TablesError(
-                f"{path}, line {match[2]} has {match[3]} cells; the header has {match[1]}."
-            ) from None
-        raise TablesError(f"{path} cannot be read as a table: {' '.join(str(error).split())}.") from None
-    except UnicodeDecodeError as error:
-        raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
+        with (
+            pyarrow.input_stream(str(path), compression="detect") as stream,
+            arrow_csv.open_csv(
+                stream,
+                arrow_csv.ReadOptions(
+                    use_threads=False,
+                    block_size=BATCH_BYTES,
+                    skip_rows=1,
+                    # Numbers, since two columns of a file may have one name.
+                    column_names=places,
+                    encoding="utf-16" if encoding == "utf-16" else "utf8",
+                ),
+                arrow_csv.ParseOptions(
+                    delimiter=sign, newlines_in_values=True, invalid_row_handler=of_other_width
+                ),
+                arrow_csv.ConvertOptions(
+                    include_columns=wanted, column_types=dict.fromkeys(wanted, pyarrow.string())
+                ),
+            ) as reader,
+        ):
+            for batch in reader:
+                yield batch.rename_columns(list(names))
+    except pyarrow.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise no_text(path) from None
+        if "Empty CSV file" in str(error):
+            return
+        raise _unreadable(path, sign, len(header), str(error)) from None
+    except UnicodeError:
+        raise no_text(path) from None
+    except (OSError, EOFError) as error:
+        raise TablesError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
 
 
-def _refuse_short_row(path: Path, sign: str, width: int) -> None:
+def _physical_rows(path: Path, sign: str, width: int) -> Iterator[tuple[int, int]]:
+    """Line and number of cells of each row below the header, empty lines left out."""
     with open_text(path) as stream:
-        for cells in (reader := csv.reader(stream, delimiter=sign)):
-            if 0 < len(cells) < width and any(cells):
-                raise TablesError(
-                    f"{path}, line {reader.line_num} has {len(cells)} cells; the header has {width}."
-                )
+        reader = csv.reader(stream, delimiter=sign)
+        next(reader, None)
+        last = 1
+        for cells in reader:
+            first, last = last + 1, reader.line_num
+            if cells and not (len(cells) != width and _is_blank("".join(cells), sign, width)):
+                yield first, len(cells)
 
 
-def _long_row(path: Path, sign: str, width: int) -> str:
-    """The message about the first row with more cells than the header."""
-    with open_text(path) as stream:
-        for cells in (reader := csv.reader(stream, delimiter=sign)):
-            if len(cells) > width:
-                break
-    return f"{path}, line {reader.line_num} has {len(cells)} cells; the header has {width}."
+def _line_of(path: Path, sign: str, width: int, number: int) -> int:
+    """The line of the n-th row; counted anew, since lines may be empty and cells may hold line ends."""
+    for place, (line, _) in enumerate(_physical_rows(path, sign, width)):
+        if place == number:
+            return line
+    return number + 2
+
+
+def _unreadable(path: Path, sign: str, width: int, reason: str) -> TablesError:
+    """The error about the first row of another width than the header, or whatever else it is."""
+    try:
+        for line, cells in _physical_rows(path, sign, width):
+            if cells != width:
+                return TablesError(f"{path}, line {line} has {cells} cells; the header has {width}.")
+    except (csv.Error, UnicodeError) as error:
+        reason = str(error)
+    return TablesError(f"{path} cannot be read as a table: {' '.join(reason.split()).rstrip('.')}.")
 
 
 def read_parquet(path: Path) -> Rows:
@@ -174,89 +240,6 @@ def read_parquet(path: Path) -> Rows:
         raise TablesError(f"{path} cannot be read as a Parquet file: {error}.") from None
     if not file.metadata.num_rows:
         raise TablesError(f"{path} is empty; it holds no row.")
-
-    def chunks() -> Iterator[pd.DataFrame]:
-        start = 1
-        for batch in file.iter_batches(CHUNK_ROWS):
-            texts = {}
-            for name, column in zip(batch.schema.names, batch.columns):
-                found = pd.Series(column.to_pandas(), dtype="object")
-                found = found.map(str)
-                texts[str(name)] = found.where(~pd.Series(column.is_null().to_pandas()), "")
-            chunk = pd.DataFrame(texts)
-            chunk.index = pd.RangeIndex(start, start + len(chunk))
-            start += len(chunk)
-            yield chunk
-
     # pandas stores its index as a column of this name.
     names = [str(name) for name in file.schema_arrow.names if not str(name).startswith("__index_level_")]
-    return Rows(path, names, chunks(), "row")
-
-
-def read_json_lines(path: Path) -> Rows:
-    """One JSON object a line; nested objects become `outer/inner`.
-
-    Raises:
-        TablesError: a line is no JSON object, or there is none.
-    """
-    names: dict[str, None] = {}
-    chunks: list[pd.DataFrame] = []
-    rows: list[dict[str, str]] = []
-    lines: list[int] = []
-
-    def flush() -> None:
-        if rows:
-            chunks.append(pd.DataFrame(rows, index=lines).fillna(""))
-            rows.clear()
-            lines.clear()
-
-    try:
-        with open_text(path) as stream:
-            for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                row = _json_row(line, f"{path}, line {number}")
-                names |= dict.fromkeys(row)
-                rows.append(row)
-                lines.append(number)
-                if len(rows) >= CHUNK_ROWS:
-                    flush()
-    except UnicodeDecodeError as error:
-        raise TablesError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from None
-    except OSError as error:
-        raise TablesError(f"{path} cannot be read: {error.strerror or error}.") from None
-    flush()
-    if not chunks:
-        raise TablesError(f"{path} is empty; it needs one JSON object a line.")
-    listed = list(names)
-    return Rows(path, listed, (chunk.reindex(columns=listed, fill_value="") for chunk in chunks))
-
-
-def _json_row(line: str, where: str) -> dict[str, str]:
-    try:
-        content = json.loads(line)
-    except ValueError as error:
-        raise TablesError(f"{where} is no JSON ({error}).") from None
-    if not isinstance(content, dict):
-        raise TablesError(f"{where} is no JSON object; each line is one row.")
-    return flat(content)
-
-
-def flat(content: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    """A nested mapping as `outer/inner` -> text; null is an empty text."""
-    found: dict[str, str] = {}
-    for key, value in content.items():
-        name = f"{before}{key}"
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{name}/")
-        else:
-            found[name] = "" if value is None else str(value)
-    return found
-
-
-def rows_of_records(path: Path, records: list[Mapping[str, Any]]) -> Rows:
-    """A list of JSON objects, one row each."""
-    rows = [flat(record) for record in records]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    chunk = pd.DataFrame(rows, columns=names, index=pd.RangeIndex(1, len(rows) + 1)).fillna("")
-    return Rows(path, names, iter([chunk]), "row")
+    return Rows(path, names, lambda wanted: file.iter_batches(BATCH_ROWS, columns=list(wanted)), "row")

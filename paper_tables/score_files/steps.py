@@ -3,113 +3,162 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames
+from paper_tables.score_files.names import Runs
 from paper_tables.score_files.options import ScoreOptions, selection_of
-from paper_tables.score_files.records import renamed
 from paper_tables.scores import tables
 from paper_tables.scores.tables import STATED
 
-RUN = ["method", "task", "seed"]
 MOST_CHECKPOINTS = 200
 """Steps of a run that its learning curve shows."""
 
 
-def in_order(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows by run (and selection rule) and step: their order, the run of each row, the step of each row."""
-    key = [*RUN, "selection"]
-    run = table.groupby(key, sort=True, observed=True).ngroup().to_numpy(dtype=np.int32)
-    step = table["step"].fillna(-1).to_numpy()
-    return np.lexsort((step, run)), run, step
+@dataclass(frozen=True)
+class Steps:
+    """The rows of each run in the order of their steps.
+
+    Attributes:
+        order: rows by run and step.
+        starts: where each run begins in `order`.
+        ends: where it ends.
+    """
+
+    order: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Runs) -> Steps:
+        """Sort the rows; those of a run without a step are in the order of the file."""
+        order = np.argsort(rows.run, kind="stable").astype(np.uint32)
+        ends = np.cumsum(np.bincount(rows.run, minlength=len(rows.runs)))
+        starts = np.concatenate([[0], ends[:-1]])
+        for start, end in zip(starts, ends):
+            own = order[start:end]
+            step = np.nan_to_num(rows.step[own], nan=-1.0)
+            if (step[1:] < step[:-1]).any():
+                order[start:end] = own[np.argsort(step, kind="stable")]
+        return cls(order, starts, ends)
+
+    def of_run(self, number: int) -> np.ndarray:
+        """The rows of a run by step."""
+        return self.order[self.starts[number] : self.ends[number]]
+
+    def first_repeated(self, rows: Runs) -> int | None:
+        """The first row of the file whose run has a row with the same step above it."""
+        found = []
+        for number in range(len(self.ends)):
+            own = self.of_run(number)
+            step = np.nan_to_num(rows.step[own], nan=-1.0)
+            same = step[1:] == step[:-1]
+            if same.any():
+                found.append(int(own[1:][same].min()))
+        return min(found, default=None)
 
 
-def selected(table: pd.DataFrame, options: ScoreOptions, messages: list[str]) -> pd.DataFrame:
-    """One row for each run (and stated selection rule)."""
-    stated = table["selection"] != ""
-    if stated.any() and not stated.all():
-        line = table.loc[~stated, "line"].iloc[0]
-        raise TablesError(f"Row or line {line} has no selection rule, while other rows have one; fill it in.")
-    if stated.all():
+def selected(
+    rows: Runs, steps: Steps, raw: np.ndarray, options: ScoreOptions, messages: list[str]
+) -> pd.DataFrame:
+    """One row for each run (and stated selection rule).
+
+    Args:
+        rows: all rows, their values in percent.
+        steps: the order of their steps.
+        raw: the runs whose values are raw returns.
+        options: what the user states.
+        messages: what is guessed is added.
+
+    Raises:
+        TablesError: several rows of a run have no step, or a stated selection rule is unknown.
+    """
+    stated = (rows.runs["selection"] != "").to_numpy()
+    if stated.any():
+        if not stated.all():
+            first = int(np.flatnonzero(~stated[rows.run])[0])
+            raise TablesError(
+                f"{rows.place(first)} has no selection rule, while other rows have one; fill it in."
+            )
         if options.select is not None:
             messages.append("The column of the selection is used; select is not.")
-        table["selection"] = _rules_of(table["selection"])
-        return _score_rows(_chosen(table, "last", 1))
+        chosen = _chosen(rows, steps, "last", 1)
+        return _score_rows(chosen.assign(selection=_rules_of(chosen["selection"])), raw)
     rule, count = selection_of(options.select or "last")
-    _, run, _ = in_order(table)
-    if int(np.bincount(run).max()) > 1:
+    if int((steps.ends - steps.starts).max()) > 1:
         if options.select is None:
             messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
-        if table["step"].isna().any():
+        if np.isnan(rows.step).any():
             raise TablesError("Runs have several rows and no column has the step; say columns=step:COLUMN.")
-        if ends := _unequal_ends(table):
+        if ends := _unequal_ends(rows, steps):
             messages.append(ends)
-    chosen = _chosen(table, rule, count)
+    chosen = _chosen(rows, steps, rule, count)
     if rule == "average_last_k" and (short := int((chosen["num_checkpoints"] < count).sum())):
         messages.append(f"{short} runs have fewer than {count} steps: the mean of all is taken.")
     if rule == "best_online":
         messages.append(
             "The best step of each run by its own evaluation: optimistic, higher than a new evaluation."
         )
-    return _score_rows(chosen.assign(selection=rule))
+    return _score_rows(chosen.assign(selection=rule), raw)
 
 
 def _rules_of(column: pd.Series) -> pd.Series:
     """Stated selection rules by the schema's names."""
     allowed = frames.load_schema("scores")["items"]["properties"]["selection"]["enum"]
     rules = {"average": "average_last_k", "best": "best_online", "final": "last"}
-    result = renamed(column, lambda text: rules.get(text, text))
-    unknown = sorted(set(result.cat.categories) - set(allowed))
+    result = column.map(lambda text: rules.get(text, text))
+    unknown = sorted(set(result) - set(allowed))
     if unknown:
         raise TablesError(f"The selection '{unknown[0]}' is unknown; allowed are {', '.join(allowed)}.")
     return result
 
 
-def _chosen(table: pd.DataFrame, rule: str, count: int) -> pd.DataFrame:
+def _chosen(rows: Runs, steps: Steps, rule: str, count: int) -> pd.DataFrame:
     """One row for each run: its last step, its best, or the mean of its last `count` steps."""
-    order, run, _ = in_order(table)
-    ends = np.flatnonzero(np.diff(run[order], append=-1)) + 1
-    starts = np.concatenate([[0], ends[:-1]])
-    scores = table["score_percent"].to_numpy()[order]
-    if rule == "best_online":
-        places = [start + int(np.argmax(scores[start:end])) for start, end in zip(starts, ends)]
-        return table.iloc[order[places]].assign(num_checkpoints=1)
-    chosen = table.iloc[order[ends - 1]].assign(num_checkpoints=1)
-    if rule == "average_last_k":
-        taken = [scores[max(start, end - count) : end] for start, end in zip(starts, ends)]
-        chosen["score_percent"] = [float(np.mean(part)) for part in taken]
-        chosen["num_checkpoints"] = [len(part) for part in taken]
-    return chosen
+    chosen: list[tuple[float, float, int]] = []
+    for number in range(len(rows.runs)):
+        own = steps.of_run(number)
+        scores, last = rows.value[own], own[-1]
+        if rule == "best_online":
+            best = own[int(np.argmax(scores))]
+            chosen.append((rows.step[best], rows.value[best], 1))
+        elif rule == "average_last_k":
+            chosen.append((rows.step[last], float(np.mean(scores[-count:])), len(scores[-count:])))
+        else:
+            chosen.append((rows.step[last], rows.value[last], 1))
+    found = pd.DataFrame(chosen, columns=["step", "score_percent", "num_checkpoints"])
+    return rows.runs.join(found).assign(run=np.arange(len(found)))
 
 
-def checkpoints_of(table: pd.DataFrame) -> pd.DataFrame:
+def checkpoints_of(rows: Runs, steps: Steps, raw: np.ndarray) -> pd.DataFrame:
     """The scores at the steps of each run, at most `MOST_CHECKPOINTS`, the last among them; for curves."""
-    order, run, _ = in_order(table)
-    counts = np.bincount(run)
-    if counts.max() < 2 or table["step"].isna().any():
+    counts = steps.ends - steps.starts
+    if counts.max() < 2 or np.isnan(rows.step).any():
         return pd.DataFrame()
-    ends = np.cumsum(counts)
-    kept = [
-        order[np.unique(np.linspace(end - count, end - 1, min(count, MOST_CHECKPOINTS)).round().astype(int))]
-        for end, count in zip(ends, counts)
-    ]
-    rows = table.iloc[np.concatenate(kept)].assign(num_checkpoints=1)
-    rows = _score_rows(rows.drop(columns="selection").assign(selection="last"))
-    rows = rows[frames.columns(tables.CHECKPOINTS)]
-    return frames.check(rows.drop_duplicates(rows.columns[:8].tolist()), tables.CHECKPOINTS, "the steps")
-
-
-def _unequal_ends(table: pd.DataFrame) -> str:
-    """A message where runs of one method and task end at different steps."""
-    ends = (
-        table.groupby(RUN, observed=True)["step"]
-        .max()
-        .groupby(level=["method", "task"], observed=True)
-        .agg(["min", "max"])
+    kept = np.concatenate([steps.order[_spread(*ends)] for ends in zip(steps.starts, steps.ends)])
+    run = rows.run[kept]
+    table = rows.runs.iloc[run].reset_index(drop=True)
+    table = table.assign(
+        step=rows.step[kept], score_percent=rows.value[kept], num_checkpoints=1, run=run, selection="last"
     )
+    found = _score_rows(table, raw)[frames.columns(tables.CHECKPOINTS)]
+    return frames.check(found.drop_duplicates(found.columns[:8].tolist()), tables.CHECKPOINTS, "the steps")
+
+
+def _spread(start: int, end: int) -> np.ndarray:
+    """At most `MOST_CHECKPOINTS` places of a run, the first and the last among them."""
+    places = np.linspace(start, end - 1, min(end - start, MOST_CHECKPOINTS))
+    return np.unique(places.round().astype(int))
+
+
+def _unequal_ends(rows: Runs, steps: Steps) -> str:
+    """A message where runs of one method and task end at different steps."""
+    last = rows.runs.assign(step=rows.step[steps.order[steps.ends - 1]])
+    ends = last.groupby(["method", "task"])["step"].agg(["min", "max"])
     unequal = ends[ends["min"] < ends["max"]]
     if unequal.empty:
         return ""
@@ -120,9 +169,8 @@ def _unequal_ends(table: pd.DataFrame) -> str:
     )
 
 
-def _score_rows(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Chosen records in the columns of the schema ``scores``."""
-    chosen = chosen.astype(dict.fromkeys(("method", "task", "selection", "score_unit"), object))
+def _score_rows(chosen: pd.DataFrame, raw: np.ndarray) -> pd.DataFrame:
+    """Chosen rows in the columns of the schema ``scores``."""
     step = chosen["step"].fillna(0).clip(lower=0).round()
     methods = {name: hashlib.sha256(str(name).encode()).hexdigest()[:8] for name in chosen["method"].unique()}
     return pd.DataFrame(
@@ -138,7 +186,7 @@ def _score_rows(chosen: pd.DataFrame) -> pd.DataFrame:
             "update": step.astype("int64").to_numpy(),
             "score_percent": chosen["score_percent"].to_numpy(),
             "comparability": STATED,
-            "score_unit": chosen["score_unit"].to_numpy(),
+            "score_unit": np.where(raw[chosen["run"]], "return", "percent"),
             "num_checkpoints": chosen["num_checkpoints"].to_numpy(),
         }
     )

@@ -53,10 +53,24 @@ def write_wide(long: pd.DataFrame, path: Path) -> None:
     wide.reset_index().to_csv(path, index=False)
 
 
+def write_across(long: pd.DataFrame, rows: list[str], path: Path) -> None:
+    """One column for each value of what is not in the rows: methods, tasks, or pairs of both."""
+    columns = [name for name in ("method", "task") if name not in rows]
+    wide = long.pivot(index=rows, columns=columns, values="score")
+    if len(columns) == 2:
+        wide.columns = [f"{method}/{task}" for method, task in wide.columns]
+    wide.reset_index().to_csv(path, index=False)
+
+
 WRITERS: dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame, Path], object], dict[str, str]]] = {
     "long.csv": (lambda long, log, path: long.to_csv(path, index=False), {}),
     "long.csv.gz": (lambda long, log, path: long.to_csv(path, index=False), {}),
     "bom.csv": (lambda long, log, path: long.to_csv(path, index=False, encoding="utf-8-sig"), {}),
+    "utf16.csv": (lambda long, log, path: long.to_csv(path, index=False, encoding="utf-16"), {}),
+    "index.csv": (lambda long, log, path: long.to_csv(path), {}),
+    "methods.csv": (lambda long, log, path: write_across(long, ["task", "seed"], path), {}),
+    "tasks.csv": (lambda long, log, path: write_across(long, ["method", "seed"], path), {}),
+    "pairs.csv": (lambda long, log, path: write_across(long, ["seed"], path), {}),
     "crlf.csv": (lambda long, log, path: long.to_csv(path, index=False, lineterminator="\r\n\r\n"), {}),
     "long.tsv": (lambda long, log, path: long.to_csv(path, sep="\t", index=False), {}),
     "long.parquet": (lambda long, log, path: long.to_parquet(path), {}),
@@ -227,9 +241,10 @@ def test_bad_input_is_one_message_and_nothing_is_written(
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
-    (tmp_path / "s.csv").write_bytes(b"\xff\xfe\x00\x01" * 20)
-    with pytest.raises(TablesError, match="not UTF-8"):
-        read_scores(tmp_path / "s.csv")
+    for content, line in ((b"\x80\x81", 1), (b"method,task,seed,score\na,hopper-medium-v2,0,66\xe9\n", 2)):
+        (tmp_path / "s.csv").write_bytes(content)
+        with pytest.raises(TablesError, match=f"line {line} is not UTF-8 text; save the file as UTF-8"):
+            read_scores(tmp_path / "s.csv")
 
 
 def test_a_nan_in_parquet_is_refused_and_a_null_is_empty(tmp_path: Path):
@@ -293,9 +308,61 @@ def test_many_rows_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
     (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,step,score", *rows]))
     whole = read_scores(tmp_path / "s.csv").runs
-    monkeypatch.setattr(sources, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(sources, "BATCH_BYTES", 99)
     pd.testing.assert_frame_equal(read_scores(tmp_path / "s.csv").runs, whole)
     assert list(whole["score_percent"]) == pytest.approx([50.4, 51.4, 52.4, 53.4, 54.4])
+
+
+def test_lines_of_messages_count_empty_lines_and_line_ends_in_cells(tmp_path: Path):
+    rows = [
+        '"two\nlines",hopper-medium-v2,0,66',
+        "",
+        "   ",
+        "a,hopper-medium-v2,0,66",
+        "a,hopper-medium-v2,1,x",
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
+    with pytest.raises(TablesError, match=r"s\.csv, line 7, column 'score': 'x' is no number"):
+        read_scores(tmp_path / "s.csv")
+
+
+def test_only_the_columns_that_are_used_are_read(tmp_path: Path):
+    """A cell of a column without a role may hold anything."""
+    (tmp_path / "s.csv").write_text(f"method,task,seed,score,note\na,{HOPPER},0,66,nan\na,{HOPPER},1,67,\n")
+    assert list(read_scores(tmp_path / "s.csv").runs["score_percent"]) == [66.0, 67.0]
+
+
+WIDE = {
+    "task,seed,IQL,Mine,loss": f"{HOPPER},0,66,70,0.5",
+    f"('IQL', '{HOPPER}'),('Mine', '{HOPPER}')": "66,70",
+    f"IQL-{HOPPER}-seed0,Mine-{HOPPER}-seed0": "66,70",
+}
+
+
+@pytest.mark.parametrize("header", WIDE)
+def test_wide_columns_are_named_by_method_task_and_seed(header: str, tmp_path: Path):
+    names = header.replace("('", "\"('").replace("')", "')\"")
+    (tmp_path / "s.csv").write_text(f"{names}\n{WIDE[header]}\n")
+    found = read_scores(tmp_path / "s.csv")
+    rows = found.runs[["method", "task", "seed", "score_percent"]].to_numpy().tolist()
+    assert rows == [["Mine", HOPPER, 0, 70.0], ["iql", HOPPER, 0, 66.0]]
+    assert any("in each of the 2 columns" in message for message in found.messages)
+
+
+def test_a_wide_table_without_a_known_name_is_refused(tmp_path: Path):
+    (tmp_path / "s.csv").write_text(f"task,seed,first,second\n{HOPPER},0,66,70\n")
+    with pytest.raises(
+        TablesError, match="no column for the scores; it has 'task', 'seed', 'first', 'second'"
+    ):
+        read_scores(tmp_path / "s.csv")
+
+
+def test_a_wide_table_of_tasks_without_version_names_the_versions(tmp_path: Path):
+    (tmp_path / "s.csv").write_text("method,seed,hopper-medium,average\na,0,66,66\n")
+    with pytest.raises(TablesError, match=r"'hopper-medium' has no version; there are hopper-medium-v0"):
+        read_scores(tmp_path / "s.csv")
+    runs = read_scores(tmp_path / "s.csv", ScoreOptions(version="v2")).runs
+    assert list(runs["task"]) == [HOPPER]
 
 
 def test_delimiters_have_names(tmp_path: Path):

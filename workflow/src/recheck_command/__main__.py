@@ -25,7 +25,7 @@ from pathlib import Path
 from recheck import cli
 
 from paper_tables.score_files.arguments import add_options
-from recheck_command import actions
+from recheck_command import actions, manual
 
 STATED = ("columns", "unit", "select", "version", "method", "task", "tasks", "delimiter")
 
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=text.split("\n")[0],
             description=text.split("\nArgs:")[0],
+            epilog=manual.PAGES[name],
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(action=action)

@@ -157,7 +157,6 @@ def audit(table: str | Path, version: str | None = None, seeds: int | None = Non
     Tasks are in rows and methods in columns, or the other way round. Each finding names the line and the
     cell, what is there, what the source has and how sure it is; one error is one finding, about your table.
     Which document a column is compared with, and what is not used or not checked, is said on standard error.
-    The exit status is 1 where there are findings, 0 where there are none, 2 where the table cannot be read.
 
     Args:
         table: CSV, Markdown or LaTeX.
@@ -297,9 +296,11 @@ def doctor(root: str | Path = ".") -> Answer:
     """What is installed, which data there are, and what cannot run here and why.
 
     Args:
-        root: folder of the repository.
+        root: folder of the repository, whose results are looked for.
     """
     from importlib import metadata, util
+
+    from recheck import shipped, tasks
 
     needs = {
         "tables, figures, verdicts, audit": ("numpy", "pandas", "pyarrow", "scipy", "rliable", "matplotlib"),
@@ -323,7 +324,8 @@ def doctor(root: str | Path = ".") -> Answer:
     base = Path(root)
     for name, folder in (
         ("published runs", base / "results" / "published" / "scores.parquet"),
-        ("the repository's tasks", base / "workflow" / "config" / "tasks.csv"),
+        ("the table of tasks", tasks.TASKS_FILE),
+        ("configuration of the methods", shipped.ROOT / "workflow" / "config" / "hyperparameters"),
         ("prepared datasets", base / "results" / "datasets"),
     ):
         lines.append(f"{name}: {'found' if folder.exists() else f'not found ({folder})'}.")
