@@ -23,10 +23,11 @@ rule tables:
     params:
         scores=SCORES,
         name=PLAN.name,
+        layouts=PLAN.layouts(),
         unit=lambda wildcards: PLAN.unit("tables", wildcards),
         sequential=PLAN.sequential_design(),
     shell:
-        "python -m paper_tables.tables --scores {params.scores:q} --layout all --experiment {params.name:q} "
+        "python -m paper_tables.tables --scores {params.scores:q} --layout {params.layouts:q} --experiment {params.name:q} "
         "--output {output.folder:q}"
         + (" --sequential {params.sequential:q}" if PLAN.looks else "")
         + " &> {log:q} && python -m recheck.records {params.unit:q} &>> {log:q}"

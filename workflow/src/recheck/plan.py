@@ -11,6 +11,7 @@ from typing import Any
 from recheck import (
     experiments,
     files,
+    paper_layout,
     paths,
     requests,
     restarts,
@@ -204,6 +205,12 @@ class Plan:
         groups = self.experiment.sequential_groups & set(self.experiment.runs)
         return self.experiment.looks.parameter([self.experiment.runs[group].digest for group in groups])
 
+    def layouts(self) -> list[str]:
+        """The papers' tables that are filled: the one that is asked for, or all."""
+        if "table" not in self.settings or self.experiment is None:
+            return ["all"]
+        return [str(paper_layout.find(self.root, str(self.settings["table"])))]
+
     def power_options(self) -> list[str]:
         """Options of the command behind `snakemake power`, from `margin=` and `reported_seeds=`."""
         given = {"margin": "--margin", "reported_seeds": "--reported-seeds"}
@@ -316,7 +323,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
         return Plan(root, settings, None)
     request = requests.resolve(settings, root)
     expanded = experiments.expand(
-        root, settings["experiment"], request.content, request.rows, request.name, request.partial
+        root, request.experiment, request.content, request.rows, request.name, request.partial
     )
     found = _without_missing(expanded, settings, root)
     return Plan(root, settings, replace(found, missing=(*found.missing, *request.notes)))

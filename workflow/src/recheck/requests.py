@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import experiments, hyperparameters, runs, schema, selection, tasks, user_datasets
+from recheck import (
+    experiments,
+    hyperparameters,
+    paper_layout,
+    paths,
+    runs,
+    schema,
+    selection,
+    tasks,
+    user_datasets,
+)
 from recheck.errors import ConfigError
 
 OWN = "own"
@@ -24,7 +34,8 @@ OWN_KEYS = (
     "action_clip",
 )
 # What every experiment reads and what changes what is run.
-COMMON_KEYS = ("datasets", *selection.KEYS)
+COMMON_KEYS = ("datasets", "table", *selection.KEYS)
+CONFIGURATION = Path("workflow/config/config.yaml")
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Request:
     """What is to be expanded.
 
     Attributes:
+        experiment: of the file.
         name: of the folders of the later stages.
         content: of the experiment file, with the names of tasks in place of those of declared datasets.
         rows: tasks.csv and the declared datasets.
@@ -39,6 +51,7 @@ class Request:
         partial: whether it is a part of an experiment: then an exclusion may have nothing to exclude.
     """
 
+    experiment: str
     name: str
     content: dict[str, Any]
     rows: dict[str, Mapping[str, Any]]
@@ -56,7 +69,7 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     Raises:
         ConfigError: a missing or unknown value, with what is known.
     """
-    name = str(settings["experiment"])
+    experiment = name = _experiment(settings, root)
     given = [key for key in OWN_KEYS if key in settings]
     if name != OWN and given:
         raise ConfigError(
@@ -65,10 +78,15 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
         )
     content = dict(experiments.read_file(root, name))
     declared, where = _declared(settings, root, name, content)
+    said: list[str] = []
+    if name == paper_layout.TABLE:
+        name, said = _put_table(settings, content, root)
+    content.pop(paper_layout.PROTOCOL, None)
     if name == OWN:
         content["grid"] = [_own_entry(settings, content, declared, root)]
     chosen = selection.read(settings, root, name, content["grid"])
     content, other, notes = selection.apply(content, chosen, name)
+    notes = [*said, *notes]
     content.pop("datasets", None)
     like = content.pop("hyperparameters_like", None)
     found = user_datasets.declare(root, declared, where, like) if declared else {}
@@ -84,9 +102,11 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     if name == OWN or "datasets" in settings:
         counted = [alias for alias in declared if alias in used or chosen.tasks is None]
         name = _name(settings, name, [str(found[alias]["task"]) for alias in counted])
-    if other and settings["experiment"] != OWN:
-        name = f"{name}-{chosen.suffix()}"
-        notes.append(f"Of experiment '{settings['experiment']}': {chosen.sentence()}. Its tables: {name}.")
+    if other and experiment != OWN:
+        whole, name = name, f"{name}-{chosen.suffix()}"
+        notes.append(f"Of experiment '{whole}': {chosen.sentence()}. Its tables: {name}.")
+    elif said:
+        notes.append(f"The filled table is written to {paths.stage('tables', name)}.")
     notes += [f"The dataset '{alias}' of {where} is used by nothing that is asked for." for alias in idle]
     notes += [
         f"{where}: {alias} takes the hyperparameters of {row['hyperparameters_like']}, since tasks.csv has "
@@ -94,7 +114,36 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
         for alias, row in found.items()
         if row["hyperparameters_like"] == like and row["suite"] is None
     ]
-    return Request(name, content, rows, tuple(notes), partial=other)
+    return Request(experiment, name, content, rows, tuple(notes), partial=other)
+
+
+def _experiment(settings: Mapping[str, Any], root: Path) -> str:
+    """The name of the experiment's file; `table=` has one of its own."""
+    name = str(settings["experiment"])
+    if "table" not in settings:
+        if name == paper_layout.TABLE:
+            raise ConfigError("experiment=table needs table=, the name of a layout in paper_tables/layouts.")
+        return name
+    default = schema.read_yaml(root / CONFIGURATION)["experiment"]
+    if name not in (default, paper_layout.TABLE):
+        raise ConfigError(
+            f"The configuration gives experiment={name} and table={settings['table']}: a table says "
+            "itself what is run; leave one of them out."
+        )
+    if "datasets" in settings:
+        raise ConfigError("The configuration gives table and datasets; keep one of them.")
+    return paper_layout.TABLE
+
+
+def _put_table(settings: Mapping[str, Any], content: dict[str, Any], root: Path) -> tuple[str, list[str]]:
+    """Put the runs that a table needs in place of the grid; returns the name of its results, and notes."""
+    found = paper_layout.wanted(root, str(settings["table"]), content)
+    content["grid"] = found.entries
+    content["samplings"] = found.samplings
+    name = f"{paper_layout.TABLE}-{found.layout}"
+    methods = list(dict.fromkeys(method for entry in found.entries for method in entry["methods"]))
+    said = f"Table {found.layout} needs {len(found.entries)} runs of {schema.listed(methods)}."
+    return name, [said, *found.notes]
 
 
 def _declared(

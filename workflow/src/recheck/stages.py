@@ -260,7 +260,9 @@ def tables(plan: Plan) -> Unit:
     """The experiment's tables, the papers' layouts, verdicts."""
     read = _score_tables(paths.scores(plan.name))
     design = plan.sequential_design()
-    wanted = {"sequential": design} if design else {}
+    wanted: dict[str, Any] = {"sequential": design} if design else {}
+    if plan.layouts() != ["all"]:
+        wanted["layouts"] = {path: user_datasets.content_sha256(plan.root / path) for path in plan.layouts()}
     return _cheap(plan, "tables", plan.name, (paths.stage("tables", plan.name),), inputs=read, wanted=wanted)
 
 
