@@ -10,6 +10,7 @@
 ``learning_curves``  mean score over the course of training, per task
 ``forest``           our mean minus the reported one, with 90% interval and the margin band
 ``steps``            diffusion steps against score, training cost and action latency, with the Pareto front
+``effects``          an ablation: the effect of each value of one hyperparameter (``--effects``)
 ``cost``             training in device hours, energy and money
 
 Where methods cover different tasks, or equal tasks for different numbers of updates, the aggregates are
@@ -40,13 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--verdicts", type=Path, help="judged cells as CSV, for the forest plot")
     parser.add_argument("--selection", default="last", help="checkpoint rule of the aggregates")
     parser.add_argument("--cost-table", type=Path, help="a table in place of paper_tables/config/cost.yaml")
+    parser.add_argument("--effects", type=Path, help="effects.csv of an ablation, by paper_tables.tables")
     options = parser.parse_args(arguments)
     return cli.run(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> None:
     inputs = FigureInputs(
-        options.scores, options.statistics, options.verdicts, options.selection, options.cost_table
+        options.scores,
+        options.statistics,
+        options.verdicts,
+        options.selection,
+        options.cost_table,
+        options.effects,
     )
     done = draw_all(inputs, options.output)
     for name in sorted(done.captions):

@@ -12,6 +12,7 @@ from recheck.errors import TablesError
 from paper_tables import prices as prices_module
 from paper_tables.figures.aggregates import draw_improvement, draw_intervals, draw_profiles, range_text
 from paper_tables.figures.cost import draw_cost
+from paper_tables.figures.effects import effect_figure
 from paper_tables.figures.forest import forest_figures, forest_rows
 from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
@@ -35,6 +36,7 @@ class FigureInputs:
         verdicts: judged cells for the forest plot, or None.
         selection: rule that selects the checkpoint.
         cost_table: a cost table in place of `config/cost.yaml`, or None.
+        effects: ``effects.csv`` of an ablation, or None.
     """
 
     scores: Path
@@ -42,6 +44,7 @@ class FigureInputs:
     verdicts: Path | None = None
     selection: str = "last"
     cost_table: Path | None = None
+    effects: Path | None = None
 
 
 def read_statistics(folder: Path) -> dict[str, pd.DataFrame]:
@@ -88,6 +91,7 @@ def draw_all(inputs: FigureInputs, output: Path) -> Figures:
         _aggregate_figures(done, tables, inputs.selection)
         curve_figures(done, tables, inputs.selection, _checkpoints(score_rows, episode_rows))
         forest_figures(done, judged)
+        effect_figure(done, inputs.effects)
         cost_figures(done, tables, inputs, score_rows, prices)
     for name, table in (("index", done.index()), ("left_out", done.left_out.table())):
         files.write_text(output / f"{name}.csv", csv_frame(table), TablesError)

@@ -13,9 +13,9 @@ from paper_tables import frames
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.text import cells_csv
 from paper_tables.scores import tables
+from paper_tables.tables import effects, paper_table, verdict_summary
 from paper_tables.tables import experiment as experiment_module
 from paper_tables.tables import layout as layout_module
-from paper_tables.tables import paper_table, verdict_summary
 from paper_tables.tables.user_columns import with_user_methods
 from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences
 from paper_tables.verdicts.table import adjust_together
@@ -88,6 +88,11 @@ def write_experiment(
     if (score_folder / "cost.parquet").is_file():
         cost = tables.read(score_folder, "cost")
         table_module.write(experiment_module.cost_table(runs, cost, experiment), folder, "cost")
+    variation = effects.read_variation(score_folder)
+    if variation is not None:
+        found = effects.effects(runs, variation)
+        frames.write_text(cells_csv(found), folder / "effects.csv")
+        table_module.write(effects.effects_table(found, experiment), folder, "effects")
     return reference_runs.write(runs, losses, experiment, folder, sequential)
 
 

@@ -99,3 +99,19 @@ def test_a_table_is_trained_and_filled(copy, snakemake, repository, small_task):
     (row,) = (line for line in table.read_text().splitlines() if line.startswith(f"| {small_task}"))
     assert "±" in row, row
     assert not list(table.parent.glob("iql_table_1*")), "only the table that was asked for"
+
+
+@pytest.mark.slow
+def test_an_ablation_has_its_runs_a_table_of_effects_and_a_figure(copy, snakemake, small):
+    pytest.importorskip("torch")
+    chosen = ["--config", f"experiment={small}", "vary=batch_size:64"]
+    process = snakemake("figures", *chosen, timeout=1200)
+    assert process.returncode == 0, said(process)
+    assert said(process).count("rule train:") == 4, "two values, two seeds"
+    (folder,) = (copy / "results/tables").iterdir()
+    assert folder.name.startswith(f"{small}-vary_batch_size-")
+    rows = [line for line in (folder / "effects.md").read_text().splitlines() if line.startswith("| BC")]
+    assert [row.split("|")[3].strip() for row in rows] == ["64", "256 (own)"]
+    assert (copy / f"results/figures/{folder.name}/effects.png").stat().st_size > 1000
+    again = snakemake("-n", "figures", *chosen)
+    assert "Nothing to be done" in said(again), said(again)

@@ -25,8 +25,13 @@ rule figures:
     params:
         scores=SCORES,
         verdicts=f"{rules.tables.output.folder}/verdicts.csv",
+        effects=(
+            ["--effects", f"{rules.tables.output.folder}/effects.csv"]
+            if PLAN.varies
+            else []
+        ),
         unit=lambda wildcards: PLAN.unit("figures", wildcards),
     shell:
         "python -m paper_tables.figures --scores {params.scores:q} --statistics {input.statistics:q} "
-        "--verdicts {params.verdicts:q} --output {output.folder:q} &> {log:q} && "
+        "--verdicts {params.verdicts:q} {params.effects:q} --output {output.folder:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"

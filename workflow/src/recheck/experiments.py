@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recheck import blocks, hyperparameters, paths, schema, sequential, tasks
+from recheck import blocks, hyperparameters, paths, schema, sequential, tasks, vary
 from recheck.errors import ConfigError
 from recheck.grid import (
     Catalogue,
@@ -44,6 +44,7 @@ class Experiment:
     missing: tuple[str, ...] = ()
     looks: sequential.Looks | None = None
     sequential_groups: frozenset[str] = frozenset()
+    variation: vary.Variation | None = None
 
     @property
     def task_names(self) -> list[str]:

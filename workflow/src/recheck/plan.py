@@ -211,6 +211,11 @@ class Plan:
             return ["all"]
         return [str(paper_layout.find(self.root, str(self.settings["table"])))]
 
+    @property
+    def varies(self) -> bool:
+        """Whether it is an ablation, `vary=`."""
+        return self.experiment is not None and self.experiment.variation is not None
+
     def power_options(self) -> list[str]:
         """Options of the command behind `snakemake power`, from `margin=` and `reported_seeds=`."""
         given = {"margin": "--margin", "reported_seeds": "--reported-seeds"}
@@ -325,6 +330,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     expanded = experiments.expand(
         root, request.experiment, request.content, request.rows, request.name, request.partial
     )
+    expanded = replace(expanded, variation=request.variation)
     found = _without_missing(expanded, settings, root)
     return Plan(root, settings, replace(found, missing=(*found.missing, *request.notes)))
 

@@ -12,12 +12,12 @@ from recheck import (
     experiments,
     hyperparameters,
     paper_layout,
-    paths,
     runs,
     schema,
     selection,
     tasks,
     user_datasets,
+    vary,
 )
 from recheck.errors import ConfigError
 
@@ -34,7 +34,7 @@ OWN_KEYS = (
     "action_clip",
 )
 # What every experiment reads and what changes what is run.
-COMMON_KEYS = ("datasets", "table", *selection.KEYS)
+COMMON_KEYS = ("datasets", "table", vary.KEY, *selection.KEYS)
 CONFIGURATION = Path("workflow/config/config.yaml")
 
 
@@ -48,6 +48,7 @@ class Request:
         content: of the experiment file, with the names of tasks in place of those of declared datasets.
         rows: tasks.csv and the declared datasets.
         notes: what the user should know, one message each.
+        variation: the hyperparameter that is varied, or None.
         partial: whether it is a part of an experiment: then an exclusion may have nothing to exclude.
     """
 
@@ -57,6 +58,7 @@ class Request:
     rows: dict[str, Mapping[str, Any]]
     notes: tuple[str, ...] = ()
     partial: bool = False
+    variation: vary.Variation | None = None
 
 
 def resolve(settings: Mapping[str, Any], root: Path) -> Request:
@@ -102,11 +104,17 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     if name == OWN or "datasets" in settings:
         counted = [alias for alias in declared if alias in used or chosen.tasks is None]
         name = _name(settings, name, [str(found[alias]["task"]) for alias in counted])
+    whole = name
     if other and experiment != OWN:
-        whole, name = name, f"{name}-{chosen.suffix()}"
-        notes.append(f"Of experiment '{whole}': {chosen.sentence()}. Its tables: {name}.")
-    elif said:
-        notes.append(f"The filled table is written to {paths.stage('tables', name)}.")
+        notes.append(f"Of experiment '{name}': {chosen.sentence()}.")
+        name = f"{name}-{chosen.suffix()}"
+    variation = None
+    if vary.KEY in settings:
+        content, variation = _varied(settings, root, content, rows, experiment)
+        name = f"{name}-{variation.suffix()}"
+        notes.append(_said_of_variation(variation))
+    if name not in (experiment, whole):
+        notes.append(f"Tables and figures of this choice are in folders named {name}.")
     notes += [f"The dataset '{alias}' of {where} is used by nothing that is asked for." for alias in idle]
     notes += [
         f"{where}: {alias} takes the hyperparameters of {row['hyperparameters_like']}, since tasks.csv has "
@@ -114,7 +122,7 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
         for alias, row in found.items()
         if row["hyperparameters_like"] == like and row["suite"] is None
     ]
-    return Request(experiment, name, content, rows, tuple(notes), partial=other)
+    return Request(experiment, name, content, rows, tuple(notes), other or variation is not None, variation)
 
 
 def _experiment(settings: Mapping[str, Any], root: Path) -> str:
@@ -133,6 +141,38 @@ def _experiment(settings: Mapping[str, Any], root: Path) -> str:
     if "datasets" in settings:
         raise ConfigError("The configuration gives table and datasets; keep one of them.")
     return paper_layout.TABLE
+
+
+def _varied(
+    settings: Mapping[str, Any],
+    root: Path,
+    content: dict[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+    experiment: str,
+) -> tuple[dict[str, Any], vary.Variation]:
+    """The experiment of `vary=`.
+
+    Raises:
+        ConfigError: it cannot be run.
+    """
+    given = settings[vary.KEY]
+    if experiment == paper_layout.TABLE:
+        raise ConfigError(
+            f"The configuration gives table and vary={given}; a table has the paper's settings."
+        )
+    content.pop("bandit", None)
+    found, variation = vary.apply(root, vary.read(given), content, rows, f"experiment '{experiment}'")
+    schema.check(found, schema.load(root, "experiment"), f"vary={given}")
+    return found, variation
+
+
+def _said_of_variation(variation: vary.Variation) -> str:
+    own = list(dict.fromkeys(str(point.value) for point in variation.points if point.reference))
+    methods = list(dict.fromkeys(point.method for point in variation.points))
+    return (
+        f"{variation.name} of {schema.listed(methods)} is varied; its own value ({schema.listed(own)}) is "
+        "run too: effects are measured against it."
+    )
 
 
 def _put_table(settings: Mapping[str, Any], content: dict[str, Any], root: Path) -> tuple[str, list[str]]:

@@ -18,6 +18,8 @@ from recheck.errors import ConfigError
 
 # Every block is finished when the index is written, so that nothing is cut.
 SEEDS_PER_BLOCK = 1
+# What of a point of `vary=` names its run.
+_RUN_OF_POINT = ("method", "task", "variant", "diffusion_steps")
 
 
 def content(loaded: plan.Plan) -> dict[str, Any]:
@@ -40,12 +42,37 @@ def content(loaded: plan.Plan) -> dict[str, Any]:
                 "hyperparameters_like": cell.run.like,
             }
         )
-    return {
+    index = {
         "format": 1,
         "experiment": experiment.name,
         "average_last_k": experiment.average_last_k,
         "blocks": entries,
     }
+    return index if experiment.variation is None else {**index, "vary": _variation(experiment)}
+
+
+def _variation(experiment: experiments.Experiment) -> dict[str, Any]:
+    """What is varied, and which run and sampling setting has which value."""
+    assert experiment.variation is not None
+    points = []
+    for point in experiment.variation.points:
+        for run in experiment.runs.values():
+            config = run.config
+            if any(config[key] != getattr(point, key) for key in _RUN_OF_POINT):
+                continue
+            labels = [label for label, (found, _) in run.samplings.items() if found.name == point.sampling]
+            points += [
+                {
+                    **{key: config[key] for key in _RUN_OF_POINT},
+                    "digest": run.digest,
+                    "sampling": label,
+                    "family": point.family,
+                    "value": point.value,
+                    "reference": point.reference,
+                }
+                for label in labels
+            ]
+    return {"name": experiment.variation.name, "points": points}
 
 
 def _check_inputs(loaded: plan.Plan, cell: experiments.Cell) -> None:
