@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--verdicts", type=Path, help="judged cells as CSV, for the forest plot")
     parser.add_argument("--selection", default="last", help="checkpoint rule of the aggregates")
     parser.add_argument("--cost-table", type=Path, help="a table in place of paper_tables/config/cost.yaml")
-    parser.add_argument("--effects", type=Path, help="effects.csv of an ablation, by paper_tables.tables")
+    parser.add_argument("--effects", type=Path, help="effects_cells.csv of an ablation, by tables")
     options = parser.parse_args(arguments)
     return cli.run(lambda: _run(options))
 

@@ -36,7 +36,7 @@ class FigureInputs:
         verdicts: judged cells for the forest plot, or None.
         selection: rule that selects the checkpoint.
         cost_table: a cost table in place of `config/cost.yaml`, or None.
-        effects: ``effects.csv`` of an ablation, or None.
+        effects: ``effects_cells.csv`` of an ablation, or None.
     """
 
     scores: Path

@@ -35,7 +35,7 @@ def effect_figure(done: Figures, path: Path | None) -> None:
 
     Args:
         done: takes the figure.
-        path: ``effects.csv`` of `paper_tables.tables`, or None.
+        path: ``effects_cells.csv`` of `paper_tables.tables`, or None.
 
     Raises:
         TablesError: the file is absent.
@@ -43,8 +43,12 @@ def effect_figure(done: Figures, path: Path | None) -> None:
     if path is None:
         return
     if not path.is_file():
-        raise TablesError(f"There is no file {path}; --effects takes effects.csv of paper_tables.tables.")
+        raise TablesError(f"There is no file {path}; --effects takes effects_cells.csv of tables.")
     table = pd.read_csv(path, converters={"value": str})  # null is a value
+    if "effect_percent" not in table.columns:
+        raise TablesError(
+            f"{path} has no column effect_percent; --effects takes effects_cells.csv of tables."
+        )
     name = str(table["hyperparameter"].iloc[0])
     groups = table.groupby(["method", "family"], sort=False).ngroups
     if groups > MOST_PANELS:
@@ -68,7 +72,7 @@ def draw_effects(table: pd.DataFrame) -> Figure:
     """One panel for each method and variant.
 
     Args:
-        table: ``effects.csv``, see `tables.effects.COLUMNS`.
+        table: ``effects_cells.csv``, see `tables.effects.COLUMNS`.
     """
     groups = list(table.groupby(["method", "family"], sort=False))[:MOST_PANELS]
     several = {str(method): rows["family"].nunique() > 1 for method, rows in table.groupby("method")}

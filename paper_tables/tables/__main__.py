@@ -9,7 +9,7 @@ only the paper's side is written. ``--experiment`` gives ``scores.{md,csv,tex}``
 (mean and interval per method and task), ``selection.*`` (the selection rules in columns), ``cost.*``
 (time of an update and of an action) and, where an experiment has reference runs, ``reference_runs.*`` and
 ``reference_curves.*``; an ablation (``vary`` in the scores' ``index.json``) has ``effects.*`` and
-``effects.csv``.
+``effects_cells.csv``.
 ``verdicts.csv`` gathers every judged cell of the call, for the figures; ``verdict_summary.{md,csv,tex}`` is
 the same to read, and begins with how many numbers are inconclusive and what would decide them.
 

@@ -91,7 +91,7 @@ def write_experiment(
     variation = effects.read_variation(score_folder)
     if variation is not None:
         found = effects.effects(runs, variation)
-        frames.write_text(cells_csv(found), folder / "effects.csv")
+        frames.write_text(cells_csv(found), folder / "effects_cells.csv")
         table_module.write(effects.effects_table(found, experiment), folder, "effects")
     return reference_runs.write(runs, losses, experiment, folder, sequential)
 

@@ -26,7 +26,7 @@ rule figures:
         scores=SCORES,
         verdicts=f"{rules.tables.output.folder}/verdicts.csv",
         effects=(
-            ["--effects", f"{rules.tables.output.folder}/effects.csv"]
+            ["--effects", f"{rules.tables.output.folder}/effects_cells.csv"]
             if PLAN.varies
             else []
         ),
