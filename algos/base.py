@@ -19,7 +19,7 @@ from recheck.errors import MethodError
 from torch import Tensor
 
 from algos.seed_parallel import kernels
-from algos.seed_parallel.batches import ProblemSpec, TrainingData
+from algos.seed_parallel.batches import ProblemSpec, Rows, TrainingData
 from algos.seed_parallel.random_streams import RandomInput, SeedStreams
 
 
@@ -145,6 +145,8 @@ class Method(abc.ABC):
     HYPERPARAMETERS: ClassVar[Mapping[str, str]]
     # Whether a batch has to hold the dataset's action at the next state.
     NEEDS_NEXT_ACTIONS: ClassVar[bool] = False
+    # Whether the rows have to hold whole trajectories, in order; `training_data` then finds their numbers.
+    NEEDS_TRAJECTORIES: ClassVar[bool] = False
 
     def __init__(self, spec: MethodSpec) -> None:
         check_hyperparameters(type(self), spec.hyperparameters)
@@ -157,6 +159,24 @@ class Method(abc.ABC):
         self.device = torch.device(spec.device)
 
     # --- Training ---
+
+    @classmethod
+    def training_data(
+        cls,
+        hyperparameters: Mapping[str, Any],
+        arrays: Rows,
+        device: torch.device | str = "cpu",
+        rows: np.ndarray | None = None,
+    ) -> TrainingData:
+        """The data of a run in the form in which `update` takes them.
+
+        Args:
+            hyperparameters: of the run.
+            arrays: of the transitions.
+            device: where the data are.
+            rows: ``[K, n']`` indices of the rows that each seed may train on; None for all of them.
+        """
+        return TrainingData(arrays, device, rows)
 
     @abc.abstractmethod
     def random_inputs(self) -> list[RandomInput]:

@@ -183,8 +183,8 @@ def main() -> int:
         path = Path(folder) / "configs.json"
         benchmark_configs.main(["--output", str(path)])
         config = next(c for c in json.loads(path.read_text()) if c["method"] == "diffusion_ql")
-    data = programs_module.synthetic_data(torch.device("cpu"), "diffusion_ql")
-    gathered = programs_module.synthetic_data(torch.device("cpu"), "diffusion_ql")
+    data = programs_module.synthetic_data(torch.device("cpu"), config)
+    gathered = programs_module.synthetic_data(torch.device("cpu"), config)
     gathered.__class__ = GatheredData
     programs: dict[str, Program] = {}
     updates = dict.fromkeys(STEPS, 0)

@@ -59,7 +59,7 @@ def trained(
     config: Mapping[str, Any], seeds: Sequence[int], device: torch.device, capture: bool, num_updates: int
 ) -> Method:
     """A method after some updates on the synthetic data."""
-    data = programs.synthetic_data(device, config["method"])
+    data = programs.synthetic_data(device, config)
     method = programs.build(config, seeds, device)
     streams = SeedStreams(seeds, "train", device)
     program = Program(
@@ -93,7 +93,7 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
     undisturbed = trained(config, [0, 1], device, capture, CHECKED_UPDATES).state()
     chunk = FIRST_CHECKED_UPDATE + CHUNK_UPDATES
     stop = chunk + 13
-    data = programs.synthetic_data(device, config["method"])
+    data = programs.synthetic_data(device, config)
     first = programs.build(config, [0, 1], device)
     inputs = ChunkedInputs(first.random_inputs(), SeedStreams([0, 1], "train", device), data.num_rows)
     program = Program(first, data, inputs, capture=capture)
@@ -131,7 +131,7 @@ def check_against_cpu(config: Mapping[str, Any], device: torch.device) -> dict[s
     losses = []
     cpu_inputs: ChunkedInputs | None = None
     for target in (torch.device("cpu"), device):
-        data = programs.synthetic_data(target, config["method"])
+        data = programs.synthetic_data(target, config)
         method = programs.build(config, [0], target)
         inputs = ChunkedInputs(method.random_inputs(), SeedStreams([0], "train", target), data.num_rows)
         program = Program(method, data, inputs)

@@ -39,7 +39,7 @@ def train_windows(
     """
     device = choose_device(options["device"])
     set_up_process(options["threads"], options["kernels"])
-    data = synthetic_data(device, config["method"])
+    data = synthetic_data(device, config)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     method = build(config, range(num_seeds), device)
@@ -107,7 +107,7 @@ def measure_training(config: Mapping[str, Any], options: Mapping[str, Any], num_
     windows = [sum(rates) for rates in zip(*(result["rates"] for result in results))]
     device = choose_device(options["device"])
     set_up_process(options["threads"], options["kernels"])
-    count = count_operators(config, num_seeds, synthetic_data(device, config["method"]))
+    count = count_operators(config, num_seeds, synthetic_data(device, config))
     products = sum(n * product_seconds(shape, device) for shape, n in count.products.items())
     rate = statistics.median(windows)
     seconds_per_update = processes * num_seeds / rate

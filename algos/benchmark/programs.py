@@ -21,8 +21,8 @@ LATENCY_STATES = (1, 10)
 GATHERS = frozenset({"index_select", "index", "gather"})
 
 
-def synthetic_data(device: torch.device, method: str, seed: int = 0) -> TrainingData:
-    """Random transitions of Hopper's widths for a method; every thousandth ends an episode."""
+def synthetic_data(device: torch.device, config: Mapping[str, Any], seed: int = 0) -> TrainingData:
+    """Random transitions of Hopper's widths for a configuration; every thousandth ends an episode."""
     generator = np.random.default_rng(seed)
     terminals = np.zeros(NUM_ROWS, dtype=np.uint8)
     terminals[999::1000] = 1
@@ -33,9 +33,12 @@ def synthetic_data(device: torch.device, method: str, seed: int = 0) -> Training
         generator.standard_normal((NUM_ROWS, HOPPER.observation_dim), dtype=np.float32),
         terminals,
     )
-    if method_class(method).NEEDS_NEXT_ACTIONS:
+    kind = method_class(config["method"])
+    if kind.NEEDS_NEXT_ACTIONS:
         arrays = arrays._replace(next_actions=np.roll(arrays.actions, -1, axis=0))
-    return TrainingData(arrays, device)
+    if kind.NEEDS_TRAJECTORIES:
+        arrays = arrays._replace(episodes=np.arange(NUM_ROWS) // 1000)
+    return kind.training_data(config["hyperparameters"], arrays, device)
 
 
 def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device) -> Method:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 
+from algos.datasets.marginals import Marginals
 from algos.datasets.trajectories import CORL_MAX_EPISODE_STEPS, corl_ends, official_ends, returns_at
 from algos.datasets.transitions import Transitions
 
@@ -21,18 +22,28 @@ from algos.datasets.transitions import Transitions
 class TransformState:
     """What evaluation and provenance need to know about the transforms of a run.
 
-    A policy acts on (observation - observation_mean) / observation_scale where these are given, and on
-    the observation itself where they are None. `constants` holds the numbers that were found in the
+    A policy acts on (observation - observation_mean) / observation_scale where these are given, on
+    the shares of `observation_marginals` where these are, and else on the observation itself; its action is a
+    share of `action_marginals` where these are given. `constants` holds the numbers that were found in the
     data (for example the return range), for provenance.
     """
 
     observation_mean: np.ndarray | None = None  # [d] float32
     observation_scale: np.ndarray | None = None  # [d] float32, std + epsilon
+    observation_marginals: Marginals | None = None
+    action_marginals: Marginals | None = None
     constants: Mapping[str, float] = field(default_factory=dict)
     rewards_changed: bool = False
 
+    @property
+    def changes_observations(self) -> bool:
+        """Whether the policy sees something else than the environment's observations."""
+        return self.observation_mean is not None or self.observation_marginals is not None
+
     def observations(self, observations: np.ndarray) -> np.ndarray:
         """The environment's observations [..., d] as the policy was trained on them, float32."""
+        if self.observation_marginals is not None:
+            return self.observation_marginals.to_unit(observations)
         if self.observation_mean is None or self.observation_scale is None:
             return np.asarray(observations, dtype=np.float32)
         result: np.ndarray = ((observations - self.observation_mean) / self.observation_scale).astype(
@@ -40,8 +51,24 @@ class TransformState:
         )
         return result
 
+    def actions(self, actions: np.ndarray) -> np.ndarray:
+        """The policy's actions [..., a] as the environment takes them, in [-1, 1]."""
+        return actions if self.action_marginals is None else self.action_marginals.from_unit(actions)
+
+    def zeros(self, observation_dim: int, action_dim: int) -> np.ndarray:
+        """What an observation and an action of zeros are to the policy, [d + a] float32."""
+        actions = np.zeros(action_dim, dtype=np.float32)
+        if self.action_marginals is not None:
+            actions = self.action_marginals.to_unit(actions)
+        return np.concatenate([self.observations(np.zeros(observation_dim)), actions])
+
     def tensors(self) -> dict[str, np.ndarray]:
         """The arrays to store with a policy, empty where observations are left raw."""
+        if self.observation_marginals is not None and self.action_marginals is not None:
+            return {
+                "observation_marginals": self.observation_marginals.ordered,
+                "action_marginals": self.action_marginals.ordered,
+            }
         if self.observation_mean is None or self.observation_scale is None:
             return {}
         return {"observation_mean": self.observation_mean, "observation_scale": self.observation_scale}
@@ -49,7 +76,17 @@ class TransformState:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "TransformState":
         """The state back from `tensors()`; other keys are ignored."""
-        return cls(tensors.get("observation_mean"), tensors.get("observation_scale"))
+        marginals = {
+            name: Marginals(tensors[name])
+            for name in ("observation_marginals", "action_marginals")
+            if name in tensors
+        }
+        return cls(
+            tensors.get("observation_mean"),
+            tensors.get("observation_scale"),
+            marginals.get("observation_marginals"),
+            marginals.get("action_marginals"),
+        )
 
 
 def apply(
@@ -77,6 +114,7 @@ def apply(
 
 
 Result = tuple[Transitions, TransformState]
+ONCE = "changes observations that are changed already; one such transform is allowed."
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
@@ -230,8 +268,8 @@ def standardise_observations(
 
     CORL, iql.py:93-100, 552-563 (std with n).
     """
-    if state.observation_mean is not None:
-        raise DatasetError("standardise_observations is listed twice; once is allowed.")
+    if state.changes_observations:
+        raise DatasetError(f"standardise_observations {ONCE}")
     observations = transitions.observations.astype(np.float64)
     mean = observations.mean(axis=0).astype(np.float32)
     scale = (observations.std(axis=0) + epsilon).astype(np.float32)
@@ -240,6 +278,25 @@ def standardise_observations(
         transitions,
         observations=state.observations(transitions.observations),
         next_observations=state.observations(transitions.next_observations),
+    )
+    return changed, state
+
+
+def marginal_shares(transitions: Transitions, state: TransformState) -> Result:
+    """Each entry of s and a as its share in [-1, 1] of the data's own distribution.
+
+    See `algos.datasets.marginals`. Decision Diffuser (decision-diffuser config/locomotion_config.py,
+    CDFNormalizer). The environment's observations are changed alike, and the policy's actions changed back.
+    """
+    if state.changes_observations:
+        raise DatasetError(f"marginal_shares {ONCE}")
+    observations, actions = Marginals(transitions.observations), Marginals(transitions.actions)
+    state = replace(state, observation_marginals=observations, action_marginals=actions)
+    changed = replace(
+        transitions,
+        observations=state.observations(transitions.observations),
+        next_observations=state.observations(transitions.next_observations),
+        actions=actions.to_unit(transitions.actions),
     )
     return changed, state
 
@@ -277,5 +334,6 @@ TRANSFORMS: dict[str, Callable[..., Result]] = {
     "normalize": normalize,
     "min_max": min_max,
     "standardise_observations": standardise_observations,
+    "marginal_shares": marginal_shares,
     "top_fraction": top_fraction,
 }

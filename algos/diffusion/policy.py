@@ -86,9 +86,13 @@ class DiffusionMethod(Method):
         h = self.hyperparameters
         check_choice("ddpm_form", h["ddpm_form"], ("posterior", "beta"))
         check_choice("noise_loss_reduction", h["noise_loss_reduction"], ("mean", "sum"))
-        self.diffusion = Diffusion(h["schedule"], self.diffusion_steps, self.device)
+        self.diffusion = self.new_diffusion()
         self._samplers: dict[Sampling, Sampler] = {}
         self.resolve_sampling(Sampling())
+
+    def new_diffusion(self) -> Diffusion:
+        """The noise schedule of the hyperparameters."""
+        return Diffusion(self.hyperparameters["schedule"], self.diffusion_steps, self.device)
 
     def network_spec(self) -> NoiseNetworkSpec:
         """What this method's noise network is built for."""

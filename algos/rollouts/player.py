@@ -63,7 +63,7 @@ class Player:
     Args:
         method: with its parameters; the caller may load another policy between two calls of `play`.
         sampling: how actions are drawn.
-        transform: what is done to observations.
+        transform: what is done to observations and actions.
         pool: the environments; more than S * E of them are not used.
     """
 
@@ -107,7 +107,7 @@ class Player:
             while not any(ended):  # until a place in the batch and an environment are free again
                 if stopped():
                     raise Preempted
-                actions = self._act(running, rows, columns)[rows, columns]
+                actions = self.transform.actions(self._act(running, rows, columns)[rows, columns])
                 self._observations[rows, columns], rewards, ended = self.pool.step(places, actions)
                 for one, reward in zip(live, rewards):
                     one.step += 1
@@ -147,7 +147,7 @@ class Player:
             lambda: [Moment(*key, one.key, one.episode.number, one.step) for key, one in running.items()]
         )
         states = self._observations
-        if self.transform.observation_mean is not None:
+        if self.transform.changes_observations:
             states = np.zeros_like(self._observations)
             states[rows, columns] = self.transform.observations(self._observations[rows, columns])
         with torch.no_grad():

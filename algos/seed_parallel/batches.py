@@ -36,7 +36,11 @@ class Batch(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Arrays of n transitions: observations ``[n, d]``, actions ``[n, a]``, rewards, terminals ``[n]``."""
+    """Arrays of n transitions: observations ``[n, d]``, actions ``[n, a]``, rewards, terminals ``[n]``.
+
+    For methods that train on trajectories: `episodes` ``[n]``, the number of each row's trajectory, and
+    `transformed_zeros` ``[d + a]``, what the run's transforms make of an observation and an action of zeros.
+    """
 
     observations: np.ndarray
     actions: np.ndarray
@@ -44,6 +48,8 @@ class Rows(NamedTuple):
     next_observations: np.ndarray
     terminals: np.ndarray
     next_actions: np.ndarray | None = None
+    episodes: np.ndarray | None = None
+    transformed_zeros: np.ndarray | None = None
 
 
 class TrainingData:

@@ -58,6 +58,12 @@ def _init_uniform(bound: float, weight: Tensor, bias: Tensor, generator: torch.G
     bias.uniform_(-bound, bound, generator=generator)
 
 
+def init_unit_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Orthogonal weights with gain 1, zero biases (CleanDiffuser invdynamic/mlp.py:58-62)."""
+    torch.nn.init.orthogonal_(weight, generator=generator)
+    bias.zero_()
+
+
 def init_small_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
     """Orthogonal weights with gain 0.01, zero biases (last layers, CORL cql.py:243-249)."""
     torch.nn.init.orthogonal_(weight, gain=0.01, generator=generator)
@@ -81,6 +87,7 @@ def init_fan_out_bias(weight: Tensor, bias: Tensor, generator: torch.Generator) 
 INITIALISERS: dict[str, Initialiser] = {
     "fan_out_bias_0.1": init_fan_out_bias,
     "orthogonal_0.01": init_small_orthogonal,
+    "orthogonal_1": init_unit_orthogonal,
     "xavier_uniform_0.01": init_small_xavier,
     "fan_in_bias_0.1": init_fan_in_bias,
     "uniform_0.001": functools.partial(_init_uniform, 1e-3),

@@ -30,6 +30,7 @@ from algos.training.cuda_graphs import CAPTURED_UPDATES, Program
 from algos.training.device import choose_device, device_model, peak_memory_bytes
 from algos.training.execution import Execution
 from algos.training.stored import save_json, save_table, save_tensors
+from algos.training.whole_trajectories import whole_trajectories
 
 LOG_INTERVAL_UPDATES = 1000
 # Often enough that a kill without warning costs little; a state is a few MB per seed.
@@ -47,8 +48,11 @@ def training_data(
     release does (95%).
     """
     changed, state = transforms.apply(transitions, config.transforms)
+    kind = method_class(config.method)
+    if kind.NEEDS_TRAJECTORIES:
+        changed = whole_trajectories(changed, config)
     next_actions, usable = None, None
-    if method_class(config.method).NEEDS_NEXT_ACTIONS:
+    if kind.NEEDS_NEXT_ACTIONS:
         next_actions, usable = following_actions(changed)
         if not usable.any():
             raise TrainingError(
@@ -78,8 +82,10 @@ def training_data(
         changed.next_observations,
         changed.terminals,
         next_actions,
+        changed.episodes if kind.NEEDS_TRAJECTORIES else None,
+        state.zeros(changed.observation_dim, changed.action_dim) if kind.NEEDS_TRAJECTORIES else None,
     )
-    return TrainingData(arrays, device, rows), state
+    return kind.training_data(config.hyperparameters, arrays, device, rows), state
 
 
 def following_actions(transitions: Transitions) -> tuple[np.ndarray, np.ndarray]:

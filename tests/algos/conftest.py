@@ -127,20 +127,28 @@ def run_config():
 
 
 @pytest.fixture
-def small_data():
-    """Fifty transitions of a task with 4 observations and 2 actions."""
-    from algos.seed_parallel.batches import Rows, TrainingData
+def small_rows():
+    """Fifty transitions of a task with 4 observations and 2 actions, in trajectories of seven."""
+    from algos.seed_parallel.batches import Rows
 
     generator = np.random.default_rng(3)
-    arrays = Rows(
+    return Rows(
         observations=generator.standard_normal((50, 4)).astype(np.float32),
         actions=np.tanh(generator.standard_normal((50, 2))).astype(np.float32),
         rewards=3.0 * generator.standard_normal(50).astype(np.float32),
         next_observations=generator.standard_normal((50, 4)).astype(np.float32),
         terminals=(np.arange(50) % 7 == 0).astype(np.uint8),
         next_actions=np.tanh(generator.standard_normal((50, 2))).astype(np.float32),
+        episodes=(np.arange(50) + 6) // 7,
     )
-    return TrainingData(arrays)
+
+
+@pytest.fixture
+def small_data(small_rows):
+    """The same as a batch's source."""
+    from algos.seed_parallel.batches import TrainingData
+
+    return TrainingData(small_rows)
 
 
 @pytest.fixture

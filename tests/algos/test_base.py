@@ -17,6 +17,7 @@ from algos.training.cuda_graphs import Program
 
 ROOT = Path(__file__).parents[2]
 UPDATES = 30
+PROBLEM = ProblemSpec(4, 2)
 # Widths that make a test of a paper's configuration small; nothing else of it is changed.
 SMALL = {
     "batch_size": 8,
@@ -31,6 +32,10 @@ SMALL = {
     "warm_up_updates": 3,
     "ema_start": 5,
     "actor_target_start": 5,
+    "horizon": 8,
+    "network_width": 16,
+    "attention_heads": 2,
+    "embedding_size": 8,
 }
 
 
@@ -42,17 +47,20 @@ def configurations():
     ]
 
 
-def build(data, name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
+def build(name, variant, seeds=(0, 1), task="hopper-medium-expert-v2"):
     resolved = planning.resolve(ROOT, planning.read(ROOT, name), variant, task, {})
     values = dict(resolved.values)
     values.update({key: small for key, small in SMALL.items() if key in values})
     for key in ("hidden_sizes", "critic_hidden_sizes"):
         if key in values:
             values[key] = [16] * len(values[key])
-    return method_class(name)(MethodSpec(values, data.problem, UPDATES, resolved.diffusion_steps, seeds))
+    # A null names what another network of the method has, and stays.
+    values = {key: None if resolved.values[key] is None else value for key, value in values.items()}
+    return method_class(name)(MethodSpec(values, PROBLEM, UPDATES, resolved.diffusion_steps, seeds))
 
 
-def program(method, data, indexed=False):
+def program(method, rows, indexed=False):
+    data = method.training_data(method.hyperparameters, rows)
     inputs = ChunkedInputs(method.random_inputs(), SeedStreams(method.seeds, "train"), data.num_rows)
     made = Program(method, data, inputs, indexed=indexed)
     made.load_chunk(0)
@@ -60,10 +68,10 @@ def program(method, data, indexed=False):
 
 
 @pytest.mark.parametrize(("name", "variant"), configurations())
-def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
-    whole = build(small_data, name, variant)
+def test_configured_variant_trains_resumes_and_acts(small_rows, name, variant):
+    whole = build(name, variant)
     assert isinstance(whole, Method)
-    steps = program(whole, small_data)
+    steps = program(whole, small_rows)
     steps.run(0, 12)
 
     # The losses are finite, one per name and seed.
@@ -71,13 +79,13 @@ def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
     assert torch.isfinite(steps.history[:12]).all()
 
     # Randomness read through a counter, as a captured program reads it, changes nothing.
-    indexed = build(small_data, name, variant)
-    program(indexed, small_data, indexed=True).run(0, 12)
+    indexed = build(name, variant)
+    program(indexed, small_rows, indexed=True).run(0, 12)
     # A state carries all there is: half the way, into a new instance, and on.
-    first, second = build(small_data, name, variant), build(small_data, name, variant, seeds=(0, 1))
-    program(first, small_data).run(0, 5)
+    first, second = build(name, variant), build(name, variant, seeds=(0, 1))
+    program(first, small_rows).run(0, 5)
     second.load_state(first.state())
-    program(second, small_data).run(5, 7)
+    program(second, small_rows).run(5, 7)
     for other in (indexed, second):
         for key, tensor in whole.state().items():
             assert torch.equal(tensor, other.state()[key]), key
@@ -85,7 +93,7 @@ def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
     # A checkpoint is contiguous, leads with the seeds and acts alike in a new instance.
     policy = whole.policy()
     assert all(tensor.shape[0] in (2, 4) and tensor.is_contiguous() for tensor in policy.values())
-    fresh = build(small_data, name, variant)
+    fresh = build(name, variant)
     fresh.load_policy(policy)
     observations = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32))
     actions = whole.act(observations, Sampling(), SeedStreams((0, 1), "e"))
@@ -96,12 +104,12 @@ def test_configured_variant_trains_resumes_and_acts(small_data, name, variant):
 
 
 @pytest.mark.parametrize(("name", "variant"), configurations())
-def test_a_seed_that_diverges_leaves_the_others_alone(small_data, name, variant):
-    healthy, ill = build(small_data, name, variant), build(small_data, name, variant)
+def test_a_seed_that_diverges_leaves_the_others_alone(small_rows, name, variant):
+    healthy, ill = build(name, variant), build(name, variant)
     for group in ill.groups().values():
         if isinstance(group, ParameterGroup):
             group.flat[: group.copies] = float("nan")
-    runs = [program(method, small_data) for method in (healthy, ill)]
+    runs = [program(method, small_rows) for method in (healthy, ill)]
     for run in runs:
         run.run(0, 6)
     # A delayed actor's loss is 0 in between.

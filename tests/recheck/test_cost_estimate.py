@@ -41,9 +41,11 @@ def test_cost_counts_what_is_left(copy, mine, repository):
 def test_every_rate_is_of_a_method(repository):
     from recheck import hyperparameters
 
-    assert set(cost_estimate.read_rates(repository)["methods"]) <= set(
-        hyperparameters.known_methods(repository)
-    )
+    known = hyperparameters.known_methods(repository)
+    for name in cost_estimate.read_rates(repository)["methods"]:
+        method, _, variant = name.partition("/")
+        assert method in known
+        assert not variant or variant in hyperparameters.read(repository, method).variants
 
 
 def test_a_method_without_a_rate_costs_what_is_not_known(mine, repository):

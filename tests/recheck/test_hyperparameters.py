@@ -35,7 +35,8 @@ def test_every_value_has_a_source_and_every_variant_resolves_on_every_task_it_co
     for name in METHODS:
         method = hyperparameters.read(ROOT, name)
         for variant in method.variants:
-            for task in hyperparameters.covered(method):
+            assert hyperparameters.covered(method, variant)
+            for task in hyperparameters.covered(method, variant):
                 found = resolve(name, task, variant)
                 assert set(found.values) <= set(found.sources)
                 assert found.like is None
@@ -102,7 +103,7 @@ def test_the_files_agree_with_the_classes(name):
     assert method.format_version == cls.format_version
     assert method.extraction == list(getattr(cls, "EXTRACTIONS", ()))
     for variant in method.variants:
-        for task in sorted(hyperparameters.covered(method)):
+        for task in sorted(hyperparameters.covered(method, variant)):
             base.check_hyperparameters(cls, resolve(name, task, variant).values)
 
 

@@ -34,6 +34,7 @@ CPU = Machine(workers=2, gpu=False, memory_mb=16_000, runtime=720)
 def job(method="iql", num_seeds=10, sampling=None, **config):
     whole = {
         "method": method,
+        "variant": "paper",
         "hyperparameters": {},
         "diffusion_steps": 0,
         "checkpoints": [1, 2],
@@ -50,8 +51,29 @@ def test_the_longest_name_that_fits_is_taken():
 
 
 def test_acting_costs_by_candidates_and_steps():
-    assert rates.acting_seconds(RATES, "idql", 128, 5) == pytest.approx((0, 1e-3 + 6.4e-3, 2e-3 + 12.8e-3))
-    assert rates.acting_seconds(RATES, "unknown", 128, 5) == (0, 0, 1e-3)
+    of_idql = rates.acting_entry(RATES, "idql", "paper")
+    assert rates.acting_seconds(of_idql, 128, 5) == pytest.approx((0, 1e-3 + 6.4e-3, 2e-3 + 12.8e-3))
+    assert rates.acting_seconds(rates.acting_entry(RATES, "unknown", "paper"), 128, 5) == (0, 0, 1e-3)
+
+
+def test_a_variant_with_an_entry_of_its_own_has_that():
+    known = {"idql": 1, "idql/large": 2}
+    found = [
+        rates.of_method(known, *names) for names in (("idql", "large"), ("idql", "paper"), ("iql", "large"))
+    ]
+    assert found == [2, 1, None]
+    kinds = {"evaluation": {"plain": "p", "diffusion": "d", "planner": "own"}}
+    assert rates.evaluation_rate(kinds, "planner", "paper", 20) == "own"
+    assert rates.evaluation_rate(kinds, "idql", "paper", 5) == "d"
+    assert rates.evaluation_rate(kinds, "iql", "paper", 0) == "p"
+
+
+def test_a_large_policy_takes_its_own_memory():
+    large = {**RATES, "acting": {**RATES["acting"], "iql": {**RATES["acting"]["other"], "memory_mb": 1060}}}
+    one = dataclasses.replace(job(), evaluation={**AMOUNTS, "episodes": 1, "episodes_last": 1})
+    # Three processes of 1,000 MB more, with a quarter as margin.
+    more = resources.evaluation_memory_mb(one, CPU, large) - resources.evaluation_memory_mb(one, CPU, RATES)
+    assert 3700 <= more <= 3800
 
 
 def test_the_pool_is_what_the_processes_can_use():

@@ -23,7 +23,7 @@ def test_compiled_losses_are_those_of_the_same_method(tmp_path):
     edp = next(config for config in configs if config["method"] == "edp")
     configs.append({**edp, "hyperparameters": {**edp["hyperparameters"], "head": "iql"}})
     for config in configs:
-        data = programs.synthetic_data(DEVICE, config["method"])
+        data = programs.synthetic_data(DEVICE, config)
         plain, compiled = (programs.build(config, [0, 1], DEVICE) for _ in range(2))
         compiled.compile_functions(backend="eager")
         histories = []

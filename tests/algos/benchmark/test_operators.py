@@ -23,6 +23,8 @@ MOST_OPERATOR_CALLS = {
     ("edp", "paper"): 440,
     ("awac", "corl"): 172,
     ("cql", "authors"): 395,
+    # A seed after the other: of three seeds here.
+    ("decision_diffuser", "cleandiffuser"): 780,
     ("fql", "release"): 400,
     ("td3_bc", "paper"): 120,
     ("rebrac", "release"): 112,
@@ -31,14 +33,14 @@ MOST_OPERATOR_CALLS = {
 
 def test_flops_are_those_of_the_products(configs):
     """BC, by hand: forward, weights' gradients, and the inputs' gradients of all layers but the first."""
-    count = operators.count_operators(configs[0], 1, programs.synthetic_data(DEVICE, "iql"))
+    count = operators.count_operators(configs[0], 1, programs.synthetic_data(DEVICE, configs[0]))
     batch, d, h, a = 16, 11, 32, 3
     forward = 2 * batch * (d * h + h * h + h * a)
     assert count.flops == 2 * forward + 2 * batch * (h * h + h * a)
 
 
 def test_flops_grow_with_the_seeds_and_calls_do_not(configs):
-    data = programs.synthetic_data(DEVICE, "iql")
+    data = programs.synthetic_data(DEVICE, configs[0])
     one, five = (operators.count_operators(configs[1], k, data) for k in (1, 5))
     assert five.flops == 5 * one.flops
     assert five.num_calls <= one.num_calls + 10  # rows of several seeds are copied together here and there
@@ -49,7 +51,7 @@ def test_operator_calls_of_an_update(tmp_path):
     assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
     counted = {}
     for config in json.loads((tmp_path / "configs.json").read_text()):
-        data = programs.synthetic_data(DEVICE, config["method"])
+        data = programs.synthetic_data(DEVICE, config)
         count = operators.count_operators(config, 3, data)
         counted[config["method"], config["variant"]] = count.num_calls
     assert counted.keys() == MOST_OPERATOR_CALLS.keys()

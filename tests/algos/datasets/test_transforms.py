@@ -171,7 +171,7 @@ def test_constant_rewards_cannot_be_scaled(name: str) -> None:
 
 def test_standardising_twice_is_refused() -> None:
     entry = {"name": "standardise_observations"}
-    with pytest.raises(DatasetError, match="twice"):
+    with pytest.raises(DatasetError, match="changed already"):
         transforms.apply(ten(), [entry, entry])
 
 
@@ -211,3 +211,22 @@ def test_top_fraction_takes_the_best_trajectories_while_they_fit() -> None:
 def test_top_fraction_refuses_what_is_no_fraction(fraction: float) -> None:
     with pytest.raises(DatasetError, match=r"needs a fraction in \(0, 1\]"):
         transforms.apply(ten(), [{"name": "top_fraction", "fraction": fraction}])
+
+
+def test_marginal_shares_change_states_and_actions_and_are_kept() -> None:
+    """Ten different values: the k-th smallest is k/10 of the data, 2 k/10 - 1."""
+    data = replace(ten(), observations=np.stack([np.arange(10), np.full(10, 7)], axis=1).astype(np.float32))
+    data = replace(data, next_observations=data.observations + np.float32(0.5))
+    changed, state = transforms.apply(data, [{"name": "marginal_shares"}])
+    shares = np.arange(1, 11) / 5 - 1
+    np.testing.assert_allclose(changed.observations[:, 0], shares, atol=1e-6)
+    np.testing.assert_allclose(changed.observations[:, 1], 7)
+    np.testing.assert_allclose(changed.actions[:, 0], shares, atol=1e-6)
+    np.testing.assert_allclose(changed.next_observations[:2, 0], [-0.7, -0.5], atol=1e-6)
+    again = transforms.TransformState.from_tensors(state.tensors())
+    assert again.changes_observations
+    np.testing.assert_array_equal(again.observations(data.observations), changed.observations)
+    np.testing.assert_allclose(again.actions(changed.actions), data.actions, atol=1e-6)
+    np.testing.assert_allclose(again.zeros(2, 1), [-0.8, 0.0, 0.1], atol=1e-6)
+    with pytest.raises(DatasetError, match="one such transform is allowed"):
+        transforms.apply(data, [{"name": "marginal_shares"}, {"name": "standardise_observations"}])

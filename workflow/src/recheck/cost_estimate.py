@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recheck import cli, plan, schema
+from recheck import rates as rates_module
 from recheck.rates import RATES, read_rates
 
 SECONDS_PER_HOUR = 3600.0
@@ -67,7 +68,8 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
         method, steps = config["method"], config["diffusion_steps"]
         folder = loaded.root / cell.run_folder
         if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
-            rate = rates["methods"].get(method, {device: UNKNOWN_RATE})[device]
+            known = rates_module.of_method(rates["methods"], method, config["variant"])
+            rate = (known or {device: UNKNOWN_RATE})[device]
             line = lines.setdefault(
                 ("train", method, steps),
                 Line("train", method, steps, f"{device.upper()}-hours", rate["source"]),
@@ -75,7 +77,7 @@ def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
             line.add(config["num_updates"] * len(cell.block.seeds), rate)
         seen.add(cell.run_folder)
         if not (loaded.root / cell.episodes).is_file():
-            rate = rates["evaluation"]["diffusion" if steps else "plain"]
+            rate = rates_module.evaluation_rate(rates, method, config["variant"], steps)
             used = cell.sampling.setting["steps"] or steps
             line = lines.setdefault(
                 ("evaluate", method, used), Line("evaluate", method, used, "CPU-hours", rate["source"])

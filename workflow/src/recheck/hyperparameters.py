@@ -306,10 +306,11 @@ def _covered(variants: Mapping[str, Any], chain: list[str]) -> set[str]:
     return names
 
 
-def covered(method: Method) -> set[str]:
-    """The tasks that the method's first variant has values of its own for."""
+def covered(method: Method, variant: str | None = None) -> set[str]:
+    """The tasks that a variant, the first if none is named, has values of its own for."""
     where = f"{FOLDER}/{method.name}.yaml"
-    return _covered(method.variants, list(lineage(method.variants, method.default_variant, where)))
+    chosen = method.default_variant if variant is None else variant
+    return _covered(method.variants, list(lineage(method.variants, chosen, where)))
 
 
 def _layers(variant: Mapping[str, Any], task: str) -> Iterator[Mapping[str, Any]]:

@@ -34,19 +34,38 @@ def environment(rates: Mapping[str, Any], environment_id: str) -> Mapping[str, A
     return known[max(fitting, key=len, default=OTHER)]
 
 
-def acting_seconds(
-    rates: Mapping[str, Any], method: str, candidates: int, steps: int
-) -> tuple[float, float, float]:
-    """Seconds of one core to act for one state: lowest, most likely, highest.
+def of_method(known: Mapping[str, Any], method: str, variant: str) -> Any:
+    """The entry of a variant, ``<method>/<variant>``, else that of its method, else None."""
+    return known.get(f"{method}/{variant}", known.get(method))
+
+
+def evaluation_rate(rates: Mapping[str, Any], method: str, variant: str, steps: int) -> Mapping[str, Any]:
+    """What one environment step of one episode takes: the method's own entry, or that of its kind.
 
     Args:
         rates: of `read_rates`.
-        method: its name; one without an entry has that of `other`.
+        method: its name.
+        variant: its name.
+        steps: of the sampler; 0 where the policy is no diffusion model.
+    """
+    known: Mapping[str, Mapping[str, Any]] = rates["evaluation"]
+    return of_method(known, method, variant) or known["diffusion" if steps else "plain"]
+
+
+def acting_entry(rates: Mapping[str, Any], method: str, variant: str) -> Mapping[str, Any]:
+    """The entry of `acting` for a method's variant; that of `other` where there is none."""
+    known: Mapping[str, Mapping[str, Any]] = rates["acting"]
+    return of_method(known, method, variant) or known[OTHER]
+
+
+def acting_seconds(entry: Mapping[str, Any], candidates: int, steps: int) -> tuple[float, float, float]:
+    """Seconds of one core to act for one state: lowest, most likely, highest.
+
+    Args:
+        entry: of `acting_entry`.
         candidates: actions that are drawn for a state.
         steps: of the sampler; 0 where the policy is no diffusion model.
     """
-    known: Mapping[str, Mapping[str, Any]] = rates["acting"]
-    entry = known.get(method, known[OTHER])
     low, likely, high = (
         base + candidates * steps * each
         for base, each in zip(entry["seconds"], entry["seconds_per_candidate_step"])

@@ -110,7 +110,8 @@ def _processes_mb(job: Evaluated, machine: Machine, rates: Mapping[str, Any]) ->
     together = job.num_seeds if machine.gpu else 1
     rows = together * batch_states(job.candidates) * job.candidates
     acting = rows * (NUMBERS_PER_ROW + job.steps * int(job.row.get("action_dim") or 1)) * BYTES / 1e6
-    policies = together * POLICY_MB
+    entry = rates_module.acting_entry(rates, job.config["method"], job.config["variant"])
+    policies = together * float(entry.get("memory_mb", POLICY_MB))
     waiting = 1 if machine.workers > 1 else 0  # the process that hands out the work
     process = float(rates["process_memory_mb"]["value"])
     return (machine.workers + waiting) * (process + policies) + machine.workers * acting
@@ -126,7 +127,8 @@ def evaluation_memory_mb(job: Evaluated, machine: Machine, rates: Mapping[str, A
 def evaluation_minutes(job: Evaluated, machine: Machine, rates: Mapping[str, Any]) -> int:
     """Time limit of an evaluation job, minutes."""
     step = float(rates_module.environment(rates, job.row["environment_id"])["step_seconds"][2])
-    acting = rates_module.acting_seconds(rates, job.config["method"], job.candidates, job.steps)[2]
+    entry = rates_module.acting_entry(rates, job.config["method"], job.config["variant"])
+    acting = rates_module.acting_seconds(entry, job.candidates, job.steps)[2]
     num_steps = job.episodes * int(job.row.get("horizon") or DEFAULT_HORIZON)
     seconds = TIME_MARGIN * num_steps * (step + acting) / machine.workers
     return min(machine.runtime, max(LEAST_MINUTES, math.ceil(seconds / 60)))
@@ -168,7 +170,7 @@ def training_minutes(
     config: Mapping[str, Any], num_seeds: int, device: str, limit: int, rates: Mapping[str, Any]
 ) -> int:
     """Time limit of a training job, minutes; the limit where the method has no rate."""
-    entry = rates["methods"].get(config["method"])
+    entry = rates_module.of_method(rates["methods"], config["method"], config["variant"])
     if entry is None:
         return limit
     rate = entry[device]
@@ -181,7 +183,8 @@ def training_minutes(
 def _of_method(config: Mapping[str, Any], rates: Mapping[str, Any]) -> float:
     """Memory of one seed of a method in training, MB; an upper bound of what acting keeps."""
     known: Mapping[str, Mapping[str, float]] = rates["training_memory_mb"]
-    entry = known.get(config["method"], known[rates_module.OTHER])
+    own = rates_module.of_method(known, config["method"], config["variant"])
+    entry = own or known[rates_module.OTHER]
     return float(entry["seed"]) + int(config["diffusion_steps"]) * float(entry["seed_and_diffusion_step"])
 
 
