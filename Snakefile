@@ -20,10 +20,12 @@ from pathlib import Path
 from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
+from recheck import probe as probing
 from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
 from recheck.job_requests import JobRequests, memory_factor
+from recheck.site import Site
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -40,6 +42,8 @@ try:
     PLAN = planning.load(config, Path())
     REQUESTS = JobRequests(PLAN)
     REQUESTS.check()
+    SITE = Site.of(PLAN.settings)
+    SITE.check(PLAN.root)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -55,7 +59,7 @@ if workflow.is_main_process:
 COMPILED = str(PLAN.settings.get("compile")).lower() == "true"
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"COMPILE={'--compile' if COMPILED else ''} EVALUATION_DEVICE={REQUESTS.device}; "
+    f"COMPILE={'--compile' if COMPILED else ''} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
 )
 
 
@@ -95,6 +99,8 @@ localrules:
     evidence,
     evidence_figures,
     cost,
+    preflight,
+    probe,
     fidelity,
     bandit,
     bandit_figures,
@@ -161,3 +167,4 @@ if PLAN.experiment:
     include: "workflow/rules/bandit.smk"
     include: "workflow/rules/benchmark.smk"
     include: "workflow/rules/cost.smk"
+    include: "workflow/rules/probe.smk"

@@ -43,8 +43,8 @@ COLUMNS = [
     "effect_low_percent",
     "effect_high_percent",
 ]
-"""Of ``effects_cells.csv``. Points of the normalised score, or returns where `score_unit` says so; an interval
-is empty where a side has one seed. `value` is JSON."""
+"""Of ``effects_cells.csv``. Points of the normalised score, or returns where `score_unit` says so; an
+interval is empty where a side has one seed. `value` is JSON."""
 
 
 def read_variation(score_folder: Path) -> dict[str, Any] | None:

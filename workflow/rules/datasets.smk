@@ -31,6 +31,7 @@ rule recollected_dataset:
         gpu=0,
         mem_mb=2000,
         runtime=60,
+        **SITE.resources(False),
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),

@@ -20,6 +20,7 @@ rule evaluate:
         mem_mb=lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
         * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.evaluation_minutes,
+        **SITE.resources(REQUESTS.machine.gpu),
     params:
         run=paths.RUN,
         dataset=paths.DATASET,

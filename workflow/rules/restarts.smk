@@ -53,6 +53,10 @@ onstart:
     try:
         makes = [path for job in workflow.dag.needrun_jobs() for path in job.output]
         results_lock.claim(PLAN.root, makes)
+        if getattr(workflow.executor_plugin, "name", None) == "submitit":
+            said = probing.advice(PLAN.root, len(list(workflow.dag.needrun_jobs())))
+            if said:
+                logger.warning(said)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 

@@ -22,6 +22,7 @@ rule train:
         mem_mb=lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
         * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.training_minutes,
+        **SITE.resources(MACHINE["gpu"] > 0),
     params:
         config=PLAN.run_config,
         dataset=paths.DATASET,

@@ -10,6 +10,7 @@ from recheck.experiments import Cell
 from recheck.plan import Plan
 from recheck.rates import read_rates
 from recheck.resources import Evaluated, Machine
+from recheck.site import Site
 
 
 class JobRequests:
@@ -96,18 +97,20 @@ class JobRequests:
         device, limit = str(self.plan.settings["train_on"]), int(self.plan.machine["runtime"])
         return resources.training_minutes(config, num_seeds, device, limit, self.rates)
 
-    def largest(self) -> dict[str, dict[str, int]]:
+    def largest(self) -> dict[str, dict[str, Any]]:
         """The largest request of each stage, for the predicted cost."""
         cells = self.plan.cells
         trained = [(cell.run.config, len(cell.block.seeds)) for cell in cells]
         evaluated = [self._of_cell(cell) for cell in cells]
         machine, rates = self.machine, self.rates
+        site = Site.of(self.plan.settings)
         return {
             "train": {
                 "threads": int(self.plan.machine["threads"]),
                 "gpu": int(self.plan.machine["gpu"]),
                 "mem_mb": max((self._training_mb(*each) for each in trained), default=0),
                 "runtime": max((self._training_minutes(*each) for each in trained), default=0),
+                **site.resources(int(self.plan.machine["gpu"]) > 0),
             },
             "evaluate": {
                 "threads": machine.workers,
@@ -118,6 +121,7 @@ class JobRequests:
                 "runtime": max(
                     (resources.evaluation_minutes(job, machine, rates) for job in evaluated), default=0
                 ),
+                **site.resources(machine.gpu),
             },
         }
 

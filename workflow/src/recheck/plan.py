@@ -25,6 +25,7 @@ from recheck import runs as runs_module
 from recheck.errors import ConfigError
 from recheck.former_names import hashed_form
 from recheck.records import Unit
+from recheck.site import Site
 
 BEHAVIORS = Path("workflow/behaviors")
 
@@ -318,6 +319,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     """
     settings = {key: value for key, value in config.items() if value is not None}
     schema.check(settings, schema.load(root, "config"), "The configuration")
+    settings = Site.of(settings).capped(settings)
     score_file.refuse_without_file(settings)
     requests.refuse_with_scores(settings)
     if settings.get("scores"):

@@ -1,0 +1,56 @@
+# Preflight and probe: whether the cluster has what is asked for, and two short jobs before hundreds are sent.
+
+
+rule preflight:
+    log:
+        f"{paths.LOGS}/preflight/{PLAN.name}.log",
+    params:
+        configuration=PLAN.configuration(),
+        longest=lambda wildcards: max(
+            asked["runtime"] for asked in REQUESTS.largest().values()
+        ),
+    shell:
+        "python -m recheck.preflight --config {params.configuration:q} --longest-minutes {params.longest:q} "
+        "2> {log:q}"
+
+
+# As a job of training asks for it; what is there of an earlier probe does not count.
+rule probe_train:
+    output:
+        answer=temp(f"{probing.FOLDER}/train.json"),
+    log:
+        f"{paths.LOGS}/probe/train.log",
+    threads: MACHINE["threads"]
+    resources:
+        gpu=MACHINE["gpu"],
+        mem_mb=2000,
+        runtime=10,
+        **SITE.resources(MACHINE["gpu"] > 0),
+    shell:
+        "python -m recheck.probe --kind train --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
+
+
+rule probe_evaluate:
+    output:
+        answer=temp(f"{probing.FOLDER}/evaluate.json"),
+    log:
+        f"{paths.LOGS}/probe/evaluate.log",
+    threads: REQUESTS.machine.workers
+    resources:
+        gpu=1 if REQUESTS.machine.gpu else 0,
+        mem_mb=2000,
+        runtime=10,
+        **SITE.resources(REQUESTS.machine.gpu),
+    shell:
+        "python -m recheck.probe --kind evaluate --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
+
+
+# Prints both answers.
+rule probe:
+    input:
+        rules.probe_train.output.answer,
+        rules.probe_evaluate.output.answer,
+    log:
+        f"{paths.LOGS}/probe/probe.log",
+    shell:
+        "python -m recheck.probe 2> {log:q}"
