@@ -184,6 +184,8 @@ def test_both_answers_are_needed_and_kept_as_done(tmp_path, capsys):
     assert "Both jobs ran" in probe.report(tmp_path)
     assert "can download from a.example." in capsys.readouterr().out
     assert probe.advice(tmp_path, 500) is None
+    with pytest.raises(ConfigError, match=r"train.json"):
+        probe.report(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def test_every_caption_exists_and_is_used(repository):
 
 def test_rules_read_in_one_order(repository):
     # As snakefmt sorts them.
-    order = ["input", "output", "log", "wildcard_constraints", "threads", "resources", "params", "shell"]
+    order = ["input", "output", "log", "wildcard_constraints", "retries", "threads", "resources"]
+    order += ["params", "shell"]
     for path, name, text in rules(repository):
         found = re.findall(r"^    (\w+):", text, flags=re.M)
         assert found == [word for word in order if word in found], f"{path}: rule {name}"

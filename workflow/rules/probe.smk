@@ -4,6 +4,7 @@
 rule preflight:
     log:
         f"{paths.LOGS}/preflight/{PLAN.name}.log",
+    retries: 0
     params:
         configuration=PLAN.configuration(),
         longest=lambda wildcards: max(
@@ -14,12 +15,13 @@ rule preflight:
         "2> {log:q}"
 
 
-# As a job of training asks for it; what is there of an earlier probe does not count.
+# As a job of training asks for it. Printed answers are removed, so that every probe sends its jobs.
 rule probe_train:
     output:
-        answer=temp(f"{probing.FOLDER}/train.json"),
+        answer=f"{probing.FOLDER}/train.json",
     log:
         f"{paths.LOGS}/probe/train.log",
+    retries: 0
     threads: MACHINE["threads"]
     resources:
         gpu=MACHINE["gpu"],
@@ -32,9 +34,10 @@ rule probe_train:
 
 rule probe_evaluate:
     output:
-        answer=temp(f"{probing.FOLDER}/evaluate.json"),
+        answer=f"{probing.FOLDER}/evaluate.json",
     log:
         f"{paths.LOGS}/probe/evaluate.log",
+    retries: 0
     threads: REQUESTS.machine.workers
     resources:
         gpu=1 if REQUESTS.machine.gpu else 0,
@@ -52,5 +55,6 @@ rule probe:
         rules.probe_evaluate.output.answer,
     log:
         f"{paths.LOGS}/probe/probe.log",
+    retries: 0
     shell:
         "python -m recheck.probe 2> {log:q}"

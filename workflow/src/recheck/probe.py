@@ -90,7 +90,7 @@ def faults(seen: Mapping[str, Any]) -> list[str]:
 
 
 def report(root: Path) -> str:
-    """Both answers as text.
+    """Print both answers and remove them; returns what they allow.
 
     Raises:
         ConfigError: one of them stands against real jobs.
@@ -105,6 +105,8 @@ def report(root: Path) -> str:
         )
     found = [text for seen in answers for text in faults(seen)]
     print("\n".join(lines), flush=True)
+    for kind in KINDS:  # the next probe sends its jobs again
+        (root / FOLDER / f"{kind}.json").unlink()
     if found:
         raise ConfigError(" ".join(found))
     files.write_json(root / DONE, {"format": 1, "hosts": [seen["host"] for seen in answers]}, ConfigError)
