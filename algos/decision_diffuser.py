@@ -63,6 +63,7 @@ class DecisionDiffuser(DiffusionMethod):
         "attention_heads": "of the transformer; null for the U-Net",
         "attention_blocks": "of the transformer; null for the U-Net",
         "embedding_size": "of time and return in the transformer; null for the U-Net",
+        "positions": "of a window's steps in the transformer: sinusoidal or released; null for the U-Net",
         "condition_dropout": "probability that training hides the return",
         "next_state_weight": "of the second state in the noise's loss",
         "loss_weight": "of both losses",
@@ -123,7 +124,7 @@ class DecisionDiffuser(DiffusionMethod):
     def _new_network(self) -> TrajectoryNetwork:
         h, d = self.hyperparameters, self.problem.observation_dim
         check_choice("network", h["network"], ("temporal_unet", "transformer"))
-        own: tuple[str, ...] = ("attention_heads", "attention_blocks", "embedding_size")
+        own: tuple[str, ...] = ("attention_heads", "attention_blocks", "embedding_size", "positions")
         if h["network"] == "temporal_unet":
             own = ("channel_multipliers",)
         lacking = [name for name in own if h[name] is None]
@@ -131,6 +132,7 @@ class DecisionDiffuser(DiffusionMethod):
             raise MethodError(f"hyperparameter {lacking[0]} is null, but network {h['network']} needs it")
         if h["network"] == "temporal_unet":
             return TemporalUNet(d, h["horizon"], h["network_width"], h["channel_multipliers"])
+        check_choice("positions", h["positions"], ("sinusoidal", "released"))
         sizes = TransformerSize(h["network_width"], *(h[name] for name in own))
         return TrajectoryTransformer(d, h["horizon"], sizes)
 

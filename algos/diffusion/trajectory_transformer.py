@@ -32,12 +32,15 @@ class TransformerSize:
         heads: of the attention, 10.
         blocks: 2.
         embedding_size: of time and return, 128.
+        positions: of the steps: ``sinusoidal``, or ``released``, whose frequencies are rounded down to whole
+            numbers (of which the first is 1 and all others are 0).
     """
 
     width: int
     heads: int
     blocks: int
     embedding_size: int
+    positions: str
 
 
 class TrajectoryTransformer(TrajectoryNetwork):
@@ -136,7 +139,13 @@ class TrajectoryTransformer(TrajectoryNetwork):
         return _linear(p, "last", _normed(x, shift, scale))
 
     def _positions(self, like: Tensor) -> Tensor:
-        return sinusoid(torch.arange(self.horizon, device=like.device), self.size.width).to(like.dtype)
+        """Sines and cosines of the steps, ``[H, w]`` (released `SinusoidalEmbedding` of integers)."""
+        steps = torch.arange(self.horizon, device=like.device)
+        if self.size.positions == "sinusoidal":
+            return sinusoid(steps, self.size.width).to(like.dtype)
+        angles = torch.zeros(self.horizon, self.size.width // 2, device=like.device, dtype=like.dtype)
+        angles[:, 0] = steps
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
 
     def _block(self, parameters: Parameters, name: str, x: Tensor, modulation: Tensor) -> Tensor:
         """Attention and MLP, each modulated and gated (released 14-34).

@@ -48,6 +48,7 @@ UNET = {
     "attention_heads": None,
     "attention_blocks": None,
     "embedding_size": None,
+    "positions": None,
     "next_state_weight": 1.0,
     "loss_weight": 0.5,
     "inverse_initialiser": "torch_default",
@@ -70,6 +71,7 @@ TRANSFORMER = {
     "attention_heads": 2,
     "attention_blocks": 2,
     "embedding_size": 16,
+    "positions": "sinusoidal",
     "next_state_weight": 10.0,
     "loss_weight": 1.0,
     "inverse_initialiser": "orthogonal_1",
@@ -361,6 +363,15 @@ def test_updates_and_plans_are_those_of_plain_networks(small_rows, replay, value
     for row, one in enumerate(plain):
         expected = one.plan(states[row], noises[:, row].clone())
         torch.testing.assert_close(plans[row], expected, rtol=1e-8, atol=1e-8)
+
+
+def test_released_positions_have_one_frequency_of_1_and_else_0():
+    found = build({**TRANSFORMER, "positions": "released"}).network._positions(torch.zeros(1))
+    steps = torch.arange(8.0)
+    assert torch.equal(found[:, 0], steps.sin())
+    assert torch.equal(found[:, 8], steps.cos())
+    assert torch.equal(found[:, 1:8], torch.zeros(8, 7))
+    assert torch.equal(found[:, 9:], torch.ones(8, 7))
 
 
 def test_the_action_is_that_between_the_first_two_states_of_the_plan(monkeypatch):

@@ -26,6 +26,7 @@ def entry(**changes):
         "reference",
         "learning",
         "baselines",
+        "planner",
         "steps_reduced",
         "faithfulness",
     ],
