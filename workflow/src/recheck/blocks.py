@@ -43,6 +43,12 @@ def finished(group_folder: Path) -> list[Block]:
     return sorted(found)
 
 
+def seeds_of(name: str) -> tuple[int, int]:
+    """First seed, and the one after the last, of a block's folder; (0, 0) where it is none."""
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), int(match[2]) + 1) if match else (0, 0)
+
+
 def assign(seeds: Iterable[int], on_disk: Iterable[Block], seeds_per_block: int) -> dict[Block, list[int]]:
     """Give each seed its block: a finished one where there is one, else a new one.
 

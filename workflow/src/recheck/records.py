@@ -95,8 +95,13 @@ def unit_from_json(text: str) -> Unit:
 
 def read(root: Path, unit: Unit) -> dict[str, Any] | None:
     """A unit's record; None where there is none, or none that can be used (`is_unusable`)."""
+    return load(root / unit.record)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """A record; None where there is none, or none that can be used."""
     try:
-        content = json.loads((root / unit.record).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return content if _is_record(content) else None

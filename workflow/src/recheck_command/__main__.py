@@ -7,6 +7,7 @@
     recheck power --margin M --seed-sd S seeds and episodes that a verdict needs
     recheck evidence METHOD TASK         all that is reported of a method on a task
     recheck diff OLD NEW                 which verdicts moved between two tables of evidence, and why
+    recheck merge OTHER                  the runs of another cluster, without training
     recheck doctor                       what can run here, and what cannot and why
 
 `recheck WORD --help` says more of each. SCORES is CSV, TSV, Parquet, JSON lines, rliable's arrays, or a
@@ -87,6 +88,10 @@ def parser() -> argparse.ArgumentParser:
     diff = word("diff", actions.diff)
     diff.add_argument("old", type=Path, help="folder with evidence.csv, or the file")
     diff.add_argument("new", type=Path, help="likewise")
+    merge = word("merge", actions.merge)
+    merge.add_argument("other", type=Path, help="results folder of another clone or cluster")
+    merge.add_argument("--root", type=Path, default=Path(), help="folder of the repository that takes them")
+    merge.add_argument("--check", action="store_true", help="compare, and copy nothing")
     doctor = word("doctor", actions.doctor)
     doctor.add_argument("--root", type=Path, default=Path(), help="folder of the repository")
     return top

@@ -292,6 +292,27 @@ def evidence(method: str, task: str, version: str | None = None) -> Answer:
     return Answer(table_module.markdown(result), data={"reported": found, "runs": mine})
 
 
+def merge(other: str | Path, root: str | Path = ".", check: bool = False) -> Answer:
+    """Take the datasets, runs and episodes of another results folder: nothing of them is trained again.
+
+    Every file is compared with the hash in its record, and what is in both folders with each other, before
+    anything is copied.
+
+    Args:
+        other: results folder of another clone or cluster, or that clone.
+        root: folder of the repository that takes them.
+        check: compare, and copy nothing.
+
+    Raises:
+        FileError: a file is damaged, or the two folders contradict each other; nothing has been copied.
+    """
+    from recheck import merge as merging
+
+    merged = merging.merge(Path(root), Path(other), check)
+    first, *more = merged.sentences()
+    return Answer(f"Compared, and nothing copied. {first}" if check else first, more)
+
+
 def doctor(root: str | Path = ".") -> Answer:
     """What is installed, which data there are, and what cannot run here and why.
 

@@ -120,6 +120,23 @@ examples:
 exit status:
   0  done
   2  a table is absent or is none of evidence""",
+    "merge": """\
+input:
+  OTHER is the folder `results` of another clone or cluster, or that clone. --root DIR is the clone that takes
+  its results, this folder where it is left out.
+
+output:
+  Datasets, blocks of trained seeds and episodes are copied with their records; their number is printed. Every
+  file is compared with the hash in its record first. --check compares and copies nothing. Scores, tables and
+  figures are not taken: the next call of Snakemake makes them, and trains nothing that was taken.
+
+examples:
+  recheck merge /scratch/other/results --check
+  recheck merge /scratch/other/results
+
+exit status:
+  0  done
+  2  a damaged file, or a contradiction between the two folders: one message, and nothing has been copied""",
     "doctor": """\
 input:
   Nothing. --root is the folder of a checkout whose results are looked for; the working folder if left out.
