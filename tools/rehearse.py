@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from recheck import experiments, files, paths, plan, records, stages
+from recheck import experiments, files, paper_layout, paths, plan, records, requests, stages
 from recheck.errors import RecheckError
 from recheck.experiments import Cell
 
@@ -392,8 +392,9 @@ def further(known: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def every_experiment() -> list[str]:
-    """All experiments but the one whose data the user gives."""
-    return [name for name in experiments.known_experiments(REPOSITORY) if name != "own"]
+    """All experiments but those that the command line fills: with the user's data, with a paper's table."""
+    filled = (requests.OWN, paper_layout.TABLE)
+    return [name for name in experiments.known_experiments(REPOSITORY) if name not in filled]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,10 +28,10 @@ rule recollected_dataset:
     wildcard_constraints:
         task=PLAN.task_pattern("recollected"),
     resources:
+        **SITE.resources(False),
         gpu=0,
         mem_mb=2000,
         runtime=60,
-        **SITE.resources(False),
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),

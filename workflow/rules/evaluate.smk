@@ -16,11 +16,11 @@ rule evaluate:
         f"{paths.LOGS}/evaluate/{paths.EPISODES_BLOCK}.log",
     threads: REQUESTS.machine.workers
     resources:
+        **SITE.resources(REQUESTS.machine.gpu),
         gpu=1 if REQUESTS.machine.gpu else 0,
         mem_mb=lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
         * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.evaluation_minutes,
-        **SITE.resources(REQUESTS.machine.gpu),
     params:
         run=paths.RUN,
         dataset=paths.DATASET,

@@ -24,10 +24,10 @@ rule probe_train:
     retries: 0
     threads: MACHINE["threads"]
     resources:
+        **SITE.resources(MACHINE["gpu"] > 0),
         gpu=MACHINE["gpu"],
         mem_mb=2000,
         runtime=10,
-        **SITE.resources(MACHINE["gpu"] > 0),
     shell:
         "python -m recheck.probe --kind train --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
 
@@ -40,10 +40,10 @@ rule probe_evaluate:
     retries: 0
     threads: REQUESTS.machine.workers
     resources:
+        **SITE.resources(REQUESTS.machine.gpu),
         gpu=1 if REQUESTS.machine.gpu else 0,
         mem_mb=2000,
         runtime=10,
-        **SITE.resources(REQUESTS.machine.gpu),
     shell:
         "python -m recheck.probe --kind evaluate --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
 

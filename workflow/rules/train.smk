@@ -18,11 +18,11 @@ rule train:
         f"{paths.LOGS}/train/{paths.BLOCK}.log",
     threads: MACHINE["threads"]
     resources:
+        **SITE.resources(MACHINE["gpu"] > 0),
         gpu=MACHINE["gpu"],
         mem_mb=lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
         * MEMORY_FACTOR(attempt),
         runtime=REQUESTS.training_minutes,
-        **SITE.resources(MACHINE["gpu"] > 0),
     params:
         config=PLAN.run_config,
         dataset=paths.DATASET,
