@@ -258,6 +258,11 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
         if (row["our_collapsed"] and not row["our_collapsed"].startswith("0"))
         or (row["reported_collapsed"] and not row["reported_collapsed"].startswith("0"))
     ]
+    typical_notes = [
+        f"{row['column']} on {row['task']}, typical runs: {row['typical_note']}"
+        for row in frames.records(cells)
+        if row["typical_note"]
+    ]
     table.notes = [
         "Mean over seeds, in brackets the score of every seed; last checkpoint, normalised percent.",
         *verdict_notes(cells),
@@ -267,6 +272,7 @@ def score_table(cells: pd.DataFrame, experiment: str) -> Table:
         *_different_settings(cells),
         *mark_notes_of_verdicts(used),
         *collapses,
+        *typical_notes,
         *notes,
         f"Released code: {', '.join(sorted(set(cells['code'])))}.",
     ]

@@ -114,7 +114,7 @@ def _typical_notes(judged: pd.DataFrame) -> list[str]:
             notes.append(
                 f"{row['column']} on {row['task']}: typical runs {row['typical_verdict']}; collapsed are "
                 f"{collapsed[0]} of ours and {collapsed[1]} of theirs (equal rates: p = "
-                f"{row['collapse_p_value']:.2g})."
+                f"{row['collapse_p_value']:.2g}). {row['typical_note'] or ''}".strip()
             )
     return notes
 

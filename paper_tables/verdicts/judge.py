@@ -351,6 +351,7 @@ def _typical_fields(ours: np.ndarray, reported: ReportedNumber, margin: float) -
         "our_collapsed": typical.ours.text,
         "reported_collapsed": typical.reported.text,
         "collapse_p_value": typical.collapse_p_value,
+        "typical_note": typical.note,
     }
 
 

@@ -31,6 +31,7 @@ MODULES = (
     "sequential",
     "simulated_families",
     "simulated_studies",
+    "simulated_typical",
     "simulation",
     "typical",
 )

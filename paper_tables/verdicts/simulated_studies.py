@@ -24,7 +24,6 @@ from paper_tables.verdicts.reported_error import (
     printed_interpretations,
 )
 from paper_tables.verdicts.sequential import SequentialPlan, chance_at_last_look
-from paper_tables.verdicts.typical import COLLAPSE_MARGINS, LEAST_TYPICAL_SEEDS, SPLIT_MARGINS
 
 MARGIN_PERCENT = 5.0
 STUDIES = 40_000
@@ -308,68 +307,12 @@ def coverage_of_one_mean(num_seeds: int, level: float = 0.95, seed: int = 0) -> 
     return float(np.mean(held))
 
 
-# Typical runs and sequential seeds.
+# Sequential seeds.
 
 
-def simulate_typical(
-    ours: Law, theirs: Law, our_seeds: int, their_seeds: int, studies: int, seed: int = 0
-) -> Rates:
-    """The same for the verdict on typical runs: means and spreads without collapsed seeds, vectorised.
-
-    The arithmetic is that of `typical.judge_typical_runs`; a test compares the two.
-    """
-    refuse_few(studies)
-    worst: list[Rates] = []
-    for sign in (1, -1):
-        rng = np.random.default_rng(seed)
-        ours_scores = ours.draw(rng, (studies, our_seeds)) + sign * MARGIN_PERCENT
-        their_scores = theirs.draw(rng, (studies, their_seeds))
-        worst.append(_rates_of_codes(typical_codes(ours_scores, their_scores, MARGIN_PERCENT)))
-    return Rates(max(r.reproduced for r in worst), max(r.higher for r in worst), max(r.lower for r in worst))
-
-
-def _rates_of_codes(codes: np.ndarray) -> Rates:
+def rates_of_codes(codes: np.ndarray) -> Rates:
+    """Shares of the claims, coded as in `rule.claims_of_intervals`, `[studies]`."""
     return Rates(*(float((codes == code).mean()) for code in (1, 2, -2)))
-
-
-def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -> np.ndarray:
-    """Claims on typical runs, coded as in `rule.claims_of_intervals`, `[studies]`.
-
-    Args:
-        ours: `[studies, seeds]`.
-        theirs: `[studies, reported seeds]`.
-        margin_percent: the margin M.
-    """
-    median = np.median(np.concatenate([ours, theirs], axis=1), axis=1, keepdims=True)
-    lowest = median - COLLAPSE_MARGINS * margin_percent
-    mean, sd, count = _moments_where(ours, ours >= lowest)
-    their_mean, their_sd, their_count = _moments_where(theirs, theirs >= lowest)
-    gap = np.maximum(_widest_gap_where(ours, ours >= lowest), _widest_gap_where(theirs, theirs >= lowest))
-    enough = (np.minimum(count, their_count) >= LEAST_TYPICAL_SEEDS) & (sd > 0) & (their_sd > 0)
-    enough &= gap <= SPLIT_MARGINS * margin_percent
-    n, m = np.where(enough, count, 2), np.where(enough, their_count, 2)
-    half = np.zeros(len(ours))
-    for estimate in rule.two_error_estimates(sd**2, n, their_sd**2, m):
-        half = np.maximum(half, tabulated_half_width(estimate))
-    difference = mean - their_mean
-    codes = rule.claims_of_intervals(difference - half, difference + half, margin_percent)
-    return np.where(enough, codes, 0)
-
-
-def _moments_where(scores: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    count = kept.sum(axis=1)
-    divisor = np.maximum(count, 1)
-    mean = np.where(kept, scores, 0.0).sum(axis=1) / divisor
-    squares = np.where(kept, (scores - mean[:, None]) ** 2, 0.0).sum(axis=1)
-    return mean, np.sqrt(squares / np.maximum(count - 1, 1)), count
-
-
-def _widest_gap_where(scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Largest distance between neighbouring kept scores, `[studies]`."""
-    highest = np.where(kept, scores, scores.min()).max(axis=1, keepdims=True)
-    # What is not kept is put at the highest kept score, where it makes no gap.
-    result: np.ndarray = np.diff(np.sort(np.where(kept, scores, highest), axis=1), axis=1).max(axis=1)
-    return result
 
 
 @dataclass(frozen=True)
@@ -400,7 +343,7 @@ def simulate_sequential(
     found, seeds_used = [], []
     for shift in sorted({scenario.true_difference_percent, -scenario.true_difference_percent}):
         codes, used = _sequential_codes(ours + shift - their_mean[:, None], their_sd, scenario, plan)
-        found.append(_rates_of_codes(codes))
+        found.append(rates_of_codes(codes))
         seeds_used.append(float(used.mean()))
     worst = Rates(max(f.reproduced for f in found), max(f.higher for f in found), max(f.lower for f in found))
     if abs(scenario.true_difference_percent) > MARGIN_PERCENT:

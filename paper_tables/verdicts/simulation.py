@@ -75,9 +75,9 @@ from paper_tables.verdicts.simulated_studies import (
     refuse_few,
     simulate_public,
     simulate_sequential,
-    simulate_typical,
     simulate_variants,
 )
+from paper_tables.verdicts.simulated_typical import simulate_typical
 
 NUMBERS_OF_SEEDS = (3, 5, 10)
 
@@ -233,7 +233,7 @@ def _row(scenario: Scenario, variant: str, rates: Rates, studies: int) -> Row:
 
 
 def _typical_scenarios() -> Iterator[Scenario]:
-    for chance, points in itertools.product((0.1, 0.2, 0.3), (25.0, 40.0)):
+    for chance, points in itertools.product((0.1, 0.2, 0.3, 0.5), (22.0, 25.0, 40.0)):
         falling = TypicalWithCollapse(chance, 3.0, points)
         sides: dict[str, tuple[Law, Law]] = {
             "both sides": (falling, falling),

@@ -4,8 +4,17 @@ A mean over seeds of which some collapse says little: with collapses on one side
 keeps its error (`docs/statistics.md`). A seed is collapsed if its score is more than four margins below the
 median of both sides' seeds together. The others are judged by the same rule; the rates are compared exactly.
 
-Where most seeds of both sides have collapsed, that median is among them and nothing is set apart. So a side
-that is left in two groups, more than three margins apart, is not judged: which group is typical is not known.
+Where most seeds have collapsed, or collapses are hardly deeper than four margins, some of them stay among the
+others. Three guards keep the error of both claims at 5% there, with collapses of 10 to 50% of the seeds by 22
+points and more, on one side or on both (`docs/statistics.md`):
+
+- a side that is left in two groups, more than three margins apart, is not judged: which group is typical is
+  not known;
+- `different` needs a lower side whose typical seeds lie within 3.5 margins: a wider one may hold collapses
+  that nothing sets apart;
+- `different` by more than three margins needs eight seeds of the lower side. A side that has collapsed as a
+  whole looks exactly like a worse method, so no rule can tell the two apart; with n seeds, half of which
+  collapse, it happens in 1 of 2^n studies: 12.5% at three seeds, 0.4% at eight.
 """
 
 from __future__ import annotations
@@ -26,6 +35,19 @@ LEAST_TYPICAL_SEEDS = 2
 
 SPLIT_MARGINS = 3.0
 """Two neighbouring seeds of one side this many margins apart: the side is in two groups."""
+
+WIDE_MARGINS = 3.5
+"""Typical seeds of the lower side that are spread over more margins than this may hold a collapse."""
+
+LEAST_SEEDS_OF_A_SHIFT = 8
+"""Seeds of the lower side below which it may have collapsed as a whole: 2^-8 is 0.4%."""
+
+FEW = f"Fewer than {LEAST_TYPICAL_SEEDS} typical seeds are left on a side."
+TWO_GROUPS = "A side is in two groups of seeds, and which of them is typical is not known."
+IDENTICAL = "The typical seeds of a side are identical."
+AT_BOUND = "The typical seeds of a side are exactly at a bound of the score: their spread is not known."
+WIDE = "The seeds of the lower side are spread so widely that some of them may have collapsed."
+WHOLE = f"With fewer than {LEAST_SEEDS_OF_A_SHIFT} seeds the lower side may have collapsed as a whole."
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,7 @@ class TypicalRuns:
         ours: our collapse rate.
         reported: theirs.
         collapse_p_value: Boschloo's exact test of equal rates (two-sided).
+        note: why typical runs are not judged although their seeds are known; else empty.
     """
 
     verdict: str
@@ -72,6 +95,7 @@ class TypicalRuns:
     ours: CollapseRate
     reported: CollapseRate
     collapse_p_value: float
+    note: str = ""
 
 
 def judge_typical_runs(
@@ -98,24 +122,52 @@ def judge_typical_runs(
         collapse_rate(len(theirs) - len(their_typical), len(theirs)),
     )
     p_value = compare_collapses(*rates)
-    few = min(len(typical), len(their_typical)) < LEAST_TYPICAL_SEEDS
-    gap = max(widest_gap(typical), widest_gap(their_typical))
-    if few or gap > SPLIT_MARGINS * margin_percent:
-        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value)
+    if min(len(typical), len(their_typical)) < LEAST_TYPICAL_SEEDS:
+        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value, FEW)
+    if max(widest_gap(typical), widest_gap(their_typical)) > SPLIT_MARGINS * margin_percent:
+        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value, TWO_GROUPS)
     difference = float(typical.mean() - their_typical.mean())
     sd, their_sd = checks.sample_sd(typical), checks.sample_sd(their_typical)
     constant = [side for side, spread in ((typical, sd), (their_typical, their_sd)) if spread == 0]
     if sd == their_sd == 0 or not all(checks.at_bound(float(side[0])) for side in constant):
         # As with all runs: seeds that are identical by mistake say nothing of their spread.
-        return TypicalRuns(rule.INCONCLUSIVE, difference, None, None, *rates, p_value)
+        return TypicalRuns(rule.INCONCLUSIVE, difference, None, None, *rates, p_value, IDENTICAL)
     known = Interpretation(len(their_typical), their_sd / len(their_typical) ** 0.5)
     bounds = rule.bounds_of_difference(difference, sd, len(typical), [known], margin_percent)
     low, high = rule.confidence_interval(difference, bounds)
     verdict = rule.verdict_of_interval(low, high, margin_percent)
+    note = ""
     if verdict == rule.REPRODUCED and min(sd, their_sd) == 0:
-        # Seeds exactly at a bound of the score: their spread is not known.
-        verdict = rule.INCONCLUSIVE
-    return TypicalRuns(verdict, difference, low, high, *rates, p_value)
+        verdict, note = rule.INCONCLUSIVE, AT_BOUND
+    lower, seeds = (typical, len(ours)) if difference < 0 else (their_typical, len(theirs))
+    wide, whole = collapses_instead(difference, float(np.ptp(lower)), seeds, margin_percent)
+    if verdict in (rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER) and (wide or whole):
+        verdict, note = rule.INCONCLUSIVE, WIDE if wide else WHOLE
+    return TypicalRuns(verdict, difference, low, high, *rates, p_value, note)
+
+
+def collapses_instead(
+    difference_percent: rule.Number,
+    lower_range_percent: rule.Number,
+    lower_seeds: int | np.ndarray,
+    margin_percent: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether collapses explain a difference of typical runs as well; arguments broadcast.
+
+    Args:
+        difference_percent: difference of the means of typical runs, in points.
+        lower_range_percent: highest less lowest typical seed of the side with the lower mean, in points.
+        lower_seeds: number of all its seeds.
+        margin_percent: the margin M, in points.
+
+    Returns:
+        Whether the lower side may hold collapses that are not set apart, and whether it may have collapsed as
+        a whole.
+    """
+    wide = np.asarray(lower_range_percent) > WIDE_MARGINS * margin_percent
+    far = np.abs(difference_percent) > SPLIT_MARGINS * margin_percent
+    whole = far & (np.asarray(lower_seeds) < LEAST_SEEDS_OF_A_SHIFT)
+    return wide, whole
 
 
 def widest_gap(scores: np.ndarray) -> float:

@@ -47,6 +47,7 @@ class Verdict:
         our_collapsed: our collapsed seeds as `k of n [low, high]`, a 95% interval of the rate in percent.
         reported_collapsed: the same for the reported side.
         collapse_p_value: Boschloo's exact test of equal collapse rates.
+        typical_note: why typical runs are not judged although every seed is known; else empty.
         look: state of a sequential study, `claim`, `futile`, `last look` or `continue`; else empty.
         next_seeds: number of seeds at its next look, None where it stops.
         chance_of_claim: predicted chance of a claim at its last look.
@@ -90,6 +91,7 @@ class Verdict:
     our_collapsed: str = ""
     reported_collapsed: str = ""
     collapse_p_value: float | None = None
+    typical_note: str = ""
     look: str = ""
     next_seeds: int | None = None
     chance_of_claim: float | None = None

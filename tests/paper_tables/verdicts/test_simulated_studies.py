@@ -93,22 +93,11 @@ def test_what_the_simulated_paper_prints():
     assert Printed("nothing", "none").text == "nothing, seeds stated"
 
 
-def test_moments_and_gaps_of_the_kept_seeds():
-    scores = np.array([[1.0, 5.0, 9.0, -40.0], [0.0, 0.0, 20.0, 21.0]])
-    kept = scores > -10
-    mean, sd, count = module._moments_where(scores, kept)
-    assert mean == pytest.approx([5.0, 10.25])
-    assert sd == pytest.approx([4.0, np.std([0, 0, 20, 21], ddof=1)])
-    assert count.tolist() == [3, 4]
-    assert module._widest_gap_where(scores, kept).tolist() == [4.0, 20.0]
-
-
 def test_too_few_studies_are_refused():
     asked = Scenario("", "", Normal(1.0), Normal(1.0), 5, 5)
     for made in (
         lambda: module.simulate(asked, 99),
         lambda: module.simulate_sequential(asked, 99),
-        lambda: module.simulate_typical(asked.ours, asked.theirs, 5, 5, 99),
         lambda: module.simulate_public(np.zeros(30), 5, 5, 99, 0),
     ):
         with pytest.raises(TablesError, match="says nothing"):

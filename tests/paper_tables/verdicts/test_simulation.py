@@ -18,7 +18,6 @@ from paper_tables.verdicts.laws import (
     Collapse,
     Mixture,
     Normal,
-    TypicalWithCollapse,
     public_groups,
     real_laws,
 )
@@ -32,7 +31,6 @@ from paper_tables.verdicts.simulated_studies import (
     Printed,
     Scenario,
 )
-from paper_tables.verdicts.typical import judge_typical_runs
 
 COUNT = 40_000
 PAIRS = simulation.pairs_of_seeds()
@@ -106,17 +104,6 @@ def test_errors_away_from_the_margin_are_rarer():
     assert far.reproduced <= 0.01
 
 
-@pytest.mark.parametrize("where", ["both", "ours", "theirs"])
-def test_typical_runs_keep_it_with_collapses_on_one_side_too(where: str):
-    rates = []
-    for chance, points in ((0.1, 40.0), (0.3, 40.0), (0.3, 25.0)):
-        falling, whole = TypicalWithCollapse(chance, 3.0, points), Normal(3.0)
-        sides = {"both": (falling, falling), "ours": (falling, whole), "theirs": (whole, falling)}[where]
-        rates += [studies.simulate_typical(*sides, n, m, COUNT).worst_claim for n, m in PAIRS]
-    assert max(rates) <= limit(3 * 27 * 6)
-    assert max(rates) <= PROMISED
-
-
 def test_means_do_not_with_collapses_on_one_side():
     """The known limit that the documents state."""
     one_side = Scenario("", "", Normal(3.0), Collapse(0.1), 10, 10)
@@ -166,17 +153,6 @@ def test_simulated_intervals_are_those_of_judge(printed: Printed):
         )
         found = judge(number, ours[place], Comparison(MARGIN_PERCENT, with_seeds_needed=False))
         assert found.interval_high - found.difference_percent == pytest.approx(half[place])
-
-
-def test_simulated_typical_runs_are_those_of_the_rule():
-    rng = np.random.default_rng(1)
-    falling = TypicalWithCollapse(0.3, 2.0)
-    ours, theirs = falling.draw(rng, (300, 4)) + 3, falling.draw(rng, (300, 5))
-    codes = studies.typical_codes(ours, theirs, MARGIN_PERCENT)
-    names = {1: "reproduced", 2: "different (higher)", -2: "different (lower)", 0: "inconclusive"}
-    found = [judge_typical_runs(a, b, MARGIN_PERCENT).verdict for a, b in zip(ours, theirs)]
-    assert [names[int(code)] for code in codes] == found
-    assert len(set(found)) >= 2
 
 
 def test_simulated_looks_are_those_of_the_design():
