@@ -6,6 +6,7 @@ The checks take numbers and arrays alike. They return what they have checked.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,22 @@ SAME_PERCENT = 1e-9
 """Seeds that differ by less than this share of the largest, or by less than this, differ by rounding only."""
 
 
+def numbers(values: Any, what: str) -> np.ndarray:
+    """As an array of numbers with one axis or more; infinite and NaN are let through.
+
+    Args:
+        values: one number or an array.
+        what: their name in the message.
+
+    Raises:
+        TablesError: text, true or false, None, or anything else that is no number.
+    """
+    try:
+        return np.atleast_1d(_as_floats(values))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TablesError(f"{what} is {_short(values)}; it must be a number.") from error
+
+
 def finite(values: Any, what: str) -> Any:
     """Numbers in percent: finite and not beyond `LARGEST_PERCENT`.
 
@@ -29,13 +46,46 @@ def finite(values: Any, what: str) -> Any:
     Raises:
         TablesError: one of them is no number, is not finite, or is too large.
     """
-    numbers = _numbers(values, what)
-    wrong = numbers[~(np.abs(numbers) <= LARGEST_PERCENT)]
+    found = numbers(values, what)
+    wrong = found[~(np.abs(found) <= LARGEST_PERCENT)]
     if wrong.size == 0:
         return values
     if math.isfinite(wrong[0]):
         raise TablesError(f"{what} is {wrong[0]:g}, which is no figure in percent.")
     raise TablesError(f"{what} is {wrong[0]:g}; it must be a finite number.")
+
+
+def number(value: Any, what: str) -> float:
+    """One finite number, not an array.
+
+    Args:
+        value: the number.
+        what: its name in the message.
+
+    Raises:
+        TablesError: it is no single number, is not finite, or is too large.
+    """
+    if numbers(value, what).shape != (1,) or np.ndim(value) != 0:
+        raise TablesError(f"{what} is {_short(value)}; it must be one number.")
+    return float(finite(value, what))
+
+
+def between(value: Any, what: str, low: float, high: float) -> float:
+    """One number above `low` and below `high`.
+
+    Args:
+        value: the number.
+        what: its name in the message.
+        low: lower border, not allowed itself.
+        high: upper border, not allowed itself.
+
+    Raises:
+        TablesError: it is no single number, or outside.
+    """
+    single = np.ndim(value) == 0 and float(numbers(value, what)[0])
+    if single is False or not low < single < high:
+        raise TablesError(f"{what} is {_short(value)}; it must be above {low:g} and below {high:g}.")
+    return float(value)
 
 
 def not_negative(values: Any, what: str) -> Any:
@@ -48,9 +98,9 @@ def not_negative(values: Any, what: str) -> Any:
     Raises:
         TablesError: as `finite`, or one of them is below 0.
     """
-    numbers = _numbers(finite(values, what), what)
-    if (numbers < 0).any():
-        raise TablesError(f"{what} is {numbers.min():g}; it must be 0 or more.")
+    found = numbers(finite(values, what), what)
+    if (found < 0).any():
+        raise TablesError(f"{what} is {found.min():g}; it must be 0 or more.")
     return values
 
 
@@ -63,10 +113,12 @@ def margin(values: Any) -> Any:
     Raises:
         TablesError: as `finite`, or one of them is not above 0.
     """
-    numbers = _numbers(values, "The margin")
-    finite(numbers[~np.isnan(numbers)], "The margin")
-    if not (numbers > 0).all():
-        raise TablesError(f"The margin is {numbers[~(numbers > 0)][0]:g} points; it must be above 0.")
+    found = numbers(values, "The margin")
+    if found.size == 0:
+        raise TablesError("The margin is not given.")
+    finite(found[~np.isnan(found)], "The margin")
+    if not (found > 0).all():
+        raise TablesError(f"The margin is {found[~(found > 0)][0]:g} points; it must be above 0.")
     return values
 
 
@@ -76,9 +128,7 @@ def level(value: float) -> float:
     Raises:
         TablesError: it is not.
     """
-    if not 0 < float(_numbers(value, "The level")[0]) < 0.5:
-        raise TablesError(f"The level of a one-sided test is {value:g}; it must be above 0 and below 0.5.")
-    return value
+    return between(value, "The level of a one-sided test", 0.0, 0.5)
 
 
 def p_values(values: Any) -> np.ndarray:
@@ -87,11 +137,13 @@ def p_values(values: Any) -> np.ndarray:
     Raises:
         TablesError: one of them is not.
     """
-    numbers = _numbers(values, "A p value")
-    if not ((numbers >= 0) & (numbers <= 1)).all():
-        wrong = numbers[~((numbers >= 0) & (numbers <= 1))][0]
+    if not isinstance(values, Iterable) or isinstance(values, str | Mapping):
+        raise TablesError(f"P values must be a list of numbers, not {_short(values)}.")
+    found = numbers(values if isinstance(values, np.ndarray) else list(values), "A p value")
+    if not ((found >= 0) & (found <= 1)).all():
+        wrong = found[~((found >= 0) & (found <= 1))][0]
         raise TablesError(f"A p value is {wrong:g}; it must be from 0 to 1.")
-    return numbers
+    return found
 
 
 def count(value: Any, what: str, least: int = 1) -> int:
@@ -108,11 +160,11 @@ def count(value: Any, what: str, least: int = 1) -> int:
     whole = (
         isinstance(value, int | float | np.integer | np.floating)
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and least <= value <= LARGEST_PERCENT
         and value == int(value)
     )
-    if not whole or value < least:
-        raise TablesError(f"{what} is {value}; it must be a whole number, {least} or more.")
+    if not whole:
+        raise TablesError(f"{what} is {_short(value)}; it must be a whole number, {least} or more.")
     return int(value)
 
 
@@ -127,7 +179,10 @@ def counts(values: Any, what: str, least: int) -> np.ndarray:
     Raises:
         TablesError: one of them is no whole number, or below `least`.
     """
-    numbers = np.asarray(values)
+    try:
+        numbers = np.asarray(values)
+    except ValueError as error:
+        raise TablesError(f"{what} is {_short(values)}; it must be a whole number.") from error
     if numbers.dtype.kind in "iu" and numbers.size and numbers.min() >= least:
         return numbers
     if numbers.size == 0:
@@ -148,7 +203,7 @@ def scores(values: Any, whose: str, least: int = 1) -> np.ndarray:
     """
     try:
         found = _as_floats(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TablesError(
             f"A verdict needs one score per seed, in numbers; {whose} are not: {error}."
         ) from error
@@ -164,6 +219,36 @@ def scores(values: Any, whose: str, least: int = 1) -> np.ndarray:
         )
     result: np.ndarray = finite(found, f"One score of {whose}")
     return result
+
+
+def of_kind(value: Any, kind: type, what: str) -> None:
+    """An argument that must be an object of one class.
+
+    Args:
+        value: the argument.
+        kind: the class.
+        what: its name in the message.
+
+    Raises:
+        TablesError: it is something else.
+    """
+    if not isinstance(value, kind):
+        raise TablesError(f"{what} must be a {kind.__name__}, not {_short(value)}.")
+
+
+def list_of(values: Any, kind: type, what: str) -> None:
+    """A list or tuple of objects of one class.
+
+    Args:
+        values: the argument.
+        kind: the class of its members.
+        what: its name in the message.
+
+    Raises:
+        TablesError: it is something else, or a member is.
+    """
+    if not isinstance(values, list | tuple) or not all(isinstance(value, kind) for value in values):
+        raise TablesError(f"{what} must be a list of {kind.__name__}, not {_short(values)}.")
 
 
 def identical(values: np.ndarray) -> bool:
@@ -190,19 +275,30 @@ def at_bound(score_percent: float) -> bool:
 
 
 def _as_floats(values: Any) -> np.ndarray:
-    """As an array of numbers; text that looks like one is no number.
+    """As an array of numbers; text that looks like one is no number, nor are true and false.
 
     Raises:
-        TypeError: it holds text.
+        TypeError: it holds text, true or false, or complex numbers.
         ValueError: it is no array.
+        OverflowError: a whole number is too large.
     """
-    if np.asarray(values).dtype.kind in "US":
+    found = np.asarray(values)
+    if found.dtype.kind in "US":
         raise TypeError("text is no number")
+    if found.dtype.kind == "b" or (isinstance(values, list | tuple) and any(map(_is_bool, values))):
+        raise TypeError("true and false are no numbers")
+    if found.dtype.kind == "O" and any(value is None for value in found.flat):
+        raise TypeError("None is no number")
+    if found.dtype.kind == "c":
+        raise TypeError("a complex number is no score")
     return np.asarray(values, dtype=float)
 
 
-def _numbers(values: Any, what: str) -> np.ndarray:
-    try:
-        return np.atleast_1d(_as_floats(values))
-    except (TypeError, ValueError) as error:
-        raise TablesError(f"{what} is {values!r}; it must be a number.") from error
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _short(value: Any) -> str:
+    """What was given, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

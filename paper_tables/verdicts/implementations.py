@@ -181,6 +181,15 @@ class Estimate:
     mean_percent: float
     error_percent: float
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number; `pool` refuses what cannot be pooled.
+
+        Raises:
+            TablesError: a mean or an error that is no number.
+        """
+        checks.numbers(self.mean_percent, f"The mean of {self.name}")
+        checks.numbers(self.error_percent, f"The standard error of {self.name}")
+
     @classmethod
     def of_runs(cls, name: str, scores_percent: Sequence[float]) -> Estimate:
         """The estimate from one score per seed, at least 2 that are not all equal.
@@ -219,7 +228,12 @@ class Pooled:
     implementations: int
 
     def holds(self, score_percent: float) -> bool:
-        """Whether a reported score is inside the prediction interval."""
+        """Whether a reported score is inside the prediction interval.
+
+        Raises:
+            TablesError: a score that is not finite.
+        """
+        checks.finite(score_percent, "The reported score")
         return self.prediction_low <= score_percent <= self.prediction_high
 
 
@@ -243,6 +257,7 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
     from scipy import special
     from statsmodels.stats.meta_analysis import combine_effects
 
+    checks.list_of(estimates, Estimate, "The estimates to pool")
     if len(estimates) < POOLED_FROM:
         raise TablesError(f"Pooling needs at least {POOLED_FROM} implementations, not {len(estimates)}.")
     for estimate in estimates:
@@ -250,8 +265,7 @@ def pool(estimates: Sequence[Estimate], level: float = PREDICTION_LEVEL) -> Pool
         checks.finite(estimate.error_percent, f"The standard error of {estimate.name}")
         if not estimate.error_percent > checks.SAME_PERCENT:
             raise TablesError(f"{estimate.name}: the standard error must be above 0 to be pooled.")
-    if not 0 < level < 1:
-        raise TablesError(f"The level of a prediction interval is {level:g}; it must be above 0 and below 1.")
+    checks.between(level, "The level of a prediction interval", 0.0, 1.0)
     means = np.array([estimate.mean_percent for estimate in estimates])
     variances = np.array([estimate.error_percent**2 for estimate in estimates])
     with np.errstate(divide="ignore"):

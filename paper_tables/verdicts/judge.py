@@ -172,8 +172,11 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
         comparison: the margin and what else the question fixes.
 
     Raises:
-        TablesError: a score of ours that is not finite, or scores that are no list.
+        TablesError: a score of ours that is not finite, scores that are no list, or another object where a
+            number or a question is meant.
     """
+    checks.of_kind(reported, ReportedNumber, "The reported number")
+    checks.of_kind(comparison, Comparison, "The comparison")
     ours = checks.scores(runs, "ours", least=0)
     if ours.size == 0:
         return _without_claim(rule.NO_EVIDENCE, "No runs of this method and task.", comparison)

@@ -63,9 +63,8 @@ def judge_ratio(
     Raises:
         TablesError: no value on a side, one that is not finite, or a margin that is not above 0 and below 1.
     """
-    if not 0 < margin_ratio < 1:
-        raise TablesError(f"The margin of a ratio is {margin_ratio:g}; it must be above 0 and below 1.")
-    ours, reference = np.asarray(our_values, dtype=float), np.asarray(reference_values, dtype=float)
+    checks.between(margin_ratio, "The margin of a ratio", 0.0, 1.0)
+    ours, reference = (checks.numbers(side, "A loss") for side in (our_values, reference_values))
     for side in (ours, reference):
         if side.ndim != 1 or side.size == 0 or not np.isfinite(side).all():
             raise TablesError("A ratio needs finite values on both sides, at least one seed each.")

@@ -46,7 +46,7 @@ def benjamini_hochberg(p_values: Iterable[float]) -> np.ndarray:
     """
     from scipy import stats
 
-    values = checks.p_values(list(p_values))
+    values = checks.p_values(p_values)
     return stats.false_discovery_control(values) if len(values) else values
 
 
@@ -58,7 +58,7 @@ def holm(p_values: Iterable[float]) -> np.ndarray:
     Raises:
         TablesError: a p value is not from 0 to 1.
     """
-    values = checks.p_values(list(p_values))
+    values = checks.p_values(p_values)
     order = np.argsort(values, kind="stable")
     factors = len(values) - np.arange(len(values))
     adjusted = np.empty_like(values)
@@ -80,10 +80,11 @@ def level_within_family(p_values: Sequence[float], place: int, rate: float = FAL
     Raises:
         TablesError: no such member, a p value that is not from 0 to 1, or no such rate.
     """
-    values = checks.p_values(list(p_values))
+    values = checks.p_values(p_values)
     place = checks.count(place, "The place in a family", 0)
-    if not (place < len(values) and 0 < rate < 1):
-        raise TablesError(f"A family of {len(values)} has no member {place}, or {rate:g} is no rate.")
+    checks.between(rate, "The false discovery rate", 0.0, 1.0)
+    if place >= len(values):
+        raise TablesError(f"A family of {len(values)} has no member {place}.")
     others = np.delete(values, place)
     steps = rate * np.arange(1, len(values) + 1) / len(values)
     enough = np.array([(others <= step).sum() >= k for k, step in enumerate(steps)])

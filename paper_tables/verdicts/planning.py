@@ -85,7 +85,10 @@ class Components:
         Raises:
             TablesError: fewer than one episode or checkpoint.
         """
-        if not (episodes >= 1 and checkpoints >= 1):
+        asked = [
+            checks.number(value, "The number of episodes or checkpoints") for value in (episodes, checkpoints)
+        ]
+        if min(asked) < 1:
             raise TablesError(
                 f"A score needs at least 1 episode and 1 checkpoint, not {episodes:g}, {checkpoints}."
             )
@@ -105,14 +108,15 @@ class Components:
         Raises:
             TablesError: a cost that is not above 0.
         """
-        if not (0 < training_seconds < math.inf and 0 < seconds_per_episode < math.inf):
-            raise TablesError("The costs of a training run and of an episode must be above 0 seconds.")
+        for cost in (training_seconds, seconds_per_episode):
+            if not 0 < float(checks.numbers(cost, "A cost in seconds")[0]) < math.inf:
+                raise TablesError("The costs of a training run and of an episode must be above 0 seconds.")
         if self.seeds == 0:
             return math.inf
         return max(1.0, math.sqrt(self.episodes / self.seeds * training_seconds / seconds_per_episode))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def seeds_for_margin(
     sd_percent: float,
     margin_percent: float,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.implementations import POOLED_FROM, Estimate, Pooled, pool
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
 from paper_tables.verdicts.verdict import Verdict
@@ -49,8 +49,11 @@ def judge_implementations(
         comparison: the margin and what else the question fixes.
 
     Raises:
-        TablesError: a score that is not finite.
+        TablesError: a score that is not finite, or runs that are no mapping.
     """
+    checks.of_kind(reported, ReportedNumber, "The reported number")
+    checks.of_kind(comparison, Comparison, "The comparison")
+    checks.of_kind(runs, Mapping, "The runs of several implementations")
     single = {name: judge(reported, scores, comparison) for name, scores in runs.items()}
     if len(single) < 2:
         verdict = next(iter(single.values()), None)

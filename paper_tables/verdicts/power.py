@@ -57,13 +57,10 @@ class TwoSides:
             TablesError: fewer than two seeds or a number that is not whole, a standard deviation that is
                 negative or not finite, or an unknown kind of spread.
         """
-        if min(self.our_seeds, self.reported_seeds) < 2:
-            raise TablesError(
-                f"A verdict needs at least 2 seeds on either side, not {self.our_seeds} and "
-                f"{self.reported_seeds}."
-            )
-        checks.count(self.our_seeds, "Our number of seeds")
-        checks.count(self.reported_seeds, "The reported number of seeds")
+        ours = checks.count(self.our_seeds, "Our number of seeds", 0)
+        reported = checks.count(self.reported_seeds, "The reported number of seeds", 0)
+        if min(ours, reported) < 2:
+            raise TablesError(f"A verdict needs at least 2 seeds on either side, not {ours} and {reported}.")
         checks.not_negative(self.our_sd_percent, "The standard deviation between our seeds")
         checks.not_negative(self.reported_sd_percent, "The standard deviation between the reported seeds")
         if self.reported_spread not in SPREADS:
@@ -176,6 +173,7 @@ def least_half_width(
     from scipy import special
 
     checks.not_negative(our_sd_percent, "Our standard deviation over seeds")
+    checks.of_kind(interpretation, Interpretation, "The interpretation")
     checks.level(level)
     if interpretation.seeds < 2 or math.isinf(interpretation.error_percent):
         return math.inf
@@ -196,11 +194,10 @@ def check_wanted(wanted_chance: float, largest: int) -> None:
         TablesError: as it says.
     """
     checks.count(largest, "The largest number of seeds", 2)
-    if not 0 < wanted_chance < 1:
-        raise TablesError(f"The wanted chance is {wanted_chance:g}; it must be above 0 and below 1.")
+    checks.between(wanted_chance, "The wanted chance", 0.0, 1.0)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def seeds_needed(
     our_sd_percent: float,
     interpretation: Interpretation,
@@ -263,6 +260,7 @@ def seeds_needed_by_all(
     Raises:
         TablesError: no interpretation, or as `seeds_needed`.
     """
+    checks.list_of(interpretations, Interpretation, "The interpretations")
     if not interpretations:
         raise TablesError("A verdict needs at least one interpretation of the reported spread.")
     needed = [

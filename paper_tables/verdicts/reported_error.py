@@ -66,7 +66,7 @@ class Interpretation:
             TablesError: a number of seeds that is not whole or below 1, or an error that is negative or NaN.
         """
         checks.count(self.seeds, "The number of seeds of an interpretation")
-        if not np.all(np.asarray(self.error_percent) >= 0):
+        if not np.all(checks.numbers(self.error_percent, "The standard error of an interpretation") >= 0):
             raise TablesError("The standard error of an interpretation must be 0 or more, or infinite.")
 
 

@@ -145,7 +145,11 @@ def two_error_estimates(
     """
     n = checks.counts(our_seeds, "Our number of seeds", 2)
     m = checks.counts(reported_seeds, "The reported number of seeds", 2)
-    if not (np.all(np.asarray(our_variance) >= 0) and np.all(np.asarray(reported_variance) >= 0)):
+    checks.not_negative(caution, "The caution of the degrees of freedom")
+    variances = [
+        checks.numbers(side, "A variance between seeds") for side in (our_variance, reported_variance)
+    ]
+    if not all((side >= 0).all() for side in variances):
         raise TablesError("A variance between seeds must be 0 or more.")
     ours = np.asarray(our_variance, dtype=float) / n
     reported = np.asarray(reported_variance, dtype=float) / m
@@ -210,6 +214,7 @@ def bounds_of_difference(
         TablesError: no interpretation, fewer than two seeds on a side, a margin that is not above 0, a
             standard deviation below 0, or a number that is not finite.
     """
+    checks.list_of(interpretations, Interpretation, "The interpretations")
     if not interpretations:
         raise TablesError("A verdict needs at least one interpretation of the reported spread.")
     checks.finite(difference_percent, "The difference of the means")
@@ -304,6 +309,8 @@ def claims_of_intervals(low: Number, high: Number, margin_percent: Number) -> np
     Raises:
         TablesError: the margin is not above 0.
     """
+    for end in (low, high):
+        checks.numbers(end, "The end of an interval")
     low, high, margin = np.asarray(low), np.asarray(high), np.asarray(checks.margin(margin_percent))
     inside = (-margin < low) & (high < margin)
     return np.where(inside, 1, np.where(low > margin, 2, np.where(high < -margin, -2, 0)))

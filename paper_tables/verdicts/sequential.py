@@ -50,17 +50,18 @@ class SequentialPlan:
             TablesError: no look, a look at fewer than 2 seeds, looks that do not ascend, levels that are not
                 above 0 or that sum to more than 5%, or a futility border outside 0 to 1.
         """
+        checks.of_kind(self.levels, Mapping, "The levels of the looks, by number of seeds,")
         looks = [checks.count(look, "A look", 0) for look in self.levels]
         if not looks or looks[0] < 2 or looks != sorted(set(looks)):
             raise TablesError(f"Looks must be ascending numbers of seeds from 2 on, not {looks}.")
-        levels = list(self.levels.values())
+        levels = checks.numbers(list(self.levels.values()), "The level of a look").tolist()
         # Asked this way round so that NaN is refused.
         if not (all(level > 0 for level in levels) and sum(levels) <= rule.LEVEL + _TOLERANCE):
             raise TablesError(
                 f"The levels of the looks must be above 0 and sum to at most {rule.LEVEL:g}, not "
                 f"{sum(self.levels.values()):g}."
             )
-        if not 0 <= self.futile_below < 1:
+        if not 0 <= float(checks.numbers(self.futile_below, "The futility border")[0]) < 1:
             raise TablesError(
                 f"The futility border is {self.futile_below:g}; it must be at least 0 and below 1."
             )
@@ -256,9 +257,23 @@ def chance_of_claim(
 def chance_at_last_look(
     difference_percent: Any, later_sd_percent: Any, half_width_percent: Any, margin_percent: float
 ) -> Any:
-    """P(|later d| < M - half) + P(|later d| > M + half) for a normal later difference, on arrays too."""
+    """P(|later d| < M - half) + P(|later d| > M + half) for a normal later difference, on arrays too.
+
+    Args:
+        difference_percent: of the means at this look, in points.
+        later_sd_percent: standard deviation of the later mean about the present one, in points, above 0.
+        half_width_percent: of the interval at the last look, in points.
+        margin_percent: the margin M, in points.
+
+    Raises:
+        TablesError: a margin that is not above 0, a negative standard deviation, or what is no number.
+    """
     from scipy import special
 
+    checks.margin(margin_percent)
+    checks.finite(difference_percent, "The difference of the means")
+    checks.not_negative(later_sd_percent, "The standard deviation of the later mean")
+    checks.numbers(half_width_percent, "The half-width at the last look")
     room, reach = margin_percent - half_width_percent, margin_percent + half_width_percent
     inside = special.ndtr((room - difference_percent) / later_sd_percent) - special.ndtr(
         (-room - difference_percent) / later_sd_percent
@@ -282,6 +297,7 @@ def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = N
     Raises:
         TablesError: a number of seeds that is no look, or a p value that is not from 0 to 1.
     """
+    checks.of_kind(p_of_look, Mapping, "The p values of the looks, by number of seeds,")
     checks.p_values(list(p_of_look.values()))
     plan = SequentialPlan() if plan is None else plan
     strangers = sorted(set(p_of_look) - set(plan.looks))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.laws import Law, Normal, real_laws
 from paper_tables.verdicts.reported_error import (
     Interpretation,
@@ -147,7 +147,7 @@ def refuse_few(studies: int) -> None:
     Raises:
         TablesError: it has fewer.
     """
-    if not studies >= LEAST_STUDIES:
+    if checks.count(studies, "The number of studies", 0) < LEAST_STUDIES:
         raise TablesError(
             f"A simulation of {studies} studies says nothing; at least {LEAST_STUDIES} are needed."
         )

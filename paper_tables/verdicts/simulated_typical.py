@@ -73,7 +73,7 @@ def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -
     difference = mean - their_mean
     codes = rule.claims_of_intervals(difference - half, difference + half, margin_percent)
     lower_range = np.where(difference < 0, _range_where(ours, kept), _range_where(theirs, their_kept))
-    lower_seeds = np.where(difference < 0, ours.shape[1], theirs.shape[1])
+    lower_seeds = np.asarray(np.where(difference < 0, ours.shape[1], theirs.shape[1]))
     wide, whole = collapses_instead(difference, lower_range, lower_seeds, margin_percent)
     return np.where(enough & ~((np.abs(codes) == 2) & (wide | whole)), codes, 0)
 

@@ -96,7 +96,7 @@ NAN, INF = math.nan, math.inf
         (lambda: power.seeds_needed(1.0, KNOWN[0], 5.0, wanted_chance=1.0), "below 1"),
         (lambda: power.seeds_needed_by_all(1.0, [], 5.0), "at least one interpretation"),
         (lambda: planning.Components(NAN, 1.0, 1.0), "variance between seeds is nan"),
-        (lambda: planning.Components(1.0, 1.0, 1.0).sd_of_score(NAN), "at least 1 episode"),
+        (lambda: planning.Components(1.0, 1.0, 1.0).sd_of_score(NAN), "must be a finite number"),
         (lambda: planning.Components(1.0, 1.0, 1.0).best_episodes(NAN, 1.0), "above 0 seconds"),
         (lambda: planning.seeds_for_margin(1.0, 5.0, largest=1), "2 or more"),
         # Implementations.
