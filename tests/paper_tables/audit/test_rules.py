@@ -465,7 +465,7 @@ def test_every_finding_names_both_sources_both_values_and_the_rule(real_findings
 
 def test_unverified_numbers_are_all_shown(real_findings):
     shown = real_findings[real_findings["rule"] == "unverified"]
-    assert shown["explanation"].str.extract(r"^(\d+)")[0].astype(int).sum() == 57
+    assert shown["explanation"].str.extract(r"^(\d+)")[0].astype(int).sum() == 34
 
 
 def test_the_findings_do_not_depend_on_the_order_of_the_rows(real_findings):
