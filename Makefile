@@ -5,10 +5,11 @@
 #   PYTHON        interpreter, 3.11 or 3.12
 #   CORES         CPU cores for `make run` and `make test`
 #   ARGS          more words for snakemake or pytest
+#   VERBOSE=1     all that Snakemake says, in place of one line for each stage
 
 CORES ?= 2
 ARGS ?=
-export TORCH_INDEX PYTHON
+export TORCH_INDEX PYTHON VERBOSE
 
 BIN := .venv/bin
 

@@ -1,5 +1,6 @@
 """A copy of the workflow's data, and Snakemake run on it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 import yaml
 from recheck import blocks, plan
 
+# Tests read all that Snakemake says, not the one line for each stage.
+os.environ["VERBOSE"] = "1"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

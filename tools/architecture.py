@@ -21,13 +21,15 @@ START, END = "<!-- parts: begin -->", "<!-- parts: end -->"
 SOURCES = ("algos", "paper_tables", "workflow/src")
 
 PLUGIN = "snakemake_executor_plugin_submitit"
+LOGGER = "snakemake_logger_plugin_stages"
 # What no module of a package may import, at the top of a module or in a function.
 FORBIDDEN_PACKAGES = {
-    "recheck": ("torch", "numpy", "pandas", "snakemake", "algos", "paper_tables", PLUGIN),
-    "algos": ("pandas", "snakemake", "paper_tables", PLUGIN),
-    "paper_tables": ("torch", "snakemake", "algos", PLUGIN),
-    PLUGIN: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables"),
-    "recheck_command": ("algos", "snakemake", PLUGIN),
+    "recheck": ("torch", "numpy", "pandas", "snakemake", "algos", "paper_tables", PLUGIN, LOGGER),
+    "algos": ("pandas", "snakemake", "paper_tables", PLUGIN, LOGGER),
+    "paper_tables": ("torch", "snakemake", "algos", PLUGIN, LOGGER),
+    PLUGIN: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", LOGGER),
+    LOGGER: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", PLUGIN),
+    "recheck_command": ("algos", "snakemake", PLUGIN, LOGGER),
 }
 # What a package may take of `recheck`; the others may take all of it.
 SHARED = (
@@ -239,7 +241,7 @@ def picture(root: Path = ROOT) -> str:
         lines.append(f"  subgraph {package}")
         lines += [f'    {package}.{name.replace(" ", "_")}["{name}"]' for name in sorted(parts[package])]
         lines.append("  end")
-    lines += ['  recheck["recheck"]', f'  {PLUGIN}["{PLUGIN}"]']
+    lines += ['  recheck["recheck"]', *(f'  {name}["{name}"]' for name in (PLUGIN, LOGGER))]
     # recheck is under everything: one arrow for each package in place of one for each part.
     shown = {(a.partition(".")[0] if b == "recheck" else a, b) for a, b in arrows}
     lines += [f"  {a} --> {b}" for a, b in sorted(shown)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -249,7 +250,11 @@ def make_tables(rehearsal: Rehearsal) -> str:
         RehearsalError: it fails, or trains or evaluates again.
     """
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"experiment={rehearsal.name}"]
-    process = subprocess.run(command, cwd=rehearsal.root, capture_output=True, text=True, check=False)
+    # All that Snakemake says: which rules it runs is looked for below.
+    everything = {**os.environ, "VERBOSE": "1"}
+    process = subprocess.run(
+        command, cwd=rehearsal.root, capture_output=True, text=True, check=False, env=everything
+    )
     said = process.stdout + process.stderr
     if process.returncode != 0:
         raise RehearsalError(f"Snakemake failed on {rehearsal.name}:\n{said[-6000:]}")

@@ -302,7 +302,7 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, ci, d4rl"),
+        ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, baselines, ci"),
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
         ({"expriment": "ci"}, "does not know expriment; known are "),
         ({"num_updates": 5}, "gives num_updates, which only experiment=own reads"),

@@ -32,6 +32,7 @@ def test_the_wheel_holds_no_tests_and_every_package_is_typed(installed):
     packages = {path.name for path in installed.iterdir() if path.is_dir() and path.suffix != ".dist-info"}
     assert packages == {
         "algos", "paper_tables", "recheck", "recheck_command", "snakemake_executor_plugin_submitit",
+        "snakemake_logger_plugin_stages",
     }  # fmt: skip
     assert all((installed / package / "py.typed").is_file() for package in packages)
 

@@ -143,7 +143,7 @@ def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (["experiment=nope"], "There is no experiment 'nope'; known are ablations, ci, d4rl"),
+        (["experiment=nope"], "There is no experiment 'nope'; known are ablations, baselines, ci"),
         (["experiment=own", "dataset=absent.hdf5"], "dataset=absent.hdf5: there is no such file."),
         (["expriment=ci"], "The configuration does not know expriment; known are"),
     ],

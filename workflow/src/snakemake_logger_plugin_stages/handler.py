@@ -1,0 +1,145 @@
+"""What of Snakemake's log reaches the screen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+
+import snakemake
+
+from .screen import Screen
+from .snakemake_api import ColorizingTextHandler, LogEvent, LogHandlerBase
+
+# Lines of a failed job's log that are printed.
+TAIL = 12
+# Snakemake's own code: its remarks go to the log file only. What the workflow and other plugins say is
+# printed.
+_SNAKEMAKE = str(Path(snakemake.__file__).parent)
+# What Snakemake itself says and a person has to know.
+_LOG_FILES = "Complete log(s): "
+_SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
+# What says nothing to a person: the record of the failed job, which follows, says more; rules of other
+# switches, which the Snakefile names and has not included.
+_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "localrules directive specifies rules")
+# 'WorkflowError in file "Snakefile", line 3:' before the sentence that says what is wrong, and where it was
+# raised behind it.
+_PLACE = re.compile(r'^\w+ in (rule \S+ in )?file "?.*"?, line \d+:?\s*\n|\n  File ".*", line \d+, in .*')
+
+
+def asked_for_everything() -> bool:
+    """Whether VERBOSE in the environment says so."""
+    return os.environ.get("VERBOSE", "") not in ("", "0")
+
+
+def last_lines(path: Path, count: int = TAIL) -> list[str]:
+    """The last lines of a log that are not blank; none where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+
+class LogHandler(LogHandlerBase):
+    """One line for each stage, warnings, and what went wrong in few words."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    # Snakemake adds its own: what --quiet hides stays hidden.
+    has_filter = False
+    has_formatter = False
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        """Choose between the stages and all that Snakemake says."""
+        stream = sys.stdout if self.common_settings.stdout else sys.stderr
+        self._everything = None
+        if asked_for_everything() or self.common_settings.dryrun:
+            self._everything = ColorizingTextHandler(self.common_settings.nocolor, stream)
+        self._screen = Screen(stream)
+        self._counts: dict[str, int] = {}
+        self._rules: dict[int, str] = {}
+        self._failed: set[int] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record, or what is worth showing of it."""
+        try:
+            if self._everything is not None:
+                self._everything.setFormatter(self.formatter)
+                self._everything.emit(record)
+            else:
+                self._show(record)
+        except Exception:  # a handler never breaks the run
+            self.handleError(record)
+
+    def _show(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "event", None)
+        values = record.__dict__
+        if event == LogEvent.RUN_INFO:
+            self._counts = {name: int(count) for name, count in values["stats"].items() if name != "total"}
+        elif event == LogEvent.JOB_INFO:
+            self._start(values["jobid"], values["rule_name"])
+        elif event == LogEvent.JOB_FINISHED:
+            self._finish(values["job_id"])
+        elif event == LogEvent.JOB_ERROR:
+            self._fail(record)
+        elif record.levelno >= logging.WARNING:
+            self._remark(record)
+        elif event is None and self._concerns_a_person(record):
+            self._screen.say(self._words(record))
+
+    def _start(self, job: int, rule: str) -> None:
+        # By Snakemake's custom, `all` only collects the others.
+        if rule != "all":
+            self._rules[job] = rule
+            self._screen.begin(rule, self._counts.get(rule, 1))
+
+    def _finish(self, job: int) -> None:
+        rule = self._rules.pop(job, None)
+        if rule is not None:
+            self._screen.advance(rule)
+
+    def _fail(self, record: logging.LogRecord) -> None:
+        values = record.__dict__
+        self._failed.add(values["jobid"])
+        made = ", ".join(map(str, values["output"])) or "its result"
+        self._screen.say(f"Error: {values['rule_name']} failed, and {made} is not made.")
+        logs = [Path(str(name)) for name in values["log"]]
+        for path in logs:
+            self._screen.say(f"The last lines of {path}:")
+            for line in last_lines(path) or ["(empty)"]:
+                self._screen.say(f"    {line}")
+        if not logs and values.get("msg"):
+            self._screen.say(f"    {values['msg']}")
+
+    def _remark(self, record: logging.LogRecord) -> None:
+        said = self._words(record)
+        # After a failed job Snakemake says once more, in general words, that one has failed.
+        repeated = self._failed and record.levelno >= logging.ERROR and self._is_snakemakes_own(record)
+        if repeated or said.startswith(_LEFT_TO_THE_LOG):
+            return
+        kind = "Error" if record.levelno >= logging.ERROR else "Warning"
+        self._screen.say(f"{kind}: {_PLACE.sub('', said).strip()}")
+
+    def _concerns_a_person(self, record: logging.LogRecord) -> bool:
+        said = self._words(record)
+        return bool(said) and (not self._is_snakemakes_own(record) or said.startswith(_SAID_BY_SNAKEMAKE))
+
+    @staticmethod
+    def _is_snakemakes_own(record: logging.LogRecord) -> bool:
+        return record.pathname.startswith(_SNAKEMAKE + os.sep)
+
+    @staticmethod
+    def _words(record: logging.LogRecord) -> str:
+        said = record.getMessage() if record.msg is not None else ""
+        if said.startswith(_LOG_FILES):
+            return "Full log: " + os.path.relpath(said.removeprefix(_LOG_FILES))
+        return said
+
+    def close(self) -> None:
+        """Leave the last state of the bars on the screen."""
+        self._screen.close()
+        super().close()
