@@ -2,8 +2,9 @@
 
 The critics' loss is SAC's plus w (logsumexp_a Q(s, a) - Q(s, a_data)), the logsumexp estimated from uniform
 actions and from actions of the policy at s and at s'. Released code: aviralkumar2907/CQL@d67dbe9,
-d4rl/rlkit/torch/sac/cql.py ("authors" below), and the re-implementation corl-team/CORL@eeeeef2,
-algorithms/offline/cql.py ("CORL"), which `update_order: corl` follows.
+d4rl/rlkit/torch/sac/cql.py ("authors" below), and the re-implementations young-geng/JaxCQL@bac4299,
+JaxCQL/conservative_sac.py, and corl-team/CORL@eeeeef2, algorithms/offline/cql.py ("CORL"), which
+`update_order: corl` follows.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from algos.seed_parallel.tanh_gaussian import TanhGaussianActor, TanhGaussianSpe
 LAST_LAYERS = {
     "orthogonal": ("orthogonal_0.01", ("torch_default", "xavier_uniform_0.01")),  # CORL
     "torch_default": ("xavier_uniform_0.01", ("torch_default", "xavier_uniform_0.01")),
+    "lecun_normal": ("fan_in_uniform_0.01", ("lecun_normal", "fan_in_uniform_0.01")),  # JaxCQL
     "fan_out_bias_0.1": ("uniform_0.003", ("fan_out_bias_0.1", "uniform_0.001")),  # authors
 }
 LARGEST_LAGRANGE_WEIGHT = 1e6
@@ -56,8 +58,10 @@ class CQL(Method):
         "critic_learning_rate": "Adam's rate, both Q and the Lagrange weight",
         "hidden_sizes": "widths of the hidden layers of the actor",
         "critic_hidden_sizes": "widths of the hidden layers of the critics",
-        "initialiser": "of the critics: orthogonal (CORL), fan_out_bias_0.1 (authors) or torch_default",
+        "initialiser": "orthogonal (CORL; critics alone), fan_out_bias_0.1 (authors), lecun_normal (JaxCQL) "
+        "or torch_default",
         "learnt_log_std_scale": "whether the log-std has a learnt scale and shift (CORL, JaxCQL)",
+        "mean_limit": "clip of the policy's mean before the tanh (authors); null for none",
         "log_std_min": "lower clip of the policy's log standard deviation",
         "log_std_max": "upper clip of the policy's log standard deviation",
         "update_order": "paper (authors): temperature, losses, critics, actor; corl: all losses from the "
@@ -79,6 +83,7 @@ class CQL(Method):
             (h["log_std_min"], h["log_std_max"]),
             actor_initialisers,
             h["learnt_log_std_scale"],
+            h["mean_limit"],
         )
         self.actor = TanhGaussianActor(self.problem, actor, streams, self.device)
         critic = CriticSpec(h["critic_hidden_sizes"], initialiser=h["initialiser"], last_initialiser=last)

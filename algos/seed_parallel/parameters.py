@@ -77,6 +77,13 @@ def init_small_xavier(weight: Tensor, bias: Tensor, generator: torch.Generator) 
     bias.zero_()
 
 
+def init_small_fan_in(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Uniform weights of variance 0.01 / fan_in, zero biases (last layers, JaxCQL model.py:57-65, 87-95)."""
+    bound = math.sqrt(3.0 * 0.01 / weight.shape[0])
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.zero_()
+
+
 def init_fan_out_bias(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
     """Weights uniform in +-1/sqrt(fan_out), biases 0.1 (rlkit pytorch_util.py:17-26, networks.py:27-53)."""
     bound = 1.0 / math.sqrt(weight.shape[1])
@@ -92,6 +99,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "fan_in_bias_0.1": init_fan_in_bias,
     "uniform_0.001": functools.partial(_init_uniform, 1e-3),
     "uniform_0.003": functools.partial(_init_uniform, 3e-3),
+    "fan_in_uniform_0.01": init_small_fan_in,
     "lecun_normal": init_lecun_normal,
     "orthogonal": init_orthogonal,
     "torch_default": init_torch_default,

@@ -31,12 +31,14 @@ class TanhGaussianSpec:
             last.
         learnt_scale: whether the network's log-std is multiplied by one learnt number and shifted by
             another, 1 and -1 at the start (JaxCQL, CORL).
+        mean_limit: the mean before the tanh is clipped to +- this; None for no clip.
     """
 
     hidden_sizes: Sequence[int]
     log_std_range: tuple[float, float]
     initialisers: tuple[str, str]
     learnt_scale: bool
+    mean_limit: float | None = None
 
 
 class TanhGaussianActor:
@@ -65,11 +67,13 @@ class TanhGaussianActor:
             self.group.frozen["log_std.shift"].fill_(-1.0)
 
     def moments(self, parameters: Mapping[str, Tensor], observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-std before the tanh, ``[K, B, a]`` each."""
+        """Mean and log-std before the tanh, ``[K, B, a]`` each, clipped."""
         mean, log_std = self.network(parameters, observations).chunk(2, dim=-1)
         if self.spec.learnt_scale:
             scale, shift = parameters["log_std.scale"], parameters["log_std.shift"]
             log_std = log_std * scale.unsqueeze(1) + shift.unsqueeze(1)
+        if self.spec.mean_limit is not None:
+            mean = mean.clamp(-self.spec.mean_limit, self.spec.mean_limit)
         return mean, log_std.clamp(*self.spec.log_std_range)
 
     def sample(

@@ -32,13 +32,14 @@ HYPERPARAMETERS = {
     "critic_hidden_sizes": [16, 16],
     "initialiser": "fan_out_bias_0.1",
     "learnt_log_std_scale": False,
+    "mean_limit": None,
     "log_std_min": -20.0,
     "log_std_max": 2.0,
     "update_order": "paper",
 }
 NAMES = ["layer0", "layer1", "layer2"]
 VARIANTS = {
-    "authors": {},
+    "authors": {"mean_limit": 0.01},
     "authors_lagrange": {"lagrange_threshold": 0.7, "max_q_backup": True},
     "corl": {"update_order": "corl", "initialiser": "orthogonal", "warm_up_updates": 0},
     "corl_lagrange": {
@@ -76,6 +77,8 @@ class PlainCQL:
 
     def policy(self, s):
         mean, log_std = self.actor(s).chunk(2, dim=-1)
+        limit = self.h["mean_limit"] or math.inf
+        mean = mean.clamp(-limit, limit)
         scale = torch.exp(log_std.clamp(self.h["log_std_min"], self.h["log_std_max"]))
         return mean, scale, TransformedDistribution(Normal(mean, scale), TanhTransform(cache_size=1))
 
@@ -197,7 +200,10 @@ def test_it_acts_by_the_mean(small_data):
     ("changes", "message"),
     [
         ({"update_order": "random"}, "allowed are paper, corl"),
-        ({"initialiser": "lecun_normal"}, "allowed are orthogonal, torch_default, fan_out_bias_0.1"),
+        (
+            {"initialiser": "xavier_uniform"},
+            "allowed are orthogonal, torch_default, lecun_normal, fan_out",
+        ),
         ({"sampled_actions": 0}, "sampled_actions is 0; allowed are values from 1"),
         ({"max_q_backup": True, "max_q_backup_actions": 0}, "max_q_backup_actions is 0"),
     ],
