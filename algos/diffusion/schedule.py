@@ -93,9 +93,7 @@ class Diffusion:
         if self.alpha_bars[-1] > LARGEST_FINAL_SIGNAL:
             warnings.warn(
                 f"noise schedule {schedule} with {diffusion_steps} steps keeps {self.alpha_bars[-1]:.1%} of "
-                f"noise schedule {schedule} with {diffusion_steps} steps keeps "
-                f"{self.alpha_bars[-1]:.1%} of "
-                "from noise that training has not seen",
+                "the signal at the last step: sampling starts from noise that training has not met",
                 ScheduleWarning,
                 stacklevel=2,
             )
