@@ -42,8 +42,7 @@ def parse(name: str, version: str | None = None) -> RunName:
     text = _ADDED.sub("", text)
     task, start, end = _find_task(text, version)
     if task is None:
-        # CORL names all runs of a method after it.
-        return RunName(text.strip("-_. /") if method_key(text.strip("-_. /")) else None, seed=seed)
+        return RunName(seed=seed)
     rest = text[:start] + "-" + text[end:]
     if seed is None and (number := _LAST_NUMBER.search(rest)):
         seed = int(number[1])

@@ -198,7 +198,7 @@ def layout_cells(
 
     Args:
         layout: as `read_layout` gives it.
-        runs: rows of the schema ``scores``; None for the paper's own table.
+        runs: rows of the schema ``scores``; None for the paper's side alone.
         allowed: provenance fields in which the runs of a row may differ, with those of the layout.
         sequential: the runs that are judged by a sequential design.
 
