@@ -24,7 +24,7 @@ from recheck import probe as probing
 from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
-from recheck.job_requests import JobRequests, memory_factor
+from recheck.job_requests import JobRequests, memory_factor, of_published
 from recheck.site import Site
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version

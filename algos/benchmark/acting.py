@@ -27,6 +27,7 @@ import torch
 from recheck import cli, files
 from recheck.evaluation_blocks import batch_states
 from recheck.progress import Progress
+from recheck.versions import cpu_model
 
 from algos.base import Method, Sampling
 from algos.benchmark.__main__ import read_configs
@@ -35,7 +36,7 @@ from algos.datasets.transforms import TransformState
 from algos.envs.make import EpisodeBatch, make_vector
 from algos.rollouts import EnvironmentPool, Episode, Player
 from algos.seed_parallel.random_streams import SeedStreams
-from algos.training.device import choose_device
+from algos.training.device import choose_device, device_model
 from algos.training.process_setup import set_up_process
 
 TASK = {"environment_id": "Hopper-v4", "horizon": 1000, "observation_dim": 11, "action_dim": 3}
@@ -122,6 +123,7 @@ def measure(
         "variant": config["variant"],
         "diffusion_steps": config["diffusion_steps"],
         "candidates": method.acting_rows(Sampling()),
+        "steps": int(config["hyperparameters"].get("sampling_steps") or config["diffusion_steps"]),
         "states_per_call": places,
         "lockstep_steps_per_second": before.rate,
         "pool_steps_per_second": after.rate,
@@ -177,7 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             progress.update(done, config["method"])
         load.append(os.getloadavg()[0])
-        files.write_json(options.output, {"load": load, "rows": rows})
+        machine = {"device": device_model(device), "cpu": cpu_model()}
+        files.write_json(options.output, {"machine": machine, "load": load, "rows": rows})
         print(as_table(rows, load))
 
     return cli.run(command)

@@ -22,6 +22,7 @@ import numpy as np
 from recheck import cli, files, tasks
 from recheck.errors import EvaluationError
 from recheck.progress import Progress
+from recheck.versions import cpu_model
 
 from algos.rollouts import EnvironmentPool
 
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for done, task in enumerate(chosen, start=1):
             rows.append(measure_apart(task))
             progress.update(done, task["environment_id"])
-        files.write_json(options.output, rows)
+        files.write_json(options.output, {"machine": {"cpu": cpu_model()}, "rows": rows})
         print("| environment | adapter | MB each | MB of the process | s to make | us a step |")
         print("|---|---|---|---|---|---|")
         for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,9 +92,12 @@ def evaluate_block(
     with Lock(folder.with_name(f"{folder.name}.lock"), str(output)).held() as lock:
         if lock.waited and finished(output, record):
             return
+        resumed, before = folder.exists(), _cpu_seconds()
         with stop_on_signals() as stopped:
             store.open()
             rows = _play_all(evaluator, store, _Players(source, evaluator, len(pools), stopped))
+        # Of an interrupted evaluation only the last part would be counted.
+        cpu_seconds = None if resumed else _cpu_seconds() - before
         config = evaluator.config
         identity = {
             "method": config.method,
@@ -104,7 +108,12 @@ def evaluate_block(
             "sampling": label,
         }
         latencies = [
-            {**identity, "num_states": n, "action_latency_ms": evaluator.latency_ms(n)}
+            {
+                **identity,
+                "num_states": n,
+                "action_latency_ms": evaluator.latency_ms(n),
+                "cpu_seconds": cpu_seconds,
+            }
             for n in LATENCY_STATES
         ]
         timing = output.with_name(output.name.removesuffix(".parquet") + ".timing.parquet")
@@ -112,6 +121,12 @@ def evaluate_block(
         complete = [{**identity, **row, **environment} for row in rows]
         save_table(output, as_columns(complete), record, EvaluationError)
         store.remove()
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of those that it has waited for, seconds."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def split_pool(evaluator: Evaluator, execution: Execution) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -183,6 +184,7 @@ class Trainer:
         self.log_losses: list[np.ndarray] = []
         self.timing: list[tuple[int, float]] = []
         self.wall_seconds = 0.0
+        self.cpu_seconds = 0.0
         self.devices = [device_model(device)]
         self.kernels = [f"{kernels.in_use()}{', compiled' if execution.compiled else ''}"]
 
@@ -197,9 +199,11 @@ class Trainer:
         config = self.config
         progress = Progress(config.num_updates, f"{config.method} {config.task}", self.update)
         started, saved = time.monotonic() - self.wall_seconds, time.monotonic()
+        cpu_started = time.process_time() - self.cpu_seconds
         while self.update < config.num_updates:
             if self.stop_requested():
                 self.wall_seconds = time.monotonic() - started
+                self.cpu_seconds = time.process_time() - cpu_started
                 self.save()
                 raise Preempted
             offset = self.update % CHUNK_UPDATES
@@ -215,6 +219,7 @@ class Trainer:
                     break
             self._account(first, self.update)
             self.wall_seconds = time.monotonic() - started
+            self.cpu_seconds = time.process_time() - cpu_started
             self._log()
             if self.update in config.checkpoints:
                 self.state.save_policy(self.update, self.method.policy())
@@ -279,6 +284,7 @@ class Trainer:
                 "log_updates": self.log_updates,
                 "timing": self.timing,
                 "wall_seconds": self.wall_seconds,
+                "cpu_seconds": _known(self.cpu_seconds),
                 "devices": self.devices,
                 "kernels": self.kernels,
             },
@@ -301,6 +307,9 @@ class Trainer:
         self.log_updates = list(document["log_updates"])
         self.timing = [(int(u), float(s)) for u, s in document["timing"]]
         self.wall_seconds = float(document["wall_seconds"])
+        # States of earlier versions do not say it: then it is not known of the whole run.
+        cpu_seconds = document.get("cpu_seconds")
+        self.cpu_seconds = math.nan if cpu_seconds is None else float(cpu_seconds)
         for kept, current in (("devices", self.devices), ("kernels", self.kernels)):
             current[:] = list(dict.fromkeys([*document[kept], *current]))
         print(f"Resuming after update {update:,} of {self.config.num_updates:,}.", file=sys.stderr)
@@ -346,6 +355,7 @@ class Trainer:
                 "git": git_state(),
                 "threads": torch.get_num_threads(),
                 "peak_memory_bytes": peak_memory_bytes(self.device),
+                "cpu_seconds": _known(self.cpu_seconds),
                 "dataset": {
                     key: manifest.get(key)
                     for key in ("task", "source_sha256", "content_sha256", "comparability")
@@ -364,6 +374,10 @@ class Trainer:
                 for name, value in zip(self.method.LOSSES, losses[:, index]):
                     columns[name].append(float(value))
         return columns
+
+
+def _known(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else seconds
 
 
 @contextmanager

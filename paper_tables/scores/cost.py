@@ -39,6 +39,7 @@ def block_cost(block: Block, config: dict[str, Any], sampling: str) -> pd.DataFr
         "peak_memory_bytes": record.get("peak_memory_bytes"),
         "num_seeds": len(seeds),
         "train_wall_seconds": seconds,
+        "train_cpu_seconds": record.get("cpu_seconds"),
     }
     calls = _latencies(block.timing) if block.timing is not None else []
     return pd.DataFrame([{**fixed, **call} for call in calls] or [fixed])
@@ -47,7 +48,15 @@ def block_cost(block: Block, config: dict[str, Any], sampling: str) -> pd.DataFr
 def _latencies(path: Path) -> list[dict[str, Any]]:
     """Action latencies of the evaluation job: one dictionary per number of states measured."""
     table = read_plain_parquet(path, ("num_states", "action_latency_ms"))
+    # Files of earlier versions do not have it.
+    cpu_seconds = table["cpu_seconds"] if "cpu_seconds" in table else [None] * len(table)
     return [
-        {"num_states": int(states), "action_latency_ms": float(latency)}
-        for states, latency in zip(table["num_states"], table["action_latency_ms"], strict=True)
+        {
+            "num_states": int(states),
+            "action_latency_ms": float(latency),
+            "evaluation_cpu_seconds": None if pd.isna(seconds) else float(seconds),
+        }
+        for states, latency, seconds in zip(
+            table["num_states"], table["action_latency_ms"], cpu_seconds, strict=True
+        )
     ]

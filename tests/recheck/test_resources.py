@@ -62,10 +62,6 @@ def test_a_variant_with_an_entry_of_its_own_has_that():
         rates.of_method(known, *names) for names in (("idql", "large"), ("idql", "paper"), ("iql", "large"))
     ]
     assert found == [2, 1, None]
-    kinds = {"evaluation": {"plain": "p", "diffusion": "d", "planner": "own"}}
-    assert rates.evaluation_rate(kinds, "planner", "paper", 20) == "own"
-    assert rates.evaluation_rate(kinds, "idql", "paper", 5) == "d"
-    assert rates.evaluation_rate(kinds, "iql", "paper", 0) == "p"
 
 
 def test_a_large_policy_takes_its_own_memory():

@@ -121,7 +121,7 @@ from recheck import cost_estimate, plan
 loaded = plan.load({"experiment": "new", **json.loads(%r)}, pathlib.Path())
 cell, *_ = loaded.cells
 print(json.dumps({"config": cell.run.config_text(0, 1), "cost": cost_estimate.report(
-    loaded, cost_estimate.predict(loaded, cost_estimate.read_rates(loaded.root)))}))
+    loaded, cost_estimate.predict(loaded))}))
 """
 
 

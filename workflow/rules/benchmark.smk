@@ -15,6 +15,8 @@ rule benchmark:
         configs=rules.benchmark_configs.output[0],
     output:
         multiext(f"{paths.BENCHMARK}/benchmark", ".json", ".md"),
+        acting=f"{paths.BENCHMARK}/acting.json",
+        environments=f"{paths.BENCHMARK}/environments.json",
     log:
         f"{paths.LOGS}/benchmark/benchmark.log",
     threads: MACHINE["threads"]
@@ -27,4 +29,6 @@ rule benchmark:
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.benchmark --configs {input.configs:q} --output {params.folder:q} "
-        "--device $device --threads {threads} &> {log:q}"
+        "--device $device --threads {threads} &> {log:q} && "
+        "python -m algos.benchmark.acting --configs {input.configs:q} --output {output.acting:q} &>> {log:q} && "
+        "python -m algos.benchmark.environments --output {output.environments:q} &>> {log:q}"

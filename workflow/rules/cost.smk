@@ -1,4 +1,5 @@
-# Cost: what is left to do, in hours, and what the jobs will ask for; before anything is launched.
+# Cost: what is left to do, in hours, what the jobs will ask for, and how long all of it lasts; before anything is
+# launched. After a run: the forecast beside what was measured.
 
 asked_for = partial(
     predicted_cost.asked_for,
@@ -7,11 +8,22 @@ asked_for = partial(
 )
 
 
+def capacity():
+    """Cores of this machine, or jobs at one time of a cluster."""
+    settings = workflow.resource_settings
+    if workflow.non_local_exec:
+        return json.dumps({"jobs": settings.nodes})
+    return json.dumps({"cores": settings.cores})
+
+
 rule cost:
     log:
         f"{paths.LOGS}/cost/{PLAN.name}.log",
     params:
         configuration=PLAN.configuration(),
+        capacity=lambda wildcards: capacity(),
+        output=f"{paths.COST}/{PLAN.name}.json",
+        measured=f"{paths.scores(PLAN.name)}/cost.parquet",
         resources=json.dumps(
             {
                 label: asked_for(stage, REQUESTS.largest()[stage])
@@ -22,4 +34,7 @@ rule cost:
             }
         ),
     shell:
-        "python -m recheck.cost_estimate --config {params.configuration:q} --resources {params.resources:q} 2> {log:q}"
+        "(python -m recheck.cost_estimate --config {params.configuration:q} --capacity {params.capacity:q} "
+        "--resources {params.resources:q} --output {params.output:q} && "
+        "python -m paper_tables.verdicts.budget {params.output:q} && "
+        "python -m paper_tables.scores.forecast {params.output:q} --measured {params.measured:q}) 2> {log:q}"

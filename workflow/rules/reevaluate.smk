@@ -14,8 +14,13 @@ rule play_checkpoint:
         f"{paths.LOGS}/reevaluate/{paths.EPISODES_BLOCK}.log",
     resources:
         gpu=0,
-        mem_mb=3000,
-        runtime=720,
+        mem_mb=lambda wildcards, attempt: of_published(
+            PLAN, paths.EPISODES_BLOCK.format(**wildcards)
+        )["mem_mb"]
+        * MEMORY_FACTOR(attempt),
+        runtime=lambda wildcards: of_published(
+            PLAN, paths.EPISODES_BLOCK.format(**wildcards)
+        )["runtime"],
     params:
         folder=subpath(input[0], parent=True),
         sampling=lambda wildcards: published_checkpoints.option(

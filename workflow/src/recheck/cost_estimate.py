@@ -1,96 +1,46 @@
-"""What an experiment will cost: GPU-hours and CPU-hours, with their source and range, before it is launched.
+"""What an experiment will cost before it is launched: hours, wall time, memory, disk, range and source.
 
-    python -m recheck.cost_estimate --config '<configuration as JSON>' [--resources '<JSON>']
+    python -m recheck.cost_estimate --config '<configuration as JSON>' [--capacity '<JSON>']
+        [--resources '<JSON>'] [--output results/cost/NAME.json]
 
-Only what is still to do is counted: finished blocks and evaluated episodes are left out.
+Hours are of what is still to do: finished blocks and evaluated episodes are left out. The file has all jobs,
+so that `paper_tables.scores.forecast` compares them with what they took.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recheck import cli, plan, schema
-from recheck import rates as rates_module
-from recheck.rates import RATES, read_rates
+from recheck import budget, cli, cost_report, files, plan, step_costs
+from recheck.forecast import STAGES, Forecaster, Job
+from recheck.schedule import Capacity
 
-SECONDS_PER_HOUR = 3600.0
-UNKNOWN_RATE: dict[str, Any] = {
-    "seconds": [math.nan] * 3,
-    "seconds_per_diffusion_step": [0, 0, 0],
-    "source": f"not known: {RATES} has no rate for this method; `snakemake benchmark` measures one",
-}
-# Where tasks.csv gives no limit to an episode's length.
-DEFAULT_HORIZON = 1000
+# Numbers of GPUs whose wall time is shown where none is asked for.
+GPUS_SHOWN = (1, 2, 4, 8, 16)
 
 
-@dataclass
-class Line:
-    """Jobs of one stage, method and N that remain, and hours: lowest, most likely, highest."""
+def predict(loaded: plan.Plan, most_cores: int | None = None) -> list[Job]:
+    """All jobs of a plan, finished ones too.
 
-    stage: str
-    method: str
-    diffusion_steps: int
-    unit: str
-    source: str
-    num_jobs: int = 0
-    amount: int = 0
-    hours: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    Args:
+        loaded: the plan.
+        most_cores: that one job can have; None without a bound.
 
-    def add(self, amount: int, rate: Mapping[str, Any]) -> None:
-        """One more job of ``amount`` seed-updates or environment steps."""
-        self.num_jobs += 1
-        self.amount += amount
-        seconds = [
-            base + self.diffusion_steps * step
-            for base, step in zip(rate["seconds"], rate["seconds_per_diffusion_step"])
-        ]
-        low, likely, high = (
-            before + amount * each / SECONDS_PER_HOUR for before, each in zip(self.hours, seconds)
-        )
-        self.hours = (low, likely, high)
-
-
-def predict(loaded: plan.Plan, rates: Mapping[str, Any]) -> list[Line]:
-    """What remains of an experiment, one line per stage, method and N.
-
-    The hours of a method without a rate are not known: NaN.
+    Raises:
+        ConfigError: the rates or a benchmark's file cannot be read.
     """
-    device = loaded.settings["train_on"]
-    lines: dict[tuple[str, str, int], Line] = {}
-    seen: set[str] = set()
-    for cell in loaded.cells:
-        config = cell.run.config
-        method, steps = config["method"], config["diffusion_steps"]
-        folder = loaded.root / cell.run_folder
-        if cell.run_folder not in seen and not (folder / "policies.safetensors").is_file():
-            known = rates_module.of_method(rates["methods"], method, config["variant"])
-            rate = (known or {device: UNKNOWN_RATE})[device]
-            line = lines.setdefault(
-                ("train", method, steps),
-                Line("train", method, steps, f"{device.upper()}-hours", rate["source"]),
-            )
-            line.add(config["num_updates"] * len(cell.block.seeds), rate)
-        seen.add(cell.run_folder)
-        if not (loaded.root / cell.episodes).is_file():
-            rate = rates_module.evaluation_rate(rates, method, config["variant"], steps)
-            used = cell.sampling.setting["steps"] or steps
-            line = lines.setdefault(
-                ("evaluate", method, used), Line("evaluate", method, used, "CPU-hours", rate["source"])
-            )
-            evaluation = cell.sampling.evaluation
-            episodes = (
-                evaluation["episodes"] * (len(config["checkpoints"]) - 1)
-                + evaluation["episodes_last"]
-                + evaluation["episodes_reevaluated"]
-            )
-            horizon = loaded.rows[config["task"]].get("horizon") or DEFAULT_HORIZON
-            line.add(episodes * int(horizon) * len(cell.block.seeds), rate)
-    return list(lines.values())
+    return _forecaster(loaded, most_cores).jobs()
+
+
+def _forecaster(loaded: plan.Plan, most_cores: int | None) -> Forecaster:
+    costs = step_costs.read(loaded.root, str(loaded.settings["train_on"]))
+    return Forecaster(loaded, costs, most_cores)
 
 
 def asked_for(
@@ -109,70 +59,101 @@ def asked_for(
     return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
 
 
-def _number(hours: float) -> str:
-    if math.isnan(hours):
-        return "not known"
-    return f"{hours:.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
+def capacities(loaded: plan.Plan, jobs: Sequence[Job], given: Mapping[str, Any]) -> dict[str, Capacity]:
+    """What wall times are shown for, by label.
+
+    Args:
+        loaded: the plan; its `gpus`.
+        jobs: that are left.
+        given: cores (None on a cluster) and jobs at one time (None without a bound).
+    """
+    cores, at_once = given.get("cores"), given.get("jobs")
+    where = f"{cores} cores" if cores else f"{at_once} jobs at one time" if at_once else "any number of cores"
+    if not any(job.gpus for job in jobs):
+        return {where: Capacity(0, cores, at_once)}
+    asked = loaded.settings.get("gpus")
+    shown = (int(asked),) if asked else GPUS_SHOWN
+    return {f"{n} GPU{'s' if n > 1 else ''}, {where}": Capacity(n, cores, at_once) for n in shown}
 
 
-def report(loaded: plan.Plan, lines: list[Line], resources: Mapping[str, Any] | None = None) -> str:
-    """The prediction as text."""
+def report(
+    loaded: plan.Plan,
+    jobs: Sequence[Job],
+    resources: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> str:
+    """The forecast as text."""
     experiment = loaded.required_experiment
     out = [f"Experiment {experiment.name}: {experiment.description.strip()}", ""]
     out += [f"Missing: {message}" for message in experiment.missing]
-    if not lines:
+    left = [job for job in jobs if not job.finished]
+    work = [job for job in left if job.stage in STAGES]
+    if not work:
         out.append("Nothing is left to train or evaluate.")
     else:
-        heads = ("stage", "method", "N", "jobs", "updates or steps", "hours", "likely", "range")
-        table = [heads]
-        for line in lines:
-            low, likely, high = map(_number, line.hours)
-            table.append(
-                (
-                    line.stage,
-                    line.method,
-                    str(line.diffusion_steps or "-"),
-                    str(line.num_jobs),
-                    f"{line.amount:,}",
-                    line.unit,
-                    likely,
-                    likely if likely == "not known" else f"{low} to {high}",
-                )
-            )
-        widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
-        out += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
-        out.append("")
-        for unit in dict.fromkeys(line.unit for line in lines):
-            for stage in dict.fromkeys(line.stage for line in lines if line.unit == unit):
-                chosen = [line for line in lines if line.unit == unit and line.stage == stage]
-                known = [line for line in chosen if not math.isnan(line.hours[1])]
-                low, likely, high = (_number(sum(line.hours[i] for line in known)) for i in range(3))
-                unknown = sorted({line.method for line in chosen} - {line.method for line in known})
-                without = f", without {schema.listed(unknown)}: not known" if unknown else ""
-                out.append(f"Together, {stage}: {likely} {unit} ({low} to {high}){without}.")
-        out += ["", "Sources:"]
-        sources = dict.fromkeys((line.stage, line.method, line.source) for line in lines)
-        out += [f"  {stage} {method}: {source}" for stage, method, source in sources]
+        parts = (
+            cost_report.stages(work),
+            cost_report.by_task(work),
+            cost_report.wall(left, capacities(loaded, left, given or {})),
+            [*cost_report.longest(work), *cost_report.space(left)],
+            cost_report.sources(work),
+        )
+        for part in parts:
+            out += [*part, ""]
     if resources:
-        out += ["", "Resources:"]
+        out.append("Resources:")
         out += [
             f"  {label}: {', '.join(f'{key}={value}' for key, value in values.items())}"
             for label, values in resources.items()
         ]
-    return "\n".join(out) + "\n"
+    return "\n".join(out).rstrip() + "\n"
+
+
+def document(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """The jobs of training and evaluation for the comparison with what they took."""
+    return [
+        {
+            **job.cell,
+            "stage": job.stage,
+            "device": "gpu" if job.gpus else "cpu",
+            "wall_seconds": _or_null(job.wall_seconds),
+            "step_seconds": _or_null(job.step_seconds),
+            "work_seconds": _or_null(job.work_seconds),
+            "finished": job.finished,
+        }
+        for job in jobs
+        if job.stage in STAGES
+    ]
+
+
+def _or_null(seconds: step_costs.Range) -> list[float | None]:
+    return [None if math.isnan(each) else each for each in seconds]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the prediction; exit status 2 with one message if the configuration cannot be run."""
+    """Print the forecast; exit status 2 with one message if the configuration cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m recheck.cost_estimate", description=__doc__)
     parser.add_argument("--config", required=True, help="Snakemake's configuration as JSON")
+    parser.add_argument("--capacity", default="{}", help="cores and jobs at one time, as JSON")
     parser.add_argument("--resources", default="{}", help="resources of the largest jobs, as JSON")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--output", type=Path, help="file of all jobs to write")
+    options = parser.parse_args(arguments)
 
     def command() -> None:
-        loaded = plan.load(json.loads(given.config), Path())
-        lines = predict(loaded, read_rates(loaded.root))
-        print(report(loaded, lines, json.loads(given.resources)), end="")
+        loaded = plan.load(json.loads(options.config), Path())
+        capacity = json.loads(options.capacity)
+        forecaster = _forecaster(loaded, capacity.get("cores"))
+        jobs = forecaster.jobs()
+        print(report(loaded, jobs, json.loads(options.resources), capacity), end="")
+        found: dict[str, Any] = {"format": 1, "experiment": loaded.name, "jobs": document(jobs)}
+        if "budget_hours" in loaded.settings:
+            unit = "GPU-hours" if any(job.gpus for job in jobs) else "CPU-hours"
+            limit = float(loaded.settings["budget_hours"])
+            fits = budget.hours(jobs, unit)[1] <= limit
+            cuts = [] if fits else budget.options(forecaster, limit, unit)
+            found["budget"] = budget.as_document(cuts, forecaster, limit, unit)
+        if options.output:
+            files.write_json(options.output, found)
 
     return cli.run(command)
 

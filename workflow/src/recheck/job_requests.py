@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from recheck import resources
+from recheck import published_checkpoints, resources
 from recheck.experiments import Cell
+from recheck.files import read_json
+from recheck.former_names import current
 from recheck.plan import Plan
 from recheck.rates import read_rates
 from recheck.resources import Evaluated, Machine
@@ -81,19 +84,21 @@ class JobRequests:
     def training_memory_mb(self, wildcards: Any) -> int:
         """Memory of a training job, MB: what it needs, and at least that of the configuration."""
         config = self.plan.run(wildcards).config
-        return self._training_mb(config, _num_seeds(wildcards))
+        return self.training_mb(config, _num_seeds(wildcards))
 
     def training_minutes(self, wildcards: Any) -> int:
         """Time limit of a training job, minutes: what it needs, and at most that of the configuration."""
         config = self.plan.run(wildcards).config
-        return self._training_minutes(config, _num_seeds(wildcards))
+        return self.training_limit(config, _num_seeds(wildcards))
 
-    def _training_mb(self, config: Any, num_seeds: int) -> int:
+    def training_mb(self, config: Any, num_seeds: int) -> int:
+        """Memory of a training job of a configuration, MB."""
         row = self.plan.row(config["task"])
         needed = resources.training_memory_mb(config, row, num_seeds, self.rates)
         return max(int(self.plan.machine["mem_mb"]), needed)
 
-    def _training_minutes(self, config: Any, num_seeds: int) -> int:
+    def training_limit(self, config: Any, num_seeds: int) -> int:
+        """Time limit of a training job of a configuration, minutes."""
         device, limit = str(self.plan.settings["train_on"]), int(self.plan.machine["runtime"])
         return resources.training_minutes(config, num_seeds, device, limit, self.rates)
 
@@ -108,8 +113,8 @@ class JobRequests:
             "train": {
                 "threads": int(self.plan.machine["threads"]),
                 "gpu": int(self.plan.machine["gpu"]),
-                "mem_mb": max((self._training_mb(*each) for each in trained), default=0),
-                "runtime": max((self._training_minutes(*each) for each in trained), default=0),
+                "mem_mb": max((self.training_mb(*each) for each in trained), default=0),
+                "runtime": max((self.training_limit(*each) for each in trained), default=0),
                 **site.resources(int(self.plan.machine["gpu"]) > 0),
             },
             "evaluate": {
@@ -124,6 +129,36 @@ class JobRequests:
                 **site.resources(machine.gpu),
             },
         }
+
+
+def of_published(plan: Plan, block: str) -> dict[str, int]:
+    """Memory and time of playing a published policy in one process.
+
+    Args:
+        plan: its tasks and limits.
+        block: of `recheck.published_checkpoints.blocks`.
+
+    Returns:
+        `mem_mb` and `runtime` (minutes).
+
+    Raises:
+        RecheckError: the policy's description or configuration cannot be read, or there is no such task.
+    """
+    folder = plan.root / published_checkpoints.FOLDER / block
+    described = published_checkpoints.describe(folder, plan.root)
+    config = current(read_json(folder / "config.json"))
+    job = Evaluated(
+        config,
+        described["sampling"],
+        current(described["evaluation"]),
+        plan.row(config["task"]),
+        len(config["seeds"]),
+    )
+    machine, rates = replace(Machine.of(plan.settings), workers=1, gpu=False), read_rates(plan.root)
+    return {
+        "mem_mb": resources.evaluation_memory_mb(job, machine, rates),
+        "runtime": resources.evaluation_minutes(job, machine, rates),
+    }
 
 
 def memory_factor(workflow: Any, attempt: int) -> int:

@@ -12,6 +12,7 @@ PUBLISHED = f"{RESULTS}/published"
 BENCHMARK = f"{RESULTS}/benchmark"
 AUDIT = f"{RESULTS}/audit"
 BANDIT = f"{RESULTS}/bandit"
+COST = f"{RESULTS}/cost"
 FIDELITY = f"{RESULTS}/fidelity"
 # Policies that are kept in the repository, each with its configuration and its episodes.
 CHECKPOINTS = f"{PUBLISHED}/checkpoints"

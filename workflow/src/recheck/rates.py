@@ -39,19 +39,6 @@ def of_method(known: Mapping[str, Any], method: str, variant: str) -> Any:
     return known.get(f"{method}/{variant}", known.get(method))
 
 
-def evaluation_rate(rates: Mapping[str, Any], method: str, variant: str, steps: int) -> Mapping[str, Any]:
-    """What one environment step of one episode takes: the method's own entry, or that of its kind.
-
-    Args:
-        rates: of `read_rates`.
-        method: its name.
-        variant: its name.
-        steps: of the sampler; 0 where the policy is no diffusion model.
-    """
-    known: Mapping[str, Mapping[str, Any]] = rates["evaluation"]
-    return of_method(known, method, variant) or known["diffusion" if steps else "plain"]
-
-
 def acting_entry(rates: Mapping[str, Any], method: str, variant: str) -> Mapping[str, Any]:
     """The entry of `acting` for a method's variant; that of `other` where there is none."""
     known: Mapping[str, Mapping[str, Any]] = rates["acting"]

@@ -128,14 +128,17 @@ class SlurmBackend:
     """Jobs of a SLURM cluster."""
 
     def __init__(self, job_prefix: str = "", slurm: Slurm | None = None) -> None:
+        """Ask nothing of SLURM yet: commands that submit no job run where there is none."""
+        self.slurm = slurm or Slurm()
+        self.job_prefix = job_prefix
+        self._limit: int | None = None
+
+    def check(self) -> None:
         """Check that this machine can submit.
 
         Raises:
             SubmititError: SLURM's commands are missing.
         """
-        self.slurm = slurm or Slurm()
-        self.job_prefix = job_prefix
-        self._limit: int | None = None
         missing = [name for name in ("sbatch", "squeue", "scancel", "srun") if shutil.which(name) is None]
         if missing:
             raise SubmititError(
@@ -341,8 +344,13 @@ class DebugBackend(_OneMachine):
         """There is nothing to cancel."""
 
 
-def make_backend(cluster: str, job_prefix: str = "") -> Backend:
+def make_backend(cluster: str, job_prefix: str = "", submits: bool = True) -> Backend:
     """The backend of a ``--submitit-cluster`` value.
+
+    Args:
+        cluster: slurm, local or debug.
+        job_prefix: of the jobs' names.
+        submits: whether there is a job to submit; if not, SLURM may be absent.
 
     Raises:
         SubmititError: SLURM is asked for and its commands are missing.
@@ -353,4 +361,6 @@ def make_backend(cluster: str, job_prefix: str = "") -> Backend:
         "debug": DebugBackend,
     }
     backend: Backend = makers[cluster]()
+    if submits and isinstance(backend, SlurmBackend):
+        backend.check()
     return backend

@@ -59,7 +59,7 @@ class Executor(RemoteExecutor):
         self._refuse_unknown_resources()
         from .backends import make_backend  # submitit is imported only where jobs are submitted
 
-        self.backend = make_backend(settings.cluster, settings.job_prefix or "")
+        self.backend = make_backend(settings.cluster, settings.job_prefix or "", self._submits())
         self.ledger = Ledger(Records(folder), self, settings.cluster)
         self.queue = SlurmQueue(self.backend, self.ledger, self.logger, float(settings.poll_interval))
         self.submitter = Submitter(self.ledger, self.backend, settings, self.logger)
@@ -77,6 +77,11 @@ class Executor(RemoteExecutor):
         self._stopping = False
         self._job_cores: int | None = None
         self._ready = True
+
+    def _submits(self) -> bool:
+        """Whether some job is for the cluster; `snakemake cost` has none, and works on a laptop."""
+        jobs = getattr(self.workflow.dag, "needrun_jobs", lambda: None)()
+        return jobs is None or any(not job.is_local for job in jobs)
 
     def _refuse_unknown_resources(self) -> None:
         rules = {

@@ -1,0 +1,139 @@
+"""Time and memory of a dry run beside a bare Snakemake workflow with as many jobs.
+
+    python tools/measure_dry_run.py [--experiment d4rl] [--times 1,10] [--rounds 3] [--profile]
+
+The bare workflow has the same rules' shape and nothing else: a job of training for each block, a job of
+evaluation for each of its samplings, one that collects. `--times 10` gives the experiment ten times as many
+seeds. Both take turns; figures are medians of processor time and the largest memory of the process.
+`--profile` prints where the experiment's dry run spends its time instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# As many outputs and inputs as the project's rules have: files are most of a plan's work.
+BARE = """
+N, OUT = {count}, [f"p{{i}}" for i in range(5)]
+rule all:
+    input: expand("e/{{n}}/t", n=range(N)), expand("e/{{n}}/u", n=range(N))
+rule train:
+    output: [f"r/{{{{n}}}}/{{name}}" for name in OUT]
+    log: "l/r{{n}}"
+    resources: mem_mb=100, runtime=60
+    shell: "touch {{output}} &> {{log}}"
+rule evaluate:
+    input: [f"r/{{{{n}}}}/{{name}}" for name in OUT]
+    output: "e/{{n}}/t", "e/{{n}}/u"
+    log: "l/e{{n}}"
+    resources: mem_mb=100, runtime=60
+    shell: "touch {{output}} &> {{log}}"
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One dry run.
+
+    Attributes:
+        seconds: of processor time.
+        memory_mb: at most.
+        jobs: that it would run.
+    """
+
+    seconds: float
+    memory_mb: float
+    jobs: int
+
+
+def dry_run(folder: Path, options: Sequence[str]) -> Measured:
+    """Plan in `folder` and measure the process.
+
+    Raises:
+        SystemExit: the dry run has failed; its last lines are the message.
+    """
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--nolock", *options]
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read()
+    if process.returncode:
+        raise SystemExit("\n".join(text.splitlines()[-5:]))
+    found = re.search(r"^total\s+(\d+)$", text, re.MULTILINE)
+    return Measured(
+        usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, int(found.group(1)) if found else 0
+    )
+
+
+def bare_folder(parent: Path, jobs: int) -> Path:
+    """A folder with a bare workflow of as many jobs."""
+    folder = parent / f"bare{jobs}"
+    folder.mkdir(exist_ok=True)
+    (folder / "Snakefile").write_text(BARE.format(count=jobs // 2), encoding="utf-8")
+    return folder
+
+
+def compare(experiment: str, times: int, rounds: int, scratch: Path) -> str:
+    """One line of the table."""
+    options = ["--cores", "1", "--config", f"experiment={experiment}", f"seeds={10 * times}", "train_on=cpu"]
+    if times == 0:
+        options = ["--cores", "1", "--config", f"experiment={experiment}", "train_on=gpu"]
+    ours, bare = [], []
+    for _ in range(rounds):
+        ours.append(dry_run(ROOT, options))
+        bare.append(dry_run(bare_folder(scratch, ours[0].jobs), ["--cores", "1"]))
+    seconds, others = (statistics.median(each.seconds for each in runs) for runs in (ours, bare))
+    memory, of_bare = (max(each.memory_mb for each in runs) for runs in (ours, bare))
+    label = experiment if times == 0 else f"{experiment}, {10 * times} seeds, one a block"
+    return (
+        f"| {label} | {ours[0].jobs:,} | {seconds:.1f} | {others:.1f} | {seconds / others:.2f} | "
+        f"{memory:.0f} | {of_bare:.0f} | {memory / of_bare:.2f} |"
+    )
+
+
+def profile(experiment: str, times: int) -> None:
+    """Where a dry run spends its time, by the functions that spend most."""
+    options = f"--cores 1 --config experiment={experiment} seeds={10 * max(1, times)} train_on=cpu"
+    command = [sys.executable, "-m", "cProfile", "-s", "cumtime", "-m", "snakemake", "-n", "--quiet", "rules"]
+    done = subprocess.run([*command, "--nolock", *options.split()], cwd=ROOT, capture_output=True, text=True)
+    print("\n".join(line for line in done.stdout.splitlines()[:90] if line.strip()))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Time and memory of a dry run beside a bare workflow.")
+    parser.add_argument("--experiment", default="d4rl")
+    parser.add_argument("--times", default="0,1,10", help="tens of seeds, comma-separated; 0: as on GPUs")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="print where the time goes instead")
+    given = parser.parse_args(arguments)
+    sizes = [int(part) for part in given.times.split(",")]
+    if given.profile:
+        profile(given.experiment, sizes[-1])
+        return 0
+    load = os.getloadavg()[0]
+    print(f"Load {load:.1f} at the beginning, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}.\n")
+    print("| experiment | jobs | dry run, s | bare, s | ratio | MB | bare, MB | ratio |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        for times in sizes:
+            print(compare(given.experiment, times, given.rounds, Path(scratch)), flush=True)
+    print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
