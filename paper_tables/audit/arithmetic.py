@@ -154,7 +154,7 @@ def spread_fits(
         spread_decimals: of the spread; the mean's by default.
 
     With up to three groups the answer is exact. With more, a sum of squares counts as possible if it has the
-    parity of the sum and lies between the extremes.
+    parity of the sum and is between the extremes.
     """
     half = 0.5 * 10.0 ** -(decimals if spread_decimals is None else spread_decimals) + TOLERANCE
     scale = design.step / design.episodes

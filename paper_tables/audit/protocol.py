@@ -219,7 +219,7 @@ def out_of_range(numbers: list[PrintedNumber], suites: pd.DataFrame) -> Iterator
                 yield number.finding(
                     "out_of_range",
                     severity,
-                    f"{number.text} lies outside the {word} range {span} of {number.suite}.",
+                    f"{number.text} is outside the {word} range {span} of {number.suite}.",
                     other_source=f"range of {number.suite}",
                     other_value=span,
                 )

@@ -39,7 +39,7 @@ def expectile(values: np.ndarray, level: float) -> float:
         level: between 0 and 1.
 
     Source: IQL (arXiv:2110.06169), section 4.1. Solved exactly: between two neighbouring values the loss is a
-    parabola, so the minimum is the weighted mean that lies between its own neighbours.
+    parabola, so the minimum is the weighted mean between its neighbours.
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     for below in range(len(ordered) + 1):

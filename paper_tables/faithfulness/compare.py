@@ -14,7 +14,8 @@ from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING
 from paper_tables.verdicts.multiplicity import holm
 
-STANDS, AGREES, OPEN, INCOMPLETE = "a difference stands", "the programs agree", "not settled", "not complete"
+DIFFERS, AGREES = "the programs differ", "the programs agree"
+INCONCLUSIVE, INCOMPLETE = "inconclusive", "not complete"
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,9 @@ def adjusted(found: dict[str, Difference], plan: Plan) -> dict[str, float]:
 def decision(difference: Difference, adjusted_p: float, plan: Plan) -> str:
     """What the plan says of a task's difference."""
     if adjusted_p <= plan.significance_level:
-        return STANDS
+        return DIFFERS
     inside = -plan.margin_percent <= difference.low and difference.high <= plan.margin_percent
-    return AGREES if inside else OPEN
+    return AGREES if inside else INCONCLUSIVE
 
 
 def table(runs: pd.DataFrame, plan: Plan) -> Table:

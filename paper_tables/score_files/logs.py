@@ -129,8 +129,7 @@ def _d3rlpy(root: Path) -> Iterator[Records]:
     for name in D3RLPY_METRICS:
         for file in sorted(root.rglob(name)):
             if file.parent not in parts and _is_d3rlpy(file):
-                names = ["epoch", "step", "value"]
-                parts[file.parent] = pd.read_csv(file, header=None, names=names, dtype=float)
+                parts[file.parent] = _metric_of_d3rlpy(file)
     if not parts:
         return
     rows = []
@@ -150,6 +149,19 @@ def _d3rlpy(root: Path) -> Iterator[Records]:
         root,
         [f"d3rlpy's logs: {len(parts)} runs, raw returns of the environment."],
     )
+
+
+def _metric_of_d3rlpy(file: Path) -> pd.DataFrame:
+    """The columns epoch, step and value of one metric."""
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        cells = line.split(",")
+        if len(cells) != 3 or not all(_is_number(cell) for cell in cells):
+            raise TablesError(
+                f"{file}, line {number}: '{line[:60]}' is not epoch, step and value, as d3rlpy writes them."
+            )
+        rows.append([float(cell) for cell in cells])
+    return pd.DataFrame(rows, columns=["epoch", "step", "value"])
 
 
 def _runs(root: Path, options: ScoreOptions) -> Iterator[Records]:

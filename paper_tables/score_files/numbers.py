@@ -26,7 +26,12 @@ def to_texts(cells: Any) -> tuple[np.ndarray, list[str]]:
     Returns:
         Codes, one for each cell, and the distinct texts.
     """
-    encoded = _decoded(cells).dictionary_encode(null_encoding="encode")
+    import pyarrow
+
+    cells = _decoded(cells)
+    if pyarrow.types.is_nested(cells.type):
+        cells = _as_strings(cells)
+    encoded = cells.dictionary_encode(null_encoding="encode")
     return encoded.indices.to_numpy(), [_text(value) for value in encoded.dictionary.to_pylist()]
 
 
@@ -34,6 +39,15 @@ def _decoded(cells: Any) -> Any:
     import pyarrow
 
     return cells.dictionary_decode() if isinstance(cells, pyarrow.DictionaryArray) else cells
+
+
+def _as_strings(cells: Any) -> Any:
+    """A column as strings; lists and other values that are no text are written as Python has them."""
+    import pyarrow
+
+    if pyarrow.types.is_string(cells.type) or pyarrow.types.is_large_string(cells.type):
+        return cells.cast(pyarrow.string())
+    return pyarrow.array([_text(value) for value in cells.to_pylist()], pyarrow.string())
 
 
 def _text(value: object) -> str:
@@ -61,7 +75,7 @@ def to_numbers(cells: Any, place: Callable[[int], str], column: str = "") -> np.
         empty = cells.is_null()
         numbers = cells.cast(pyarrow.float64())
     else:
-        text = compute.utf8_trim_whitespace(cells.cast(pyarrow.string()))
+        text = compute.utf8_trim_whitespace(_as_strings(cells))
         empty = compute.fill_null(compute.equal(text, ""), True)
         filled = compute.if_else(empty, pyarrow.scalar(None, pyarrow.string()), text)
         try:

@@ -42,7 +42,8 @@ def parse(name: str, version: str | None = None) -> RunName:
     text = _ADDED.sub("", text)
     task, start, end = _find_task(text, version)
     if task is None:
-        return RunName(seed=seed)
+        # CORL names all runs of a method after it.
+        return RunName(text.strip("-_. /") if method_key(text.strip("-_. /")) else None, seed=seed)
     rest = text[:start] + "-" + text[end:]
     if seed is None and (number := _LAST_NUMBER.search(rest)):
         seed = int(number[1])

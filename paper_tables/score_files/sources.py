@@ -18,8 +18,10 @@ BATCH_BYTES = 1 << 22
 BATCH_ROWS = 100_000
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-# Signs without width that come with copied text: byte order marks, joiners, soft hyphens.
-_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
+# Signs without width that come with copied text: byte order marks, joiners, soft hyphens; control signs.
+_INVISIBLE = dict.fromkeys(
+    [*map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"), *range(9), *range(14, 32), 127]
+)
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def _first_line(path: Path) -> str:
         raise no_text(path) from None
     except (OSError, EOFError) as error:
         raise TablesError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if re.fullmatch(r"sep=.", clean(line)):
+        raise TablesError(f"{path}, line 1 is Excel's '{clean(line)}'; delete this line.")
     if not clean(line):
         raise TablesError(f"{path} is empty, or its first line is; line 1 has the column names.")
     return line.rstrip("\r\n")
@@ -207,7 +211,7 @@ def _physical_rows(path: Path, sign: str, width: int) -> Iterator[tuple[int, int
 
 
 def _line_of(path: Path, sign: str, width: int, number: int) -> int:
-    """The line of the n-th row; counted anew, since lines may be empty and cells may hold line ends."""
+    """The line of the n-th row; counted again, since lines may be empty and cells may hold line ends."""
     for place, (line, _) in enumerate(_physical_rows(path, sign, width)):
         if place == number:
             return line

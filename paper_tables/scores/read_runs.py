@@ -76,7 +76,7 @@ def read_json(path: Path) -> Any:
 
 
 def _compare(path: Path) -> None:
-    advice = "Remove the file and start the same command again, which makes it anew, or bring it back."
+    advice = "Remove the file and start the same command, which makes it again, or bring it back."
     checksums.compare(path, advice, TablesError)
 
 

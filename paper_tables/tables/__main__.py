@@ -5,7 +5,7 @@
 
 ``--layout`` names a file of ``layouts/`` (``all`` for every one) or a path; each gives
 ``<name>.{md,csv,tex}`` and ``<name>_cells.csv``, one row per cell with its verdict. Without ``--scores``
-only the paper's side is written. ``--experiment`` gives ``scores.{md,csv,tex}`` and ``scores_cells.csv``
+only the paper's own table is written. ``--experiment`` gives ``scores.{md,csv,tex}`` and ``scores_cells.csv``
 (mean and interval per method and task), ``selection.*`` (the selection rules in columns), ``cost.*``
 (time of an update and of an action) and, where an experiment has reference runs, ``reference_runs.*`` and
 ``reference_curves.*``; an ablation (``vary`` in the scores' ``index.json``) has ``effects.*`` and

@@ -198,7 +198,7 @@ def layout_cells(
 
     Args:
         layout: as `read_layout` gives it.
-        runs: rows of the schema ``scores``; None for the paper's side alone.
+        runs: rows of the schema ``scores``; None for the paper's own table.
         allowed: provenance fields in which the runs of a row may differ, with those of the layout.
         sequential: the runs that are judged by a sequential design.
 

@@ -261,7 +261,7 @@ def _layout_notes(
 
 
 def more_seeds(cells: pd.DataFrame) -> list[str]:
-    """How many more seeds would settle what is inconclusive: one sentence, or none where all is settled.
+    """How many more seeds would decide what is inconclusive: one sentence, or none where all is conclusive.
 
     Args:
         cells: as `layout_cells` gives them.
@@ -276,7 +276,7 @@ def more_seeds(cells: pd.DataFrame) -> list[str]:
         more = f"{max(int(text) - own, 0)} more seeds" if text.isdigit() else _NO_NUMBER.get(text, _UNKNOWN)
         needed.setdefault(more, []).append(f"{row['column']} on {row['task']}")
     named = "; ".join(f"{more}: {', '.join(places)}" for more, places in needed.items())
-    return [f"To settle what is inconclusive (80% chance of reproduced if nothing differs): {named}."]
+    return [f"To decide what is inconclusive (80% chance of reproduced if nothing differs): {named}."]
 
 
 _UNKNOWN = "a spread is needed, of two seeds at least"

@@ -16,6 +16,7 @@ from paper_tables.audit import rules
 from paper_tables.audit.numbers import Finding
 from paper_tables.user_tables.aggregates import Misfit, misfits
 from paper_tables.user_tables.numbers import DOCUMENT, UserTable, read_table
+from paper_tables.user_tables.selections import OtherRule, other_rules
 from paper_tables.user_tables.sources import Literature
 
 # Remarks about how a document describes itself say nothing of a table that a user hands in.
@@ -61,7 +62,7 @@ class TableFinding:
 
 
 def audit_table(
-    path: Path, version: str | None = None, seeds: int | None = None
+    path: Path, version: str | None = None, seeds: int | None = None, select: str | None = None
 ) -> tuple[UserTable, list[TableFinding]]:
     """Compare a user's table with the reported numbers.
 
@@ -69,12 +70,16 @@ def audit_table(
         path: CSV, Markdown or LaTeX.
         version: of tasks whose names have none.
         seeds: training seeds of the numbers, where stated.
+        select: the checkpoint of each run that the table reports, `last` or `best`, where stated.
 
     Raises:
         TablesError: the table cannot be read.
     """
     table = read_table(path, version, seeds)
-    errors, corrected = rules.audit_table(table.numbers, literature.read_all())
+    known = literature.read_all()
+    cells = known[known["aggregate"] == "cell"]
+    columns = [_column_finding(other, table) for other in other_rules(table, cells, select)]
+    errors, corrected = rules.audit_table(table.numbers, known)
     found = [_finding(error, table) for error in errors if error.rule not in NOT_OF_A_TABLE]
     # A cell that was copied wrongly may be out of range as well: one error, one finding. One that was copied
     # rightly is unusual in its source, where the audit of the literature names it.
@@ -94,7 +99,7 @@ def audit_table(
             f"Totals and averages that differ from their printed rows by rounding ({len(rounded)}): "
             f"{', '.join(rounded[:4])}{' and more' if len(rounded) > 4 else ''}."
         )
-    found += bold_within_noise(table)
+    found += [*bold_within_noise(table), *columns]
     return table, sorted(found, key=lambda finding: (finding.line, finding.cell, finding.rule))
 
 
@@ -115,6 +120,26 @@ def _finding(error: Finding, table: UserTable) -> TableFinding:
         source_value=error.other_value,
         explanation=error.explanation,
         certainty="possible" if error.severity == "doubt" else error.certainty,
+    )
+
+
+def _column_finding(other: OtherRule, table: UserTable) -> TableFinding:
+    """One finding for a whole column, at its first cell that differs."""
+    row = frames.records(other.rows)[0]
+    place = table.place(other.heading, row["task"])
+    assert place is not None
+    right = f"{row['score_percent_y']:.{int(row['decimals_y'])}f}"
+    count = len(other.rows)
+    return TableFinding(
+        rule="column_under_another_rule",
+        line=place.cell.line,
+        cell=f"{other.heading} on {place.row}{f' and {count - 1} more rows' if count > 1 else ''}",
+        printed=place.cell.text,
+        source=f"{other.document} under the rule {other.wanted}",
+        source_value=right,
+        explanation=f"The column has {other.document}'s numbers under the rule {other.rule}; under "
+        f"{other.wanted}, {other.reason}, {count} of them are others.",
+        certainty=other.certainty,
     )
 
 

@@ -122,7 +122,7 @@ class Literature:
             {
                 (item["document"], item["table"])
                 for item in row[row["method_key"] == number["method_key"]].to_dict("records")
-                if _agree(item, number)
+                if cells_agree(item, number)
             }
             for number in (first, second)
         ]
@@ -135,7 +135,7 @@ class Literature:
         for _, rows in numbers.groupby(["document", "table", "method", "selection"], sort=True):
             theirs = {row["task"]: row for row in rows.to_dict("records")}
             shared = [task for task in mine if task in theirs]
-            agreeing = sum(_agree(mine[task], theirs[task]) for task in shared)
+            agreeing = sum(cells_agree(mine[task], theirs[task]) for task in shared)
             spreads = sum(_same_spread(mine[task], theirs[task]) for task in shared)
             found.append(_Column(rows, agreeing, len(shared), spreads))
         return found
@@ -174,7 +174,8 @@ def _plain(heading: str) -> str:
     return "".join(letter for letter in heading.lower() if letter.isalnum())
 
 
-def _agree(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+def cells_agree(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Whether two printed numbers are equal, or one is a rounding of the other to fewer decimals."""
     decimals = min(one["decimals"], other["decimals"])
     difference = abs(one["score_percent"] - other["score_percent"])
     return bool(difference <= 0.5 * 10.0**-decimals * (one["decimals"] != other["decimals"]) + 1e-9)

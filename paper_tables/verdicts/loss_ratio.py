@@ -25,7 +25,7 @@ class RatioVerdict:
     """What is known about the ratio of our mean loss to the reference's at one checkpoint.
 
     Attributes:
-        verdict: `reproduced` if the 90% interval of the ratio lies inside (1 - m, 1 + m), `different (...)`
+        verdict: `reproduced` if the 90% interval of the ratio is inside (1 - m, 1 + m), `different (...)`
             if wholly outside, else `inconclusive`.
         ratio: our mean over the reference mean.
         interval_low: lower end of the 90% interval, None where it is unbounded.

@@ -1,4 +1,4 @@
-"""Cells of the simulation, each computed once: an interrupted simulation goes on where it was.
+"""Cells of the simulation, each computed once: an interrupted simulation resumes.
 
 A cell is a few rows of ``simulation.csv``. Its file in the folder ``cells`` is named by a hash of the cell's
 parameters, of the modules that decide its figures, and of the real runs that it draws from. So another number

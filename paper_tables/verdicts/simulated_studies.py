@@ -181,7 +181,7 @@ def simulate_public(
     if len(scores_percent) < drawn_runs:
         raise TablesError(f"{drawn_runs} runs cannot be drawn from {len(scores_percent)}.")
     rng = np.random.default_rng(seed)
-    # The runs with the smallest of independent keys: a draw without replacement. Their order is drawn anew,
+    # The runs with the smallest of independent keys: a draw without replacement. Their order is drawn again,
     # since a partition leaves the smallest in an order of its own.
     keys = rng.random((studies, len(scores_percent)))
     chosen = np.argpartition(keys, drawn_runs - 1, axis=1)[:, :drawn_runs]

@@ -337,7 +337,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder of simulation.csv and of cells/, where a second call goes on; without it, print only",
+        help="folder of simulation.csv and of cells/, where a second call resumes; without it, print only",
     )
     parser.add_argument("--studies", type=int, default=STUDIES, help="simulated studies per scenario")
     parser.add_argument("--seed", type=int, default=0)

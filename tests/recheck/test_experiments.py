@@ -112,7 +112,7 @@ def test_runs_compared_with_reference_runs_have_their_settings(repository, facts
         ),
         ({"grid": []}, "grid is empty"),
         ({"grid": [entry(num_updates=0)]}, "num_updates is 0; it has to be at least 1"),
-        ({"grid": [entry(checkpoints=[2000])]}, "checkpoint 2000 lies beyond num_updates 1000"),
+        ({"grid": [entry(checkpoints=[2000])]}, "checkpoint 2000 is beyond num_updates 1000"),
         ({"grid": [entry(diffusion_steps=[5])]}, "'iql', which has no diffusion steps"),
         (
             {"grid": [entry(methods=["diffusion_ql"], num_updates={"iql": 5})]},

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from paper_tables.faithfulness import compare
-from paper_tables.faithfulness.compare import AGREES, INCOMPLETE, OPEN, STANDS
+from paper_tables.faithfulness.compare import AGREES, DIFFERS, INCOMPLETE, INCONCLUSIVE
 
 TASK, OTHER = "hopper-sac-tqc-v0", "halfcheetah-mixed-v0"
 
@@ -88,10 +88,10 @@ def test_the_larger_p_of_two_is_left_as_it_is(plan, a_run):
     ("low", "high", "p", "expected"),
     [
         (-9.9, 9.9, 0.9, AGREES),
-        (-10.1, 5, 0.9, OPEN),
-        (-5, 10.1, 0.9, OPEN),
-        (1, 9, 0.01, STANDS),
-        (1, 9, 0.05, STANDS),
+        (-10.1, 5, 0.9, INCONCLUSIVE),
+        (-5, 10.1, 0.9, INCONCLUSIVE),
+        (1, 9, 0.01, DIFFERS),
+        (1, 9, 0.05, DIFFERS),
         (0.5, 9, 0.051, AGREES),
     ],
 )

@@ -36,6 +36,20 @@ def test_d3rlpys_folders(tmp_path: Path):
     assert set(found.runs["update"]) == {2000}
 
 
+def test_a_broken_line_of_d3rlpy_is_named(tmp_path: Path):
+    (tmp_path / "params.json").write_text("{}")
+    (tmp_path / "environment.csv").write_text("1,1000,1000.0\n2,2000,x\n")
+    with pytest.raises(TablesError, match=r"environment\.csv, line 2: '2,2000,x' is not epoch, step"):
+        read_scores(tmp_path)
+
+
+def test_corls_method_is_the_name_of_its_runs(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(f"env: {HOPPER}\nseed: 3\nname: IQL\n")
+    (tmp_path / "eval.csv").write_text("step,d4rl_normalized_score\n1000,66\n")
+    runs = read_scores(tmp_path).runs
+    assert runs[["method", "task", "seed"]].to_numpy().tolist() == [["iql", HOPPER, 3]]
+
+
 def test_corls_folders(tmp_path: Path):
     for seed in (0, 7):
         run = tmp_path / f"IQL-{HOPPER}-1a2b3c4{seed}"

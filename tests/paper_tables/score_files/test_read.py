@@ -217,6 +217,11 @@ BAD: dict[str, tuple[str, str]] = {
     "no_names.csv": ("a,hopper-medium-v2,0,66.5\n", "line 1 holds the number 66.5; it needs the names of the columns"),
     "range.csv": ("method,task,seed,score\na,antmaze-umaze-v2,0,120\n", "line 2: a on antmaze-umaze-v2 scores 120; the task allows 0 to 100 percent"),
     "ending.xlsx": ("x", "has the ending '.xlsx'; scores are read from CSV"),
+    "minus.csv": ("method,task,seed,score\na,hopper-medium-v2,0,−1.5\n", "'−1.5' has a dash for a minus; write -1.5"),
+    "excel.csv": ("sep=;\nmethod;task;seed;score\na;hopper-medium-v2;0;66\n", "line 1 is Excel's 'sep=;'; delete this line"),
+    "means.csv": ("Task,BC,IQL\nhopper-medium-v2,52.9 ± 1,66\n", "line 2, column 'BC': '52.9 ± 1' is a mean with its spread"),
+    "lists.jsonl": ('{"method": "a", "task": "hopper-medium-v2", "seed": 0, "score": [1, 2]}\n', "line 1, column 'score': '[1, 2]' is no number"),
+    "deep.json": ("[" * 100_000, "deep.json is no JSON"),
     "rows.jsonl": ('{"score": 1}\n[1]\n', "line 2 is no JSON object"),
     "no.jsonl": ("{", "line 1 is no JSON"),
     "no.npz": ("x", "no.npz"),
@@ -245,6 +250,29 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
         (tmp_path / "s.csv").write_bytes(content)
         with pytest.raises(TablesError, match=f"line {line} is not UTF-8 text; save the file as UTF-8"):
             read_scores(tmp_path / "s.csv")
+
+
+def test_a_list_in_parquet_is_no_number(tmp_path: Path):
+    columns = {"method": ["a"], "task": [HOPPER], "seed": [0], "score": [[1, 2]]}
+    pd.DataFrame(columns).to_parquet(tmp_path / "s.parquet")
+    with pytest.raises(TablesError, match=r"row 1, column 'score': '\[1, 2\]' is no number"):
+        read_scores(tmp_path / "s.parquet")
+
+
+def test_a_cut_archive_is_refused(tmp_path: Path):
+    text = "method,task,seed,score\n" + "".join(f"a,{HOPPER},{seed},{seed % 90}\n" for seed in range(5000))
+    content = gzip.compress(text.encode())
+    (tmp_path / "s.csv.gz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(TablesError, match=r"s\.csv\.gz cannot be read"):
+        read_scores(tmp_path / "s.csv.gz")
+
+
+def test_signs_of_copied_text_change_no_name(tmp_path: Path):
+    """Hyphens that do not break, spaces that do not break, marks without width, control signs."""
+    row = "a\x00,hopper\u2011medium\u2011v2,0,\u00a066.5\u00a0"
+    (tmp_path / "s.csv").write_text(f"method,task,seed\u200b, score\u00a0\n{row}\n", encoding="utf-8")
+    runs = read_scores(tmp_path / "s.csv").runs
+    assert runs[["method", "task", "seed", "score_percent"]].to_numpy().tolist() == [["a", HOPPER, 0, 66.5]]
 
 
 def test_a_nan_in_parquet_is_refused_and_a_null_is_empty(tmp_path: Path):

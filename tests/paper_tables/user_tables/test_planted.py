@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from recheck.errors import TablesError
 from recheck_command import actions
 
 from paper_tables import literature
@@ -117,6 +118,28 @@ def best_for_last(printed: Printed) -> None:
     printed.set(MEDIUM, "IQL", "80.46 ± 3.09")
 
 
+def column_of_best(printed: Printed) -> None:
+    """The whole column is CORL's best scores; its total fits."""
+    other_rule(printed, "IQL", "Best Scores")
+
+
+def other_rule(printed: Printed, column: str, table: str) -> None:
+    numbers = literature.read_document("corl")
+    part = numbers[(numbers["table"] == table) & (numbers["suite"] == "gym-locomotion")]
+    theirs = copy_of(part[part["method"] == column])
+    for task, text in theirs.rows:
+        if any(row[0] == task for row in printed.rows):
+            printed.set(task, column, text)
+    sums = sum(mean(row[printed.headings.index(column)]) for row in printed.rows[:-1])
+    printed.set("Total", column, f"{sums:.2f}")
+
+
+def columns_of_best_but_one(printed: Printed) -> None:
+    """All columns of CORL are its best scores, and one is its last."""
+    for column in ("BC", "TD3+BC", "CQL", "ReBRAC"):
+        other_rule(printed, column, "Best Scores")
+
+
 def standard_errors(printed: Printed) -> None:
     """The spreads of a column over the root of its four seeds."""
     scale_spreads(printed, "IQL", 1 / math.sqrt(4))
@@ -201,6 +224,14 @@ PLANTED: dict[str, tuple[Callable[[Printed], None], str, str, str, str, str]] = 
     "best for last": (
         *(best_for_last, "copied_under_another_rule", f"IQL on {MEDIUM}", "80.46", "67.53", "certain"),
     ),
+    "column of best for last": (
+        *(column_of_best, "column_under_another_rule", "IQL on halfcheetah-medium-v2 and 8 more rows"),
+        *("48.84 ± 0.07", "48.31", "likely"),
+    ),
+    "column of last for best": (
+        *(columns_of_best_but_one, "column_under_another_rule", "IQL on halfcheetah-medium-v2 and 8"),
+        *("48.31 ± 0.22", "48.84", "likely"),
+    ),
     "standard errors": (
         *(standard_errors, "spread_of_another_kind", "IQL on halfcheetah-medium-expert-v2, "),
         *("94.74 +/- 0.26", "94.74 +/- 0.52", "likely"),
@@ -236,12 +267,18 @@ PLANTED: dict[str, tuple[Callable[[Printed], None], str, str, str, str, str]] = 
 }
 
 
+WITHOUT_BOLD = {(name, "table.csv") for name in PLANTED if name.startswith("bold")}
+
+
+@pytest.mark.parametrize("form", ["table.tex", "table.md", "table.csv"])
 @pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_error_is_one_finding_about_the_table(name: str, clean: Printed, tmp_path: Path):
+def test_a_planted_error_is_one_finding_about_the_table(name: str, form: str, clean: Printed, tmp_path: Path):
     change, rule, cell, printed, source, sure = PLANTED[name]
+    if (name, form) in WITHOUT_BOLD:
+        pytest.skip("a CSV file has no bold")
     changed = clean.copy()
     change(changed)
-    path = changed.write(tmp_path / "table.tex")
+    path = changed.write(tmp_path / form)
     answer = actions.audit(path)
     (found,) = answer.data["findings"]
     assert (found.rule, found.certainty) == (rule, sure)
@@ -253,6 +290,19 @@ def test_a_planted_error_is_one_finding_about_the_table(name: str, clean: Printe
     if found.line:
         line = path.read_text().splitlines()[found.line - 1]
         assert re.split(r"[ ,]", found.printed)[0] in line
+
+
+def test_a_whole_column_under_another_rule_can_be_stated(tmp_path: Path):
+    """A table of one document's best scores alone is clean until it is said to report the last."""
+    numbers = literature.read_document("corl")
+    part = numbers[(numbers["table"] == "Best Scores") & (numbers["suite"] == "gym-locomotion")]
+    path = copy_of(part[part["method"].isin(("IQL", "CQL"))]).write(tmp_path / "t.csv")
+    assert actions.audit(path).data["findings"] == []
+    assert actions.audit(path, select="best").data["findings"] == []
+    found = actions.audit(path, select="last").data["findings"]
+    assert [item.rule for item in found] == ["column_under_another_rule"] * 2
+    with pytest.raises(TablesError, match="select is 'first'; allowed are last and best"):
+        actions.audit(path, select="first")
 
 
 def test_a_known_wrong_number_that_is_copied_is_found(tmp_path: Path):

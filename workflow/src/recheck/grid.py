@@ -228,7 +228,7 @@ def _checkpoints(where: str, entry: Mapping[str, Any], num_updates: int) -> list
         return [num_updates * index // count for index in range(1, count + 1)]
     chosen = sorted(set(given))
     if chosen[-1] > num_updates:
-        raise ConfigError(f"{where}: checkpoint {chosen[-1]} lies beyond num_updates {num_updates}.")
+        raise ConfigError(f"{where}: checkpoint {chosen[-1]} is beyond num_updates {num_updates}.")
     return chosen if chosen[-1] == num_updates else [*chosen, num_updates]
 
 

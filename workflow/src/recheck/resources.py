@@ -1,7 +1,7 @@
 """What a job of training or evaluation asks for: memory, time, environments, from task, seeds and method.
 
 Memory is the measured memory of the parts (`workflow/config/cost_rates.yaml`) with a margin. Time is the
-highest rate with a margin, and at most the limit of the configuration: a job that needs longer goes on from
+highest rate with a margin, and at most the limit of the configuration: a job that needs longer resumes from
 its state.
 """
 

@@ -49,7 +49,7 @@ def check_folder(root: Path) -> list[str]:
     """Refuse a results folder that cannot be one: a file, or a link to a place that is not there.
 
     Returns:
-        What to tell the user about a folder that cannot be written.
+        The message about a folder that cannot be written.
 
     Raises:
         ConfigError: it is.

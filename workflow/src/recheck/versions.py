@@ -28,7 +28,7 @@ def package_versions() -> dict[str, str | None]:
 
 @functools.cache
 def git_state(folder: Path = HERE) -> dict[str, Any]:
-    """Commit of the checkout that a folder lies in, and whether a file that makes results differs from it.
+    """Commit of the checkout that a folder is in, and whether a file that makes results differs from it.
 
     A results folder that is a link, documents or a cluster's profile make no other results.
 

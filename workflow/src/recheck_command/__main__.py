@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--output", type=Path, help="also write the scores here, for the other commands")
     add_options(check)
     table = word("table", actions.table)
-    table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's side alone")
+    table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's own table")
     table.add_argument("--like", action="append", required=True, help="layout, by name or path; repeatable")
     table.add_argument("--format", choices=actions.FORMATS, default="markdown")
     table.add_argument(
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
     audit.add_argument("--version", help="version of tasks whose names have none: v2, or v2,antmaze:v0")
     audit.add_argument("--seeds", type=int, help="training seeds of the numbers")
+    audit.add_argument("--select", choices=("last", "best"), help="checkpoint of each run that it reports")
     power = word("power", actions.power)
     power.add_argument("--margin", type=float, required=True, help="points of the normalised score")
     power.add_argument(

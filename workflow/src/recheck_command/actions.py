@@ -81,7 +81,7 @@ def table(
     """A paper's own table with the user's methods as further columns, and the verdicts on reruns.
 
     Args:
-        scores: file or folder; None for the paper's side alone.
+        scores: file or folder; None for the paper's own table.
         like: layouts by name or path, one or several.
         format: `markdown`, `latex` or `csv`.
         output: a folder; all three formats, the cells and the verdicts are written there.
@@ -151,7 +151,9 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
     return Answer(f"{summary}\n{verdicts}", found.messages, found.warnings, {"folder": folder})
 
 
-def audit(table: str | Path, version: str | None = None, seeds: int | None = None) -> Answer:
+def audit(
+    table: str | Path, version: str | None = None, seeds: int | None = None, select: str | None = None
+) -> Answer:
     """Compare a table as copied out of a paper with the reported numbers.
 
     Tasks are in rows and methods in columns, or the other way round. Each finding names the line and the
@@ -162,13 +164,15 @@ def audit(table: str | Path, version: str | None = None, seeds: int | None = Non
         table: CSV, Markdown or LaTeX.
         version: of tasks whose names have none: `v2`, or `v2,antmaze:v0`.
         seeds: training seeds of the numbers, where stated.
+        select: the checkpoint of each run that the table reports, `last` or `best`; where it is left out,
+            that of most columns from one document.
 
     Raises:
         TablesError: the table cannot be read.
     """
     from paper_tables.user_tables.audit import audit_table
 
-    read, findings = audit_table(Path(table), version, seeds)
+    read, findings = audit_table(Path(table), version, seeds, select)
     lines = [finding.text() for finding in findings]
     totals = sum(cell.number is not None for item in read.aggregates for cell in item.row.cells.values())
     count = f"{len(read.numbers) + totals} numbers, {len(findings)} findings."

@@ -70,7 +70,7 @@ output:
 
 examples:
   recheck audit table.md
-  recheck audit table.tex --version v2,antmaze:v0 --seeds 5
+  recheck audit table.tex --version v2,antmaze:v0 --seeds 5 --select last
 
 exit status:
   0  no finding
