@@ -39,6 +39,7 @@ class Task:
         max_percent: largest possible score.
         usual_min_percent: a lower score is a mistake in all likelihood; None where nothing is known.
         usual_max_percent: a higher score likewise.
+        episode_step_percent: the score of one episode is a multiple of this; None where it is not.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Task:
     max_percent: float | None = None
     usual_min_percent: float | None = None
     usual_max_percent: float | None = None
+    episode_step_percent: float | None = None
 
     def normalised(self, raw_return: float) -> float:
         """D4RL's normalised score in percent of a raw return.
@@ -113,6 +115,7 @@ def _task(row: dict[str, object], suites: pd.DataFrame) -> Task:
         max_percent=100.0 if steps else _number(limits.get("max_percent")),
         usual_min_percent=_number(limits.get("warn_below_percent")),
         usual_max_percent=_number(limits.get("warn_above_percent")),
+        episode_step_percent=steps,
     )
 
 

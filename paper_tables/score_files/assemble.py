@@ -51,11 +51,13 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
     _refuse_repeated(rows, steps)
     raw = _in_percent(rows, options, messages)
     checkpoints = checkpoints_of(rows, steps, raw)
+    _refuse_impossible_means(rows, raw)
     where = str(found[0].path)
     runs = frames.check(selected(rows, steps, raw, options, messages), "scores", where)
     if options.unit is None:
         plausible.check_unit(runs, where)
-    warnings = _warnings(runs, options.unit is not None)
+        plausible.check_against_reports(runs, where)
+    warnings = warnings_of(runs, options.unit is not None)
     return UserScores(runs, messages, warnings, checkpoints)
 
 
@@ -157,7 +159,37 @@ def _refuse_out_of_range(rows: Runs, raw: np.ndarray) -> None:
         )
 
 
-def _warnings(runs: pd.DataFrame, stated: bool) -> list[str]:
+def _refuse_impossible_means(rows: Runs, raw: np.ndarray) -> None:
+    """Refuse a score that is no mean of as many episodes as its row states."""
+    start = 0
+    for records in rows.files:
+        if not records.is_absent("episodes"):
+            counts = [_whole(text) for text in records.keys["episodes"]]
+            for place, key in enumerate(records.key):
+                run, value = rows.run[start + place], float(rows.value[start + place])
+                task = str(rows.runs["task"].iat[run])
+                step = None if raw[run] else plausible.not_of_episodes(task, value, counts[key])
+                if step is not None:
+                    raise TablesError(
+                        f"{records.place(place)}: {value:g} on {task} is no mean of {counts[key]} episodes, "
+                        f"which is a multiple of {step:.4g}; correct it, or remove the column of episodes if "
+                        "the score is an average over checkpoints."
+                    )
+        start += len(records.row)
+
+
+def _whole(text: str) -> int:
+    number = pd.to_numeric(text, errors="coerce")
+    return int(number) if np.isfinite(number) else 0
+
+
+def warnings_of(runs: pd.DataFrame, stated: bool) -> list[str]:
+    """What a reader of scores must heed.
+
+    Args:
+        runs: rows of the schema ``scores``.
+        stated: whether the unit is stated.
+    """
     found: list[str] = [] if stated else plausible.fractions_among_percent(runs)
     for _, rows in runs.groupby("selection", sort=True):
         found += plausible.identical_seeds(rows)

@@ -41,6 +41,14 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("averagereturn", "reward", "episodereward", "evalreward", "meanreward", "avgreward"),
         *("averagereward", "rawscore", "episodicreturn"),
     ),
+    "episodes": (
+        "episodes",
+        "numepisodes",
+        "nepisodes",
+        "evalepisodes",
+        "numevalepisodes",
+        "episodesperseed",
+    ),
     "selection": ("selection", "selectionrule", "checkpointrule"),
     "run": ("run", "runname", "name", "runid", "id", "experiment", "experimentname"),
 }
@@ -155,6 +163,9 @@ def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Col
 def _guess(role: str, names: Sequence[str], where: str) -> str | None:
     known = NAMES[role]
     found = [name for name in names if plain(name) in known]
+    if role == "task" and "task" in found:
+        # A table of one's own may name the environment of the task beside it.
+        return "task"
     if len(found) > 1 and role in ("step", "run"):
         return min(found, key=lambda name: known.index(plain(name)))
     if len(found) > 1:

@@ -125,6 +125,15 @@ def _given(
     return [text or stated for text in found], of_run and any(found)
 
 
+def _refuse_blank(records: Records, role: str, number: int) -> None:
+    """A column that has a text in other rows has one in every row."""
+    if not records.is_absent(role):
+        raise TablesError(
+            f"{records.place_of_key(number)}: the cell of the {role} is empty, while other rows have one; "
+            f"fill it in, or say {role}={role.upper()} for all empty cells."
+        )
+
+
 def _first_missing(found: list[str | None]) -> int | None:
     return next((number for number, text in enumerate(found) if text is None), None)
 
@@ -136,6 +145,7 @@ def _tasks(
     if of_run:
         messages.append("The task is read from the name of the run.")
     if (missing := _first_missing(given)) is not None:
+        _refuse_blank(records, "task", missing)
         run = records.keys["run"][missing]
         raise TablesError(
             f"{records.place_of_key(missing)}{f' (run {run!r})' if run else ''} names no "
@@ -170,7 +180,8 @@ def _methods(
     given, of_run = _given(records, "method", names, options.method)
     if of_run:
         messages.append("The method is read from the name of the run.")
-    if _first_missing(given) is not None:
+    if (missing := _first_missing(given)) is not None:
+        _refuse_blank(records, "method", missing)
         messages.append(f"No column names the method: it is called '{OURS}' (method=NAME changes it).")
     filled = [text or OURS for text in given]
     resolved = {text: method_key(text) or " ".join(text.split()) for text in sorted(set(filled))}

@@ -13,7 +13,7 @@ from recheck.errors import ConfigError, TablesError
 
 from paper_tables import frames
 
-ROLES = ("method", "task", "seed", "step", "score", "return", "selection", "run")
+ROLES = ("method", "task", "seed", "step", "score", "return", "selection", "run", "episodes")
 DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 UNITS = ("percent", "fraction", "return")
 _MEAN_OF_LAST = re.compile(r"^(?:mean|average)[_ :-]*(?:of[_ -]*)?(?:the[_ -]*)?last[_ :-]*(\d+)$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +10,10 @@ from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.score_files import arrays, json_rows, logs, sources
-from paper_tables.score_files.assemble import UserScores, assemble
+from paper_tables.score_files.assemble import UserScores, assemble, warnings_of
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records, records_of
-from paper_tables.scores import tables
+from paper_tables.scores import plausible, tables
 
 FORMATS = "CSV, TSV, Parquet, JSON lines, JSON, .npz, .pickle, or a folder of logs"
 
@@ -32,11 +33,37 @@ def read_scores(path: Path, options: ScoreOptions | None = None) -> UserScores:
     stated = options or ScoreOptions()
     if not path.exists():
         raise TablesError(f"There is no file or folder {path}.")
+    own = path / "scores.parquet" if path.is_dir() else path
+    if own.is_file() and _is_own(own):
+        return _read_own(own, stated)
     if path.is_dir():
         return assemble(logs.read_folder(path, stated), stated)
     if not path.stat().st_size:
         raise TablesError(f"{path} is empty; it needs a line of column names and rows.")
     return assemble([_read_file(path, stated)], stated)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is a table of scores of this project: it has the columns of the schema ``scores``."""
+    if sources.suffix_of(path) not in (".parquet", ".pq"):
+        return False
+    required = frames.load_schema("scores")["items"]["required"]
+    return set(required) <= set(sources.read_parquet(path).names)
+
+
+def _read_own(path: Path, options: ScoreOptions) -> UserScores:
+    """Scores that this project wrote: every column is known, and nothing is guessed."""
+    runs = frames.read_parquet(path, "scores")
+    plausible.check_range(runs, str(path))
+    if options != ScoreOptions():
+        given = ", ".join(item.name for item in fields(options) if getattr(options, item.name))
+        raise TablesError(
+            f"{path} is a table of scores of this project and states its columns; leave out {given}."
+        )
+    curves = path.parent / f"{tables.CHECKPOINTS}.parquet"
+    checkpoints = frames.read_parquet(curves, tables.CHECKPOINTS) if curves.is_file() else pd.DataFrame()
+    messages = [f"{path} is a table of scores of this project: its columns are used as they are."]
+    return UserScores(runs, messages, warnings_of(runs, stated=True), checkpoints)
 
 
 def _read_file(path: Path, options: ScoreOptions) -> Records:

@@ -17,7 +17,7 @@ from paper_tables.score_files.numbers import to_numbers, to_texts
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.sources import Rows
 
-TEXTS = ("method", "task", "seed", "run", "selection")
+TEXTS = ("method", "task", "seed", "run", "selection", "episodes")
 KEYS = (*TEXTS, "column")
 # A chart of Weights & Biases as CSV: one column a run, `run name - metric`, with its range next to it.
 _CHART_COLUMN = re.compile(r"^(?P<run>.+?) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
-from paper_tables import task_table
+from paper_tables import literature, task_table
 
 FRACTIONS_UP_TO = 1.5
 PERCENT_FROM = 15.0
 """All scores up to the first, and the mean a hundredfold of at least the second: fractions, it seems."""
 MIXED_SHARE = 0.1
 _TINY = 1e-6
+REPORTS, REPORTED_FROM = 5, 5.0
+"""A task has no score of 1 where the lowest tenth of at least so many reports is above the second."""
+PRINTED_DECIMALS = 1
+"""Scores that are written with so many decimals are compared with what they may have been rounded from."""
 
 
 def looks_like_fractions(scores: Sequence[float] | np.ndarray) -> bool:
@@ -80,6 +85,62 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
             "are like that; these look like two units. Give all in one unit, or say unit=percent if they are "
             "right."
         )
+
+
+def check_against_reports(runs: pd.DataFrame, where: str) -> None:
+    """Refuse scores of at most 1.5 of a method on a task that no document reports such scores for.
+
+    Methods that fail give such scores too. By themselves they cannot be told from fractions (0.66 for 66%):
+    the author of the file has to state the unit.
+
+    Args:
+        runs: the columns `method`, `task`, `score_percent` and `score_unit`, in an unstated unit.
+        where: what to call them in an error.
+
+    Raises:
+        TablesError: there are such scores; the message has the first and the number of them.
+    """
+    lowest = _lowest_reported()
+    found = []
+    for (method, task), rows in runs[runs["score_unit"] == "percent"].groupby(["method", "task"], sort=True):
+        own = rows["score_percent"].to_numpy(dtype=float)
+        small = np.abs(own).max() <= FRACTIONS_UP_TO and (own % 1 != 0).any()
+        if small and lowest.get(str(task), 0.0) >= REPORTED_FROM:
+            found.append((f"{method} on {task}", own.min(), own.max(), lowest[str(task)]))
+    if found:
+        place, low, high, usual = found[0]
+        more = f" ({len(found)} such methods and tasks)" if len(found) > 1 else ""
+        raise TablesError(
+            f"{where}: {place} has {low:.3g} to {high:.3g}{more}; reported scores of this task begin at "
+            f"about {usual:.0f} percent. Say unit=fraction if all scores of the file are fractions, "
+            "unit=percent if they are right, or give all in one unit."
+        )
+
+
+@cache
+def _lowest_reported() -> dict[str, float]:
+    """The lowest tenth of the reported scores of each task that has enough of them."""
+    reported = literature.read_all()
+    scores = reported[reported["aggregate"] == "cell"].groupby("task")["score_percent"]
+    lowest = scores.quantile(0.1)[scores.count() >= REPORTS]
+    return {str(task): float(score) for task, score in lowest.items()}
+
+
+def not_of_episodes(task: str, score_percent: float, num_episodes: int) -> float | None:
+    """The step of the mean of so many episodes where a score cannot be such a mean; None where it can.
+
+    Args:
+        task: its name.
+        score_percent: mean of one checkpoint's episodes.
+        num_episodes: episodes of this score.
+    """
+    known = task_table.tasks().get(task)
+    if known is None or known.episode_step_percent is None or num_episodes < 1:
+        return None
+    step = known.episode_step_percent / num_episodes
+    rounded = 0.0 if score_percent % 1 == 0 else 0.5 * 10.0**-PRINTED_DECIMALS
+    distance = abs(score_percent - step * round(score_percent / step))
+    return step if distance > rounded + _TINY else None
 
 
 def fractions_among_percent(runs: pd.DataFrame) -> list[str]:

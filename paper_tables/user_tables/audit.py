@@ -99,6 +99,7 @@ def audit_table(
             f"Totals and averages that differ from their printed rows by rounding ({len(rounded)}): "
             f"{', '.join(rounded[:4])}{' and more' if len(rounded) > 4 else ''}."
         )
+    table.messages += repeated_rows(table)
     found += [*bold_within_noise(table), *columns]
     return table, sorted(found, key=lambda finding: (finding.line, finding.cell, finding.rule))
 
@@ -168,6 +169,15 @@ def _total_finding(misfit: Misfit, table: UserTable) -> TableFinding:
         "cannot explain.",
         certainty="certain",
     )
+
+
+def repeated_rows(table: UserTable) -> list[str]:
+    """Messages about tasks that are there twice with the same numbers; others are findings of the rules."""
+    tasks: dict[str, bool] = {}
+    for (_, task), places in table.places.items():
+        if len({place.row_number for place in places}) > 1:
+            tasks[task] = tasks.get(task, True) and len({place.cell.number for place in places}) == 1
+    return [f"Task {task} is there twice, with the same numbers." for task, same in tasks.items() if same]
 
 
 def bold_within_noise(table: UserTable) -> list[TableFinding]:

@@ -25,11 +25,19 @@ _EMPTY = ("", "-", "--", "---", "–", "—", "n/a", "na", "nan", "/", "?")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a number is in the user's file."""
+    """Where a number is in the user's file.
+
+    Attributes:
+        row: label of the task's row.
+        column: heading of the method's column.
+        cell: as it is printed.
+        row_number: the number of the task's row, from 0; in a file with tasks in columns, of the column.
+    """
 
     row: str
     column: str
     cell: PrintedCell
+    row_number: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +111,7 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
     aggregates: list[AggregateRow] = []
     above: list[TaskRow | None] = []
     renamed: dict[str, str] = {}
-    for row in shape.rows:
+    for number, row in enumerate(shape.rows):
         if row.kind:
             aggregates.append(AggregateRow(row, tuple(above)))
             above.append(None)
@@ -119,7 +127,7 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
             if cell.number is not None:
                 names = shape.methods[heading]
                 numbers.append(_row(task, heading, names, cell.number, seeds, path))
-                places.setdefault((heading, task.name), []).append(Place(row.label, heading, cell))
+                places.setdefault((heading, task.name), []).append(Place(row.label, heading, cell, number))
             elif cell.text.lower() not in _EMPTY:
                 unused.append(f"'{cell.text}' (line {cell.line}, column '{heading}')")
     if not numbers:

@@ -1,5 +1,6 @@
 """How a command ends."""
 
+import os
 import subprocess
 import sys
 
@@ -51,3 +52,36 @@ def test_a_closed_pipe_ends_without_a_trace(lines):
     process.stdout.close()
     assert (process.stderr.read(), process.wait()) == (b"", 141)
     process.stderr.close()
+
+
+PIPE = """
+import sys
+from recheck import cli
+sys.exit(cli.run(lambda: [print("x" * 99) for _ in range({})] and 3))
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+@pytest.mark.parametrize("errors_too", [False, True])
+def test_a_reader_that_has_gone_ends_the_command_without_a_trace(lines, errors_too):
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        [sys.executable, "-c", PIPE.format(lines)],
+        stdout=writer,
+        stderr=writer if errors_too else subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert found.returncode == 141
+    assert not found.stderr
+
+
+def test_another_pipe_that_broke_keeps_its_trace():
+    with pytest.raises(BrokenPipeError):
+        cli.run(lambda: _raise(BrokenPipeError()))
+
+
+def test_what_was_printed_arrives_whole():
+    found = subprocess.run([sys.executable, "-c", PIPE.format(1000)], capture_output=True, check=False)
+    assert (found.returncode, len(found.stdout)) == (3, 100_000)

@@ -419,14 +419,6 @@ def test_compressed_json_lines(tmp_path: Path):
         read_scores(tmp_path / "s.jsonl.gz")
 
 
-def test_fractions_on_one_task_among_percent_are_a_warning(tmp_path: Path):
-    rows = [f"a,hopper-medium-v2,{s},{60 + s}\na,halfcheetah-medium-v2,{s},{0.5 + s / 100}" for s in range(3)]
-    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
-    (warning,) = read_scores(tmp_path / "s.csv").warnings
-    assert "a on halfcheetah-medium-v2: scores of 0.5 to 0.52 among scores in percent" in warning
-    assert read_scores(tmp_path / "s.csv", ScoreOptions.of({"unit": "percent"})).warnings == []
-
-
 def test_means_of_a_logger_and_their_spread(tmp_path: Path):
     head = "algo,env,seed,eval/normalized_score_mean,eval/normalized_score_std"
     (tmp_path / "s.csv").write_text(f"{head}\nIQL,{HOPPER},0,66,2\n")

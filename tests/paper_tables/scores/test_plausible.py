@@ -57,6 +57,7 @@ def test_low_scores_are_not(cells: dict[tuple[str, str], list[float]]):
 def test_no_real_run_is_refused():
     plausible.check_unit(read_d3rlpy_runs(), "d3rlpy")
     plausible.check_range(read_d3rlpy_runs(), "d3rlpy")
+    plausible.check_against_reports(read_d3rlpy_runs(), "d3rlpy")
     for source in reader.read_sources().to_dict("records"):
         runs = reader.read_source(pd.Series(source))
         runs = runs.assign(method=runs["method_name"], score_unit="percent")
@@ -64,6 +65,7 @@ def test_no_real_run_is_refused():
         if len(runs):
             plausible.check_unit(runs, source["source"])
             plausible.check_range(runs, source["source"])
+            plausible.check_against_reports(runs, source["source"])
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,19 @@ def test_the_commands_refuse_fractions(tmp_path: Path, capsys: pytest.CaptureFix
         assert command(["--scores", str(tmp_path), "--output", str(out), *more]) == 2
         assert "look like fractions" in capsys.readouterr().err
         assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("score", "episodes", "step"),
+    [
+        (51.0, 10, 2.5),
+        (48.3, 10, 2.5),
+        (52.5, 10, None),
+        (33.3, 3, None),
+        (33.4, 3, 25 / 3),
+        (48.3, 100, None),
+    ],
+)
+def test_a_kitchen_score_is_a_mean_of_its_episodes(score: float, episodes: int, step: float | None):
+    assert plausible.not_of_episodes("kitchen-mixed-v0", score, episodes) == step
+    assert plausible.not_of_episodes(HOPPER, score, episodes) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from paper_tables.user_tables.audit import TableFinding, audit_table
@@ -51,3 +53,28 @@ def test_shifted_rows_are_one_finding_and_nothing_else_is_found(findings: dict[s
     assert len(shifted) == 1
     assert shifted[0].cell.startswith("CQL on halfcheetah-medium-expert-v2")
     assert len(findings) == 5
+
+
+TWICE = """Task,Mine
+hopper-medium-v2,52.9
+walker2d-medium-v2,75.3
+hopper-medium-v2,{}
+"""
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_task_in_two_rows_is_a_finding(turned: bool, tmp_path: Path):
+    path = tmp_path / "t.csv"
+    lines = [line.split(",") for line in TWICE.format("60.1").split()]
+    path.write_text("\n".join(",".join(line) for line in (zip(*lines) if turned else lines)))
+    _, (found,) = audit_table(path)
+    assert (found.rule, found.line) == ("printed_twice", 2)
+    assert "60.1" in f"{found.printed} {found.source_value}"
+
+
+def test_the_same_numbers_twice_are_said(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text(TWICE.format("52.9"))
+    table, found = audit_table(path)
+    assert not found
+    assert "Task hopper-medium-v2 is there twice, with the same numbers." in table.messages

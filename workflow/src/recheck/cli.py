@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from recheck.errors import Preempted, RecheckError
 
 EXIT_MISTAKE = 2
 # EX_TEMPFAIL of sysexits.h: nothing was lost, the same command resumes.
 EXIT_PREEMPTED = 75
-# What a shell reports of a program that SIGPIPE ended (128 + 13): the reader, `head`, had enough.
+# 128 + SIGPIPE, as a shell counts a command whose reader has gone.
 EXIT_CLOSED_PIPE = 141
 
 
@@ -23,13 +25,36 @@ def run(command: Callable[[], int | None]) -> int:
 
     Returns:
         The exit status: the command's own, 2 for a mistake of the user, 75 for a process that was asked to
-        stop, 141 where the reader of standard output closed it.
+        stop, 141 where whoever reads the output has gone (`recheck ... | head`).
     """
     try:
-        status = command() or 0
-        # A short text is still in the buffer; written at exit, a closed pipe would be a trace again.
+        status = _ended(command)
         sys.stdout.flush()
         return status
+    except BrokenPipeError:
+        closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
+        if not closed:
+            # Another pipe: of a process that this one had started.
+            raise
+        for stream in closed:
+            # Python flushes once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return EXIT_CLOSED_PIPE
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that nobody reads any more."""
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _ended(command: Callable[[], int | None]) -> int:
+    try:
+        return command() or 0
     except RecheckError as error:
         print(error, file=sys.stderr)
         return EXIT_MISTAKE
@@ -37,7 +62,3 @@ def run(command: Callable[[], int | None]) -> int:
         if str(error):
             print(error, file=sys.stderr)
         return EXIT_PREEMPTED
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, which would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_CLOSED_PIPE
