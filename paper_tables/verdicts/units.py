@@ -1,8 +1,8 @@
 """Percent against fractions: where the verdict would depend on the unit, nothing is judged.
 
 A side whose scores are all at most 1.5 can be fractions (0.7 for 70%); a printed spread below 1 next to a
-mean in percent can be one too (70 +/- 0.05). Neither can be told apart from a small percentage by itself. So both
-readings are judged, and where they do not agree the user is asked to confirm the units.
+mean in percent can be one too (70 +/- 0.05). Neither can be told apart from a small percentage by itself. So
+both readings are judged, and where they do not agree the user is asked to confirm the units.
 """
 
 from __future__ import annotations
