@@ -51,7 +51,8 @@ def spreads_between_seeds() -> np.ndarray:
     found = np.asarray(groups.std(ddof=1)[groups.count() >= LEAST_SEEDS].dropna(), dtype=float)
     if len(found) == 0:
         raise TablesError("No public run has enough seeds to know a spread from.")
-    return np.quantile(found, (np.arange(QUANTILES) + 0.5) / QUANTILES)
+    spreads: np.ndarray = np.quantile(found, (np.arange(QUANTILES) + 0.5) / QUANTILES)
+    return spreads
 
 
 def spread_between_episodes(published: Path) -> float:
