@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> None:
     write_tables(tables, options.output)
     table_module.write(summary_table(tables), options.output, "summary")
     for what, reason in tables["left_out"].itertuples(index=False, name=None):
-        print(f"Left out: {what}. {reason}")
+        print(f"Note: {what}. {reason}")
 
 
 if __name__ == "__main__":
