@@ -4,7 +4,8 @@
         --measured results/scores/<name>/cost.parquet
 
 Nothing is printed where the experiment has no scores yet. Training: seconds of a block's job. Evaluation:
-processor seconds, where they were measured. Both without the start of a job's processes.
+processor seconds, where they were measured. Training is without the start of the job; evaluation has that of
+the processes that play, as the measurement does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ MEASURED = {
     "train": ("train_cpu_seconds", "train_wall_seconds"),
     "evaluate": ("evaluation_cpu_seconds",),
 }
+
+
+FORECAST = {"train": "step_seconds", "evaluate": "work_seconds"}
 
 
 def _measured(cost: pd.DataFrame, stage: str) -> pd.DataFrame:
@@ -50,14 +54,14 @@ def comparison(jobs: Iterable[Mapping[str, Any]], cost: pd.DataFrame) -> pd.Data
     """One row for each stage, method, N and kind of seconds, and one for each stage and kind together.
 
     Args:
-        jobs: of `snakemake cost`: the keys of a run, stage, step_seconds.
+        jobs: of `snakemake cost`: the keys of a run, stage, step_seconds and work_seconds.
         cost: rows of the schema ``cost``.
 
     Returns:
         Columns stage, method, diffusion_steps, jobs, low, forecast, high, measured (seconds), kind, ratio of
         measured to forecast. Jobs without either are left out.
     """
-    known = pd.DataFrame([job for job in jobs if job["step_seconds"][1] is not None])
+    known = pd.DataFrame([job for job in jobs if job["work_seconds"][1] is not None])
     parts = []
     for stage in MEASURED if len(known) else ():
         took = _measured(cost, stage)
@@ -67,7 +71,7 @@ def comparison(jobs: Iterable[Mapping[str, Any]], cost: pd.DataFrame) -> pd.Data
     if both.empty:
         return pd.DataFrame()
     for index, name in enumerate(("low", "forecast", "high")):
-        both[name] = [seconds[index] for seconds in both["step_seconds"]]
+        both[name] = [job[FORECAST[job["stage"]]][index] for job in both.to_dict("records")]
     both["jobs"] = 1
     sums = ["jobs", "low", "forecast", "high", "measured"]
     by_method = both.groupby(["stage", "method", "diffusion_steps", "kind"], as_index=False)[sums].sum()

@@ -22,7 +22,7 @@ def read(files, made):
 
     def input_function(wildcards):
         compared = comparison()
-        workflow.dag.forcefiles.update(compared.forced)
+        force(compared)
         take_in(compared)
         settings = workflow.dag_settings
         asked = settings.forceall or settings.forcetargets
@@ -34,11 +34,22 @@ def read(files, made):
             # What it was made from may be gone, and be made for something else: that is no reason to make it again.
             listed = [name for name in listed if Path(name).exists()]
         # Snakemake does not look at what follows a job that is run, unless through inputs that are not ancient.
-        if target in compared.known - compared.forced:
+        if target in compared.known and target not in compared.forced:
             listed = [ancient(name) for name in listed]
         return listed[0] if one and listed else listed
 
     return input_function
+
+
+# The plan and the comparison whose files are forced already: adding them again at each job takes quadratic time.
+FORCED = {"dag": None, "compared": None}
+
+
+def force(compared):
+    """Make again what the comparison forces."""
+    if FORCED["dag"] is not workflow.dag or FORCED["compared"] is not compared:
+        workflow.dag.forcefiles.update(compared.forced)
+        FORCED.update(dag=workflow.dag, compared=compared)
 
 
 def take_in(compared):

@@ -11,7 +11,11 @@ RUN = {"method": "iql", "task": "t", "variant": "paper", "digest": "00000000", "
 
 
 def job(stage, seeds, seconds, sampling=None):
-    return {**RUN, "stage": stage, "seeds": seeds, "sampling": sampling, "step_seconds": seconds}
+    # Training is compared without the start of its process, evaluation with it.
+    other = [None if each is None else 2 * each for each in seconds]
+    steps, work = (seconds, other) if stage == "train" else (other, seconds)
+    found = {**RUN, "stage": stage, "seeds": seeds, "sampling": sampling}
+    return {**found, "step_seconds": steps, "work_seconds": work}
 
 
 def measured(**changes):
