@@ -200,7 +200,8 @@ class DecisionDiffuser(DiffusionMethod):
         """The learning rates; the inverse dynamics' is 0 once its share of the run is over."""
         h = self.hyperparameters
         rate, inverse_rate = h["learning_rate"], h["learning_rate"]
-        inverse_updates = round(h["inverse_fraction"] * self.num_updates)
+        # At least one, so that a run of a few updates has an inverse dynamics that was trained.
+        inverse_updates = max(1, round(h["inverse_fraction"] * self.num_updates))
         if h["rate_decay"] == "cosine":
             rate = cosine_decay(rate, update, self.num_updates)
             inverse_rate = cosine_decay(inverse_rate, update, inverse_updates)

@@ -176,7 +176,7 @@ def test_cost_prints_hours_their_source_and_what_jobs_ask_for(snakemake):
         "train:slurm_partition=fast",
     )
     assert process.returncode == 0, said(process)
-    assert re.search(r"Together, train: [0-9.]+ GPU-hours \([0-9.]+ to [0-9.]+\)\.", process.stdout)
+    assert re.search(r"Together, train: [0-9.,]+ GPU-hours \([0-9.,]+ to [0-9.,]+\)\.", process.stdout)
     assert "OFQL Fig. 3" in process.stdout
     assert re.search(r"largest job \(train\): .*slurm_partition=fast.*gpu=1", process.stdout)
     assert re.search(r"largest job \(evaluate\): .*slurm_partition=shared.*gpu=0", process.stdout)

@@ -14,6 +14,7 @@ METHODS = [
     ("awac", "corl"),
     ("bc", "paper"),
     ("cql", "authors"),
+    ("decision_diffuser", "cleandiffuser"),
     ("diffusion_bc", "paper"),
     ("diffusion_ql", "paper"),
     ("edp", "paper"),

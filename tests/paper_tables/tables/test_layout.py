@@ -79,7 +79,7 @@ def test_order_groups_totals_and_weight_of_iql_table_1():
     assert "692.4" in total
     assert "**698.5**" in total
     assert "**75.3**" not in "\n".join(lines)
-    assert "59.2<sup>m</sup>" in "\n".join(lines)  # noted from memory, and shown as such
+    assert "672.6<sup>m</sup>" in "\n".join(lines)  # noted from memory, and shown as such
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
