@@ -19,6 +19,10 @@ SMALL = {
     "time_features": 8,
     "time_hidden_sizes": [8, 8],
     "sampling_steps": 3,
+    "horizon": 4,
+    "network_width": 16,
+    "attention_heads": 2,
+    "embedding_size": 8,
 }
 
 
