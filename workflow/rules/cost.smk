@@ -8,20 +8,17 @@ asked_for = partial(
 )
 
 
-def capacity():
-    """Cores of this machine, or jobs at one time of a cluster."""
-    settings = workflow.resource_settings
-    if workflow.non_local_exec:
-        return json.dumps({"jobs": settings.nodes})
-    return json.dumps({"cores": settings.cores})
-
-
 rule cost:
     log:
         f"{paths.LOGS}/cost/{PLAN.name}.log",
     params:
         configuration=PLAN.configuration(),
-        capacity=lambda wildcards: capacity(),
+        # Jobs at one time of a cluster, or cores of this machine.
+        capacity=lambda wildcards: json.dumps(
+            {"jobs": workflow.resource_settings.nodes}
+            if workflow.non_local_exec
+            else {"cores": workflow.resource_settings.cores}
+        ),
         output=f"{paths.COST}/{PLAN.name}.json",
         measured=f"{paths.scores(PLAN.name)}/cost.parquet",
         resources=json.dumps(
