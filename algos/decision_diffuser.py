@@ -273,19 +273,9 @@ class DecisionDiffuser(DiffusionMethod):
             )
         return resolved
 
-    def _new_sampler(self, sampling: Sampling) -> Sampler:
-        h = self.hyperparameters
-        assert sampling.sampler is not None
-        assert sampling.noise_scale is not None
-        assert sampling.initial_noise_scale is not None
-        return self.diffusion.sampler(
-            sampling.sampler,
-            sampling.steps,
-            ddpm_form=h["ddpm_form"],
-            noise_scale=sampling.noise_scale,
-            initial_noise_scale=sampling.initial_noise_scale,
-            clip=1.0 if h["clip_plans"] else None,
-        )
+    def sample_bound(self) -> float | None:
+        """Of a plan's clean states."""
+        return 1.0 if self.hyperparameters["clip_plans"] else None
 
     @torch.no_grad()
     def plan(self, observations: Tensor, sampler: Sampler, noises: Tensor) -> Tensor:

@@ -187,7 +187,12 @@ class DiffusionMethod(Method):
             ddpm_form=self.hyperparameters["ddpm_form"],
             noise_scale=sampling.noise_scale,
             initial_noise_scale=sampling.initial_noise_scale,
+            clip=self.sample_bound(),
         )
+
+    def sample_bound(self) -> float | None:
+        """What is sampled is kept in [-bound, bound], as actions are; None for no bound."""
+        return 1.0
 
     # --- Candidates ---
 

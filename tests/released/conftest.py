@@ -4,8 +4,8 @@ The folder holds clones of the repositories by their names (TD3_BC, CORL, ...), 
 docs/parity.md lists. Their imports of simulators and loggers are replaced by empty modules.
 """
 
+import importlib
 import importlib.machinery
-import importlib.util
 import os
 import sys
 import types
@@ -50,13 +50,16 @@ class _Stub(types.ModuleType):
 
 
 class _StubFinder:
-    """Finds every module of `STUBS`, whatever is below it."""
+    """Finds every module of `names`, whatever is below it."""
 
-    @classmethod
-    def find_spec(cls, name, *_):
-        if name.split(".")[0] not in STUBS:
-            return None
-        return importlib.machinery.ModuleSpec(name, cls, is_package=True)
+    def __init__(self, names):
+        self.names = names
+
+    def holds(self, name):
+        return any(name == stub or name.startswith(f"{stub}.") for stub in self.names)
+
+    def find_spec(self, name, *_):
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if self.holds(name) else None
 
     @staticmethod
     def create_module(spec):
@@ -85,37 +88,119 @@ class _Anything(metaclass=_Every):
 
 
 @pytest.fixture
-def released(monkeypatch):
-    """A function that imports a released file by repository and path."""
+def sources():
+    """The folder of the clones."""
     folder = os.environ.get("RECHECK_SOURCES")
     if not folder:
         pytest.skip("the released programs are not here: make test-released SOURCES=folder")
+    return folder
+
+
+@pytest.fixture
+def released(monkeypatch, sources):
+    """A function that imports a released file by repository and path."""
+    folder = sources
 
     def load(repository, path):
         file = Path(folder) / repository / path
         if not file.is_file():
             pytest.skip(f"{folder} holds no {repository}/{path}")
-        for name in [name for name in sys.modules if name.split(".")[0] in STUBS]:
+        for name in filter(stubs.holds, list(sys.modules)):
             monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setattr(sys, "meta_path", [_StubFinder, *sys.meta_path])
+        monkeypatch.setattr(sys, "meta_path", [stubs, *sys.meta_path])
         monkeypatch.syspath_prepend(str(Path(folder) / repository))
-        name = ".".join(Path(path).with_suffix("").parts)  # its relative imports look for its package
-        spec = importlib.util.spec_from_file_location(name, file)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what newer interpreters say of their code
-            spec.loader.exec_module(module)
-        return module
+            return importlib.import_module(".".join(Path(path).with_suffix("").parts))
 
+    stubs = _StubFinder(STUBS)
     before = set(sys.modules)
     yield load
-    # Two releases have packages of one name (agents, utils); the next test must not find the last one's.
+    _forget(before, folder, stubs)
+
+
+@pytest.fixture
+def released_package(monkeypatch, sources):
+    """A function that gives what imports the modules of a released package, and its stubs by name."""
+    before, found = set(sys.modules), []
+
+    def package(folder, name, stubs):
+        path = Path(sources) / folder
+        if not (path / name).is_dir():
+            pytest.skip(f"{sources} holds no {folder}/{name}")
+        found.append(_StubFinder(stubs))
+        monkeypatch.setattr(sys, "meta_path", [*found, *sys.meta_path])
+        monkeypatch.syspath_prepend(str(path))
+
+        def load(module):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return importlib.import_module(f"{name}.{module}")
+
+        return load
+
+    yield package
+    for stubs in found:
+        _forget(before, sources, stubs)
+
+
+def _forget(before, folder, stubs):
+    """Two releases have packages of one name (agents, utils); the next test must not find the last one's."""
     root = str(Path(folder).resolve())
-    for name in set(sys.modules) - before:
-        origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
-        if name.split(".")[0] in STUBS or (origin and str(Path(origin).resolve()).startswith(root)):
+    new = set(sys.modules) - before
+    origins = {name: getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) for name in new}
+    # By the package: a folder without `__init__.py` is one, and has no file.
+    packages = {
+        name.split(".")[0]
+        for name, file in origins.items()
+        if file and str(Path(file).resolve()).startswith(root)
+    }
+    for name in new:
+        if stubs.holds(name) or name.split(".")[0] in packages:
             del sys.modules[name]
+
+
+class OneBatch:
+    """A replay buffer of a torch release that returns the batch it was given."""
+
+    def hold(self, batch):
+        """Take a batch of ours, of one seed."""
+        self.batch = (
+            batch.observations[0],
+            batch.actions[0],
+            batch.next_observations[0],
+            batch.rewards[0].unsqueeze(1),
+            batch.continues[0].unsqueeze(1),
+        )
+
+    def sample(self, _):
+        return self.batch
+
+
+@pytest.fixture
+def one_batch():
+    return OneBatch()
+
+
+@pytest.fixture
+def jax_inputs():
+    """A function that gives a JAX release our batch and noise of one seed, in arrays of its own."""
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+
+    def make(batch, draw, ends="masks"):
+        """`ends` is what the release calls the ends of episodes: `masks` are 0 there, `dones` 1."""
+        theirs = {
+            "observations": batch.observations,
+            "actions": batch.actions,
+            "rewards": batch.rewards,
+            "next_observations": batch.next_observations,
+            ends: {"masks": batch.continues, "dones": 1.0 - batch.continues}[ends],
+        }
+        noises = {name: tensor for name, tensor in draw.items() if name != "index"}
+        # Copies: else they may be our memory, which changes.
+        return tuple({n: jax.numpy.array(t[0].numpy()) for n, t in d.items()} for d in (theirs, noises))
+
+    return make
 
 
 @pytest.fixture

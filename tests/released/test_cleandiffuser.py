@@ -1,12 +1,5 @@
 """Decision Diffuser's second variant against CleanDiffuserTeam/CleanDiffuser@05f17fc."""
 
-import importlib
-import os
-import sys
-import types
-import warnings
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,45 +11,14 @@ from algos.seed_parallel.batches import ProblemSpec, Rows
 pytestmark = pytest.mark.released
 UPDATES = 20
 # What the release imports for images.
-SILENCED = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
-
-
-class _Silent(types.ModuleType):
-    """A module that has every name."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (), {})
+SILENCED = ("torchvision",)
 
 
 @pytest.fixture
-def clean(monkeypatch):
+def clean(released_package):
     """A function that imports a module of the released package."""
-    folder = Path(os.environ.get("RECHECK_SOURCES", "")) / "CleanDiffuser"
-    if not (folder / "cleandiffuser").is_dir():
-        pytest.skip("CleanDiffuser is not here: make test-released SOURCES=folder")
     pytest.importorskip("einops", reason="einops, which the release imports, is not installed")
-    before = set(sys.modules)
-    for name in SILENCED:
-        monkeypatch.setitem(sys.modules, name, _Silent(name))
-        parent, _, own = name.rpartition(".")
-        if parent:
-            setattr(sys.modules[parent], own, sys.modules[name])
-    monkeypatch.syspath_prepend(str(folder))
-
-    def load(name):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return importlib.import_module(f"cleandiffuser.{name}")
-            except ImportError as problem:
-                pytest.skip(f"CleanDiffuser cannot be imported: {problem}")
-
-    yield load
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] == "cleandiffuser":
-            del sys.modules[name]
+    return released_package("CleanDiffuser", "cleandiffuser", SILENCED)
 
 
 LENGTHS = (150, 40, 260)

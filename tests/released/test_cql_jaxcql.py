@@ -82,13 +82,21 @@ def agent_of(module, model, values, rates):
 
 @pytest.mark.parametrize("changed", [{}, LAGRANGE], ids=["default", "lagrange"])
 def test_updates_agree(
-    released, data, random_inputs, paper_values, report, float32_rate, monkeypatch, flax_layers, changed
+    released,
+    data,
+    random_inputs,
+    jax_inputs,
+    paper_values,
+    report,
+    float32_rate,
+    monkeypatch,
+    flax_layers,
+    changed,
 ):
     """The release's settings; Lagrange form, lower clip and maximum over ten next actions."""
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     for name in ("distrax", "ml_collections"):
         pytest.importorskip(name, reason=f"{name}, which the release imports, is not installed")
-    import jax.numpy as jnp
 
     keys = keys_module(jax)
     monkeypatch.setitem(sys.modules, "mlxu", types.ModuleType("mlxu"))
@@ -126,16 +134,7 @@ def test_updates_agree(
 
     step = jax.jit(step)
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        theirs = {
-            "observations": batch.observations,
-            "actions": batch.actions,
-            "rewards": batch.rewards,
-            "next_observations": batch.next_observations,
-            "dones": 1.0 - batch.continues,
-        }
-        theirs = {name: jnp.array(tensor[0].numpy()) for name, tensor in theirs.items()}
-        noises = {name: jnp.array(draw[name][0].numpy()) for name in draw if name != "index"}
+        theirs, noises = jax_inputs(data.batch(draw["index"]), draw, "dones")
         states, targets = step(states, targets, theirs, noises)
         method.update(data, given, method.update_variant(update))
     found = [flax_layers.largest_difference(states[n].params, find) for n, find in online.items()]

@@ -1,12 +1,6 @@
 """Decision Diffuser against anuragajay/decision-diffuser@01ce528: windows, updates, one plan."""
 
-import importlib
-import importlib.machinery
-import os
-import sys
-import types
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,64 +34,13 @@ SILENCED_PARTS = tuple(
 )
 
 
-class _Anything:
-    """Takes every call and every attribute."""
-
-    def __init__(self, *_, **__):
-        pass
-
-    def __getattr__(self, name):
-        return _Anything()
-
-    def __call__(self, *_, **__):
-        return _Anything()
-
-
-class _Silent(types.ModuleType):
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Anything()
-
-
-class _Finder:
-    @classmethod
-    def find_spec(cls, name, *_):
-        if name not in SILENCED_PARTS and name.split(".")[0] not in SILENCED:
-            return None
-        return importlib.machinery.ModuleSpec(name, cls, is_package=True)
-
-    @staticmethod
-    def create_module(spec):
-        return _Silent(spec.name)
-
-    @staticmethod
-    def exec_module(module):
-        pass
-
-
 @pytest.fixture
-def diffuser(monkeypatch):
+def diffuser(monkeypatch, released_package):
     """A function that imports a module of the released package."""
-    folder = Path(os.environ.get("RECHECK_SOURCES", "")) / "decision-diffuser" / "code"
-    if not (folder / "diffuser").is_dir():
-        pytest.skip("decision-diffuser is not here: make test-released SOURCES=folder")
     pytest.importorskip("einops", reason="einops, which the release imports, is not installed")
     pytest.importorskip("scipy", reason="SciPy, which the release imports, is not installed")
-    before = set(sys.modules)
-    monkeypatch.setattr(sys, "meta_path", [_Finder, *sys.meta_path])
-    monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(np, "int", int, raising=False)
-
-    def load(name):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(f"diffuser.{name}")
-
-    yield load
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] in ("diffuser", *SILENCED):
-            del sys.modules[name]
+    return released_package("decision-diffuser/code", "diffuser", (*SILENCED, *SILENCED_PARTS))
 
 
 @pytest.fixture

@@ -15,13 +15,6 @@ pytestmark = [
 UPDATES, EMA_START = 25, 10
 
 
-class OneBatch:
-    """A replay buffer that returns the batch it was given."""
-
-    def sample(self, _):
-        return self.batch
-
-
 def layers(*modules):
     return [x for module in modules for x in module.modules() if isinstance(x, torch.nn.Linear)]
 
@@ -69,6 +62,7 @@ def test_updates_agree(
     released,
     data,
     random_inputs,
+    one_batch,
     paper_values,
     report,
     float32_rate,
@@ -105,23 +99,15 @@ def test_updates_agree(
     pairs = pairs_of(method, theirs)
     linear_layers.copy(pairs)
     start = method.average_group.flat.clone()
-    buffer = OneBatch()
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        buffer.batch = (
-            batch.observations[0],
-            batch.actions[0],
-            batch.next_observations[0],
-            batch.rewards[0].unsqueeze(1),
-            batch.continues[0].unsqueeze(1),
-        )
+        one_batch.hold(data.batch(draw["index"]))
         noises = Noises(draw)
         with monkeypatch.context() as patch:
             patch.setattr(torch, "randn", lambda shape, noises=noises, **_: noises.normal(shape))
             patch.setattr(torch, "randn_like", lambda like, noises=noises: noises.normal(like.shape))
             patch.setattr(torch, "randint", lambda *_, noises=noises, **__: noises.steps)
             patch.setattr(module.np.random, "uniform", lambda draw=draw: float(draw["coin"][0]))
-            theirs.train(buffer, 1, 32)
+            theirs.train(one_batch, 1, 32)
         assert not noises.queue
         method.update(data, given, method.update_variant(update))
     assert not torch.equal(start, method.average_group.flat)

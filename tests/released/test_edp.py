@@ -106,6 +106,7 @@ def test_updates_agree(
     released,
     data,
     random_inputs,
+    jax_inputs,
     paper_values,
     report,
     float32_rate,
@@ -159,16 +160,7 @@ def test_updates_agree(
     step = jax.jit(step, static_argnums=0)
     start = method.target_actor_group.flat.clone()
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        theirs = {
-            "observations": batch.observations,
-            "actions": batch.actions,
-            "rewards": batch.rewards,
-            "next_observations": batch.next_observations,
-            "dones": 1.0 - batch.continues,
-        }
-        theirs = {name: jnp.array(tensor[0].numpy()) for name, tensor in theirs.items()}
-        noises = {name: jnp.array(draw[name][0].numpy()) for name in draw if name != "index"}
+        theirs, noises = jax_inputs(data.batch(draw["index"]), draw, "dones")
         total = FIRST + update + 1
         states, targets = step(total > TARGET_START and total % 5 == 0, states, targets, theirs, noises)
         method.update(data, given, method.update_variant(FIRST + update))

@@ -26,7 +26,9 @@ def tree_of(group, rows):
     return tree
 
 
-def test_twenty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
+def test_twenty_updates_agree(
+    released, data, random_inputs, jax_inputs, paper_values, report, float32_rate, monkeypatch
+):
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     pytest.importorskip("distrax", reason="distrax, which the release imports, is not installed")
     import jax.numpy as jnp
@@ -77,16 +79,7 @@ def test_twenty_updates_agree(released, data, random_inputs, paper_values, repor
     uniform = jax.random.uniform
     step = jax.jit(step)
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        theirs = {
-            "observations": batch.observations,
-            "actions": batch.actions,
-            "rewards": batch.rewards,
-            "next_observations": batch.next_observations,
-            "masks": batch.continues,
-        }
-        theirs = {name: jnp.asarray(tensor[0].numpy()) for name, tensor in theirs.items()}
-        noises = {name: jnp.asarray(draw[name][0].numpy()) for name in draw if name != "index"}
+        theirs, noises = jax_inputs(data.batch(draw["index"]), draw)
         agent = step(agent, theirs, noises)
         method.update(data, given, method.update_variant(update))
     differences = jax.tree_util.tree_map(

@@ -64,12 +64,20 @@ def finders(method, layers):
 
 
 def test_updates_agree(
-    released, data, random_inputs, paper_values, report, float32_rate, monkeypatch, flax_layers, exact_rates
+    released,
+    data,
+    random_inputs,
+    jax_inputs,
+    paper_values,
+    report,
+    float32_rate,
+    monkeypatch,
+    flax_layers,
+    exact_rates,
 ):
     """The current head with dropout, AdamW and the whole decay of the actor's rate."""
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     pytest.importorskip("distrax", reason="distrax, which the release imports, is not installed")
-    import jax.numpy as jnp
 
     module = released("IDQL", "jaxrl5/agents/ddpm_iql_simple/ddpm_iql_learner.py")
     changed = {"actor_batch_size": BATCH, "critic_batch_size": BATCH, "actor_decay_updates": UPDATES}
@@ -115,16 +123,7 @@ def test_updates_agree(
 
     step = jax.jit(step)
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        theirs = {
-            "observations": batch.observations,
-            "actions": batch.actions,
-            "rewards": batch.rewards,
-            "next_observations": batch.next_observations,
-            "masks": batch.continues,
-        }
-        theirs = {name: jnp.asarray(tensor[0].numpy()) for name, tensor in theirs.items()}
-        noises = {name: jnp.asarray(draw[name][0].numpy()) for name in draw if name != "index"}
+        theirs, noises = jax_inputs(data.batch(draw["index"]), draw)
         agent = step(agent, theirs, noises)
         method.update(data, given, method.update_variant(update))
     largest = max(

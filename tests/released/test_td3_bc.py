@@ -22,14 +22,9 @@ def difference(linear, group, row, name):
     return float(max(weight, bias))
 
 
-class OneBatch:
-    """A replay buffer that returns the batch it was given."""
-
-    def sample(self, _):
-        return self.batch
-
-
-def test_forty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
+def test_forty_updates_agree(
+    released, data, random_inputs, one_batch, paper_values, report, float32_rate, monkeypatch
+):
     module = released("TD3_BC", "TD3_BC.py")
     module.device = torch.device("cpu")
     method = TD3BC(MethodSpec(paper_values("td3_bc", "paper"), data.problem, UPDATES, 0, (3,)))
@@ -43,19 +38,11 @@ def test_forty_updates_agree(released, data, random_inputs, paper_values, report
     for linear, network, group, row, name in pairs:
         for suffix in ("", "_target"):
             copy_linear(getattr(getattr(theirs, network + suffix), linear), group, row, name)
-    buffer = OneBatch()
     for update, draw, given in random_inputs(method, data, UPDATES):
-        batch = data.batch(draw["index"])
-        buffer.batch = (
-            batch.observations[0],
-            batch.actions[0],
-            batch.next_observations[0],
-            batch.rewards[0].unsqueeze(1),
-            batch.continues[0].unsqueeze(1),
-        )
+        one_batch.hold(data.batch(draw["index"]))
         noise = draw["next_noise"][0]
         monkeypatch.setattr(module.torch, "randn_like", lambda _, noise=noise: noise)
-        theirs.train(buffer, 256)
+        theirs.train(one_batch, 256)
         monkeypatch.undo()
         method.update(data, given, method.update_variant(update))
     targets = {"actor": actor.target_group, "critic": critic.target_group}
