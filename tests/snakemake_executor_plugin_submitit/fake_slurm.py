@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(os.environ["FAKE_SLURM"])
@@ -52,6 +53,14 @@ def store(job: dict) -> None:
     temporary = path.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(job))
     os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def changing(job_id: str) -> Iterator[dict | None]:
+    """Read a job and ``store`` it before another command may: start, end, cancellation and requeue meet."""
+    with (ROOT / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield load(job_id)
 
 
 def switch(name: str) -> str | None:
@@ -144,31 +153,33 @@ def run(job_id: str) -> None:
     environment["SLURM_RESTART_COUNT"] = str(restarts)
     if index:
         environment.update(SLURM_ARRAY_JOB_ID=array, SLURM_ARRAY_TASK_ID=index)
-    process = subprocess.Popen(
-        ["/bin/bash", "-c", job["text"], job["script"]],
-        cwd=job["folder"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    job.update(state="RUNNING", group=process.pid)
-    store(job)
-    code = process.wait()
-    job = load(job_id)
-    if job["restarts"] != restarts:
-        start(job_id)  # requeued meanwhile
-        return
-    if job["state"] in ("RUNNING", "COMPLETING"):
-        reported = switch(name := f"state_of_{job['options'].get('job-name')}")
-        job["state"], job["exit"] = (
-            ("COMPLETED", "0:0") if code == 0 else ("FAILED", f"{max(code, 0)}:{max(-code, 0)}")
+    with changing(job_id) as job:
+        if job["state"] in ENDED:
+            return  # cancelled before it started
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", job["text"], job["script"]],
+            cwd=job["folder"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
-        if reported:
-            job["state"], job["exit"] = reported.split("|")
-            (ROOT / name).unlink()
+        job.update(state="RUNNING", group=process.pid)
         store(job)
+    code = process.wait()
+    with changing(job_id) as job:
+        if job["restarts"] != restarts:
+            start(job_id)  # requeued meanwhile
+        elif job["state"] in ("RUNNING", "COMPLETING"):
+            reported = switch(name := f"state_of_{job['options'].get('job-name')}")
+            job["state"], job["exit"] = (
+                ("COMPLETED", "0:0") if code == 0 else ("FAILED", f"{max(code, 0)}:{max(-code, 0)}")
+            )
+            if reported:
+                job["state"], job["exit"] = reported.split("|")
+                (ROOT / name).unlink()
+            store(job)
 
 
 def srun(arguments: list[str]) -> None:
@@ -203,12 +214,13 @@ def wanted(arguments: list[str]) -> list[dict]:
 
 
 def scancel(arguments: list[str]) -> None:
-    for job in wanted([name for name in arguments if not name.startswith("-")]):
-        if job["state"] in ENDED:
-            continue
-        job["state"] = "CANCELLED"
-        store(job)
-        send(job, signal.SIGTERM)
+    for found in wanted([name for name in arguments if not name.startswith("-")]):
+        with changing(found["id"]) as job:
+            if job["state"] in ENDED:
+                continue
+            job["state"] = "CANCELLED"
+            store(job)
+            send(job, signal.SIGTERM)
     time.sleep(float(switch("kill_wait") or 0.5))
     for job in wanted(arguments):
         send(job, signal.SIGKILL)
@@ -252,8 +264,9 @@ def scontrol(arguments: list[str]) -> None:
     elif arguments[0] == "requeue":
         if switch("requeue_forbidden") is not None:
             fail("Requested operation is presently disabled")
-        job.update(restarts=job["restarts"] + 1, state="PENDING")
-        store(job)
+        with changing(job["id"]) as job:
+            job.update(restarts=job["restarts"] + 1, state="PENDING")
+            store(job)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Small workflows run by a real Snakemake, and the fake scheduler's folder; tests/cluster uses them too."""
 
+import fcntl
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,25 +133,30 @@ class FakeSlurm:
 
     def end(self, job_id: str, state: str, number: int = signal.SIGKILL) -> None:
         """SLURM ends a job: its state is set first, then its processes are killed."""
-        path = self.folder / "jobs" / f"{job_id}.json"
-        job = json.loads(path.read_text())
-        job["state"] = state
-        path.write_text(json.dumps(job))
+        job = self._change(job_id, state=state)
         os.killpg(job["group"], number)
 
     def lose(self, job_id: str) -> None:
         """The controller loses a job: accounting closes it as CANCELLED and names no user."""
-        path = self.folder / "jobs" / f"{job_id}.json"
-        job = json.loads(path.read_text())
-        path.write_text(json.dumps({**job, "state": "CANCELLED", "lost": True}))
+        job = self._change(job_id, state="CANCELLED", lost=True)
         if "group" in job:
             os.killpg(job["group"], signal.SIGKILL)
 
+    def _change(self, job_id: str, **values: Any) -> dict[str, Any]:
+        """Under the scheduler's lock: no command sees half a job, or writes over the change."""
+        path = self.folder / "jobs" / f"{job_id}.json"
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            job: dict[str, Any] = {**json.loads(path.read_text()), **values}
+            temporary = path.with_suffix(".change")
+            temporary.write_text(json.dumps(job))
+            os.replace(temporary, path)
+        return job
+
     def kill_all(self) -> None:
         """Leave no process behind."""
-        for job in self.jobs().values():
-            job_path = self.folder / "jobs" / f"{job['id']}.json"
-            job_path.write_text(json.dumps({**job, "state": "CANCELLED"}))
+        for job_id in self.jobs():
+            job = self._change(job_id, state="CANCELLED")
             if "group" in job:
                 try:
                     os.killpg(job["group"], signal.SIGKILL)
