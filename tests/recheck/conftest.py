@@ -1,6 +1,7 @@
-"""An experiment written for a test."""
+"""An experiment written for a test, and the recorded rates."""
 
 import pytest
+from recheck import step_costs
 
 
 @pytest.fixture
@@ -12,3 +13,8 @@ def mine(copy, write_experiment, load_plan):
         return load_plan(copy, experiment="mine", **changes)
 
     return load
+
+
+@pytest.fixture
+def recorded_rates(repository):
+    return step_costs.read(repository, "cpu").rates

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from recheck import rates, resources
+from recheck import resources
 from recheck.errors import ConfigError
 from recheck.resources import Evaluated, Machine
 
@@ -42,26 +42,6 @@ def job(method="iql", num_seeds=10, sampling=None, **config):
         **config,
     }
     return Evaluated(whole, sampling or {}, AMOUNTS, KITCHEN, num_seeds)
-
-
-def test_the_longest_name_that_fits_is_taken():
-    assert rates.environment(RATES, "FrankaKitchen-v1")["memory_mb"] == 80.0
-    assert rates.environment(RATES, "FrankaOther-v1")["memory_mb"] == 1.0
-    assert rates.environment(RATES, "Hopper-v4")["memory_mb"] == 10.0
-
-
-def test_acting_costs_by_candidates_and_steps():
-    of_idql = rates.acting_entry(RATES, "idql", "paper")
-    assert rates.acting_seconds(of_idql, 128, 5) == pytest.approx((0, 1e-3 + 6.4e-3, 2e-3 + 12.8e-3))
-    assert rates.acting_seconds(rates.acting_entry(RATES, "unknown", "paper"), 128, 5) == (0, 0, 1e-3)
-
-
-def test_a_variant_with_an_entry_of_its_own_has_that():
-    known = {"idql": 1, "idql/large": 2}
-    found = [
-        rates.of_method(known, *names) for names in (("idql", "large"), ("idql", "paper"), ("iql", "large"))
-    ]
-    assert found == [2, 1, None]
 
 
 def test_a_large_policy_takes_its_own_memory():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from recheck.errors import EvaluationError, Preempted
 
-from algos.evaluate import Block, BlockStore, Request, evaluate_block, run
+from algos.evaluate import BlockStore, Request, evaluate_block, run
 from algos.training.execution import Execution
 
 SAMPLING = {"name": "default"}
@@ -106,33 +106,6 @@ def test_only_what_is_missing_is_played(untrained, dataset, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("policies_sha256", "0" * 64), ("threads", 2), ("versions", {"torch": "2.0"})]
-)
-def test_blocks_of_another_evaluation_are_moved_away(tmp_path, capsys, key, value):
-    identity = {"policies_sha256": "1" * 64, "threads": 1, "versions": {"torch": "2.13"}}
-    block = Block("checkpoint", 10, 0, 0, (1_000_000,))
-    rows = [block.row(0, 1.5, 3)]
-    store = BlockStore(tmp_path / "state", identity)
-    store.open()
-    store.save(block, rows)
-    assert store.load(block) == rows
-    other = BlockStore(tmp_path / "state", {**identity, key: value})
-    other.open()
-    assert other.load(block) is None
-    assert f"belong to another evaluation ({key} is" in capsys.readouterr().err
-    assert len(list(tmp_path.glob("state.other-*/*.json"))) == 2
-
-
-def test_a_block_that_is_not_of_its_name_is_played_again(tmp_path, capsys):
-    store = BlockStore(tmp_path / "state", {})
-    block = Block("checkpoint", 10, 0, 0, (1_000_000,))
-    other = Block("checkpoint", 20, 0, 0, (1_000_000,))
-    store.save(block, [other.row(0, 1.5, 3)])
-    assert store.load(block) is None
-    assert "does not hold the episodes of its name" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
     ("execution", "message"),
     [
         ({"environments": 51}, "a pool of 51 environments for 50 episodes; allowed are 1 to 50"),
@@ -166,22 +139,3 @@ def test_the_pool_is_shared_out(untrained, dataset, workers, environments, pools
     sampling = Sampling(candidates=50)  # 256 rows are five states
     evaluator = Evaluator(folder, manifest, sampling, Evaluation(**EVALUATION), execution)
     assert run.split_pool(evaluator, execution) == pools
-
-
-def test_a_process_that_dies_is_said(untrained, dataset, tmp_path, monkeypatch):
-    """With what is finished kept."""
-    from algos.evaluate import workers
-
-    monkeypatch.setattr(workers, "_serve", dies)
-    with pytest.raises(EvaluationError, match=r"has died \(exit status 9\); what is finished is kept"):
-        evaluate_block(
-            untrained(("iql", "paper"), [0]),
-            dataset,
-            Request(SAMPLING, EVALUATION),
-            tmp_path / "rows.parquet",
-            Execution(device="cpu", workers=2),
-        )
-
-
-def dies(*_):
-    os._exit(9)
