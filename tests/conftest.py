@@ -1,6 +1,8 @@
 """A copy of the workflow's data, and Snakemake run on it."""
 
+import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -100,3 +102,19 @@ def job_count():
         return {"dataset": len(experiment.task_names), "train": train, "evaluate": evaluate}
 
     return count
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no byte can be written to a file, as on a full disk; reading and folders work."""
+
+    @contextlib.contextmanager
+    def filled():
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return filled

@@ -26,7 +26,7 @@ import gymnasium
 import numpy as np
 import torch
 from recheck import checksums, cli
-from recheck.files import atomic, write_json
+from recheck.files import atomic, explained, write_json
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import layer_norm, softplus
@@ -261,7 +261,8 @@ def train(options: argparse.Namespace) -> None:
             tensors = {name: value.detach().clone() for name, value in learner.actor.items()}
             with atomic(snapshot_file(work, step)) as temporary:
                 save_file(tensors, temporary)
-            with (work / "progress.jsonl").open("a", encoding="utf-8") as stream:
+            progress_file = work / "progress.jsonl"
+            with explained(progress_file), progress_file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
         if step % options.state_every == 0:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from recheck import files
 from recheck.errors import StateError
 
 HEARTBEAT_SECONDS = 10.0
@@ -91,22 +92,29 @@ class Lock:
     def _acquire(self, patience_seconds: float | None) -> None:
         started = time.monotonic()
         while True:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            except FileExistsError:
-                if self._take_abandoned():
-                    continue
-            except FileNotFoundError:
-                continue  # the folder was removed in between
-            except OSError as error:
-                raise StateError(f"{self.path} cannot be written: {error.strerror}") from None
-            else:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(self.text)
-                return
+            with files.explained(self.path, StateError):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    self._create()
+                except FileExistsError:
+                    if self._take_abandoned():
+                        continue
+                except FileNotFoundError:
+                    continue  # the folder was removed in between
+                else:
+                    return
             self._announce(time.monotonic() - started, patience_seconds)
             time.sleep(POLL_SECONDS)
+
+    def _create(self) -> None:
+        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self.text)
+        except OSError:
+            # A lock without a name would hold up the next start until it counts as abandoned.
+            self.path.unlink(missing_ok=True)
+            raise
 
     def _announce(self, seconds: float, patience_seconds: float | None) -> None:
         with contextlib.suppress(OSError):

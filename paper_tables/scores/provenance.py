@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 from recheck.errors import TablesError
 
+from paper_tables.scores.tables import RUN_COLUMNS
+
 # What changes a score, or may: a row that mixes them compares more than the methods.
 FIELDS = (
     "environment_id",
@@ -74,6 +76,7 @@ def footnote(runs: pd.DataFrame) -> list[str]:
         if found:
             parts.append(f"{name} {', '.join(found)}")
     notes = [f"Our runs: {'; '.join(parts)}."] if parts else ["Our runs: no provenance is recorded."]
+    notes += _formats_note(runs)
     data = runs[["task", "comparability", "content_sha256"]].drop_duplicates()
     data = data.sort_values(["task", "comparability", "content_sha256"])
     described = []
@@ -82,3 +85,20 @@ def footnote(runs: pd.DataFrame) -> list[str]:
         described.append(f"{task} ({comparability}{hashed})")
     notes.append(f"Datasets: {'; '.join(described)}.")
     return notes
+
+
+def _formats_note(runs: pd.DataFrame) -> list[str]:
+    """A sentence where runs that were evaluated in different formats are shown together."""
+    formats = runs["evaluation_format"]
+    if formats.nunique(dropna=False) < 2:
+        return []
+    counted = []
+    named = ["not recorded" if pd.isna(value) else str(int(value)) for value in formats]
+    blocks = runs.assign(evaluation_format=named)
+    for name, rows in blocks.groupby("evaluation_format", sort=True):
+        count = len(rows.drop_duplicates([*RUN_COLUMNS, "sampling", "seed"]))
+        counted.append(f"{name} ({count} {'run' if count == 1 else 'runs'})")
+    return [
+        f"Episodes of different evaluation formats meet here: {', '.join(counted)}. Another format draws "
+        "other random numbers of the same distribution."
+    ]

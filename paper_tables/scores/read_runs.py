@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from paper_tables import frames
 from paper_tables.scores.completeness import check_episodes
 from paper_tables.scores.normalised_score import normalise
 from paper_tables.scores.tables import RUN_COLUMNS
+
+# Of episodes whose table says nothing of a format.
+FIRST_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -192,4 +196,22 @@ def block_provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFr
         "mujoco_version": text_or_none(episodes["mujoco_version"].iloc[0])
         if "mujoco_version" in episodes
         else None,
+        "evaluation_format": evaluation_format(block.episodes),
     }
+
+
+def evaluation_format(episodes: Path) -> int:
+    """The format that an episodes' table states in its metadata; tables that state none are of the first.
+
+    Raises:
+        TablesError: the metadata are not what the evaluation writes.
+    """
+    import pyarrow.parquet
+
+    stated = (pyarrow.parquet.read_schema(episodes).metadata or {}).get(b"recheck", b"{}")
+    try:
+        return int(json.loads(stated).get("format", FIRST_FORMAT))
+    except (ValueError, TypeError, AttributeError):
+        raise TablesError(
+            f"{episodes} states a format of evaluation that is no whole number; evaluate the run again."
+        ) from None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
 import numpy as np
+import pytest
+from recheck.errors import FileError
 
 from algos.bandit import results
+from algos.bandit.settings import resolve_settings
 
 # --- Numbers ---
 
@@ -33,3 +40,18 @@ def test_shares_and_reward_of_known_samples() -> None:
         "share_off_modes": 0.4,
         "mean_true_reward": 1.75,  # (3 + 3 + 0 + 1.5 + 5 + 5) / 10
     }
+
+
+# --- Files ---
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_file(
+    tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    settings = resolve_settings("reduced", 0, None, None)
+    with full_disk(), pytest.raises(FileError) as caught:
+        results.write_results(settings, "reduced", {}, tmp_path / "toy")
+    assert str(caught.value).endswith(
+        "samples.parquet cannot be written: the disk is full; free some space and run again."
+    )
+    assert list((tmp_path / "toy").iterdir()) == []

@@ -64,3 +64,22 @@ def test_a_waiter_does_not_remove_the_lock_of_another_waiter(tmp_path, monkeypat
     monkeypatch.setattr(lock_module, "_is_abandoned", slow)
     waiter._take_abandoned()
     assert path.read_text() == "elsewhere 2 new"
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_lock(tmp_path, full_disk):
+    path = tmp_path / "runs" / "a.lock"
+    with full_disk(), pytest.raises(StateError) as caught, Lock(path, "the run").held():
+        pass
+    assert str(caught.value) == f"{path} cannot be written: the disk is full; free some space and run again."
+    assert list(path.parent.iterdir()) == []
+    with Lock(path, "the run").held(0.0) as lock:  # nobody's lock holds it up
+        lock.check()
+
+
+@pytest.mark.parametrize("name", ["link", "file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, name):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    (tmp_path / "file").write_text("x")
+    path = tmp_path / name / "a.lock"
+    with pytest.raises(StateError, match=r"a\.lock cannot be written: "), Lock(path, "the run").held():
+        pass

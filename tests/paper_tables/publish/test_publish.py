@@ -20,6 +20,10 @@ FILES = {
 }
 
 
+# Numbers that are names: nothing is counted or measured.
+NAMES = ("seed", "episode", "episode_seed", "evaluation_format")
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -115,14 +119,12 @@ def test_the_dictionary_has_every_column_with_type_unit_and_meaning():
 
 
 def test_every_number_with_a_unit_names_it():
-    """What is counted or measured has a unit; seeds and the number of an episode are names."""
+    """What is counted or measured has a unit; seeds and numbers of episodes and formats are names."""
     for name in tables.FILES:
         for column, rule in frames.load_schema(name)["items"]["properties"].items():
             kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
             measured = bool({"integer", "number"} & set(kinds))
-            assert ("x-unit" in rule) == (measured and column not in ("seed", "episode", "episode_seed")), (
-                column
-            )
+            assert ("x-unit" in rule) == (measured and column not in NAMES), column
 
 
 def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tmp_path: Path):

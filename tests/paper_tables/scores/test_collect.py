@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
+from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.scores import collect as collect_module
@@ -72,6 +74,28 @@ def test_provenance_and_comparability_are_given_with_the_scores(index):
         "num_episodes",
     ]
     assert list(collected(index)["scores"].columns[:12]) == [*order, "comparability"]
+
+
+@pytest.mark.parametrize(("stated", "found"), [(b'{"format": 2}', 2), (b'{"format": 1}', 1), (None, 1)])
+def test_the_format_of_the_evaluation_is_given_with_the_scores(index, stated, found):
+    state_format(index, stated)
+    assert set(collected(index)["scores"]["evaluation_format"]) == {found}
+
+
+@pytest.mark.parametrize("stated", [b"no JSON", b'{"format": "new"}', b"[2]"])
+def test_a_format_of_the_evaluation_that_is_no_number_is_refused(index, stated):
+    state_format(index, stated)
+    with pytest.raises(TablesError, match="states a format of evaluation that is no whole number"):
+        collected(index)
+
+
+def state_format(index, stated):
+    """Give the episodes of an index the metadata that an evaluation writes."""
+    path = json.loads(index.read_text())["blocks"][0]["episodes"]
+    table = pyarrow.parquet.read_table(path)
+    if stated is not None:
+        table = table.replace_schema_metadata({**table.schema.metadata, b"recheck": stated})
+    pyarrow.parquet.write_table(table, path)
 
 
 def test_two_blocks_of_one_run_are_put_together(tmp_path):

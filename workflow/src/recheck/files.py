@@ -45,7 +45,7 @@ def atomic(path: Path, error: type[RecheckError] = FileError) -> Iterator[Path]:
     """
     temporary = temporary_name(path)
     try:
-        with _explained(path, error):
+        with explained(path, error):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             os.chmod(temporary, 0o666 & ~_umask())
@@ -77,7 +77,7 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
     temporary = temporary_name(path)
     old = temporary_name(path, suffix="old")
     try:
-        with _explained(path, error):
+        with explained(path, error):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
             yield temporary
@@ -163,11 +163,18 @@ def temporary_name(path: Path, suffix: str = "part") -> Path:
 
 
 @contextlib.contextmanager
-def _explained(path: Path, error: type[RecheckError]) -> Iterator[None]:
+def explained(path: Path, error: type[RecheckError] = FileError) -> Iterator[None]:
     """Turn what a full or read-only disk raises into one message.
 
     safetensors and Arrow raise errors of their own for a full disk, without a number: they are known by their
     text.
+
+    Args:
+        path: what is written, for the message.
+        error: the class of the error that a failed write becomes.
+
+    Raises:
+        RecheckError: of class `error`, if the block raises such an error.
     """
     try:
         yield

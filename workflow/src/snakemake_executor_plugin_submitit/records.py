@@ -64,9 +64,15 @@ def prepare_folder(folder: Path) -> Path:
             f"jobs read pickles from it, and a pickle can run any code. If you trust its content, run "
             f"chmod 700 {folder}; otherwise choose another folder with --submitit-folder."
         )
-    os.chmod(folder, 0o700)
-    for name in ("records", "results", "requeues", "cancelled"):
-        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    try:
+        os.chmod(folder, 0o700)
+        for name in ("records", "results", "requeues", "cancelled"):
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SubmititError(
+            f"The submitit folder {folder} cannot be written ({error.strerror}); free some space, or set "
+            "another with --submitit-folder."
+        ) from None
     return folder
 
 
