@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paper_tables.audit.numbers import PrintedNumber, agree, grouped_by, same_selection
+from paper_tables.audit.numbers import PrintedNumber, grouped_by, same_selection
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Origins:
     """Finds the original of a copied number.
 
     The order: the document that the copy names; the method's own authors; the earliest other document that
-    prints the number; where no year is known, the value that most places print. A document never is the
-    original of one that came out before it.
+    prints the number; where no year is known, the value that more than half of the places print. A document
+    never is the original of one that came out before it.
 
     Args:
         numbers: all printed numbers.
@@ -80,7 +80,7 @@ class Origins:
             return None
         undated = [other for other in copies if self._year(other.document) == float("inf")]
         counts = Counter(other.text for other in undated).most_common(1)
-        alike = sum(agree(other, number) for other in undated) + 1
-        if not counts or counts[0][1] <= alike:
+        # Of all places, this one included: two values that are printed equally often decide nothing.
+        if not counts or 2 * counts[0][1] <= len(undated) + 1:
             return None
         return Origin(tuple(other for other in undated if other.text == counts[0][0]), "commonest")
