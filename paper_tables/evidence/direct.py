@@ -122,8 +122,8 @@ class DirectRuns:
         wanted = str(number["selection"])
         # An unstated rule is compared with the last evaluation, as in the papers' tables.
         asked = USUAL_SELECTION if wanted == UNSTATED else wanted
-        at_hand = set(part["selection"])
-        selection = asked if asked in at_hand else USUAL_SELECTION
+        at_hand = sorted(set(part["selection"]))
+        selection = next((rule for rule in (asked, USUAL_SELECTION) if rule in at_hand), at_hand[0])
         chosen = part[part["selection"] == selection]
         own = self._documents[str(number["document"])].is_own_code(str(number["method_key"]), implementation)
         printed = set(chosen["printed_in"].dropna())
