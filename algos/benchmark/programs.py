@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device)
     return method_class(config["method"])(
         MethodSpec(
             config["hyperparameters"],
-            HOPPER,
+            replace(HOPPER, num_rows=NUM_ROWS),
             config["num_updates"],
             config["diffusion_steps"],
             seeds,

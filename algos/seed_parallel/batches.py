@@ -12,10 +12,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProblemSpec:
-    """Widths of a task: observations ``[.., observation_dim]``, actions ``[.., action_dim]`` in [-1, 1]."""
+    """Widths of a task: observations ``[.., observation_dim]``, actions ``[.., action_dim]`` in [-1, 1].
+
+    `num_rows` is that of the training data, for methods that keep numbers for each row; else 0.
+    """
 
     observation_dim: int
     action_dim: int
+    num_rows: int = 0
 
 
 class Batch(NamedTuple):

@@ -58,6 +58,12 @@ def _init_uniform(bound: float, weight: Tensor, bias: Tensor, generator: torch.G
     bias.uniform_(-bound, bound, generator=generator)
 
 
+def init_small_uniform(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Weights uniform in +-0.01, zero biases (AWR's actor, last layer: rl_agent.py:368-378)."""
+    weight.uniform_(-0.01, 0.01, generator=generator)
+    bias.zero_()
+
+
 def init_unit_orthogonal(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
     """Orthogonal weights with gain 1, zero biases (CleanDiffuser invdynamic/mlp.py:58-62)."""
     torch.nn.init.orthogonal_(weight, generator=generator)
@@ -97,6 +103,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "orthogonal_1": init_unit_orthogonal,
     "xavier_uniform_0.01": init_small_xavier,
     "fan_in_bias_0.1": init_fan_in_bias,
+    "uniform_0.01_bias_0": init_small_uniform,
     "uniform_0.001": functools.partial(_init_uniform, 1e-3),
     "uniform_0.003": functools.partial(_init_uniform, 3e-3),
     "fan_in_uniform_0.01": init_small_fan_in,

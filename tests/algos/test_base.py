@@ -17,7 +17,7 @@ from algos.training.cuda_graphs import Program
 
 ROOT = Path(__file__).parents[2]
 UPDATES = 30
-PROBLEM = ProblemSpec(4, 2)
+PROBLEM = ProblemSpec(4, 2, num_rows=50)  # small_rows
 # Widths that make a test of a paper's configuration small; nothing else of it is changed.
 SMALL = {
     "batch_size": 8,
@@ -30,6 +30,8 @@ SMALL = {
     "candidates": 4,
     "sampled_actions": 3,
     "warm_up_updates": 3,
+    "critic_phase_updates": 3,
+    "actor_phase_updates": 4,
     "ema_start": 5,
     "actor_target_start": 5,
     "horizon": 8,
@@ -142,7 +144,7 @@ def test_hyperparameters_and_functions_exist():
 
 
 def test_unknown_method_is_refused():
-    with pytest.raises(MethodError, match="no method 'nonsense'; known are awac, bc, "):
+    with pytest.raises(MethodError, match="no method 'nonsense'; known are awac, awr, bc, "):
         method_class("nonsense")
 
 

@@ -99,7 +99,7 @@ def test_the_bandit_belongs_to_the_whole_experiment(load_plan):
         ({"seeds": ""}, "seeds= names nothing"),
         ({"methods": ""}, "methods= names nothing"),
         ({"tasks": ","}, "tasks= names nothing"),
-        ({"methods": "iqll"}, "There is no method 'iqll'; known are awac, bc"),
+        ({"methods": "iqll"}, "There is no method 'iqll'; known are awac, awr, bc"),
         ({"methods": "bc"}, "methods=bc: experiment 'd4rl' does not run it; it runs iql, diffusion_ql, idql"),
         ({"tasks": "hopper"}, "tasks=hopper: there is no such task or group; experiment 'd4rl' runs half"),
         ({"tasks": "hammer-human-v1"}, "tasks=hammer-human-v1: it is no task of this experiment; exp"),

@@ -22,6 +22,7 @@ MOST_OPERATOR_CALLS = {
     ("idql_weighted", "paper"): 405,
     ("edp", "paper"): 440,
     ("awac", "corl"): 172,
+    ("awr", "d4rl"): 45,  # of the critic; the actor's update is of this size
     ("cql", "authors"): 405,
     # A seed after the other: of three seeds here.
     ("decision_diffuser", "cleandiffuser"): 780,
