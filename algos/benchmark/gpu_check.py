@@ -47,6 +47,8 @@ from algos.training.device import choose_device, device_model
 # The updates that are compared: moving averages, which start at update 1,000, act in the second chunk.
 FIRST_CHECKED_UPDATE = 15 * CHUNK_UPDATES
 CHECKED_UPDATES = 2 * CHUNK_UPDATES
+# Among so many first updates every variant of an update occurs.
+PERIOD_UPDATES = 3000
 # Of the GPU's first losses against the CPU's. Rounding alone gives 1e-6 to 1e-3 after eight updates.
 MOST_AGAINST_CPU = 0.05
 # A paper's table, as Diffusion-QL's: 20 tasks, each of the configuration's own number of updates, ten seeds.
@@ -55,17 +57,29 @@ TABLE_SEEDS = 10
 MEASURED_BLOCKS = (1, 5, 10, 20)
 
 
-def trained(
-    config: Mapping[str, Any], seeds: Sequence[int], device: torch.device, capture: bool, num_updates: int
-) -> Method:
-    """A method after some updates on the synthetic data."""
+def checked_spans(method: Method) -> list[tuple[int, int]]:
+    """First update and number of updates of each span that is compared: together they hold every variant.
+
+    After the first one come the chunks of variants that are rare, such as AWR's new returns.
+    """
+    spans = [(FIRST_CHECKED_UPDATE, CHECKED_UPDATES)]
+    variants = [method.update_variant(update) for update in range(PERIOD_UPDATES)]
+    for update in range(FIRST_CHECKED_UPDATE + CHECKED_UPDATES, PERIOD_UPDATES):
+        if not any(variants[update] in variants[first : first + count] for first, count in spans):
+            spans.append((update - update % CHUNK_UPDATES, CHUNK_UPDATES))
+    return spans
+
+
+def trained(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device, capture: bool) -> Method:
+    """A method after the updates that are compared, on the synthetic data."""
     data = programs.synthetic_data(device, config)
     method = programs.build(config, seeds, device)
     streams = SeedStreams(seeds, "train", device)
     program = Program(
         method, data, ChunkedInputs(method.random_inputs(), streams, data.num_rows), capture=capture
     )
-    programs.run_updates(program, FIRST_CHECKED_UPDATE, num_updates)
+    for first, count in checked_spans(method):
+        programs.run_updates(program, first, count)
     programs.wait_for(device)
     return method
 
@@ -77,9 +91,7 @@ def largest_difference(first: Mapping[str, torch.Tensor], second: Mapping[str, t
 
 def check_capture(config: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """Captured against one by one."""
-    states = [
-        trained(config, [0, 1, 2], device, capture, CHECKED_UPDATES).state() for capture in (True, False)
-    ]
+    states = [trained(config, [0, 1, 2], device, capture).state() for capture in (True, False)]
     difference = largest_difference(*states)
     return {
         "equal": all(torch.equal(states[0][n], states[1][n]) for n in states[0]),
@@ -90,7 +102,7 @@ def check_capture(config: Mapping[str, Any], device: torch.device) -> dict[str, 
 def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """Stopped in the middle of a chunk and resumed from the state, against undisturbed."""
     capture = device.type == "cuda"
-    undisturbed = trained(config, [0, 1], device, capture, CHECKED_UPDATES).state()
+    undisturbed = trained(config, [0, 1], device, capture).state()
     chunk = FIRST_CHECKED_UPDATE + CHUNK_UPDATES
     stop = chunk + 13
     data = programs.synthetic_data(device, config)
@@ -107,6 +119,8 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
     program = Program(second, data, resumed, capture=capture)
     program.load_chunk(chunk)
     programs.run_updates(program, stop, FIRST_CHECKED_UPDATE + CHECKED_UPDATES - stop)
+    for start, count in checked_spans(second)[1:]:
+        programs.run_updates(program, start, count)
     got = second.state()
     return {
         "equal": all(torch.equal(undisturbed[n], got[n]) for n in got),
@@ -117,8 +131,8 @@ def check_resume(config: Mapping[str, Any], device: torch.device) -> dict[str, A
 def check_block(config: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """Seed 3 of a block of five against seed 3 alone."""
     capture = device.type == "cuda"
-    block = trained(config, [0, 1, 2, 3, 4], device, capture, CHECKED_UPDATES).policy()
-    alone = trained(config, [3], device, capture, CHECKED_UPDATES).policy()
+    block = trained(config, [0, 1, 2, 3, 4], device, capture).policy()
+    alone = trained(config, [3], device, capture).policy()
     part = {n: t[3 * (t.shape[0] // 5) : 4 * (t.shape[0] // 5)] for n, t in block.items()}
     return {
         "equal": all(torch.equal(part[n], alone[n]) for n in alone),
@@ -189,10 +203,10 @@ def measure_tf32(
 ) -> dict[str, Any]:
     """What TF32 gains over `exact_rate` at K = 10, and what it does to the policy after a few updates."""
     before = torch.get_float32_matmul_precision()
-    exact = trained(config, [0], device, True, CHECKED_UPDATES).policy()
+    exact = trained(config, [0], device, True).policy()
     torch.set_float32_matmul_precision("high")
     try:
-        rounded = trained(config, [0], device, True, CHECKED_UPDATES).policy()
+        rounded = trained(config, [0], device, True).policy()
         fast = speed_of(config, 10, device, True, seconds)["seed_updates_per_second"]
     finally:
         torch.set_float32_matmul_precision(before)

@@ -58,9 +58,11 @@ def test_the_checked_updates_hold_those_in_which_averages_move(tmp_path):
     assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
     for config in json.loads((tmp_path / "configs.json").read_text()):
         method = programs.build(config, [0], DEVICE)
-        first = gpu_check.FIRST_CHECKED_UPDATE
-        seen = {method.update_variant(update) for update in range(first, first + gpu_check.CHECKED_UPDATES)}
-        assert seen == {method.update_variant(update) for update in range(3000)}
+        spans = gpu_check.checked_spans(method)
+        assert spans[0] == (960, 128)
+        assert len(spans) == (3 if config["method"] == "awr" else 1)
+        seen = {method.update_variant(first + i) for first, count in spans for i in range(count)}
+        assert seen == {method.update_variant(update) for update in range(10_000)}
 
 
 @pytest.mark.gpu

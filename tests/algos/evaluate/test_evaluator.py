@@ -12,6 +12,7 @@ from algos.training.execution import Execution
 EVALUATION = Evaluation(episodes=11, episodes_last=12, episodes_reevaluated=2)
 METHODS = [
     ("awac", "corl"),
+    ("awr", "d4rl"),
     ("bc", "paper"),
     ("cql", "authors"),
     ("decision_diffuser", "cleandiffuser"),

@@ -10,7 +10,7 @@ from algos import train
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "sarsa"}, "no method 'sarsa'; known are awac, bc,"),
+        ({"method": "sarsa"}, "no method 'sarsa'; known are awac, awr, bc,"),
         ({"method_format": 99}, "asks for format 99 of method iql"),
         ({"seeds": [-1]}, "seeds"),
         ({"seeds": [1, 1]}, "seeds"),
