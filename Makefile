@@ -16,7 +16,7 @@ BIN := .venv/bin
 .PHONY: help setup lock site run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
 
 help:
-	@echo "make run           train and evaluate the experiment smoke; see results/report.html"
+	@echo "make run           check the published policies here, and a short training; see results/report.html"
 	@echo "make test          all tests but the cluster's"
 	@echo "make test-released SOURCES=folder   compare with the released programs"
 	@echo "make coverage      the same, with the share of lines that they reach"
@@ -39,8 +39,8 @@ lock:
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(ARGS)
-	@if [ -z "$(ARGS)" ]; then cat results/tables/smoke/scores.md; \
-	echo "Plots: results/figures/smoke; all on one page: results/report.html"; fi
+	@if [ -z "$(ARGS)" ]; then $(BIN)/python -m paper_tables.report.closing --tables results/tables/smoke \
+	--reevaluated results/reevaluated --page results/reports/smoke.html; fi
 
 test: setup
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal $(ARGS)

@@ -35,9 +35,6 @@ min_version("9.27")
 configfile: "workflow/config/config.yaml"
 
 
-report: "workflow/report/workflow.rst"
-
-
 try:
     PLAN = planning.load(config, Path())
     REQUESTS = JobRequests(PLAN)
@@ -80,34 +77,10 @@ MACHINE = PLAN.machine
 MEMORY_FACTOR = partial(memory_factor, workflow)
 
 
-# Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network.
+# Downloads, and what only collects or prints, stay where Snakemake runs: compute nodes often have no network. Each
+# rule file names its own.
 localrules:
     all,
-    datasets,
-    file_dataset,
-    minari_dataset,
-    fixture,
-    score_file,
-    scores,
-    statistics,
-    tables,
-    looks,
-    verdicts,
-    figures,
-    power,
-    audit,
-    evidence,
-    evidence_figures,
-    cost,
-    preflight,
-    probe,
-    fidelity,
-    bandit,
-    bandit_figures,
-    benchmark_configs,
-    publish,
-    readme,
-    reevaluate,
 
 
 wildcard_constraints:
@@ -129,6 +102,7 @@ rule all:
         paths.stage("figures", PLAN.name),
         PLAN.looks_files(),
         PLAN.bandit_files(),
+        paths.page(PLAN.name),
 
 
 include: "workflow/rules/statistics.smk"
@@ -138,6 +112,7 @@ include: "workflow/rules/power.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/reevaluate.smk"
+include: "workflow/rules/page.smk"
 
 
 # With scores=published or scores=d3rlpy nothing is trained: tables and figures come from files in the repository.

@@ -131,6 +131,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
             "config",
         ),
         "publish": ("statistics", "scores", "rendering", "frames", "prices"),
+        "report": ("publish", "figures", "statistics", "scores", "rendering", "frames", "prices"),
         "faithfulness": ("verdicts", "scores", "task_table", "rendering", "frames"),
     },
 }

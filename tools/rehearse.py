@@ -308,8 +308,8 @@ def check(rehearsal: Rehearsal) -> list[str]:
     aggregates = pd.read_csv(root / "statistics" / loaded.name / "aggregates.csv")
     if aggregates.empty:
         faults.append("there are no aggregates")
-    if not (root / "report.html").is_file():
-        faults.append("there is no report")
+    if not (root / "reports" / f"{loaded.name}.html").is_file():
+        faults.append("there is no page")
     faults += layout_faults(rehearsal, loaded)
     return faults
 

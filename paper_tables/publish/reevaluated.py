@@ -1,12 +1,14 @@
 """Whether published policies, played again, do what the published episodes say.
 
     python -m paper_tables.publish.reevaluated [--published results/published/checkpoints]
-        [--reevaluated results/reevaluated]
+        [--reevaluated results/reevaluated] [--output results/reevaluated]
 
 prints a line for each policy and one sentence for all. The same kind of machine and the same versions give
 the same episodes to the byte. Elsewhere the last bits of a sum may differ and a course of events with them;
 then the two evaluations agree if the interval of the mean difference between the episodes with equal reset
-seeds holds 0 for every policy. The intervals together have 95%. Ends with 2 where they do not agree.
+seeds holds 0 for every policy. The intervals together have 95%. Ends with 2 where they do not agree. With
+``--output`` it writes ``comparison.md``, ``.csv``, ``.tex`` (a row for each method and task) and
+``comparison.json`` (``agrees``, ``sentence``) instead, and ends with 0 either way.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from recheck import cli, files, published_checkpoints
 from recheck.errors import TablesError
 
 from paper_tables import frames
+from paper_tables.rendering import table as table_module
+from paper_tables.rendering.table import Cell, Table
+from paper_tables.rendering.text import number
 from paper_tables.scores.normalised_score import normalise
 from paper_tables.statistics import intervals
 
@@ -42,6 +47,9 @@ class Comparison:
         low: lower end of its interval.
         high: upper end.
         unit: ``percent`` or ``return``.
+        published: mean over the published episodes, in that unit.
+        again: mean over the episodes here.
+        seeds: of its training.
     """
 
     block: str
@@ -51,6 +59,9 @@ class Comparison:
     low: float
     high: float
     unit: str
+    published: float = float("nan")
+    again: float = float("nan")
+    seeds: tuple[int, ...] = ()
 
     @property
     def same_bytes(self) -> bool:
@@ -91,7 +102,18 @@ def compare(
     differences = scores_again - scores
     low, high = _interval(differences, level)
     equal = (both["raw_return"] == both["raw_return_again"]) & (both["length"] == both["length_again"])
-    return Comparison(block, len(both), int(equal.sum()), float(differences.mean()), low, high, unit)
+    return Comparison(
+        block=block,
+        seeds=tuple(sorted({int(seed) for seed in both["seed"]})),
+        num_episodes=len(both),
+        num_equal=int(equal.sum()),
+        published=float(scores.mean()),
+        again=float(scores_again.mean()),
+        difference=float(differences.mean()),
+        low=low,
+        high=high,
+        unit=unit,
+    )
 
 
 def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
@@ -158,6 +180,69 @@ def sentence(found: list[Comparison]) -> str:
     )
 
 
+def verdict(found: list[Comparison]) -> str:
+    """What a person wants to know, and `sentence`.
+
+    Args:
+        found: at least one.
+    """
+    agrees = all(item.agrees for item in found)
+    said = "agrees" if agrees else "does not agree"
+    return f"Your machine {said} with the published scores. {sentence(found)}"
+
+
+def comparison_table(found: list[Comparison]) -> Table:
+    """A row for each published run: its seeds together, published and here.
+
+    Args:
+        found: at least one.
+    """
+    table = Table(
+        "Published policies, played again",
+        ["Task", "Method", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"],
+        text_columns=2,
+        lead=[verdict(found)],
+    )
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for item in found:
+        method, task, variant = Path(item.block).parts[:3]
+        groups.setdefault((task, f"{method} {variant.rpartition('-')[0]}"), []).append(item)
+    for (task, label), items in sorted(groups.items()):
+        episodes = sum(item.num_episodes for item in items)
+        published, again = (
+            sum(getattr(item, name) * item.num_episodes for item in items) / episodes
+            for name in ("published", "again")
+        )
+        seeds = sorted({seed for item in items for seed in item.seeds})
+        table.rows.append(
+            [
+                Cell(task),
+                Cell(label),
+                Cell(str(len(seeds))),
+                Cell(str(episodes)),
+                Cell(number(published, 1)),
+                Cell(number(again, 1)),
+                Cell(f"{again - published:+.1f}"),
+                Cell("yes" if all(item.agrees for item in items) else "no"),
+            ]
+        )
+    units = {item.unit for item in found}
+    table.notes = [
+        f"Mean {'normalised score in percent' if units == {'percent'} else 'score or return'} over all "
+        "episodes. Published: of the episodes that are kept with each policy.",
+        "A policy agrees where its episodes are equal to the bit, or the interval of the mean difference "
+        "over episodes with equal reset seeds holds 0; the intervals of all policies together have 95%.",
+    ]
+    return table
+
+
+def write(found: list[Comparison], folder: Path) -> None:
+    """Write the table and the verdict into a folder, as ``comparison.*``."""
+    table_module.write(comparison_table(found), folder, "comparison")
+    document = {"agrees": all(item.agrees for item in found), "sentence": verdict(found)}
+    files.write_json(folder / "comparison.json", document, TablesError)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the top of this file."""
     parser = argparse.ArgumentParser(
@@ -168,10 +253,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     again = published_checkpoints.REEVALUATIONS
     parser.add_argument("--reevaluated", type=Path, default=again, help="their episodes here")
+    parser.add_argument("--output", type=Path, help="folder of the table; nothing is printed then")
     options = parser.parse_args(arguments)
 
     def command() -> int:
         found = compare_all(options.published, options.reevaluated)
+        if options.output is not None:
+            write(found, options.output)
+            return 0
         for row in frames.records(pd.DataFrame([vars(item) for item in found])):
             print(
                 f"{row['block']}: {row['num_equal']} of {row['num_episodes']} episodes equal, mean "

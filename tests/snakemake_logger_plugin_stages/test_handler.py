@@ -67,10 +67,7 @@ def test_a_mistake_is_said_without_the_line_of_the_snakefile(run):
 
 
 def test_messages_of_the_workflow_are_shown_and_snakemakes_own_are_not(run):
-    text = (
-        'localrules: absent\n\nlogger.info("Look 2 of 4.")\nlogger.warning("The file x is not read.")\n'
-        + WORKFLOW
-    )
+    text = 'logger.info("Look 2 of 4.")\nlogger.warning("The file x is not read.")\n' + WORKFLOW
     process = run(text.format(more="[]"))
     assert process.stderr.splitlines()[:2] == ["Look 2 of 4.", "Warning: The file x is not read."]
     assert "Building DAG" not in process.stderr

@@ -13,7 +13,7 @@ import pytest
 from recheck import results_lock
 
 DATA = Path(__file__).parent / "former_results"
-TABLES = {"scores": 1, "statistics": 1, "tables": 1, "figures": 1, "all": 1}
+TABLES = {"scores": 1, "statistics": 1, "tables": 1, "figures": 1, "page": 1, "all": 1}
 
 
 def making():
@@ -203,30 +203,26 @@ def test_touching_does_not_pass_old_tables_for_new(finished, snakemake):
 @pytest.mark.slow
 def test_forcing_a_stage_takes_those_after_it_along(finished, snakemake):
     assert planned(snakemake("-n", *FORMER, "--forcerun", "scores")) == TABLES
-    assert planned(snakemake("-n", *FORMER, "--forcerun", "tables")) == {"tables": 1, "figures": 1, "all": 1}
+    assert planned(snakemake("-n", *FORMER, "--forcerun", "tables")) == {
+        "tables": 1,
+        "figures": 1,
+        "page": 1,
+        "all": 1,
+    }
     counts = planned(snakemake("-n", *FORMER, "--forcerun", "train"))
     assert counts == {**TABLES, "train": 2, "evaluate": 2}
 
 
 @pytest.mark.slow
-def test_the_report_follows_a_forced_stage_and_says_what_it_is_made_from(finished, snakemake):
-    (finished / "results/report.html").unlink(missing_ok=True)
+def test_the_page_follows_a_forced_stage_and_names_what_it_is_made_from(finished, snakemake):
+    (finished / "results/reports/former.html").unlink()
+    (finished / "results/report.html").unlink()
     process = snakemake(*FORMER, "--forcerun", "scores")
     assert process.returncode == 0, said(process)
-    report = (finished / "results/report.html").read_text()
-    assert "Made from scores former of 2 run blocks (record " in report
-    assert "tables former (record " in report
-
-
-def test_no_report_is_written_where_results_cannot_be(repository, monkeypatch):
-    """Snakemake would end in a trace, though there is nothing to be done."""
-    import yte
-
-    profile = (repository / "workflow/profiles/default/config.yaml").read_text()
-    monkeypatch.setattr("sys.argv", ["snakemake", "--cores", "1"])
-    assert yte.process_yaml(profile)["report"] == "results/report.html"
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert yte.process_yaml(profile)["report"] is None
+    page = (finished / "results/reports/former.html").read_text()
+    record = finished / "results/scores/former/record.json"
+    assert hashlib.sha256(record.read_bytes()).hexdigest()[:16] in page
+    assert 'href="reports/former.html"' in (finished / "results/report.html").read_text()
 
 
 # --- Failures and losses ---

@@ -50,6 +50,7 @@ def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(
         "statistics": 1,
         "tables": 1,
         "figures": 1,
+        "page": 1,
         "all": 1,
     }
     assert not (copy / "results").exists(), "parsing and a dry-run write nothing"
@@ -225,7 +226,9 @@ def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakem
     assert "own-small-file" in table
     assert "hopper-medium-expert-v2" in table, "whose hyperparameters they are is shown"
     assert list((copy / "results/figures/own").glob("*.png"))
-    assert (copy / "results/report.html").stat().st_size > 100_000
+    [page] = (copy / "results/reports").glob("own-small-file-*.html")
+    assert page.stat().st_size > 100_000
+    assert f'href="reports/{page.name}"' in (copy / "results/report.html").read_text()
     assert not list((copy / "results/state").rglob("*.safetensors"))
     (config,) = (copy / "results/runs").rglob("config.json")
     method, task, _, steps = config.parts[-6:-2]
@@ -264,6 +267,7 @@ def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakem
         "statistics": 1,
         "tables": 1,
         "figures": 1,
+        "page": 1,
         "all": 1,
     }
     path.write_text(before)

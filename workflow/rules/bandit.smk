@@ -41,13 +41,7 @@ rule bandit_figures:
             f"{paths.RESULTS}/figures/bandit-{{size}}",
         ),
     output:
-        folder=report(
-            directory(f"{paths.RESULTS}/figures/bandit-{{size}}"),
-            patterns=["{figure}.png"],
-            caption="../report/bandit.rst",
-            category="Bandit",
-            labels={"figure": "{figure}"},
-        ),
+        folder=directory(f"{paths.RESULTS}/figures/bandit-{{size}}"),
     log:
         f"{paths.LOGS}/bandit/{{size}}-figures.log",
     wildcard_constraints:
@@ -64,3 +58,8 @@ rule bandit_figures:
 rule bandit:
     input:
         f"{paths.RESULTS}/figures/bandit-full",
+
+
+localrules:
+    bandit_figures,
+    bandit,

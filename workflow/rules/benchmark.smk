@@ -32,3 +32,7 @@ rule benchmark:
         "--device $device --threads {threads} &> {log:q} && "
         "python -m algos.benchmark.acting --configs {input.configs:q} --output {output.acting:q} &>> {log:q} && "
         "python -m algos.benchmark.environments --output {output.environments:q} &>> {log:q}"
+
+
+localrules:
+    benchmark_configs,

@@ -35,3 +35,7 @@ rule cost:
         "--resources {params.resources:q} --output {params.output:q} && "
         "python -m paper_tables.verdicts.budget {params.output:q} && "
         "python -m paper_tables.scores.forecast {params.output:q} --measured {params.measured:q}) 2> {log:q}"
+
+
+localrules:
+    cost,

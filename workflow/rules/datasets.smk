@@ -91,3 +91,9 @@ rule datasets:
         folder=PLAN.settings.get("data_folder", "."),
     shell:
         "python -m algos.datasets list --data-folder {params.folder:q} 2> {log:q}"
+
+
+localrules:
+    file_dataset,
+    minari_dataset,
+    datasets,

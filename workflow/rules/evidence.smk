@@ -36,3 +36,8 @@ rule evidence_figures:
     shell:
         "python -m paper_tables.figures.evidence --output {output:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    evidence,
+    evidence_figures,

@@ -34,11 +34,7 @@ rule fidelity:
             f"{paths.FIDELITY}/summary.md",
         ),
     output:
-        summary=report(
-            f"{paths.FIDELITY}/summary.md",
-            caption="../report/fidelity.rst",
-            category="Environments",
-        ),
+        summary=f"{paths.FIDELITY}/summary.md",
     log:
         f"{paths.LOGS}/fidelity/summary.log",
     params:
@@ -46,3 +42,7 @@ rule fidelity:
     shell:
         "python -m algos.fidelity --summarise {input.reports:q} --output {output.summary:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    fidelity,

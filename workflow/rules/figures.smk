@@ -13,13 +13,7 @@ rule figures:
         tables=read(rules.tables.output.folder, paths.stage("figures", PLAN.name)),
         settings=read(PAPER_SETTINGS, paths.stage("figures", PLAN.name)),
     output:
-        folder=report(
-            directory(paths.stage("figures", PLAN.name)),
-            patterns=["{figure}.png"],
-            caption="../report/figures.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
+        folder=directory(paths.stage("figures", PLAN.name)),
     log:
         f"{paths.LOGS}/figures/{PLAN.name}.log",
     params:
@@ -35,3 +29,7 @@ rule figures:
         "python -m paper_tables.figures --scores {params.scores:q} --statistics {input.statistics:q} "
         "--verdicts {params.verdicts:q} {params.effects:q} --output {output.folder:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    figures,

@@ -14,3 +14,7 @@ rule fixture:
     shell:
         "python -m paper_tables.scores.d3rlpy --output {params.folder:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    fixture,

@@ -24,3 +24,7 @@ rule power:
         "python -m paper_tables.verdicts.planning --scores {params.scores:q} --output {params.folder:q} "
         "{params.options:q} &> {log:q} && python -m recheck.records {params.unit:q} &>> {log:q} && "
         "cat {output.table:q}"
+
+
+localrules:
+    power,

@@ -58,3 +58,8 @@ rule probe:
     retries: 0
     shell:
         "python -m recheck.probe 2> {log:q}"
+
+
+localrules:
+    preflight,
+    probe,

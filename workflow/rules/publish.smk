@@ -15,3 +15,7 @@ rule publish:
     shell:
         "python -m paper_tables.publish --scores {params.scores:q} --experiment {params.experiment:q} "
         "--output {params.folder:q} &> {log:q}"
+
+
+localrules:
+    publish,

@@ -16,3 +16,7 @@ rule readme:
         "python -m paper_tables.publish.readme --tables {input.tables:q} --tables {input.statistics:q} "
         "--tables {input.evidence:q} --figures {input.figures:q} --figures {input.evidence_figures:q} "
         "README.md docs/evidence.md docs/study.md &> {log:q}"
+
+
+localrules:
+    readme,

@@ -35,14 +35,33 @@ rule play_checkpoint:
         "--label {wildcards.sampling:q} --output {output.episodes:q} &> {log:q}"
 
 
-# Says whether they agree; ends with an error where they do not.
-rule reevaluate:
+# Their table, whether they agree or not: a page shows it.
+rule reevaluation:
     input:
         [
             f"{paths.REEVALUATIONS}/{block}.parquet"
             for block in published_checkpoints.blocks()
         ],
+    output:
+        paths.COMPARISON,
+    log:
+        f"{paths.LOGS}/reevaluate/table.log",
+    params:
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m paper_tables.publish.reevaluated --output {params.folder:q} &> {log:q}"
+
+
+# Says whether they agree; ends with an error where they do not.
+rule reevaluate:
+    input:
+        rules.reevaluation.input,
     log:
         f"{paths.LOGS}/reevaluate/comparison.log",
     shell:
         "python -m paper_tables.publish.reevaluated 2>&1 | tee {log:q}"
+
+
+localrules:
+    reevaluation,
+    reevaluate,

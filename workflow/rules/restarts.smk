@@ -72,12 +72,5 @@ onstart:
         raise WorkflowError(str(error)) from None
 
 
-# What the report is made from is said in its first lines (workflow/report/workflow.rst).
-config["made_from"] = restarts.statement(PLAN.root, PLAN.last_units(), COMPARED)
-
-
 onsuccess:
     PLAN.link_latest()
-    config["made_from"] = restarts.statement(
-        PLAN.root, PLAN.last_units(), PLAN.fresh_comparison()
-    )

@@ -19,3 +19,7 @@ rule score_file:
     shell:
         "python -m paper_tables.score_files {params.scores:q} --output {params.folder:q} {params.stated:q} "
         "2>&1 | tee {log:q} && python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    score_file,

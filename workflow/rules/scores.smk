@@ -29,3 +29,7 @@ rule scores:
         "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q} && "
         "python -m recheck.score_index --config {params.identity:q} --record) 2>> {log:q} | "
         "tee -a {log:q}"
+
+
+localrules:
+    scores,

@@ -8,13 +8,7 @@ rule statistics:
             f"{SCORES}/episodes.parquet", paths.stage("statistics", PLAN.name)
         ),
     output:
-        folder=report(
-            directory(paths.stage("statistics", PLAN.name)),
-            patterns=["{table}.csv"],
-            caption="../report/statistics.rst",
-            category="Aggregates",
-            labels={"table": "{table}"},
-        ),
+        folder=directory(paths.stage("statistics", PLAN.name)),
     log:
         f"{paths.LOGS}/statistics/{PLAN.name}.log",
     params:
@@ -23,3 +17,7 @@ rule statistics:
     shell:
         "python -m paper_tables.statistics --scores {params.scores:q} --output {output.folder:q} &> {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
+
+
+localrules:
+    statistics,

@@ -11,13 +11,7 @@ rule tables:
         layouts=read(LAYOUTS, paths.stage("tables", PLAN.name)),
         settings=read(PAPER_SETTINGS, paths.stage("tables", PLAN.name)),
     output:
-        folder=report(
-            directory(paths.stage("tables", PLAN.name)),
-            patterns=["{table}.csv"],
-            caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "{table}"},
-        ),
+        folder=directory(paths.stage("tables", PLAN.name)),
     log:
         f"{paths.LOGS}/tables/{PLAN.name}.log",
     params:
@@ -49,6 +43,9 @@ if PLAN.looks:
             "python -m recheck.sequential --tables {input.tables:q} --output {output.looks:q} &> {log:q} && "
             "python -m recheck.records {params.unit:q} &>> {log:q}"
 
+    localrules:
+        looks,
+
 
 # Prints the verdicts; the file of all of them is verdicts.csv in the folder of the tables.
 rule verdicts:
@@ -58,3 +55,8 @@ rule verdicts:
         f"{paths.LOGS}/verdicts/{PLAN.name}.log",
     shell:
         "cat {input.tables:q}/verdict_summary.md 2>&1 | tee {log:q}"
+
+
+localrules:
+    tables,
+    verdicts,

@@ -41,6 +41,7 @@ class Experiment:
     rows: Mapping[str, Mapping[str, Any]]
     average_last_k: int
     bandit: str | None
+    reevaluate: bool = False
     missing: tuple[str, ...] = ()
     looks: sequential.Looks | None = None
     sequential_groups: frozenset[str] = frozenset()
@@ -215,6 +216,7 @@ def expand(
         rows=rows,
         average_last_k=content.get("average_last_k", 5),
         bandit=content.get("bandit"),
+        reevaluate=bool(content.get("reevaluate")),
         looks=looks,
         sequential_groups=frozenset(groups[True]),
     )

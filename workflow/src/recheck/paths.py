@@ -17,6 +17,9 @@ FIDELITY = f"{RESULTS}/fidelity"
 # Policies that are kept in the repository, each with its configuration and its episodes.
 CHECKPOINTS = f"{PUBLISHED}/checkpoints"
 REEVALUATIONS = f"{RESULTS}/reevaluated"
+COMPARISON = tuple(f"{REEVALUATIONS}/comparison.{ending}" for ending in ("json", "md", "csv", "tex"))
+REPORTS = f"{RESULTS}/reports"
+INDEX = f"{RESULTS}/report.html"
 
 DATASET = f"{RESULTS}/datasets/{{task}}"
 
@@ -78,6 +81,11 @@ def scores(experiment: str) -> str:
 def stage(name: str, experiment: str) -> str:
     """The folder of a later stage (statistics, tables, figures) for one experiment."""
     return f"{RESULTS}/{name}/{experiment}"
+
+
+def page(experiment: str) -> str:
+    """The page of an experiment; what the index says of it is next to it, ``.json``."""
+    return f"{REPORTS}/{experiment}.html"
 
 
 def looks(experiment: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from recheck import (
     experiments,
     files,
+    pages,
     paper_layout,
     paths,
     requests,
@@ -192,7 +193,11 @@ class Plan:
     @property
     def missing(self) -> tuple[str, ...]:
         """The cells that cannot be run here, one message each."""
-        return self.experiment.missing if self.experiment else ()
+        if self.experiment is None:
+            return ()
+        absent = self.experiment.reevaluate and not self._has_checkpoints
+        said = f"{paths.CHECKPOINTS} holds no published policy: none is played again."
+        return (*self.experiment.missing, *([said] if absent else []))
 
     @property
     def looks(self) -> sequential.Looks | None:
@@ -231,6 +236,15 @@ class Plan:
         """What of the bandit belongs to the experiment."""
         size = self.experiment.bandit if self.experiment else None
         return [paths.stage("figures", f"bandit-{size}")] if size else []
+
+    def reevaluation_files(self) -> list[str]:
+        """What of the published policies' re-evaluation belongs to the experiment."""
+        asked = self.experiment is not None and self.experiment.reevaluate
+        return list(paths.COMPARISON) if asked and self._has_checkpoints else []
+
+    @cached_property
+    def _has_checkpoints(self) -> bool:
+        return any((self.root / paths.CHECKPOINTS).rglob(paths.CHECKPOINT_FILES[0]))
 
     def tasks_at_hand(self) -> list[str]:
         """The experiment's tasks, and every task whose file the user has."""
@@ -279,11 +293,6 @@ class Plan:
         """
         return _comparison(self, forced_rules)
 
-    def fresh_comparison(self) -> restarts.Comparison:
-        """The comparison again, after jobs have run."""
-        _comparison.cache_clear()
-        return _comparison(self, frozenset())
-
     def link_latest(self) -> None:
         """Let ``results/<stage>/own`` lead to the results of the last data that `own` was run on."""
         if self.settings["experiment"] != requests.OWN or self.name == requests.OWN:
@@ -297,14 +306,13 @@ class Plan:
                 temporary.symlink_to(self.name)
                 temporary.replace(link)
 
-    def last_units(self) -> list[Unit]:
-        """What a report shows: scores, statistics, tables, figures."""
-        made = [stages.statistics(self), stages.tables(self), stages.figures(self)]
-        return [stages.scores(self), *made] if self.experiment else made
-
     def configuration(self) -> str:
         """The configuration as JSON, for commands that plan again."""
         return json.dumps(self.settings, sort_keys=True)
+
+    def page_sources(self) -> str:
+        """What the page is made from, as JSON."""
+        return pages.sources(self)
 
     def identity(self) -> str:
         """The part of the configuration that says what is run, not where; as JSON."""

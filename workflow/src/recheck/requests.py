@@ -160,7 +160,8 @@ def _varied(
         raise ConfigError(
             f"The configuration gives table and vary={given}; a table has the paper's settings."
         )
-    content.pop("bandit", None)
+    for part in selection.OF_THE_WHOLE:
+        content.pop(part, None)
     found, variation = vary.apply(root, vary.read(given), content, rows, f"experiment '{experiment}'")
     schema.check(found, schema.load(root, "experiment"), f"vary={given}")
     return found, variation

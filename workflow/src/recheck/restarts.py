@@ -282,29 +282,6 @@ def _unusable(comparison: Comparison) -> str:
     )
 
 
-def statement(root: Path, units: Iterable[Unit], comparison: Comparison) -> str:
-    """What a report is made from, for its first lines.
-
-    Args:
-        root: the repository's root.
-        units: those that the report shows, scores first.
-        comparison: of the plan with the records.
-    """
-    parts = []
-    for unit in units:
-        record = records.read(root, unit)
-        if record is None:
-            parts.append(f"{unit.stage} {unit.name} without a record")
-            continue
-        read = [path for path in record["inputs"] if path.endswith("/config.json")]
-        runs = f" of {len(read)} run blocks" if read else ""
-        parts.append(f"{unit.stage} {unit.name}{runs} (record {records.short(root, unit)})")
-    stale = [text for path, text in comparison.again.items() if path in {unit.record for unit in units}]
-    said = [f"Made from {', '.join(parts)}."] if parts else []
-    said += [f"Not up to date: {'; '.join(stale)}."] if stale else []
-    return " ".join([*said, *(text for text in messages(comparison) if text.startswith("No longer there"))])
-
-
 def adopt(root: Path, comparison: Comparison) -> list[str]:
     """Write the records of results that have none, once; returns messages for the user."""
     if not comparison.adopted:

@@ -17,6 +17,8 @@ from recheck import grid, hyperparameters, runs, schema, tasks
 from recheck.errors import ConfigError
 
 KEYS = ("seeds", "methods", "tasks")
+# Keys of an experiment file that belong to the whole experiment: a part of it is without them.
+OF_THE_WHOLE = ("bandit", "reevaluate")
 # More names than this are counted in a folder's name.
 MOST_NAMES = 3
 # More than this are counted in a message.
@@ -172,7 +174,8 @@ def apply(
     ] * bool(idle)
     chosen_content = {**content, "grid": entries}
     if chosen.methods is not None or chosen.tasks is not None:
-        chosen_content.pop("bandit", None)  # it is a part of the whole experiment
+        for part in OF_THE_WHOLE:
+            chosen_content.pop(part, None)
     return chosen_content, _plain(entries) != _plain(content["grid"]), notes
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recheck import paths, user_datasets
+from recheck import pages, paths, user_datasets
 from recheck import runs as runs_module
 from recheck import score_file as score_file_module
 from recheck.former_names import hashed_form
@@ -41,6 +41,7 @@ PROGRAMS = {
     "power": ("paper_tables",),
     "fixture": ("paper_tables",),
     "score_file": ("paper_tables", "workflow/config/tasks.csv"),
+    "page": ("paper_tables",),
     "bandit_figures": ("paper_tables",),
     "replay": ("algos/fidelity", "algos/envs"),
     "fidelity": ("algos/fidelity",),
@@ -118,6 +119,7 @@ def units(plan: Plan) -> Iterator[Unit]:
     elif score_file_module.is_file(plan.settings):
         yield score_file(plan)
     yield from (statistics(plan), tables(plan), figures(plan), audit(plan))
+    yield page(plan)
     yield from (evidence(plan), evidence_figures(plan), power(plan))
     if plan.looks is not None:
         yield looks(plan)
@@ -284,6 +286,27 @@ def figures(plan: Plan) -> Unit:
     return _cheap(plan, "figures", plan.name, (paths.stage("figures", plan.name),), inputs=read)
 
 
+def page(plan: Plan) -> Unit:
+    """The page of an experiment."""
+    output = paths.page(plan.name)
+    stem = output.removesuffix(".html")
+    read = (
+        *_score_tables(paths.scores(plan.name)),
+        *(paths.stage(name, plan.name) for name in ("statistics", "tables", "figures")),
+        *plan.bandit_files(),
+        *plan.reevaluation_files(),
+    )
+    return _cheap(
+        plan,
+        "page",
+        plan.name,
+        (output, f"{stem}.json"),
+        record=f"{stem}.{NAME}",
+        wanted={"sources": pages.sources(plan)},
+        inputs=read,
+    )
+
+
 def audit(plan: Plan) -> Unit:
     """What the reported numbers themselves say."""
     return _cheap(plan, "audit", "", (f"{paths.AUDIT}/audit.csv", f"{paths.AUDIT}/audit.md"))
@@ -384,6 +407,7 @@ OF_EXPERIMENT = {
     "tables": tables,
     "looks": looks,
     "figures": figures,
+    "page": page,
     "audit": audit,
     "evidence": evidence,
     "evidence_figures": evidence_figures,

@@ -21,9 +21,8 @@ _SNAKEMAKE = str(Path(snakemake.__file__).parent)
 # What Snakemake itself says and a person has to know.
 _LOG_FILES = "Complete log(s): "
 _SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
-# What says nothing to a person: the record of the failed job, which follows, says more; rules of other
-# switches, which the Snakefile names and has not included.
-_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "localrules directive specifies rules")
+# What says nothing to a person: the record of the failed job, which follows, says more.
+_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError",)
 # 'WorkflowError in file "Snakefile", line 3:' before the sentence that says what is wrong, and where it was
 # raised behind it.
 _PLACE = re.compile(r'^\w+ in (rule \S+ in )?file "?.*"?, line \d+:?\s*\n|\n  File ".*", line \d+, in .*')

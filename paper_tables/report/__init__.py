@@ -1,0 +1,1 @@
+"""One page for each experiment, and the index of all pages."""

@@ -1,0 +1,84 @@
+"""What a page says, by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recheck import files
+from recheck.errors import TablesError
+
+from paper_tables.report import contents
+from paper_tables.report.contents import Sources
+
+
+def test_the_first_sentences_are_the_verdicts_and_the_order_at_equal_updates(
+    sources: Sources, tmp_path: Path
+):
+    page = contents.gather(sources, tmp_path / "reports")
+    assert page.found == [
+        "Of 3 numbers with runs of ours: 1 reproduced.",
+        "hopper-v0 after 1,000 updates, highest mean first: IQL 20.0% (2 seeds), BC 5.0% (1 seed).",
+    ]
+
+
+def test_a_copied_number_is_counted_once(sources: Sources, tmp_path: Path):
+    page = contents.gather(sources, tmp_path / "reports")
+    assert page.verdicts == {"reproduced": 1, "inconclusive": 2}
+    assert page.counts == {"runs": 3, "methods": 2, "tasks": 1}
+
+
+def test_what_was_run_names_task_method_updates_seeds_and_episodes(sources: Sources, tmp_path: Path):
+    rows = contents.gather(sources, tmp_path / "reports").run_table.splitlines()
+    assert "| hopper-v0 | iql | 1,000 | 2 | 7 | – |" in rows
+
+
+def test_a_papers_table_without_a_number_of_ours_is_left_out(sources: Sources, tmp_path: Path):
+    titles = [section.title for section in contents.gather(sources, tmp_path / "reports").sections]
+    assert titles == ["Aggregates", "Full table"]
+
+
+def test_every_figure_has_caption_command_and_a_relative_pdf(sources: Sources, tmp_path: Path):
+    forest, cost = contents.gather(sources, tmp_path / "reports").figures
+    assert (forest.name, forest.caption) == ("forest", "Ours & theirs.")
+    assert forest.pdf == "../figures/tiny/forest.pdf"
+    assert forest.command == "snakemake --cores 2 figures --force --config experiment=tiny"
+    assert (cost.name, cost.pdf) == ("cost", "")
+
+
+def test_records_and_files_are_named_with_their_hash(sources: Sources, tmp_path: Path):
+    page = contents.gather(sources, tmp_path / "reports")
+    record = Path(sources.tables) / "record.json"
+    assert page.records == [("tables", str(record), files.sha256(record))]
+    assert (str(record), files.sha256(record)) in page.files
+    assert any(path.endswith("scores.parquet") for path, _ in page.files)
+
+
+def test_the_verdict_on_published_policies_is_among_the_findings(reevaluated: Sources, tmp_path: Path):
+    page = contents.gather(reevaluated, tmp_path / "reports")
+    assert page.found[-1] == "Your machine agrees."
+    assert page.reevaluated is not None
+    assert page.summary()["agreement"] == "Your machine agrees."
+
+
+def test_a_missing_comparison_is_one_sentence(reevaluated: Sources, tmp_path: Path):
+    (Path(reevaluated.reevaluated) / "comparison.json").unlink()
+    with pytest.raises(TablesError, match=r"comparison\.json"):
+        contents.gather(reevaluated, tmp_path / "reports")
+
+
+def test_missing_scores_are_one_sentence(sources: Sources, tmp_path: Path):
+    with pytest.raises(TablesError, match=r"scores\.parquet"):
+        contents.gather(replace(sources, scores=str(tmp_path / "none")), tmp_path)
+
+
+def test_sources_survive_being_text(sources: Sources):
+    assert contents.sources_from_json(contents.sources_as_json(sources)) == sources
+
+
+@pytest.mark.parametrize("text", ["", "{}", json.dumps({"figures": [], "colour": 1})])
+def test_sources_that_are_none_are_refused_with_the_keys(text: str):
+    with pytest.raises(TablesError, match="keys name, title, description, command, scores"):
+        contents.sources_from_json(text)

@@ -1,0 +1,43 @@
+"""The index names every page of its folder, whoever wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from paper_tables.report import __main__ as command
+from paper_tables.report import index, render
+from paper_tables.report.contents import Sources
+
+
+def test_another_experiment_adds_a_page_and_overwrites_none(page: Path, sources: Sources, tmp_path: Path):
+    first = page.read_bytes()
+    other = replace(sources, name="other", title="Experiment other")
+    command.write(other, page.with_name("other.html"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert 'href="reports/tiny.html"' in text
+    assert 'href="reports/other.html"' in text
+    assert page.read_bytes() == first
+
+
+def test_a_page_that_comes_while_the_index_is_written_is_in_it(page: Path, tmp_path: Path, monkeypatch):
+    written = render.index_page
+
+    def slow(pages, others):
+        late = page.with_name("late.html")
+        if not late.exists():
+            late.write_text("late")
+            late.with_suffix(".json").write_text(page.with_suffix(".json").read_text())
+        return written(pages, others)
+
+    monkeypatch.setattr(render, "index_page", slow)
+    index.write(page.parent, tmp_path / "report.html")
+    assert 'href="reports/late.html"' in (tmp_path / "report.html").read_text()
+
+
+def test_the_page_of_evidence_is_named_where_it_is_there(page: Path, tmp_path: Path):
+    index.write(page.parent, tmp_path / "report.html")
+    assert "evidence.html" not in (tmp_path / "report.html").read_text()
+    (tmp_path / "evidence.html").write_text("there")
+    index.write(page.parent, tmp_path / "report.html")
+    assert 'href="evidence.html"' in (tmp_path / "report.html").read_text()
