@@ -25,6 +25,7 @@ from paper_tables.evidence.field import (
     implementation_spread,
     implementations_table,
 )
+from paper_tables.evidence.findings import findings_table, largest_findings
 from paper_tables.evidence.frame import FORMAT, evidence_frame, frame_csv, version_of
 from paper_tables.evidence.html import evidence_page
 from paper_tables.evidence.judgement import Inputs, NumberEvidence, judge_all
@@ -54,6 +55,7 @@ def write_tables(found: list[NumberEvidence], inputs: Inputs, folder: Path) -> s
     titles = {name: document.title for name, document in inputs.documents.items()}
     table_module.write(numbers_table(frame, version), folder, "numbers")
     spread = implementation_spread(inputs.runs)
+    drifted = drift(frame)
     tables = {
         "first_screen": first_screen(frame),
         "by_document": summary_by(frame, "document", "Document", "Verdicts by document"),
@@ -62,7 +64,8 @@ def write_tables(found: list[NumberEvidence], inputs: Inputs, folder: Path) -> s
         "implementations": implementations_table(spread),
         "contradicted": contradicted_table(frame),
         "disagreements": disagreements_table(found),
-        "drift": drift_table(drift(frame)),
+        "drift": drift_table(drifted),
+        "findings": findings_table(largest_findings(frame, spread, drifted)),
         "bridge": bridge_table(found, read_bridge(), read_earlier_pairs()),
         **{f"papers/{name}": table for name, table in paper_tables(frame, titles).items()},
     }

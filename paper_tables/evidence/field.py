@@ -278,7 +278,8 @@ def drift_table(found: pd.DataFrame) -> Table:
         ["Method", "Document", "Year", "Tasks", "Mean difference", "Largest", "Where"],
         text_columns=2,
         notes=[
-            "In points, over the tasks and versions that both print; copies and best checkpoints left out."
+            "In points, over the tasks and versions that both print; copies and best checkpoints left out.",
+            "Year: in which the document first appeared; the version that was read may be a later one.",
         ],
     )
     for row in frames.records(found):

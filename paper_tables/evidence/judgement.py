@@ -166,13 +166,33 @@ def _put_together(number: Number, direct: DirectEvidence, again: ReportedAgain) 
         return NO_BASIS, _none(rule.NOT_JUDGED, UNVERIFIED)
     for basis in BASES:
         if basis in direct.judged:
-            return basis, direct.judged[basis].verdict
+            return basis, _with_interval(direct.judged[basis].verdict)
         if basis == RE_REPORTED and again.verdict is not None:
-            return basis, replace(again.verdict, reason=f"{again.words} {again.verdict.reason}".strip())
+            verdict = _with_interval(again.verdict)
+            return basis, replace(verdict, reason=f"{again.words} {verdict.reason}".strip())
     reason = again.words or "No public run of this method on this task and version, and no other report"
     if direct.same_runs:
         reason = f"The number is the mean of the public runs of {', '.join(direct.same_runs)}. {reason}"
     return NO_BASIS, _none(rule.NO_EVIDENCE, reason)
+
+
+def _with_interval(verdict: Verdict) -> Verdict:
+    """The verdict with what its interval says at the head of its reason.
+
+    Where implementations disagree or both sides are near random, the interval does not decide, and the
+    reason is there already.
+    """
+    low, high, margin = verdict.interval_low, verdict.interval_high, verdict.margin_percent
+    if low is None or high is None or margin is None:
+        return verdict
+    if rule.verdict_of_interval(low, high, margin) != verdict.verdict:
+        return verdict
+    place = {rule.REPRODUCED: "is within", rule.INCONCLUSIVE: "reaches over"}
+    words = (
+        f"The 90% interval of the difference, [{low:.1f}, {high:.1f}], "
+        f"{place.get(verdict.verdict, 'is beyond')} the margin of {margin:g} points."
+    )
+    return replace(verdict, reason=f"{words} {verdict.reason}".strip())
 
 
 def _none(verdict: str, reason: str) -> Verdict:

@@ -210,11 +210,15 @@ def first_screen(frame: pd.DataFrame) -> Table:
     ]
     table = Table(
         "What public evidence says about the reported numbers",
-        ["Evidence", "Numbers", "Reproduced", "Different", "Inconclusive", "Uninformative"],
-        notes=[_COUNTS_NOTE.split(". Open", maxsplit=1)[0] + "."],
+        ["Evidence", "Numbers", "Reproduced", "Different", "Inconclusive", "Uninformative", "Conditional"],
+        notes=[
+            _COUNTS_NOTE.split(". Open", maxsplit=1)[0] + ".",
+            "Conditional: how many of the line's verdicts rest on a spread that is assumed.",
+        ],
     )
     for name, which in lines:
-        part = rows[which()]
+        chosen = which()
+        part = rows[chosen]
         verdicts = part["verdict"]
         values = (
             len(part),
@@ -222,6 +226,7 @@ def first_screen(frame: pd.DataFrame) -> Table:
             int(verdicts.isin(DIFFERENT).sum()),
             int((verdicts == rule.INCONCLUSIVE).sum()),
             int((verdicts == rule.UNINFORMATIVE).sum()),
+            int((chosen & conditional).sum()),
         )
         table.rows.append([Cell(name), *(Cell(f"{value:,}") for value in values)])
     return table

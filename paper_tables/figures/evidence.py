@@ -24,6 +24,7 @@ from paper_tables.evidence.judgement import NO_BASIS, Inputs, NumberEvidence, ju
 from paper_tables.evidence.numbers import slug
 from paper_tables.figures.style import INK, Figures, house_style
 from paper_tables.rendering.table import MARKS
+from paper_tables.rendering.text import FLAG_MARKS
 from paper_tables.verdicts import rule
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ WIDTH_INCHES = 6.9
 ROWS_A_PAGE = 26
 FIRST_FOREST = "forest_first"
 FIRST_ROWS = 12
-PREDICTION_SHARE = 0.25
-"""Of the range of everything else, on either side: further a prediction interval ends in an arrow."""
+INTERVAL_SHARE = 0.25
+"""Of the range of everything else, on either side: further an interval ends in an arrow."""
+SQUARE_SHARE = 0.94
+"""Share of a square's width that is coloured."""
 BASIS_STYLE: dict[str, tuple[str, str]] = {
     INDEPENDENT: ("#0072B2", "o"),
     SAME_CODE: ("#8A4F00", "s"),
@@ -89,12 +92,13 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
 
 def _verdict_words(entry: NumberEvidence) -> str:
     flags = [flag for flag in entry.verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
-    more = f", {flags[0].replace('_', ' ')}" if flags else ""
-    return f"{MARKS[entry.verdict.verdict][0]} {entry.verdict.verdict}{more}"
+    # Two flags in words are wider than the plot.
+    more = ", ".join(FLAG_MARKS[flag][0] if len(flags) > 1 else flag.replace("_", " ") for flag in flags)
+    return f"{MARKS[entry.verdict.verdict][0]} {entry.verdict.verdict}{', ' if more else ''}{more}"
 
 
 def _range_of(found: Sequence[NumberEvidence]) -> tuple[float, float]:
-    """Ends of the axis: all but prediction intervals, which reach at most `PREDICTION_SHARE` further."""
+    """Ends of the axis: all but computed intervals, which reach at most `INTERVAL_SHARE` further."""
     values: list[float] = []
     bands: list[float] = []
     for entry in found:
@@ -104,12 +108,12 @@ def _range_of(found: Sequence[NumberEvidence]) -> tuple[float, float]:
         values += [] if spread is None else [score - spread, score + spread]
         for group in entry.direct.groups:
             values += group.scores_percent
-            values += [end for end in mean_interval(np.asarray(group.scores_percent)) if end is not None]
+            bands += [end for end in mean_interval(np.asarray(group.scores_percent)) if end is not None]
         values += [report.score_percent for report in entry.again.reports]
         pooled = entry.again.pooled
         bands += [] if pooled is None else [pooled.prediction_low, pooled.prediction_high]
     low, high = min(values), max(values)
-    more = PREDICTION_SHARE * (high - low)
+    more = INTERVAL_SHARE * (high - low)
     low, high = (
         min(low, max(low - more, min(bands, default=low))),
         max(high, min(high + more, max(bands, default=high))),
@@ -142,15 +146,10 @@ def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
             solid_capstyle="butt",
             zorder=1,
         )
-        left, right = axis.get_xlim()
-        for end, cut, arrow in (
-            (left, pooled.prediction_low < left, "<"),
-            (right, pooled.prediction_high > right, ">"),
-        ):
-            if cut:
-                axis.plot(
-                    end, height - 0.36, arrow, color=REPORT_COLOUR, markersize=4, clip_on=False, zorder=3
-                )
+        axis.plot(
+            pooled.mean_percent, height - 0.36, "|", color=REPORT_COLOUR, markersize=6, markeredgewidth=1.2
+        )
+        _arrows(axis, pooled.prediction_low, pooled.prediction_high, height - 0.36, REPORT_COLOUR)
     for report in entry.again.reports:
         face = "white" if report.left_out else REPORT_COLOUR
         axis.plot(
@@ -176,18 +175,27 @@ def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
             np.full(len(scores), level),
             ".",
             color=colour,
-            markersize=2,
-            alpha=0.35,
+            markersize=2.6,
+            alpha=0.5,
             markeredgewidth=0,
             zorder=2,
         )
         low, high = mean_interval(scores)
         if low is not None and high is not None:
             axis.plot([low, high], [level, level], color=colour, linewidth=1.0, zorder=3)
+            _arrows(axis, low, high, level, colour)
         axis.plot(
             scores.mean(), level, marker, color=colour, markersize=3.6, markeredgecolor="white",
             markeredgewidth=0.4, zorder=4,
         )  # fmt: skip
+
+
+def _arrows(axis: Axes, low: float, high: float, level: float, colour: str) -> None:
+    """Arrows where an interval is longer than the axis."""
+    left, right = axis.get_xlim()
+    for end, cut, arrow in ((left, low < left, "<"), (right, high > right, ">")):
+        if cut:
+            axis.plot(end, level, arrow, color=colour, markersize=4, clip_on=False, zorder=3)
 
 
 def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
@@ -207,11 +215,35 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
                 kind, f"runs, {kind.replace('_', ' ')}"))  # fmt: skip
     if any(entry.again.reports for entry in found):
         handles.append(Line2D([], [], color=REPORT_COLOUR, marker="D", markersize=3.2, linewidth=0))
-        labels.append("other reports (open: not pooled)")
+        labels.append("other reports (open: less comparable)")
     if any(entry.again.pooled for entry in found):
-        handles.append(Line2D([], [], color=REPORT_COLOUR, linewidth=3, alpha=0.35))
-        labels.append("95% prediction interval")
+        handles.append(
+            (
+                Line2D([], [], color=REPORT_COLOUR, linewidth=3, alpha=0.35),
+                Line2D([], [], color=REPORT_COLOUR, marker="|", markersize=6, markeredgewidth=1.2),
+            )
+        )
+        labels.append("pooled mean, 95% prediction interval")
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+
+
+CHARACTER_SHARE = 0.18
+"""Room that a character of the matrix needs, as a share of a square's width."""
+
+
+def matrix_segments(verdicts: Sequence[str]) -> list[tuple[str, int, float]]:
+    """How a square of the matrix is parted by verdict.
+
+    Args:
+        verdicts: those of one document's numbers on one task.
+
+    Returns:
+        Verdict, count and width of each part, in the order of `MATRIX_STYLE`. The widths follow the counts,
+        but each part has room for its sign; together they fill the square but for a narrow border.
+    """
+    counts = {name: verdicts.count(name) for name in MATRIX_STYLE if name in verdicts}
+    room = SQUARE_SHARE - CHARACTER_SHARE * len(counts)
+    return [(name, count, CHARACTER_SHARE + room * count / len(verdicts)) for name, count in counts.items()]
 
 
 def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
@@ -237,15 +269,13 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
         x = documents.index(document)
         y = next(place for place, (_, name) in enumerate(tasks) if name == task)
         left = x + 0.03
-        for verdict, (colour, sign) in MATRIX_STYLE.items():
-            count = verdicts.count(verdict)
-            width = 0.94 * count / len(verdicts)
-            if not count:
-                continue
+        for verdict, count, width in matrix_segments(verdicts):
+            colour, sign = MATRIX_STYLE[verdict]
             axis.add_patch(Rectangle((left, y + 0.06), width, 0.88, color=colour, linewidth=0))
-            # A count needs more room than a sign; what has room for neither is known by place and colour.
-            text = f"{sign}{count}" if count > 1 and width > 0.26 else sign if width > 0.13 else ""
-            axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=5)
+            text = f"{sign}{count}" if count > 1 else sign
+            if width < CHARACTER_SHARE * len(text):
+                text = sign
+            axis.text(left + width / 2, y + 0.46, text, ha="center", va="center", fontsize=4.5)
             left += width
     axis.set_xlim(0, len(documents))
     axis.set_ylim(0, len(tasks))
@@ -276,9 +306,11 @@ def with_evidence(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:
 
 FOREST_CAPTION = (
     "{title}: each reported number with its ±, the seeds of each implementation as dots with their mean and "
-    "95% interval, other documents' reports as diamonds (open: not pooled), the 95% prediction interval of "
-    "the reports where three or more can be pooled (an arrow where it is longer than the axis), and the "
-    "verdict. Shaded: the margin around the reported number."
+    "95% interval, other documents' reports as diamonds (open: unverified, another selection rule, or "
+    "settings per task; pooled only where the others are too few), the mean and 95% prediction interval of "
+    "the reports where three or more can be pooled, and the verdict (cond: a spread is assumed; sel: another "
+    "selection rule; set: other settings). An arrow: the interval is longer than the axis. Shaded: the "
+    "margin around the reported number."
 )
 
 
@@ -312,7 +344,8 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
                 draw_matrix(drawn),
                 "matrix",
                 "Verdicts by document and task. A square is parted by verdict where a document has several "
-                "numbers with evidence on one task, with how many. Copies are shown where they are printed.",
+                "numbers with evidence on one task, with how many where there is room. Copies are shown "
+                "where they are printed.",
             )
     return done
 

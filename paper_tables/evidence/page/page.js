@@ -165,7 +165,7 @@ function open(number) {
   }
   if (evidence.reports.length) {
     body.append(element("h3", "Other reports"));
-    body.append(plainTable(["Number", "Score", "Not pooled because"], evidence.reports.map((report) => [report.id, report.score, report.left_out])));
+    body.append(plainTable(["Number", "Score", "Less comparable because"], evidence.reports.map((report) => [report.id, report.score, report.left_out])));
     if (evidence.reports_words) body.append(element("p", evidence.reports_words));
   }
   body.append(element("h3", "Arithmetic"), element("p", number.arithmetic.length ? number.arithmetic.join(" ") : "Nothing in the digits can be tested, or the tests could not fail."));

@@ -187,6 +187,30 @@ def test_counts_add_up(table):
     assert sum(int(row[1].text.replace(",", "")) for row in screen.rows) == len(rows)
 
 
+def test_the_first_screen_counts_what_rests_on_an_assumed_spread(table):
+    """By the flags of the rows: independent runs apart from their own, reports of others all conditional."""
+    rows = tables.distinct(table)
+    conditional = rows["flags"].str.contains("conditional")
+    screen = tables.first_screen(table)
+    assert screen.header[-1] == "Conditional"
+    shown = {row[0].text: (row[1].text, row[-1].text) for row in screen.rows}
+    assert sum(int(count) for _, count in shown.values()) == conditional.sum()
+    assert shown["Independent runs, spread printed"][1] == "0"
+    assumed = shown["Independent runs, spread assumed (conditional)"]
+    assert assumed[0] == assumed[1]
+    assert (
+        int(shown["Three or more other reports"][1]) == (conditional & (rows["basis"] == "re_reported")).sum()
+    )
+
+
+def test_every_number_has_a_reason_and_claims_name_their_interval(table):
+    assert (table["reason"] != "").all()
+    reproduced = table[(table["verdict"] == "reproduced") & (table["basis"] == "independent")]
+    for row in reproduced.to_dict("records"):
+        ends = f"[{row['interval_low']:.1f}, {row['interval_high']:.1f}], is within the margin of"
+        assert ends in row["reason"]
+
+
 def test_a_paper_table_has_every_number_of_the_paper(table, inputs):
     titles = {name: document.title for name, document in inputs.documents.items()}
     made = tables.paper_tables(table, titles)

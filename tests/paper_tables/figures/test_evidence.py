@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
-from paper_tables.evidence import frame, tables
+from paper_tables.evidence.__main__ import write_tables
 from paper_tables.evidence.judgement import Inputs, judge_all
 from paper_tables.figures import evidence
 from paper_tables.figures.style import Figures
 from paper_tables.publish import readme
-from paper_tables.rendering import table as table_module
+from paper_tables.rendering.text import FLAG_MARKS
+from paper_tables.verdicts import rule
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -22,10 +24,10 @@ def found():
 
 
 def test_the_document_shows_what_the_data_give(found, tmp_path):
-    done = Figures(tmp_path)
+    done = Figures(tmp_path / "figures")
     evidence.draw_first_forest(evidence.with_evidence(found), done)
-    table_module.write(tables.first_screen(frame.evidence_frame(found)), tmp_path, "first_screen")
-    assert readme.differences(REPOSITORY / "docs" / "evidence.md", [tmp_path], [tmp_path]) == []
+    write_tables(found, Inputs.read(), tmp_path)
+    assert readme.differences(REPOSITORY / "docs" / "evidence.md", [tmp_path], [tmp_path / "figures"]) == []
 
 
 def test_the_first_forest_has_independent_runs_of_authors_numbers(found):
@@ -41,6 +43,54 @@ def test_the_matrix_has_every_document_and_task_with_evidence(found):
     documents = {entry.number["document"].replace("_", " ") for entry in drawn}
     assert {label.get_text() for label in axis.get_xticklabels()} == documents
     assert len(axis.get_yticklabels()) == len({entry.number["task"] for entry in drawn})
+
+
+def test_parts_of_a_square_have_room_for_their_signs_and_fill_it():
+    """Ten numbers of five verdicts: a part of one number would otherwise be too narrow for its sign."""
+    verdicts = ["reproduced"] * 6 + [
+        "different (lower)",
+        "different (higher)",
+        "inconclusive",
+        "uninformative",
+    ]
+    parts = evidence.matrix_segments(verdicts)
+    assert parts[0][:2] == ("reproduced", 6)
+    assert {count for _, count, _ in parts[1:]} == {1}
+    assert min(width for _, _, width in parts) >= evidence.CHARACTER_SHARE
+    assert sum(width for _, _, width in parts) == pytest.approx(evidence.SQUARE_SHARE)
+    assert evidence.matrix_segments(["inconclusive"] * 3) == [
+        ("inconclusive", 3, pytest.approx(evidence.SQUARE_SHARE))
+    ]
+
+
+def test_no_text_of_the_matrix_is_wider_than_its_part(found):
+    """Drawn: the words of a square must not touch its neighbours'."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = evidence.draw_matrix(evidence.with_evidence(found))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axis, renderer = figure.axes[0], canvas.get_renderer()
+    boxes = sorted(
+        (round(text.get_position()[1], 6), box.x0, box.x1)
+        for text in axis.texts
+        if text.get_text()
+        for box in [text.get_window_extent(renderer)]
+    )
+    assert len(boxes) > 200
+    overlapping = [
+        (one, other)
+        for one, other in itertools.pairwise(boxes)
+        if one[0] == other[0] and one[2] + 1 > other[1]
+    ]
+    assert overlapping == []
+
+
+def test_two_flags_are_both_named_next_to_the_verdict(found):
+    by_flags = {len(entry.verdict.flags): entry for entry in evidence.with_evidence(found)}
+    words = evidence._verdict_words(by_flags[2])
+    flags = by_flags[2].verdict.flags
+    assert all(FLAG_MARKS[flag][0] in words for flag in flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD)
 
 
 def test_no_evidence_draws_nothing(tmp_path):
