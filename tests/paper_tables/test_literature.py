@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from recheck.errors import TablesError
 
-from paper_tables import frames, literature
-from paper_tables.scores.d3rlpy import read_d3rlpy_runs
+from paper_tables import literature
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "facts"
 # Column of the source table -> ours.
@@ -186,15 +185,6 @@ def test_a_column_that_is_called_copied_is_the_originals(reported, document, met
 
 def test_every_suite_has_a_range(reported):
     assert set(reported["suite"]) <= set(literature.read_suites().index)
-
-
-def test_d3rlpy_runs_have_the_columns_of_scores():
-    runs = read_d3rlpy_runs()
-    assert list(runs.columns) == frames.columns("scores")
-    assert len(runs) == 3 * 1410
-    assert runs.groupby(["method", "task", "selection"])["seed"].nunique().eq(10).all()
-    wide = runs.pivot(index=["method", "task", "seed"], columns="selection", values="score_percent")
-    assert (wide["best_online"] >= wide["last"] - 1e-9).all()
 
 
 @pytest.mark.parametrize(

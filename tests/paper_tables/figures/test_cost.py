@@ -1,58 +1,51 @@
-"""The table of costs."""
+"""Bars of hours, and energy and money as text."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
-from paper_tables import prices as prices_module
-
-
-def test_a_block_is_paid_for_once(made_up_tables: dict[str, pd.DataFrame]):
-    """Four rows of a block (two sampling settings, two sizes of call) are one training."""
-    rows = made_up_tables["cost"]
-    block = rows[(rows["method"] == "diffusion_ql") & (rows["diffusion_steps"] == 20)]
-    blocks = prices_module.training_blocks(block)
-    assert len(block) == 8
-    assert len(blocks) == 2
-    assert blocks["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
-    assert blocks["per_seed_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600 / 4)
-    untimed = prices_module.training_blocks(block.assign(train_wall_seconds=np.nan))
-    assert untimed["train_hours"].iloc[0] == pytest.approx(50_000 * 0.09 / 3600)
+from paper_tables.figures.cost import _one_number_of_digits, draw_cost
+from paper_tables.figures.style import house_style
 
 
-def test_cost_table_by_hand(made_up_tables: dict[str, pd.DataFrame]):
-    rows = made_up_tables["cost"]
-    iql = rows[rows["method"] == "iql"].assign(
-        label="iql", device="NVIDIA A100-SXM4-40GB", train_wall_seconds=1800.0
-    )
-    table, missing = prices_module.cost_table(iql, prices_module.load_prices())
-    assert missing == []
-    assert len(table) == 1
-    row = table.iloc[0]
-    # Two tasks, half an hour each, at 400 W and a room that takes 30% on top.
-    assert (row["kind"], row["runs"], row["hours"]) == ("gpu", 8, 1.0)
-    assert row["energy_kwh"] == pytest.approx(0.4 * 1.3)
-    assert row["money"] == pytest.approx(1.5)
+def cost(**changes):
+    table = {
+        "label": ["iql", "bc"],
+        "device": "A100",
+        "kind": "gpu",
+        "runs": 5,
+        "hours": [10.0, 2.5],
+        "energy_kwh": [5.2, 1.3],
+        "money": [15.0, np.nan],
+        "currency": "USD",
+    }
+    return pd.DataFrame(table | changes)
 
 
-def test_unknown_devices_and_own_machines(made_up_tables: dict[str, pd.DataFrame], tmp_path: Path):
-    rows = made_up_tables["cost"]
-    odd = rows[rows["method"] == "iql"].assign(label="iql", device="Abacus")
-    table, missing = prices_module.cost_table(odd, prices_module.load_prices())
-    assert table["hours"].notna().all()
-    assert table["money"].isna().all()
-    assert "'Abacus'" in missing[0]
-    path = tmp_path / "cost.yaml"
-    path.write_text(
-        "format: 1\ncurrency: EUR\nelectricity_price_per_kwh: 0.5\npower_usage_effectiveness: 1\n"
-        "devices:\n  - {match: abacus, kind: gpu, power_watts: 100, price_per_hour: null, source: mine}\n"
-    )
-    prices = prices_module.load_prices(path)
-    device = prices.device("Abacus")
-    assert device is not None
-    assert prices.money(device, 10) == pytest.approx(0.5)
-    assert prices.device(None) is None
+def drawn(table):
+    with house_style(["iql", "bc"]):
+        return draw_cost(table, "USD").axes
+
+
+def test_a_bar_is_as_long_as_its_hours_and_the_numbers_are_next_to_it():
+    axis, numbers = drawn(cost())
+    assert [bar.get_width() for bar in axis.patches] == [2.5, 10.0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["BC", "IQL"]
+    assert axis.get_xlabel() == "GPU-hours"
+    texts = [text.get_text() for text in numbers.texts]
+    assert texts == ["2", "10", "hours", "1", "5", "kWh", "?", "15", "USD"]
+
+
+def test_several_devices_are_named_and_kinds_are_in_the_axis():
+    axis, _ = drawn(cost(device=["A100", "Epyc"], kind=["gpu", "cpu_core"]))
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["BC, Epyc", "IQL, A100"]
+    assert axis.get_xlabel() == "CPU core-hours and GPU-hours"
+    assert drawn(cost(kind="unknown"))[0].get_xlabel() == "device hours"
+
+
+def test_a_column_has_one_digit_of_its_smallest_number():
+    assert _one_number_of_digits(np.array([0.034, 12.0])) == ["0.03", "12.00"]
+    assert _one_number_of_digits(np.array([1234.5, 2.0])) == ["1,234", "2"]
+    assert _one_number_of_digits(np.array([0.0, np.nan])) == ["0", "?"]
+    assert _one_number_of_digits(np.array([1e-9])) == ["0.0000"]

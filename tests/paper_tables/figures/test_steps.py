@@ -7,19 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from paper_tables import prices as prices_module
 from paper_tables.figures import draw, steps, style
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import configurations
 from paper_tables.statistics import experiment as statistics_experiment
-
-# Costs.
-
-
-def test_pareto_front_by_hand():
-    assert prices_module.pareto_front([1, 2, 3, 4, 2], [10, 30, 20, 40, 30]) == [0, 1, 3]
-    assert prices_module.pareto_front([], []) == []
-    assert prices_module.pareto_front([1, 1], [5, 7]) == [1]
 
 
 def test_steps_points_are_over_shared_tasks(made_up_tables: dict[str, pd.DataFrame], statistics_folder: Path):

@@ -9,8 +9,6 @@ import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables.figures import effects as figure
-from paper_tables.figures.style import Figures, house_style
 from paper_tables.rendering.table import markdown
 from paper_tables.tables import effects
 
@@ -120,22 +118,3 @@ def test_the_index_says_what_is_varied(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps(index))
     with pytest.raises(TablesError):
         effects.read_variation(tmp_path)
-
-
-@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), tuple(OWN)])
-def test_the_figure_has_every_value_and_repeats_to_the_byte(tmp_path, tasks):
-    runs, variation = case(tasks=tasks)
-    path = tmp_path / "effects.csv"
-    effects.effects(runs, variation).to_csv(path, index=False)
-    bytes_of = []
-    for name in ("a", "b"):
-        done = Figures(tmp_path / name)
-        with house_style(["iql"]):
-            figure.effect_figure(done, path)
-            drawn = figure.draw_effects(pd.read_csv(path, converters={"value": str}))
-        bytes_of.append((tmp_path / name / "effects.png").read_bytes())
-    assert bytes_of[0] == bytes_of[1]
-    assert ("thick line" in done.captions["effects"]) == (len(tasks) > 1)
-    (axis,) = drawn.axes
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["0.5", "0.7", "0.9"]
-    assert axis.get_title() == "IQL"
