@@ -21,7 +21,7 @@ _STEPS = re.compile(_COUNT + r"(?:env_)?(?:time_?steps|steps|transitions|samples
 _EPISODES = re.compile(_COUNT + r"(?:episodes|trajectories|trajs?|rollouts)$")
 _OBSERVATION = re.compile(r"^(?:observation|obs|state)_?(?:dim|dims|size|width|shape)$")
 _ACTION = re.compile(r"^(?:action|act)_?(?:dim|dims|size|width|shape)$")
-_LENGTHS = re.compile(r"^(?:episode|traj|trajectory|rollout)_?(?:lengths?|lens)$")
+_LENGTHS = re.compile(r"^(?:episode|traj|trajectory|rollout|path)_?(?:lengths?|lens)$")
 
 
 def is_declaration(name: str) -> bool:

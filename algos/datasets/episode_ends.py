@@ -4,12 +4,7 @@ A terminal is a row after which nothing can follow: its target is the reward alo
 that could have continued: its next state has a value. A flag that is read wrongly changes the learning target
 without a trace, so whatever a file leaves open is refused unless the task's `ends` decides it.
 
-The names that files use:
-
-    terminals, terminations, terminated     a terminal (D4RL, Minari, Gymnasium)
-    timeouts, truncations, truncated        a time-out (the same)
-    episode_terminals, dones, done, ...     an end of either kind (d3rlpy 1, many replay buffers)
-    episode, episode_id, episode_index, ... the number of a row's episode
+`algos.datasets.episode_flags` has the names that files use.
 """
 
 from __future__ import annotations
@@ -21,19 +16,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 
-TERMINAL_KEYS = ("terminals", "terminations", "terminated", "terminal", "is_terminal")
-TIMEOUT_KEYS = ("timeouts", "truncations", "truncated", "timeout", "truncation")
-END_KEYS = ("episode_terminals", "dones", "done", "dones_float", "episode_ends", "is_last")
-EPISODE_KEYS = (
-    "episode",
-    "episodes",
-    "episode_id",
-    "episode_ids",
-    "episode_index",
-    "trajectory_id",
-    "traj_id",
-)
-FLAG_KEYS = (*TERMINAL_KEYS, *TIMEOUT_KEYS, *END_KEYS)
+from algos.datasets.episode_flags import END_KEYS, TERMINAL_KEYS, Flags
 
 # A time limit that was stored as terminal: so many terminals, and so large a share of all, are at the longest
 # episode's length. Real terminals spread: of 33 falls of a random hopper no more than two have one length.
@@ -47,46 +30,6 @@ CHOICES = (
     "ends=terminal (such a row is a terminal), ends=timeout (it is a time-out) or ends=horizon (a time-out "
     "where the episode has the horizon's length, else a terminal)"
 )
-
-
-@dataclass(frozen=True)
-class Flags:
-    """What a file says about the ends of its episodes, n rows.
-
-    Attributes:
-        terminals: [n] bool, None where no key says it.
-        timeouts: [n] bool, None where no key says it.
-        ends: [n] bool, ends of either kind, None where no key says it.
-        last_rows: [n] bool, the last row of each episode, None where the file does not number episodes.
-        convention: the keys, for people.
-        breaks: [n] bool, rows after which other rows follow than were played, though nothing ended; None
-        where rows are in order.
-    """
-
-    terminals: np.ndarray | None
-    timeouts: np.ndarray | None
-    ends: np.ndarray | None
-    last_rows: np.ndarray | None
-    convention: str
-    breaks: np.ndarray | None = None
-
-    def in_order(self, order: np.ndarray, breaks: np.ndarray) -> Flags:
-        """The flags with the rows in another order: trajectory by trajectory, for rows that were mixed."""
-
-        def ordered(values: np.ndarray | None) -> np.ndarray | None:
-            return None if values is None else values[order]
-
-        return Flags(
-            ordered(self.terminals), ordered(self.timeouts), ordered(self.ends), None, self.convention, breaks
-        )
-
-    def any_end(self) -> np.ndarray:
-        """[n] bool, rows that end an episode by any of the keys."""
-        found = [
-            flags for flags in (self.terminals, self.timeouts, self.ends, self.last_rows) if flags is not None
-        ]
-        result: np.ndarray = np.logical_or.reduce(found)
-        return result
 
 
 @dataclass(frozen=True)
@@ -116,55 +59,6 @@ class EpisodeEnds:
         """[n] bool, rows after which another episode begins."""
         result: np.ndarray = self.terminals | self.timeouts
         return result
-
-
-def read_flags(rows: Mapping[str, np.ndarray], where: str) -> Flags:
-    """Collect the flags of a file under whatever names it has for them.
-
-    Args:
-        rows: the arrays of a file by name; flags are bool [n], episode numbers integers [n].
-        where: the file, for messages.
-
-    Raises:
-        DatasetError: two keys that mean the same disagree, or an episode's rows are not together.
-    """
-    terminals, first = _same(rows, TERMINAL_KEYS, where)
-    timeouts, second = _same(rows, TIMEOUT_KEYS, where)
-    ends, third = _same(rows, END_KEYS, where)
-    last_rows, fourth = _last_rows(rows, where)
-    names = [name for name in (first, second, third, fourth) if name]
-    return Flags(terminals, timeouts, ends, last_rows, " + ".join(names) or "no flags")
-
-
-def _same(rows: Mapping[str, np.ndarray], keys: tuple[str, ...], where: str) -> tuple[np.ndarray | None, str]:
-    found = [key for key in keys if key in rows]
-    for other in found[1:]:
-        different = np.flatnonzero(rows[other] != rows[found[0]])
-        if len(different):
-            raise DatasetError(
-                f"{where} holds {found[0]} and {other}, which mean the same, but they differ in "
-                f"{len(different):,} rows, the first in row {different[0]}; remove the one that is wrong."
-            )
-    return (rows[found[0]], " = ".join(found)) if found else (None, "")
-
-
-def _last_rows(rows: Mapping[str, np.ndarray], where: str) -> tuple[np.ndarray | None, str]:
-    found = [key for key in EPISODE_KEYS if key in rows]
-    if not found:
-        return None, ""
-    last: np.ndarray | None = None
-    for key in found:
-        numbers = rows[key]
-        changes = np.append(numbers[1:] != numbers[:-1], True)
-        if len(np.unique(numbers)) != int(changes.sum()):
-            raise DatasetError(
-                f"{where} numbers {len(np.unique(numbers)):,} episodes in {key}, but their rows are not "
-                f"together ({int(changes.sum()):,} runs of equal numbers); sort the rows by episode."
-            )
-        if last is not None and not np.array_equal(last, changes):
-            raise DatasetError(f"{where} holds {found[0]} and {key}, which number the episodes differently.")
-        last = changes
-    return last, " = ".join(found)
 
 
 def decide(
@@ -204,6 +98,12 @@ def decide(
             cut = timeouts_by_horizon(begun, horizon, d4rl=False) & ~begun
             by_horizon = int(cut.sum())
             timeouts = timeouts | cut
+    if strict and rule is None and 2 * int(terminals.sum()) > len(terminals):
+        raise DatasetError(
+            f"{where} flags {int(terminals.sum()):,} of {len(terminals):,} rows as terminals: inverted "
+            "flags, it seems (1 where an episode goes on). If most episodes do have a single step, say "
+            "ends=terminal."
+        )
     both = terminals & timeouts
     counts: dict[str, Any] = {
         "convention": flags.convention,

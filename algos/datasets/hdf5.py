@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from recheck.errors import DatasetError
 
+from algos.datasets import d3rlpy_episodes
 from algos.datasets.declared_counts import declared_in_hdf5
-from algos.datasets.episode_ends import EPISODE_KEYS
-from algos.datasets.row_checks import INFOS, READ, FileRows, check_rows, check_widths, require_keys
+from algos.datasets.row_checks import (
+    INFOS,
+    PER_ROW,
+    READ,
+    FileRows,
+    check_rows,
+    check_widths,
+    require_keys,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -109,14 +117,18 @@ def check_signature(path: Path) -> None:
 def _read(file: h5py.File, path: Path) -> FileRows:  # noqa: C901  (one branch for each kind of bad array)
     import h5py
 
+    if d3rlpy_episodes.is_layout(file):
+        refuse_outside_references(file, path)
+        return d3rlpy_episodes.read(file, str(path))
     refuse_outside_references(file, path, object_arrays=False)
-    require_keys(list(file), str(path))
+    groups = {name: list(node) for name, node in file.items() if isinstance(node, h5py.Group)}
+    require_keys(list(file), str(path), groups)
     rows: dict[str, np.ndarray] = {}
     for key in READ:
         if key not in file:
             continue
         node = file[key]
-        optional = key in (*INFOS, *EPISODE_KEYS)
+        optional = key in (*INFOS, *PER_ROW)
         if not isinstance(node, h5py.Dataset):
             if optional:
                 continue

@@ -19,7 +19,7 @@ from recheck.files import read_json, sha256
 
 from algos.datasets import minari_arrow
 from algos.datasets.declared_counts import check_declared
-from algos.datasets.episode_ends import Flags
+from algos.datasets.episode_flags import Flags
 from algos.datasets.hdf5 import refuse_outside_references
 from algos.datasets.minari_export import dataset_id, export
 from algos.datasets.row_checks import as_flags, finite_float32, refuse_discrete

@@ -61,6 +61,8 @@ def decide(
             with the following row in some rows and nothing was chosen.
     """
     stored = rows.get("next_observations")
+    if strict and choice is None and ends.rule != "d4rl":
+        _refuse_rows_without_step(rows, ends, where)
     if stored is None:
         if choice == "file":
             raise DatasetError(
@@ -204,12 +206,31 @@ def _refuse_invented_pairs(observations: np.ndarray, ends: EpisodeEnds, where: s
             "shuffled, and the file has no next_observations to pair them with. Store next_observations, or "
             "say next_observations=following if the rows are in order."
         )
+    shift = row_order.shifted_ends(observations, ends.last_rows)
+    if shift:
+        raise DatasetError(
+            f"{where} flags the ends of its episodes a row too {'late' if shift > 0 else 'early'} "
+            f"({ends.counts['convention']}): the states of nearly every episode jump "
+            f"{'before' if shift > 0 else 'one row after'} the flagged row, not after it. {accept}"
+        )
     hidden = row_order.hidden_starts(observations, ends.last_rows)
     if len(hidden):
         raise DatasetError(
             f"{where} has {len(hidden):,} rows inside episodes that are starting states like those after its "
             f"flagged ends (the first is row {int(hidden[0])}): ends are missing in its flags "
             f"({ends.counts['convention']}), and rows would be paired across episodes. {accept}"
+        )
+
+
+def _refuse_rows_without_step(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, where: str) -> None:
+    """Refuse episodes that end with a row for their final observation, as RLDS keeps them."""
+    found = row_order.without_step(rows["actions"], rows["rewards"], ends.last_rows)
+    if len(found):
+        raise DatasetError(
+            f"{where} has {len(found):,} last rows of episodes with neither action nor reward (the first is "
+            f"row {int(found[0])}): final observations in rows of their own, as RLDS keeps them, it seems. "
+            "Leave these rows out and flag the row before each; if these steps were taken, say "
+            "next_observations=following, or =file where it holds them."
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from recheck.errors import DatasetError
 
 from algos.datasets.declared_counts import is_declaration
-from algos.datasets.episode_ends import EPISODE_KEYS
+from algos.datasets.episode_flags import EPISODE_KEYS
 from algos.datasets.row_checks import INFOS, MATRICES, NEXT_KEYS, READ, FileRows, check_rows, require_keys
 
 SIGNATURE = b"PAR1"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 from recheck.files import write_json
-from recheck.tasks import Task
+from recheck.tasks import Task, load_tasks
 from safetensors import SafetensorError
 
 from algos.datasets.d4rl_rows import Bounds
@@ -167,18 +167,40 @@ def _environment_check(task: Task, source: Source) -> dict[str, Any] | None:
     """
     if task.environment_id is None:
         return None
-    from algos.envs import replay
+    from algos.envs import observed_states, replay
 
     following = source.following.counts["source"] == "following"
     rows = replay.of_arrays(source.filtered.arrays, source.states, following)
     if isinstance(rows, str):
-        return {"verdict": replay.CANNOT, "reason": rows, "conclusion": f"cannot be checked: {rows}"}
+        found = None
+        if not papers_rows(task) and task.adapter in (None, "none"):
+            found = observed_states.check_observations(
+                source.filtered.arrays,
+                task.environment_id,
+                following,
+                source.name,
+                _of_equal_widths(task),
+                ends_chosen=task.ends == "terminal",
+            )
+        unchecked = {"verdict": replay.CANNOT, "reason": rows, "conclusion": f"cannot be checked: {rows}"}
+        return found or unchecked
     if task.ends == "terminal":
         # The user has said that these rows are terminals; only the states are compared.
         rows = replace(rows, terminals=np.zeros_like(rows.terminals))
     return replay.before_training(
         rows, task.environment_id, task.adapter, source.name, strict=not papers_rows(task)
     )
+
+
+def _of_equal_widths(task: Task) -> list[str]:
+    """The environments of tasks.csv whose observations and actions are as wide as the task's."""
+    widths = (task.observation_dim, task.action_dim)
+    found = {
+        other.environment_id
+        for other in load_tasks().values()
+        if (other.observation_dim, other.action_dim) == widths and other.adapter in (None, "none")
+    }
+    return sorted(name for name in found if name not in (None, task.environment_id))
 
 
 def _write(task: Task, source: Source, work: Path, bounds: Bounds) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from recheck.errors import DatasetError
 from algos.datasets import hdf5, parquet
 from algos.datasets.row_checks import FileRows
 
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _PICKLE_PROTOCOLS = b"\x02\x03\x04\x05"
 
 
@@ -26,7 +27,8 @@ def check_format(path: Path) -> str:
     """The format of a file by its first bytes: `hdf5` or `parquet`.
 
     Raises:
-        DatasetError: the file is absent, unreadable, or of another format; a pickle is named as such.
+        DatasetError: the file is absent, unreadable, or of another format; pickles and packed files are
+            named as such.
     """
     start = b""
     if path.is_file():  # reading a pipe would wait for ever
@@ -43,5 +45,10 @@ def check_format(path: Path) -> str:
         raise DatasetError(
             f"{path} is a zip or NumPy archive, which is not read; write its arrays as HDF5 or Parquet."
         )
+    for signature, program in _PACKED.items():
+        if start.startswith(signature):
+            raise DatasetError(
+                f"{path} is packed with {program}; unpack it and give the file that comes out."
+            )
     hdf5.check_signature(path)
     return "hdf5"

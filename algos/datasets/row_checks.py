@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 
-from algos.datasets.episode_ends import EPISODE_KEYS, FLAG_KEYS, TIMEOUT_KEYS
+from algos.datasets.episode_flags import (
+    CONTINUE_KEYS,
+    EPISODE_KEYS,
+    FLAG_KEYS,
+    INVERTED_KEYS,
+    START_KEYS,
+    TIMEOUT_KEYS,
+)
 
 REQUIRED = ("observations", "actions", "rewards")
 MATRICES = ("observations", "actions", "next_observations")
@@ -17,7 +24,9 @@ MATRICES = ("observations", "actions", "next_observations")
 INFOS = ("infos/qpos", "infos/qvel", "infos/goal")
 # Other names of `next_observations`.
 NEXT_KEYS = ("next_obs", "next_states", "next_state", "next_observation", "observations_next", "obs_next")
-READ = (*MATRICES, *NEXT_KEYS, "rewards", *FLAG_KEYS, *EPISODE_KEYS, *INFOS)
+# Read where they are one value for each row, and else left alone.
+PER_ROW = (*EPISODE_KEYS, *START_KEYS, *INVERTED_KEYS)
+READ = (*MATRICES, *NEXT_KEYS, "rewards", *FLAG_KEYS, *PER_ROW, *INFOS)
 # So many rows of zeros at the end are an unfilled buffer, not a state.
 FEWEST_UNFILLED = 2
 # A message names so many of a file's keys.
@@ -41,20 +50,26 @@ class FileRows:
     declared: dict[str, Any] = field(default_factory=dict)
 
 
-def require_keys(found: list[str], where: str) -> None:
+def require_keys(found: list[str], where: str, groups: Mapping[str, list[str]] | None = None) -> None:
     """Refuse a file without observations, actions, rewards and some flag of episodes' ends.
+
+    Args:
+        found: the names that the file holds.
+        where: the file, for messages.
+        groups: its groups and the names in each, for the message.
 
     Raises:
         DatasetError: naming what is missing and what the file holds.
     """
     missing = [key for key in REQUIRED if key not in found]
-    if not any(key in found for key in FLAG_KEYS if key not in TIMEOUT_KEYS):
+    ends = [key for key in (*FLAG_KEYS, *INVERTED_KEYS) if key not in TIMEOUT_KEYS]
+    if not any(key in found for key in ends):
         missing.append("terminals")
     if missing:
         raise DatasetError(
             f"{where} lacks {', '.join(missing)}: a D4RL file needs {', '.join(REQUIRED)}, terminals (or one "
-            f"of {', '.join(key for key in FLAG_KEYS if key not in (*TIMEOUT_KEYS, 'terminals'))}), it holds "
-            f"{_some(found)}.{_hint(found)}"
+            f"of {', '.join(key for key in ends if key != 'terminals')}), it holds "
+            f"{_some(found)}.{_hint(found, groups or {})}"
         )
 
 
@@ -64,12 +79,15 @@ def _some(names: list[str]) -> str:
     return ", ".join(listed[:LISTED_KEYS]) + more or "nothing"
 
 
-def _hint(found: list[str]) -> str:
+def _hint(found: list[str], groups: Mapping[str, list[str]]) -> str:
     """What a file of a known other layout is, and what to do with it."""
+    whole = sorted(name for name, inside in groups.items() if set(REQUIRED) <= set(inside))
+    if whole:
+        return f" These are in {_some(whole)}: write the arrays of one group as a file of its own."
     if "observations_0" in found and "actions_0" in found:
         return (
-            " It holds one array for each episode, as d3rlpy 2 writes them: join the episodes' arrays, and "
-            "flag the last row of each as terminal or time-out."
+            " It holds one array for each episode: join the episodes' arrays, and flag the last row of each "
+            "as terminal or time-out."
         )
     return ""
 
@@ -90,7 +108,7 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
     _name_next_observations(rows, where)
     num_rows = len(rows["observations"]) if rows["observations"].ndim else 0
     unread = _take_out(rows, num_rows)
-    flags = [key for key in FLAG_KEYS if key in rows]
+    flags = [key for key in (*FLAG_KEYS, *START_KEYS, *INVERTED_KEYS) if key in rows]
     for key in ("rewards", *flags):
         if rows[key].ndim == 2 and rows[key].shape[1] == 1:
             rows[key] = rows[key][:, 0]
@@ -100,7 +118,10 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
             rows[key] = finite_float32(rows[key], key, where)
     refuse_discrete(rows["actions"], where)
     for key in flags:
-        rows[key] = as_flags(rows[key], key, where)
+        values = rows[key]
+        if key in CONTINUE_KEYS and len(np.unique(values[values != 0])) == 1:
+            values = values != 0  # RLDS: the discount, 0 at a terminal
+        rows[key] = as_flags(values, key, where)
     _refuse_unfilled(rows, where)
     return unread
 
@@ -144,11 +165,11 @@ def _refuse_unfilled(rows: Mapping[str, np.ndarray], where: str) -> None:
 def _take_out(rows: dict[str, np.ndarray], num_rows: int) -> list[str]:
     """Take out optional arrays that are not one value for each row; their names."""
     unread = []
-    for key in [key for key in rows if key in (*INFOS, *EPISODE_KEYS)]:
-        flat = rows[key].size == num_rows and key in EPISODE_KEYS
-        if flat and rows[key].dtype.kind in "iub":
+    for key in [key for key in rows if key in (*INFOS, *PER_ROW)]:
+        flat = rows[key].size == num_rows and key in PER_ROW
+        if flat and (key not in EPISODE_KEYS or rows[key].dtype.kind in "iub"):
             rows[key] = rows[key].reshape(-1)
-        elif key in EPISODE_KEYS or rows[key].ndim == 0 or len(rows[key]) != num_rows:
+        elif key in PER_ROW or rows[key].ndim == 0 or len(rows[key]) != num_rows:
             del rows[key]
             unread.append(key)
     return unread

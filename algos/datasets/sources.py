@@ -26,7 +26,8 @@ from algos.datasets.d4rl_rows import (
 )
 from algos.datasets.declared_counts import check_declared
 from algos.datasets.downloads import download
-from algos.datasets.episode_ends import EpisodeEnds, Flags, decide, read_flags
+from algos.datasets.episode_ends import EpisodeEnds, decide
+from algos.datasets.episode_flags import Flags, read_flags
 from algos.datasets.published import Content, check_published, check_recorded_hash, recorded_hash
 from algos.datasets.readers import check_format, read_rows
 from algos.datasets.row_checks import FileRows, check_widths
@@ -200,7 +201,7 @@ def _from_rows(
     ends = decide(ordered, rule, task.horizon, where, strict=not papers)
     if mixed is not None:
         ends = ends.put_back(mixed[0])
-    if ends.counts["timeouts_by_horizon"] or (flags.timeouts is None and flags.ends is None):
+    if ends.counts["timeouts_by_horizon"] or flags.without_timeouts():
         notes.append(f"The file has no timeouts; episodes are cut after {task.horizon} steps.")
     following = next_states.decide(rows, ends, task.next_observations, where, strict=not verified)
     filtered = transition_rows(rows, ends, following)

@@ -117,6 +117,8 @@ def of_arrays(
         float32_states=states["qpos"].dtype.itemsize < 8,
     )
     finite = np.isfinite(everything.qpos).all(axis=1) & np.isfinite(everything.qvel).all(axis=1)
+    if not finite.any():
+        return "no state that the dataset holds is finite"
     return everything.take(np.flatnonzero(finite))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from algos.datasets.d4rl_rows import states_before
-from algos.datasets.episode_ends import read_flags
+from algos.datasets.episode_flags import read_flags
 from algos.datasets.minari_export import NOT_EXPORTED
 from algos.datasets.minari_format import dataset_id, find, read
 from algos.datasets.readers import read_rows

@@ -7,7 +7,8 @@ import pytest
 from recheck.errors import DatasetError
 
 from algos.datasets.__main__ import report
-from algos.datasets.episode_ends import EpisodeEnds, decide, describe, read_flags, time_limit_terminals
+from algos.datasets.episode_ends import EpisodeEnds, decide, describe, time_limit_terminals
+from algos.datasets.episode_flags import read_flags
 from algos.datasets.prepare import prepare
 from algos.datasets.transitions import load_transitions
 
@@ -43,6 +44,11 @@ def decided(
         {"dones": at(12, 3, 7), "truncations": at(12, 7)},
         {"is_terminal": at(12, 3), "is_last": at(12, 3, 7)},
         {"terminals": at(12, 3), "terminations": at(12, 3), "timeouts": at(12, 7)},
+        {"masks": ~at(12, 3), "dones_float": at(12, 3, 7)},  # JAX programs
+        {"masks": ~at(12, 3), "episode_terminals": at(12, 3, 7)},
+        {"discount": ~at(12, 3), "is_last": at(12, 3, 7)},  # RLDS
+        {"not_done": ~at(12, 3, 7), "timeouts": at(12, 7)},
+        {"terminals": at(12, 3), "masks": ~at(12, 3), "timeouts": at(12, 7)},
     ],
 )
 def test_conventions_say_the_same(keys: dict[str, np.ndarray]) -> None:
@@ -52,6 +58,41 @@ def test_conventions_say_the_same(keys: dict[str, np.ndarray]) -> None:
     assert (ends.counts["terminals"], ends.counts["timeouts"], ends.counts["open_episodes"]) == (1, 1, 1)
     assert ends.counts["episodes"] == 3
     assert all(key in ends.counts["convention"] for key in keys)
+
+
+def test_the_row_before_a_first_one_is_a_last_one() -> None:
+    for key in ("is_first", "episode_starts"):
+        ends = decided(terminals=at(12, 3), **{key: at(12, 0, 4, 8)})
+        np.testing.assert_array_equal(ends.terminals, at(12, 3))
+        np.testing.assert_array_equal(ends.timeouts, at(12, 7, 11))
+    with pytest.raises(DatasetError, match=r"1 terminals or time-outs inside episodes .*is_first\); .*row 3"):
+        decided(terminals=at(12, 3), is_first=at(12, 0, 5, 8))
+    with pytest.raises(DatasetError, match="episode_id and is_first, which number the episodes differently"):
+        decided(terminals=at(12), is_first=at(12, 0, 5), episode_id=np.repeat([1, 2], 6))
+
+
+def test_terminals_that_are_ends_of_either_kind_are_refused_beside_masks() -> None:
+    """As in OGBench, whose `terminals` flag the end of a trajectory and whose `masks` are 1 - terminal."""
+    keys = {"terminals": at(12, 3, 7), "masks": ~at(12, 3)}
+    with pytest.raises(
+        DatasetError, match=r"terminals and 1 - masks, .* row 7; .* call them episode_terminals"
+    ):
+        decided(**keys)
+    with pytest.raises(DatasetError, match=r"differ in 2 rows, the first in row 3; remove the one"):
+        decided(terminals=at(12, 3), masks=~at(12, 7))
+
+
+@pytest.mark.parametrize("kind", ["inverted", "every row"])
+def test_inverted_flags_are_refused_or_chosen(kind: str) -> None:
+    terminals = ~at(12, 3, 7) if kind == "inverted" else ~at(12)
+    count = int(terminals.sum())
+    keys = {"terminals": terminals, "timeouts": at(12)}
+    with pytest.raises(
+        DatasetError, match=rf"flags {count} of 12 rows as terminals: inverted .*ends=terminal"
+    ):
+        decided(**keys)
+    assert decided("terminal", **keys).counts["terminals"] == count
+    assert decided(strict=False, **keys).counts["terminals"] == count
 
 
 def test_numbered_episodes_end_with_a_time_out_where_no_terminal_is_flagged() -> None:

@@ -71,6 +71,21 @@ def test_the_shared_files_are_read(shared_file: Callable[[str], Path], name: str
     assert ("next_observations" in rows) == (not name.startswith("door"))
 
 
+def test_a_constant_discount_is_a_flag_and_another_is_none(make_rows: Any, write_rows: Any) -> None:
+    rows = make_rows()
+    terminals = np.zeros(30, bool)
+    terminals[[11, 29]] = True
+    del rows["terminals"]
+    read = read_d4rl_hdf5(write_rows({**rows, "discount": np.where(terminals, 0.0, 0.99)}))
+    np.testing.assert_array_equal(read["discount"], ~terminals)
+    refused(write_rows({**rows, "discount": np.linspace(0, 1, 30)}), "values other than 0 and 1 in discount")
+
+
+def test_groups_that_are_datasets_of_their_own_are_named(make_rows: Any, write_rows: Any) -> None:
+    rows = {f"{group}/{key}": values for group in ("train", "test") for key, values in make_rows().items()}
+    refused(write_rows(rows), "it holds test, train. These are in test, train: write the arrays of one group")
+
+
 @pytest.mark.parametrize("key", ["observations", "actions", "rewards", "terminals"])
 def test_a_missing_key_is_named(make_rows: Any, write_rows: Any, key: str) -> None:
     rows = make_rows()

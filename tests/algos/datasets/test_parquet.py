@@ -1,5 +1,8 @@
 """Parquet as a form of own data: the same rows as from HDF5."""
 
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +131,15 @@ def test_a_cut_table_is_refused(make_rows: Any, hopper_task: Any, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"\x80\x04\x95abc", "is a pickle: loading one runs"), (b"PK\x03\x04rest", "NumPy archive")],
+    [
+        (b"\x80\x04\x95abc", "is a pickle: loading one runs"),
+        (b"PK\x03\x04rest", "NumPy archive"),
+        (gzip.compress(b"\x89HDF"), "is packed with gzip; unpack it"),
+        (lzma.compress(b"\x89HDF"), "is packed with xz; unpack it"),
+        (bz2.compress(b"\x89HDF"), "is packed with bzip2; unpack it"),
+    ],
 )
-def test_pickles_and_archives_are_never_loaded(
+def test_pickles_archives_and_packed_files_are_never_loaded(
     hopper_task: Any, tmp_path: Path, content: bytes, word: str
 ) -> None:
     for name in ("file.pkl", "file.hdf5"):

@@ -81,6 +81,31 @@ def test_missing_time_outs_are_seen_by_the_starting_states(played: Rows, prepare
     assert len(transitions) == sum(LENGTHS)  # pairs across episodes and all; the last row is a terminal
 
 
+@pytest.mark.parametrize(("shift", "word"), [(1, "late"), (-1, "early")])
+def test_ends_that_are_flagged_a_row_off_are_refused(
+    played: Rows, prepared: Any, shift: int, word: str
+) -> None:
+    rows = without(played, "next_observations")
+    rows |= {key: np.roll(played[key], shift) for key in ("terminals", "timeouts")}
+    with pytest.raises(DatasetError, match=rf"flags the ends of its episodes a row too {word} .*=following"):
+        prepared(rows)
+    prepared(rows, next_observations="following")
+
+
+def test_final_observations_in_rows_of_their_own_are_refused(played: Rows, prepared: Any) -> None:
+    """As RLDS keeps them: such a row is no transition, and the row before it is the terminal."""
+    ends = np.flatnonzero(played["terminals"] | played["timeouts"])
+    rows = {
+        key: np.insert(values, ends + 1, played["next_observations"][ends] if key == "observations" else 0, 0)
+        for key, values in without(played, "next_observations").items()
+    }
+    final = ends + np.arange(1, len(ends) + 1)
+    for key in ("terminals", "timeouts"):
+        rows[key][final], rows[key][final - 1] = played[key][ends], False
+    with pytest.raises(DatasetError, match=rf"has 40 last rows .* first is row {final[0]}\).*as RLDS keeps"):
+        prepared(rows)
+
+
 def test_episodes_beyond_the_limit_are_refused_or_cut(played: Rows, prepared: Any) -> None:
     rows = {
         key: np.concatenate([values, values]) for key, values in without(played, "next_observations").items()
