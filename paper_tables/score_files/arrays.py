@@ -28,7 +28,8 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
         TablesError: it is no such file, holds pickled objects, or its tasks are not named.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # Opened here: numpy leaves a file open that is no archive.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             arrays = {name: np.asarray(content[name]) for name in content.files}
     except (OSError, ValueError) as error:
         reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
@@ -94,6 +95,8 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
     table = pd.concat(parts, ignore_index=True)
     empty = int(table["value"].isna().sum())
     table = table[table["value"].notna()]
+    if table.empty:
+        raise TablesError(f"{path} holds no score: every value is NaN.")
     messages = [f"Arrays [runs, tasks] of {', '.join(map(str, table['method'].unique()))}; runs are seeds."]
     if empty:
         messages.append(f"{empty} NaN not used: these runs are missing.")

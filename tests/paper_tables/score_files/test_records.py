@@ -1,0 +1,87 @@
+"""Records out of rows: which row each is from, and a chart's export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recheck.errors import TablesError
+
+from paper_tables.score_files import sources
+from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.records import Records, records_of
+from paper_tables.score_files.sources import read_text
+
+
+def records(tmp_path: Path, text: str, **stated) -> Records:
+    path = tmp_path / "s.csv"
+    path.write_text(text)
+    return records_of(read_text(path), ScoreOptions.of(stated))
+
+
+def test_combinations_of_texts_are_numbered_in_the_order_of_their_first_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "BATCH_BYTES", 32)  # several batches know the same combinations
+    lines = ["b,t,1,1.5", "a,t,1,2.5", "b,t,1,3.5", "b,t,2,4.5", "a,t,1,5.5"]
+    found = records(tmp_path, "method,task,seed,score\n" + "\n".join(lines) + "\n")
+    assert found.keys[["method", "seed"]].to_numpy().tolist() == [["b", "1"], ["a", "1"], ["b", "2"]]
+    assert found.key.tolist() == [0, 1, 0, 2, 1]
+    assert found.value.tolist() == [1.5, 2.5, 3.5, 4.5, 5.5]
+    assert (found.place_of_key(2), found.line(4)) == (f"{tmp_path / 's.csv'}, line 5", "line 6")
+    assert found.is_absent("run")
+    assert not found.is_absent("seed")
+
+
+def test_empty_cells_are_counted_but_for_lines_of_nothing(tmp_path):
+    found = records(tmp_path, "method,task,score\na,t,1\nb,t,\n,,\n")
+    assert found.value.tolist() == [1.0]
+    assert "1 empty cells not used: no score is in them." in found.messages
+    # A combination of an unused row is no run.
+    assert found.keys["method"].tolist() == ["a"]
+
+
+def test_the_unit_is_that_of_the_columns_name(tmp_path):
+    assert records(tmp_path, "method,task,score\na,t,1\n").unit == "score"
+    assert records(tmp_path, "method,task,return\na,t,1\n").unit == "return"
+
+
+def test_a_file_without_a_number_or_with_a_text_for_one(tmp_path):
+    with pytest.raises(TablesError, match="has no score; it holds column names and no row with a number"):
+        records(tmp_path, "method,task,score\n")
+    with pytest.raises(TablesError, match=r"s\.csv, line 3.*'high'"):
+        records(tmp_path, "method,task,score\na,t,1\nb,t,high\n")
+
+
+CHART = "Step,r1 - eval/score,r1 - eval/score__MIN,r1 - eval/score__MAX,r2 - eval/score,r2 - loss\n"
+
+
+def test_a_charts_export_has_a_column_for_each_run(tmp_path):
+    found = records(tmp_path, CHART + "10,1,0,2,5,9\n20,3,2,4,,9\n", columns="score:eval/score")
+    rows = zip(found.keys["run"].iloc[found.key], found.step, found.value)
+    assert sorted(rows) == [("r1", 10.0, 1.0), ("r1", 20.0, 3.0), ("r2", 10.0, 5.0)]
+    assert "A chart's export: 2 runs, metric 'eval/score', step 'Step'." in found.messages
+
+
+@pytest.mark.parametrize(
+    ("header", "stated", "words"),
+    [
+        ("Step,r1 - one,r1 - two", {}, "the runs have the metrics 'one', 'two'; say columns=score:one"),
+        ("Step,r1 - x", {"columns": "score:y"}, "line 1 has no metric 'y'; it has x"),
+        ("Step,r1 - score__MIN,r1 - score__MAX", {}, "has only the ranges of 'score'; export its values too"),
+    ],
+)
+def test_a_chart_whose_metric_is_open(tmp_path, header, stated, words):
+    with pytest.raises(TablesError, match=words):
+        records(tmp_path, f"{header}\n{','.join('1' for _ in header.split(','))}\n", **stated)
+
+
+def test_records_of_a_small_table():
+    table = pd.DataFrame(
+        {"method": ["a", "a", "b"], "step": [1, 2, None], "value": [1, 2, 3], "line": [7, 8, 9]}
+    )
+    found = Records.of_table(table, "score", Path("x.npz"), [], "run")
+    assert found.key.tolist() == [0, 0, 1]
+    assert found.place(2) == "x.npz, run 9"
+    assert np.isnan(found.step[2])
+    assert found.is_absent("task")
