@@ -21,6 +21,7 @@ from paper_tables import frames, literature
 
 D4RL = Path(__file__).parent / "config" / "d4rl_tasks.csv"
 _VERSION = re.compile(r"[-_ ]?v(\d+)$")
+_INNER_VERSION = re.compile(r"-v\d+(?=-)")
 MOST_NEAREST = 3
 SLIP = 0.9
 """From this similarity on (difflib's ratio) an unknown name is a likely slip."""
@@ -129,8 +130,15 @@ def normal_form(name: str) -> str:
 
 
 def short_form(name: str) -> str:
-    """`normal_form` of what a printed table may have: brackets and colons between words as well."""
-    return normal_form(re.sub(r"[()\[\]:,]+", "-", name))
+    """`normal_form` of what a printed table may have: other signs between words, a version among them.
+
+    ``HalfCheetah-v2 (Medium)`` is ``halfcheetah-medium-v2``.
+    """
+    form = normal_form(re.sub(r"[()\[\]:,|]+", "-", name))
+    inner = _INNER_VERSION.findall(form)
+    return (
+        f"{_INNER_VERSION.sub('', form)}{inner[0]}" if len(inner) == 1 and not _VERSION.search(form) else form
+    )
 
 
 def version_of(stem: str, stated: str | None) -> str | None:
@@ -181,6 +189,28 @@ def _compact(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+@cache
+def _abbreviations() -> dict[str, tuple[str, ...]]:
+    """First word and initials of the others -> names without version: ``hopper-m-r``, ``antmaze-ud``."""
+    found: dict[str, dict[str, None]] = {}
+    for stem in dict.fromkeys(stem_of(name) for name in tasks()):
+        first, *others = stem.split("-")
+        if others:
+            found.setdefault(first + "".join(word[0] for word in others), {})[stem] = None
+    return {form: tuple(stems) for form, stems in found.items()}
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a task's name in any spelling, with or without its version, or its abbreviation."""
+    stem = _compact(stem_of(short_form(text.split("/")[-1])))
+    return stem in _compact_stems() or stem in _abbreviations()
+
+
+@cache
+def _compact_stems() -> frozenset[str]:
+    return frozenset(_compact(stem_of(name)) for name in tasks())
+
+
 def resolve(text: str, version: str | None = None) -> Task:
     """The task that a name means, in any spelling.
 
@@ -208,6 +238,11 @@ def resolve(text: str, version: str | None = None) -> Task:
     if _compact(form) in _compact_forms():
         return known[_compact_forms()[_compact(form)]]
     stem, versions = _VERSION.sub("", form), _versions(form, by_form)
+    if not versions and (meant := _meant(form, version)):
+        if len(meant) > 1:
+            candidates = [name for name in known if stem_of(name) in map(stem_of, meant)]
+            raise TablesError(f"Task '{text}' could be {', '.join(candidates)}; write the name in full.")
+        return resolve(meant[0], version)
     if not _VERSION.search(form) and versions:
         stem = stem_of(versions[0])
         stated = version_of(stem, version)
@@ -229,6 +264,17 @@ def _versions(form: str, by_form: dict[str, Task]) -> list[str]:
     stem = _compact(_VERSION.sub("", form))
     found = [task.name for key, task in by_form.items() if _compact(_VERSION.sub("", key)) == stem]
     return sorted(found, key=lambda name: (len(name), name))
+
+
+def _meant(form: str, version: str | None) -> list[str]:
+    """The names that an abbreviation means, with its version where it has one; several are of one version."""
+    given = _VERSION.search(form)
+    found = []
+    for stem in _abbreviations().get(_compact(_VERSION.sub("", form)), ()):
+        stated = f"v{given[1]}" if given else version_of(stem, version)
+        if stated is None or f"{stem}-{stated}" in tasks():
+            found.append(f"{stem}-{stated}" if given else stem)
+    return found
 
 
 def _minari(text: str, parts: list[str], by_form: dict[str, Task]) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from statistics import median
@@ -11,6 +12,7 @@ from paper_tables.audit.causes import (
     Cause,
     Library,
     Mismatch,
+    another_row,
     another_version,
     equal_spreads,
     is_multiple,
@@ -103,6 +105,7 @@ class Copies:
         of_column: dict[tuple[str, ...], list[Mismatch]] = defaultdict(list)
         for number, mismatch in cells.items():
             of_column[number.column].append(mismatch)
+        yield from self._exchanged_over_suites(of_column)
         for column, mismatches in sorted(of_column.items()):
             yield from self._column(mismatches, self._copied_cells(column))
         wrong_columns = {number.column[:3] for number in cells}
@@ -111,6 +114,19 @@ class Copies:
             if number.aggregate != "cell" and number.column[:3] not in wrong_columns:
                 yield self._finding([mismatch], self._first_cause(mismatch))
         yield from self._spreads()
+
+    def _exchanged_over_suites(self, of_column: dict[tuple[str, ...], list[Mismatch]]) -> Iterator[Finding]:
+        """Pairs of numbers that changed places between suites; they are taken out of their columns."""
+        of_table: dict[tuple[str, ...], list[Mismatch]] = defaultdict(list)
+        for column, mismatches in sorted(of_column.items()):
+            of_table[column[:3]] += mismatches
+        for mismatches in of_table.values():
+            for one, other in itertools.combinations(mismatches, 2):
+                cause = _exchanged(one, other)
+                if cause and one.number.column != other.number.column:
+                    yield self._finding([one, other], cause)
+                    for mismatch in (one, other):
+                        of_column[mismatch.number.column].remove(mismatch)
 
     def _copied_cells(self, column: tuple[str, ...]) -> int:
         return sum(
@@ -121,9 +137,17 @@ class Copies:
     def _column(self, mismatches: list[Mismatch], num_copied: int) -> Iterator[Finding]:
         """The errors of one column: a cause that explains several numbers first."""
         left = sorted(mismatches, key=lambda mismatch: (mismatch.number.task, mismatch.number.text))
+        exchanged = {
+            one.number: cause
+            for one, other in itertools.permutations(left, 2)
+            if (cause := _exchanged(one, other))
+        }
         while left:
             groups: dict[tuple[int, str, str], list[tuple[Mismatch, Cause]]] = defaultdict(list)
             for mismatch in left:
+                if mismatch.number in exchanged and not another_row(mismatch, self._library):
+                    cause = exchanged[mismatch.number]
+                    groups[(CAUSES.index(another_row), cause.rule, cause.group)].append((mismatch, cause))
                 for rank, cause_of in enumerate(CAUSES):
                     cause = cause_of(mismatch, self._library)
                     if cause:
@@ -247,6 +271,14 @@ class Copies:
             read_in=read_in(number, original),
             certainty="likely",
         )
+
+
+def _exchanged(one: Mismatch, other: Mismatch) -> Cause | None:
+    """The cause of the first where two numbers of a column have changed places."""
+    if not (agree(one.number, other.original) and agree(other.number, one.original)):
+        return None
+    text = f"it is the number of {other.number.task}"
+    return Cause("copied_from_another_row", other.original, "rows", text)
 
 
 def _spread(number: PrintedNumber) -> float:

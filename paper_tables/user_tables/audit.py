@@ -25,7 +25,10 @@ NOT_OF_A_TABLE = (
     *("seeds_unclear", "unverified", "spreads", "spread_unknown", "selections_mixed", "unknown_names"),
     *("revised", "versions_differ"),
 )
+RANGE = "out_of_range"
 _NORMAL_90 = 1.645
+# So many letters tell the two reasons of `_why_not_best` apart.
+_KIND = 5
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,18 @@ def audit_table(
     cells = known[known["aggregate"] == "cell"]
     columns = [_column_finding(other, table) for other in other_rules(table, cells, select)]
     errors, corrected = rules.audit_table(table.numbers, known)
-    found = [_finding(error, table) for error in errors if error.rule not in NOT_OF_A_TABLE]
+    errors = [error for error in errors if error.rule not in NOT_OF_A_TABLE]
     # A cell that was copied wrongly may be out of range as well: one error, one finding. One that was copied
     # rightly is unusual in its source, where the audit of the literature names it.
-    wrong = {finding.cell for finding in found if finding.line and finding.rule != "out_of_range"}
-    right = _rightly_copied(table, corrected)
-    found = [item for item in found if item.rule != "out_of_range" or item.cell not in (wrong | right)]
+    named = {
+        (error.method, task) for error in errors if error.rule != RANGE for task in error.task.split(", ")
+    }
+    named |= _rightly_copied(table, corrected)
+    found = [
+        _finding(error, table)
+        for error in errors
+        if error.rule != RANGE or (error.method, error.task) not in named
+    ]
     totals, unchecked = misfits(table, corrected)
     found += [_total_finding(misfit, table) for misfit in totals if misfit.impossible]
     table.messages += unchecked
@@ -100,7 +109,7 @@ def audit_table(
             f"{', '.join(rounded[:4])}{' and more' if len(rounded) > 4 else ''}."
         )
     table.messages += repeated_rows(table)
-    found += [*bold_within_noise(table), *columns]
+    found += [*bold_within_noise(table, corrected), *columns]
     return table, sorted(found, key=lambda finding: (finding.line, finding.cell, finding.rule))
 
 
@@ -144,15 +153,10 @@ def _column_finding(other: OtherRule, table: UserTable) -> TableFinding:
     )
 
 
-def _rightly_copied(table: UserTable, corrected: Mapping[tuple[str, str], float]) -> set[str]:
-    """The cells that agree with the document that they were copied from, as findings name cells."""
+def _rightly_copied(table: UserTable, corrected: Mapping[tuple[str, str], float]) -> set[tuple[str, str]]:
+    """Method and task of the cells that agree with the document that they were copied from."""
     copied = table.numbers[table.numbers["copied_from"].notna()]
-    cells = set()
-    for row in frames.records(copied):
-        place = table.place(row["method"], row["task"])
-        if place is not None and (row["method"], row["task"]) not in corrected:
-            cells.add(f"{row['method']} on {place.row}")
-    return cells
+    return set(copied[["method", "task"]].itertuples(index=False, name=None)) - set(corrected)
 
 
 def _total_finding(misfit: Misfit, table: UserTable) -> TableFinding:
@@ -180,8 +184,17 @@ def repeated_rows(table: UserTable) -> list[str]:
     return [f"Task {task} is there twice, with the same numbers." for task, same in tasks.items() if same]
 
 
-def bold_within_noise(table: UserTable) -> list[TableFinding]:
-    """Bold numbers that are not the highest of their row, or whose lead is within the printed spreads."""
+def bold_within_noise(
+    table: UserTable, corrected: Mapping[tuple[str, str], float] | None = None
+) -> list[TableFinding]:
+    """Bold numbers that are not the highest of their row, or whose lead is within the printed spreads.
+
+    What a wrong cell alone makes so is no further error.
+
+    Args:
+        table: as it was read.
+        corrected: (method, task) -> the right number of a wrong cell.
+    """
     found = []
     known = Literature(literature.read_all())
     for task, rows in table.numbers.groupby("task", sort=False):
@@ -190,10 +203,15 @@ def bold_within_noise(table: UserTable) -> list[TableFinding]:
         bold = [row for row in records if places[row["method"]].cell.bold]
         if not bold or len(bold) == len(records):
             continue
-        rest = [row for row in records if row not in bold]
-        runner_up = max(rest, key=lambda row: row["score_percent"])
-        lowest = min(bold, key=lambda row: row["score_percent"])
-        reason = _why_not_best(lowest, runner_up, alone=len(bold) == 1, known=known)
+        lowest, runner_up, reason = _doubt(records, bold, known)
+        right = [
+            row | {"score_percent": (corrected or {}).get((row["method"], str(task)), row["score_percent"])}
+            for row in records
+        ]
+        if reason and right != records:
+            best = {row["method"] for row in bold}
+            still = _doubt(right, [row for row in right if row["method"] in best], known)[2]
+            reason = reason if still[:_KIND] == reason[:_KIND] else ""
         if reason:
             place, other = places[lowest["method"]], places[runner_up["method"]]
             found.append(
@@ -209,6 +227,15 @@ def bold_within_noise(table: UserTable) -> list[TableFinding]:
                 )
             )
     return found
+
+
+def _doubt(
+    records: list[dict[str, Any]], bold: list[dict[str, Any]], known: Literature
+) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The lowest bold number, the highest of the others, and why the first should not be bold."""
+    runner_up = max((row for row in records if row not in bold), key=lambda row: row["score_percent"])
+    lowest = min(bold, key=lambda row: row["score_percent"])
+    return lowest, runner_up, _why_not_best(lowest, runner_up, alone=len(bold) == 1, known=known)
 
 
 def _why_not_best(row: dict[str, Any], other: dict[str, Any], alone: bool, known: Literature) -> str:

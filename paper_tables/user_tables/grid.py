@@ -124,11 +124,13 @@ def _markdown_rows(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _latex_cell(macros: latex.Macros, raw: str, line: int) -> PrintedCell:
-    return _cell(latex.plain(_VERDICT.sub("", raw)), line, latex.is_bold(raw, macros))
+    expanded = macros.expand(raw)
+    bold = latex.is_bold(raw) or latex.is_bold(expanded)
+    return _cell(latex.plain(_VERDICT.sub("", expanded)), line, bold)
 
 
 def _markdown_cell(raw: str, line: int) -> PrintedCell:
-    bold = bool(_MARKDOWN_BOLD.search(raw)) or latex.is_bold(raw, latex.Macros())
+    bold = bool(_MARKDOWN_BOLD.search(raw)) or latex.is_bold(raw)
     text = _MARKUP.sub("", _LINK.sub(r"\1", _VERDICT.sub("", raw)))
     text = text.replace("**", "").replace("`", "")
     text = re.sub(r"(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|(?<![\w*])\*(?=[\w+-])", "", text)

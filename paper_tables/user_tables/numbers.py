@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from paper_tables import frames, literature, task_table
 from paper_tables.score_files.run_names import method_key
 from paper_tables.scores import plausible
 from paper_tables.user_tables.grid import PrintedCell, read_grid
+from paper_tables.user_tables.long_form import as_table
 from paper_tables.user_tables.shape import Row, known_name, shape_of
 from paper_tables.user_tables.sources import Literature, Source
 
 DOCUMENT = "your_table"
 # A column of the document's own runs is no copy, whatever the method.
 _RERUN = re.compile(r"\b(ours?|re-?run|reproduced|reimplementation|our implementation)\b", re.IGNORECASE)
+_ENDS = " ()[],;:"
 _MOST_NAMED = 8
 _EMPTY = ("", "-", "--", "---", "–", "—", "n/a", "na", "nan", "/", "?")
 
@@ -103,9 +106,9 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
     Raises:
         TablesError: no row is a task, or a name has no version; the message has the line.
     """
-    shape = shape_of(read_grid(path))
+    shape = shape_of(as_table(read_grid(path), path))
     messages: list[str] = []
-    unused: list[str] = []
+    unused = [f"'{cell.text}' (line {cell.line}, below no heading)" for cell in shape.without_heading]
     numbers: list[dict[str, object]] = []
     places: dict[tuple[str, str], list[Place]] = {}
     aggregates: list[AggregateRow] = []
@@ -158,19 +161,25 @@ def _with_sources(numbers: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
     """State the document that each column was copied from, as far as its numbers show it."""
     known = Literature(literature.read_all())
     numbers = numbers.astype({"copied_from": object, "num_seeds": object})
-    for heading, rows in numbers.groupby("method", sort=False):
-        origins = set(rows["origin"])
-        if origins == {"own"}:
-            continue
-        found = known.source_of(rows) if origins == {"copied"} else known.same_heading(rows)
+    columns = {str(name): rows for name, rows in numbers.groupby("method", sort=False)}
+    copied = {name for name, rows in columns.items() if set(rows["origin"]) == {"copied"}}
+    sources = {
+        name: known.source_of(rows) if name in copied else known.same_heading(rows)
+        for name, rows in columns.items()
+        if set(rows["origin"]) != {"own"}
+    }
+    most = Counter(source.document for source in sources.values() if source).most_common(1)
+    for heading, found in sources.items():
+        if found is None and heading in copied and most:
+            found = known.of_document(columns[heading], most[0][0])
         if found is not None:
             messages.append(
                 f"Column '{heading}' is compared with {found.document}: {found.agreeing} of "
                 f"{found.compared} agree."
             )
-            _state(numbers, rows, found)
-        elif origins == {"copied"}:
-            numbers.loc[rows.index, "origin"] = "rerun"
+            _state(numbers, columns[heading], found)
+        elif heading in copied:
+            numbers.loc[columns[heading].index, "origin"] = "rerun"
             messages.append(f"Column '{heading}' agrees with no document: taken for runs of your own.")
     return numbers
 
@@ -250,4 +259,4 @@ def _row(
 def _method_of(heading: str) -> str | None:
     """The key of a method that a heading names, without references, numbers in brackets and "(ours)"."""
     text = _RERUN.sub("", re.sub(r"\[[^\[\]]*\]", "", heading))
-    return method_key(text.strip(" ()[]")) or method_key(re.sub(r"\([^()]*\)", "", text).strip())
+    return method_key(text.strip(_ENDS)) or method_key(re.sub(r"\([^()]*\)", "", text).strip(_ENDS))

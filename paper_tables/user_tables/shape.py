@@ -6,20 +6,22 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from paper_tables import task_table
 from paper_tables.score_files.run_names import method_key
 from paper_tables.user_tables.grid import PrintedCell
+from paper_tables.user_tables.spreads import (
+    IS_SPREAD,
+    Grid,
+    columns_of_spreads,
+    join_columns,
+    joined,
+    with_spread,
+)
 
 MOST_LABEL_COLUMNS = 3
 _AGGREGATE = re.compile(r"\b(total|sum|average|avg|mean|overall|all)\b", re.IGNORECASE)
 _TOTAL = re.compile(r"\b(total|sum)\b", re.IGNORECASE)
-_SPREAD = re.compile(
-    r"^(?:±|\+/-|std\.?|s\.?d\.?|stdev|stderr|s\.?e\.?m?\.?|spread|standard (?:deviation|error)|ci)$", re.I
-)
-_MEAN = re.compile(r"^(?:mean|score|avg\.?|average|normali[sz]ed score|result)$", re.IGNORECASE)
-Grid = list[list[PrintedCell]]
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,12 @@ class Shape:
     Attributes:
         methods: column -> texts that could be its method's name.
         rows: in the order of the table.
+        without_heading: cells that no heading is above.
     """
 
     methods: dict[str, tuple[str, ...]]
     rows: list[Row]
+    without_heading: tuple[PrintedCell, ...] = ()
 
 
 def shape_of(grid: Grid) -> Shape:
@@ -62,6 +66,7 @@ def shape_of(grid: Grid) -> Shape:
     width = max(map(len, grid))
     upright = [row + [PrintedCell("", row[0].line)] * (width - len(row)) for row in grid]
     turned = [list(column) for column in zip(*upright)]
+    upright, turned = join_columns(upright), join_columns(turned)
     choices = [
         (_count_tasks(_labels(table, count)), -turn, -count, table, count)
         for turn, table in enumerate((upright, turned))
@@ -102,20 +107,9 @@ def _names(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(orders))
 
 
-@cache
-def _stems() -> frozenset[str]:
-    return frozenset(_stem(name) for name in task_table.tasks())
-
-
-def _stem(name: str) -> str:
-    stem = task_table.stem_of(task_table.short_form(name.split("/")[-1]))
-    return re.sub(r"[^a-z0-9]", "", stem)
-
-
 def known_name(names: Iterable[str]) -> str | None:
     """The first text that is a task's name, with or without its version."""
-    stems = _stems()
-    return next((name for name in names if _stem(name) in stems), None)
+    return next((name for name in names if task_table.is_name(name)), None)
 
 
 def _count_tasks(labels: list[list[str]]) -> int:
@@ -129,6 +123,7 @@ def _read(table: Grid, count: int) -> Shape:
     spreads: dict[int, int] = {}
     section = ""
     rows: list[Row] = []
+    bare: list[PrintedCell] = []
     for row in _filled(table, count):
         label, body = list(dict.fromkeys(cell.text for cell in row[:count] if cell.text)), row[count:]
         numbers = sum(cell.number is not None for cell in body)
@@ -144,17 +139,22 @@ def _read(table: Grid, count: int) -> Shape:
             columns, spreads, found = _columns(heads, count, len(body), set(methods))
             methods |= found
         cells = {
-            name: _with_spread(body, place, spreads) for place, name in columns.items() if place < len(body)
+            name: with_spread(body, place, spreads) for place, name in columns.items() if place < len(body)
         }
-        if label and _SPREAD.match(label[-1]) and rows:
+        if label and IS_SPREAD.match(label[-1]) and rows:
             rows[-1] = _row_with_spreads(rows[-1], cells)
             continue
+        bare += [
+            cell
+            for place, cell in enumerate(body)
+            if cell.text and place not in (*columns, *spreads.values())
+        ]
         whole = " ".join(label)
         parts = [*label, section] if section and section not in label else label
         kind = _kind(label)
         line = next((cell.line for cell in row if cell.line), 0)
         rows.append(Row(whole, (*_names(label), *_names(parts)), kind, cells, line))
-    return Shape(methods, rows)
+    return Shape(methods, rows, tuple(bare))
 
 
 def _kind(label: Sequence[str]) -> str:
@@ -173,12 +173,7 @@ def _columns(
         list(dict.fromkeys(line[place] for line in lines if place < len(line) and line[place]))
         for place in range(width)
     ]
-    spreads: dict[int, int] = {}
-    for place in range(1, width):
-        if parts[place] and _SPREAD.match(parts[place][-1]) and place - 1 not in spreads.values():
-            spreads[place - 1] = place
-            if parts[place - 1] and _MEAN.match(parts[place - 1][-1]) and len(parts[place - 1]) > 1:
-                parts[place - 1] = parts[place - 1][:-1]
+    spreads = columns_of_spreads(parts)
     columns: dict[int, str] = {}
     methods: dict[str, tuple[str, ...]] = {}
     lasts = [part[-1] for part in parts if part]
@@ -198,18 +193,6 @@ def _columns(
     return columns, spreads, methods
 
 
-def _with_spread(body: Sequence[PrintedCell], place: int, spreads: dict[int, int]) -> PrintedCell:
-    """A mean with the spread that has a column of its own."""
-    other = body[spreads[place]] if place in spreads and spreads[place] < len(body) else None
-    return _joined(body[place], other)
-
-
 def _row_with_spreads(row: Row, spreads: dict[str, PrintedCell]) -> Row:
     """A row of means with the row of its spreads below it."""
-    return replace(row, cells={name: _joined(cell, spreads.get(name)) for name, cell in row.cells.items()})
-
-
-def _joined(cell: PrintedCell, spread: PrintedCell | None) -> PrintedCell:
-    if spread is None or not spread.text or cell.number is None or cell.number[1] is not None:
-        return cell
-    return replace(cell, text=f"{cell.text} ± {spread.text.lstrip('±+/- ')}")
+    return replace(row, cells={name: joined(cell, spreads.get(name)) for name, cell in row.cells.items()})

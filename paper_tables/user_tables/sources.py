@@ -18,7 +18,7 @@ NEARLY = 0.6
 """An original with this share of the best agreement goes before a copy of it that agrees more."""
 LEAST_EXPLAINED, SHARE_EXPLAINED = 3, 0.75
 """So many cells, and such a share, that are a document's numbers in wrong places: a wrong copy."""
-SAME_COLUMN = 0.8
+SAME_COLUMN = 0.6
 """A column headed as a document's, "(ours)" included, with this share of its numbers is its copy."""
 
 
@@ -114,6 +114,24 @@ class Literature:
             if _plain(str(item.first["method"])) == heading and item.share >= SAME_COLUMN
         ]
         return max(found, key=_rank).source() if found else None
+
+    def of_document(self, column: pd.DataFrame, document: str) -> Source | None:
+        """A document's column whose numbers these are but for mistakes that copying explains; else None.
+
+        Args:
+            column: cells of one heading, too few or too wrong to show their source by themselves.
+            document: that most other columns of the table were copied from.
+        """
+        mine = {number.task: number for number in numbers_of(column)}
+        for item in self._columns(column):
+            theirs = {number.task: number for number in numbers_of(item.rows)}
+            pairs = [(mine[task], theirs[task]) for task in mine if task in theirs]
+            if item.first["document"] == document and len(pairs) == len(mine):
+                slips = [digits_changed(Mismatch(*pair), self._library) for pair in pairs]
+                explained = [self._is_explained(*pair) or slip for pair, slip in zip(pairs, slips)]
+                if all(explained):
+                    return item.source()
+        return None
 
     def prints_both(self, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> bool:
         """Whether one table of a document prints both numbers of a row, as the user's does."""

@@ -356,3 +356,48 @@ def test_a_wrong_total_is_found_next_to_wrong_cells_of_other_columns(clean: Prin
         "CQL on halfcheetah-medium-replay-v2": "sign_differs",
         "BC on Total": "totals",
     }
+
+
+def test_rows_exchanged_between_suites_are_one_finding(tmp_path: Path):
+    numbers = literature.read_document("corl")
+    part = numbers[(numbers["table"] == "Last Scores") & numbers["method"].isin(("IQL", "CQL"))]
+    printed = copy_of(part[part["aggregate"] == "cell"])
+    one, other = printed.get(MEDIUM, "IQL"), printed.get("pen-human-v1", "IQL")
+    printed.set(MEDIUM, "IQL", other)
+    printed.set("pen-human-v1", "IQL", one)
+    (found,) = audit(printed, tmp_path / "t.csv")
+    assert found.rule == "copied_from_another_row"
+    assert set(found.cell.removeprefix("IQL on ").split(", ")) == {MEDIUM, "pen-human-v1"}
+
+
+def test_a_bold_number_that_a_wrong_cell_beats_is_no_second_error(tmp_path: Path):
+    """Diffusion-QL has 90.5 there: the digits are exchanged, and the bold is right."""
+    printed = Printed(["Task", "Diffusion-QL", "Ours"])
+    printed.rows = [
+        ["halfcheetah-medium-v2", "51.1 ± 0.5", "45.1 ± 0.5"],
+        [MEDIUM, "95.0 ± 4.6", "**93.0 ± 0.1**"],
+        ["walker2d-medium-v2", "87.0 ± 0.9", "80.0 ± 1.0"],
+    ]
+    assert [item.rule for item in audit(printed, tmp_path / "t.tex")] == ["digits_differ"]
+
+
+def test_a_single_number_is_compared_with_the_document_of_its_neighbours(tmp_path: Path):
+    printed = Printed(["Task", "BC", "CQL", "IQL"], [[MEDIUM, "52.9", "58.5", "63.3"]])
+    (found,) = audit(printed, tmp_path / "t.md")
+    assert (found.cell, found.source_value) == (f"IQL on {MEDIUM}", "66.3")
+
+
+def test_a_copy_of_a_documents_own_reruns_is_compared_with_it(tmp_path: Path):
+    numbers = literature.read_document("rebrac")
+    part = numbers[(numbers["table"] == "Table 2") & (numbers["method"] == "ReBRAC, our")]
+    printed = copy_of(part[part["aggregate"] == "cell"])
+    printed.set("halfcheetah-full-replay-v2", "ReBRAC, our", "82.6 ± 1.1")
+    (found,) = audit(printed, tmp_path / "t.md")
+    assert (found.printed, found.source_value) == ("82.6", "82.1")
+
+
+def test_a_cell_below_no_heading_is_said(tmp_path: Path):
+    (tmp_path / "t.csv").write_text(
+        "Task,BC,CQL\nhopper-medium-v2,52.9,58.5,99\nwalker2d-medium-v2,75.3,72.5\n"
+    )
+    assert "Not used (1): '99' (line 2, below no heading)." in actions.audit(tmp_path / "t.csv").messages

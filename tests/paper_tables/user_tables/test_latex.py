@@ -1,0 +1,86 @@
+"""LaTeX as authors write it: macros with arguments, columns of plus-minus signs, verbatim names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paper_tables.user_tables import latex
+from paper_tables.user_tables.grid import read_grid
+from paper_tables.user_tables.shape import shape_of
+
+
+@pytest.mark.parametrize(
+    ("definition", "call", "text", "bold"),
+    [
+        (r"\newcommand{\res}[2]{#1 {\tiny $\pm$ #2}}", r"\res{66.3}{4.2}", "66.3 ± 4.2", False),
+        (r"\newcommand\top[2]{\textbf{#1} $\pm$ #2}", r"\top{66.3}{4.2}", "66.3 ± 4.2", True),
+        (r"\def\pms#1#2{#1_{\pm #2}}", r"$\pms{66.3}{4.2}$", "66.3 ± 4.2", False),
+        (r"\newcommand{\std}[1]{{\scriptsize $\pm$ #1}}", r"66.3\std{4.2}", "66.3 ± 4.2", False),
+        (r"\newcommand{\b}[1]{\textbf{#1}}\newcommand{\bb}[1]{\b{#1}}", r"\bb{66.3}", "66.3", True),
+        # The definition stayed in the paper's preamble.
+        ("", r"\score{66.3}{4.2}", "66.3 ± 4.2", False),
+        ("", r"$66.3$\std{4.2}", "66.3 ± 4.2", False),
+        ("", r"\verb|66.3|", "66.3", False),
+    ],
+)
+def test_a_macro_is_what_it_stands_for(definition: str, call: str, text: str, bold: bool, tmp_path: Path):
+    path = tmp_path / "t.tex"
+    path.write_text(
+        f"{definition}\n\\begin{{tabular}}{{lr}}\nTask & IQL \\\\\nhopper-medium-v2 & {call} \\\\\n"
+    )
+    _, (_, cell) = read_grid(path)
+    assert (cell.text.replace(" ", ""), cell.bold) == (text.replace(" ", ""), bold)
+
+
+def test_a_macro_that_calls_itself_ends():
+    macros = latex.Macros.of(r"\newcommand{\loop}[1]{\loop{#1}}")
+    assert "66.3" in macros.expand(r"\loop{66.3}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "heading"),
+    [
+        (
+            r"l r@{$\pm$}l r@{\,$\pm$\,}l",
+            "67.53&3.78 & 59.08&3.77",
+            r"\multicolumn{2}{c}{IQL} & \multicolumn{2}{c}{CQL}",
+        ),
+        (
+            r"l *{2}{r@{$\pm$}p{1cm}}",
+            "67.53&3.78 & 59.08&3.77",
+            r"\multicolumn{2}{c}{IQL} & \multicolumn{2}{c}{CQL}",
+        ),
+        ("lrlrl", r"67.53& $\pm$ 3.78 & 59.08& $\pm 3.77$", "IQL & & CQL &"),
+        ("lrclrcl", r"67.53& $\pm$ & 3.78 & 59.08& $\pm$ & 3.77", "IQL & & & CQL & &"),
+        (
+            r"@{}l S[table-format=2.1] >{$\pm$}l r!{\vrule}>{$\pm$}l@{}",
+            "67.53&3.78 & 59.08&3.77",
+            "IQL & & CQL &",
+        ),
+    ],
+)
+def test_spreads_in_columns_of_their_own(columns: str, row: str, heading: str, tmp_path: Path):
+    path = tmp_path / "t.tex"
+    path.write_text(
+        rf"\begin{{tabular}}[t]{{{columns}}}"
+        f"\nTask & {heading} \\\\\n\\midrule\nhopper-medium-v2 & {row} \\\\\n"
+        f"walker2d-medium-v2 & {row} \\\\\n"
+        r"\end{tabular}"
+    )
+    shape = shape_of(read_grid(path))
+    assert list(shape.methods) == ["IQL", "CQL"]
+    for found in shape.rows:
+        assert [cell.number for cell in found.cells.values()] == [(67.53, 3.78, 2), (59.08, 3.77, 2)]
+
+
+def test_what_follows_a_table_of_such_columns_is_not_of_it(tmp_path: Path):
+    path = tmp_path / "t.tex"
+    path.write_text(
+        "\\begin{tabular}{lr@{$\\pm$}l}\nTask & \\multicolumn{2}{c}{IQL} \\\\\n"
+        "hopper-medium-v2 & 66.3 & 1.0 \\\\\n"
+        "\\end{tabular}\n\\begin{tabular}{lrr}\nwalker2d-medium-v2 & 78.3 & 1.0 \\\\\n\\end{tabular}\n"
+    )
+    texts = [[cell.text for cell in row] for row in read_grid(path)]
+    assert texts[1:] == [["hopper-medium-v2", "66.3", "± 1.0"], ["walker2d-medium-v2", "78.3", "1.0"]]
