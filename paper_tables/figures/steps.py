@@ -113,13 +113,19 @@ def _draw_front(axis: Axes, points: pd.DataFrame, styles: dict[str, LabelStyle])
             linewidth=2.5,
             zorder=0,
             drawstyle="steps-post",
+            marker="o",  # a front of one point is seen, too
+            markersize=9,
+            markeredgewidth=0,
         )
     if len(timed) and timed["action_latency_ms"].max() > 8 * timed["action_latency_ms"].min():
         readable_log(axis)
     axis.margins(x=0.18, y=0.15)
     axis.set_xlabel("action latency in ms")
     axis.set_ylabel("score in percent")
-    axis.set_title("grey: Pareto front", fontsize=6.5)
+    title = "grey: Pareto front"
+    if timed["num_updates"].nunique() > 1:
+        title += "\nat equal updates"
+    axis.set_title(title, fontsize=6.5)
     _name_steps(axis, timed)
 
 

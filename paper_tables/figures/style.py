@@ -253,11 +253,14 @@ def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) 
 
 
 def readable_log(axis: Axes) -> None:
-    """A logarithmic horizontal axis whose ticks are plain numbers."""
+    """A logarithmic horizontal axis whose ticks are plain numbers; call it when the data are drawn."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    low, high = axis.dataLim.intervalx
+    # More labels than the powers of ten collide where there are many of these.
+    wide = low > 0 and high > 100 * low
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 3.0)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_minor_formatter(NullFormatter())

@@ -66,3 +66,24 @@ def test_a_method_of_another_length_is_no_rival(made_up_tables: dict[str, pd.Dat
     points, _, _ = steps.steps_points(found["cells"], found["aggregates"], own, "last")
     assert "bc" in set(points["method"])
     assert "iql" not in set(points["method"])
+
+
+def test_three_methods_of_two_lengths_leave_no_text_cut_or_over_other_text(layout_faults):
+    """The front of each number of updates is seen, that of one point too."""
+    rows = []
+    for method, updates, latency in (
+        ("diffusion_ql", 20_000, 3.0),
+        ("fql", 20_000, 0.1),
+        ("idql", 5_000, 9.0),
+    ):
+        for place, number in enumerate((2, 5, 10, 20)):
+            row = {"label": f"{method} N={number}", "method": method, "family": f"{method} {updates} updates"}
+            row |= {"diffusion_steps": number, "num_updates": updates, "score_percent": 60.0 + 3 * place}
+            row |= {"low_percent": 55.0, "high_percent": 75.0, "ms_per_update": 10.0 + number}
+            rows.append({**row, "action_latency_ms": latency * number})
+    with style.house_style():
+        figure = steps.draw_steps(pd.DataFrame(rows))
+        assert layout_faults(figure) == []
+    front = [line for line in figure.axes[3].lines if line.get_color() == style.PALE]
+    assert len(front) == 2
+    assert all(line.get_marker() == "o" for line in front)
