@@ -15,7 +15,7 @@ rule train:
     wildcard_constraints: seed=r"[0-9]+"
     shell: "echo trained > {{output}}"
 rule evaluate:
-    output: "made/episodes.txt"
+    output: update("made/episodes.txt")
     log: "logs/evaluate.log"
     shell: "(seq 50; echo dataset.csv: the column score is missing; exit 1) &> {{log}}"
 """

@@ -64,6 +64,22 @@ def test_a_rule_file_names_its_own_local_rules(repository):
     assert {name for name, local in found.items() if not local} == SENT
 
 
+# Asked for by name and made again when a source changes: a refused source must not take the finished result away.
+KEPT_WHEN_A_JOB_FAILS = {"train", "evaluate", "evidence", "evidence_figures"}
+
+
+def test_a_failed_job_leaves_the_finished_result(repository):
+    """Snakemake removes every output without `update()` before the job."""
+    outputs = {
+        name: re.search(r"^    output:\n((?: {8}.*\n)+)", text, re.M)[1]
+        for _, name, text in rules(repository)
+        if name in KEPT_WHEN_A_JOB_FAILS
+    }
+    assert set(outputs) == KEPT_WHEN_A_JOB_FAILS
+    for name, lines in outputs.items():
+        assert all("update(" in line for line in lines.splitlines()), name
+
+
 def test_rules_read_in_one_order(repository):
     # As snakefmt sorts them.
     order = ["input", "output", "log", "wildcard_constraints", "retries", "threads", "resources"]

@@ -1,4 +1,5 @@
 # Evidence: every reported number judged by public runs, other documents' reports and arithmetic. Nothing is trained.
+# update(): a source that is refused leaves the tables of before; their record says that they are not of today's data.
 
 # All of paper_tables: data and program. A changed or added file is a new table of evidence.
 PAPERS_SIDE = sorted(
@@ -12,8 +13,8 @@ rule evidence:
     input:
         read(PAPERS_SIDE, paths.stage("tables", "evidence")),
     output:
-        tables=directory(paths.stage("tables", "evidence")),
-        page=f"{paths.RESULTS}/evidence.html",
+        tables=update(directory(paths.stage("tables", "evidence"))),
+        page=update(f"{paths.RESULTS}/evidence.html"),
     log:
         f"{paths.LOGS}/evidence/evidence.log",
     params:
@@ -28,7 +29,7 @@ rule evidence_figures:
     input:
         read(PAPERS_SIDE, paths.stage("figures", "evidence")),
     output:
-        directory(paths.stage("figures", "evidence")),
+        update(directory(paths.stage("figures", "evidence"))),
     log:
         f"{paths.LOGS}/evidence/figures.log",
     params:

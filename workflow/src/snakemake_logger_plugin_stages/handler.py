@@ -21,8 +21,11 @@ _SNAKEMAKE = str(Path(snakemake.__file__).parent)
 # What Snakemake itself says and a person has to know.
 _LOG_FILES = "Complete log(s): "
 _SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
-# What says nothing to a person: the record of the failed job, which follows, says more.
-_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError",)
+# What says nothing to a person: the record of the failed job, which follows, says more; where nothing was
+# made before there is nothing to put back.
+_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "Cannot restore ")
+# What Snakemake puts behind the name of a flagged output: "table.csv (update)".
+_FLAGS = re.compile(r" \([a-z, ]+\)$")
 # 'WorkflowError in file "Snakefile", line 3:' before the sentence that says what is wrong, and where it was
 # raised behind it.
 _PLACE = re.compile(r'^\w+ in (rule \S+ in )?file "?.*"?, line \d+:?\s*\n|\n  File ".*", line \d+, in .*')
@@ -104,7 +107,7 @@ class LogHandler(LogHandlerBase):
     def _fail(self, record: logging.LogRecord) -> None:
         values = record.__dict__
         self._failed.add(values["jobid"])
-        made = ", ".join(map(str, values["output"])) or "its result"
+        made = ", ".join(_FLAGS.sub("", str(name)) for name in values["output"]) or "its result"
         self._screen.say(f"Error: {values['rule_name']} failed, and {made} is not made.")
         logs = [Path(str(name)) for name in values["log"]]
         for path in logs:
