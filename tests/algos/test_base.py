@@ -143,11 +143,6 @@ def test_hyperparameters_and_functions_exist():
         assert all(callable(getattr(kind, function)) for function in kind.COMPILED)
 
 
-def test_unknown_method_is_refused():
-    with pytest.raises(MethodError, match="no method 'nonsense'; known are awac, awr, bc, "):
-        method_class("nonsense")
-
-
 def test_problem_widths_reach_every_network():
     problem = ProblemSpec(7, 5)
     resolved = planning.resolve(

@@ -13,7 +13,6 @@ from torch.nn.utils import clip_grad_norm_
 
 from algos import diffusion_ql
 from algos.base import MethodSpec, Sampling
-from algos.diffusion.policy import choose_by_softmax
 from algos.diffusion_ql import DiffusionBC, DiffusionQL, normalised_q_term
 from algos.methods import method_class
 from algos.seed_parallel import kernels
@@ -428,17 +427,6 @@ def test_policy_acts_alike_after_loading(trained, small_data):
     assert torch.equal(first, other.act(observations, Sampling(), SeedStreams((0, 1), "e")))
 
 
-def test_softmax_choice_has_the_stated_shares():
-    actions = torch.arange(3.0).view(1, 1, 3, 1).expand(1, 40_000, 3, 1)
-    values = torch.tensor([0.0, 1.0, 3.0]).expand(1, 40_000, 3)
-    uniform = torch.rand(1, 40_000, 1, generator=torch.Generator().manual_seed(0))
-    for temperature in (1.0, 2.0):
-        chosen = choose_by_softmax(actions, values, temperature, uniform).view(-1)
-        shares = [(chosen == i).double().mean().item() for i in range(3)]
-        weights = np.exp(np.array([0.0, 1.0, 3.0]) / temperature)
-        np.testing.assert_allclose(shares, weights / weights.sum(), atol=0.01)
-
-
 # --- Losses, schedules, seeds ---
 
 
@@ -449,21 +437,6 @@ def test_q_term_by_hand():
     torch.testing.assert_close(terms, torch.tensor([1.0 / 4.0, -4.0 / 2.0]))
     (gradient,) = torch.autograd.grad(terms[0], values)
     torch.testing.assert_close(gradient, torch.tensor([[-0.125, -0.125], [0.0, 0.0]]))
-
-
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_one_critic_is_the_row_of_both(small_data, form):
-    if form == "onednn" and not kernels.onednn_available():
-        pytest.skip("this build of torch has no oneDNN")
-    critic = make(small_data, seeds=(0, 1, 2)).critic
-    inputs = torch.randn(3, 7, critic.network.sizes[0], requires_grad=True)
-    with kernels.using(form):
-        both = critic(critic.group.frozen, inputs)
-        picked = critic.of_one(torch.tensor([1.0, 0.0, 1.0]), inputs)
-        expected = torch.stack([both[0, 0], both[1, 1], both[2, 0]])
-        torch.testing.assert_close(picked, expected)
-        gradients = [torch.autograd.grad(x.square().sum(), inputs)[0] for x in (picked, expected)]
-    torch.testing.assert_close(*gradients)
 
 
 def test_coin_is_fair_and_each_seeds_own(small_data):

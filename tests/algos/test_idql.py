@@ -11,7 +11,6 @@ from torch import nn
 
 from algos import idql
 from algos.base import MethodSpec, Sampling
-from algos.diffusion.policy import choose_by_weight
 from algos.idql import IDQL, IDQLWeighted, exponential_loss, implicit_weights, quantile_loss
 from algos.seed_parallel import kernels
 from algos.seed_parallel.adam import Adam
@@ -141,15 +140,6 @@ def test_released_formulas_by_hand():
     )
     torch.testing.assert_close(implicit_weights(u, "quantile", 0.6, "released"), torch.tensor([0.3, -0.8]))
     torch.testing.assert_close(implicit_weights(u, "exponential", 2.0, "released"), torch.tensor([4.0, 4.0]))
-
-
-def test_candidates_are_drawn_in_proportion():
-    actions = torch.arange(3.0).view(1, 1, 3, 1).expand(1, 40_000, 3, 1)
-    weights = torch.tensor([2.0, 0.0, 6.0]).expand(1, 40_000, 3)
-    uniform = torch.rand(1, 40_000, 1, generator=torch.Generator().manual_seed(0))
-    chosen = choose_by_weight(actions, weights, uniform).view(-1)
-    drawn = [(chosen == i).double().mean().item() for i in range(3)]
-    np.testing.assert_allclose(drawn, [0.25, 0.0, 0.75], atol=0.01)
 
 
 # --- The plain implementation, one seed ---

@@ -10,9 +10,7 @@ from recheck.errors import MethodError
 from torch import nn
 
 from algos.base import MethodSpec
-from algos.bc import BC
 from algos.iql import IQL, advantage_weights, expectile_loss
-from algos.seed_parallel.actors import gaussian_log_density
 
 UPDATES = 50
 TOLERANCE = 5e-6
@@ -80,15 +78,6 @@ def test_expectile_loss_by_hand():
 def test_advantage_weights_by_hand():
     weights = advantage_weights(torch.tensor([0.0, 1.0, -1.0, 5.0]), 3.0, 100.0)
     torch.testing.assert_close(weights, torch.tensor([1.0, math.exp(3.0), math.exp(-3.0), 100.0]))
-
-
-def test_gaussian_log_density_against_torch():
-    actions, mean = torch.randn(2, 5, 3), torch.randn(2, 5, 3)
-    log_std = torch.randn(2, 1, 3)
-    normal = torch.distributions.Normal(mean, log_std.exp())
-    torch.testing.assert_close(
-        gaussian_log_density(actions, mean, log_std), normal.log_prob(actions).sum(dim=-1)
-    )
 
 
 # --- The plain implementation, one seed ---
@@ -211,32 +200,6 @@ def test_update_equals_plain_implementation(compare, values):
         np.testing.assert_allclose(actions[row].numpy(), expected.numpy(), atol=1e-5)
 
 
-def test_log_deviation_starts_at_zero_and_is_clipped_where_it_is_used(small_data):
-    """A vector of its own, not a function of the state; beyond the clip the density stays and so does it."""
-    method = IQL(MethodSpec(PAPER, small_data.problem, UPDATES, 0, (0, 1)))
-    actor = method.actor
-    batch = small_data.batch(torch.zeros(2, 8, dtype=torch.long))
-    draw = {f"dropout{i}": torch.ones(2, 8, 16) for i in range(2)}
-    assert actor.group.frozen["log_std"].abs().max() == 0.0
-
-    def density_and_gradient(log_std):
-        actor.group.frozen["log_std"].fill_(log_std)
-        density = actor.log_density(batch.observations, batch.actions, draw)
-        actor.group.backward(density.sum())
-        start = actor.group.offsets["log_std"]
-        return density.detach(), actor.group.gradient[:, start : start + 2].abs().min()
-
-    at_clip, _ = density_and_gradient(-5.0)
-    beyond, gradient = density_and_gradient(-9.0)
-    assert torch.equal(at_clip, beyond)
-    assert gradient == 0.0
-    at_clip, _ = density_and_gradient(2.0)
-    beyond, gradient = density_and_gradient(3.0)
-    assert torch.equal(at_clip, beyond)
-    assert gradient == 0.0
-    assert density_and_gradient(1.0)[1] > 0.0
-
-
 # --- Each of these bugs must be found ---
 
 
@@ -297,25 +260,6 @@ def test_orders_differ(compare):
     method, _ = compare({**PAPER, "update_order": "corl"})
     other, _ = compare(PAPER)
     assert not torch.equal(method.actor.group.flat, other.actor.group.flat)
-
-
-def test_bc_is_the_actor_with_weight_one(small_data, replay, plain_network, assert_same_network):
-    values = {name: PAPER[name] for name in BC.HYPERPARAMETERS}
-    method = BC(MethodSpec(values, small_data.problem, UPDATES, 0, (0, 1)))
-    plains = [PlainGaussian(method.actor.group, row, plain_network) for row in range(2)]
-    optimisers = [torch.optim.Adam(plain.parameters(), lr=1.0) for plain in plains]
-    for k, (draw, _, losses) in enumerate(replay(method, small_data, UPDATES)):
-        for row, (plain, optimiser) in enumerate(zip(plains, optimisers)):
-            given = {name: tensor[row] for name, tensor in draw.items()}
-            states, actions, *_ = plain_batch(small_data, given["index"])
-            loss = -plain.log_density(states, actions, values, given).mean()
-            optimiser.param_groups[0]["lr"] = 3e-3 * (1 + math.cos(math.pi * k / UPDATES)) / 2
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            assert float(losses["actor_loss"][row]) == pytest.approx(loss.item(), rel=1e-4)
-    for row, plain in enumerate(plains):
-        assert_same_network(plain.net, method.actor.group, row, NAMES, TOLERANCE)
 
 
 @pytest.mark.parametrize("values", [PAPER, CORL], ids=["paper", "corl"])
