@@ -138,6 +138,17 @@ def test_a_file_in_the_users_folder_goes_before_the_rows_path(tmp_path):
     assert tasks.local_file(row(path=None), tmp_path, None) is None
 
 
+def test_the_address_of_a_server_names_no_file(tmp_path):
+    """Else the folder itself would pass for the data."""
+    (tmp_path / "own/small-v0").mkdir(parents=True)
+    for address, found in (
+        ("http://a.example/", None),
+        ("http://a.example/minari/small-v0/", "own/small-v0"),
+        ("http://a.example/ http://b.example/small-v0", "own/small-v0"),
+    ):
+        assert tasks.local_file(row(path=None, urls=address), tmp_path, "own") == found
+
+
 def test_a_file_is_missing_where_it_is_nowhere(tmp_path):
     message = tasks.missing_file(row(), tmp_path, None)
     assert message == (

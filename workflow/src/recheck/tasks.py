@@ -217,8 +217,10 @@ def local_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> s
     if data_folder:
         names = [path] if path else str(row.get("urls") or "").split()
         for name in names:
-            candidate = Path(data_folder) / name.rsplit("/", 1)[-1]
-            if (root / candidate).exists():
+            # The address of a server alone names no file: it is not the folder itself.
+            last = name.rstrip("/").rsplit("/", 1)[-1]
+            candidate = Path(data_folder) / last
+            if last and (root / candidate).exists():
                 return str(candidate)
     return path or None
 
