@@ -95,6 +95,16 @@ def test_a_damaged_record_is_no_record(tmp_path, unit, damage):
     assert not records.is_unusable(tmp_path, unit)
 
 
+def test_one_flipped_bit_anywhere_makes_a_record_unusable(tmp_path, unit):
+    path = tmp_path / unit.record
+    before = path.read_bytes()
+    for place in range(len(before)):
+        damaged = bytearray(before)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        assert records.read(tmp_path, unit) is None, before[max(0, place - 20) : place + 20]
+
+
 def test_a_record_of_an_earlier_version_has_no_hash_of_its_own(tmp_path, unit):
     path = tmp_path / unit.record
     content = json.loads(path.read_text())

@@ -33,6 +33,8 @@ from recheck.errors import FileError, RecheckError
 
 FORMAT = 1
 NAME = "record.json"
+# Another key is one of these that was damaged, or of a later version.
+_KEYS = frozenset(("format", "stage", "wanted", "inputs", "outputs", "sha256"))
 # Larger files are not read when the plan is made: their stored hash and their size count, and who reads them
 # checks the hash (`recheck.checksums`).
 SMALL_BYTES = 1 << 20
@@ -113,7 +115,7 @@ def is_unusable(root: Path, unit: Unit) -> bool:
 
 
 def _is_record(content: Any) -> bool:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not _KEYS.issuperset(content):
         return False
     if not all(isinstance(content.get(key), dict) for key in ("wanted", "inputs", "outputs")):
         return False
