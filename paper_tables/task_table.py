@@ -171,6 +171,15 @@ def version_of(stem: str, stated: str | None) -> str | None:
     return own or general
 
 
+def check_version(stated: str | None) -> None:
+    """Refuse a version that is none, also where every name has its own.
+
+    Raises:
+        TablesError: it is not of the form that `version_of` takes.
+    """
+    version_of("", stated)
+
+
 def stem_of(name: str) -> str:
     """A task's name without its version."""
     return _VERSION.sub("", name)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
+from paper_tables import task_table
 from paper_tables.score_files import pickles
 from paper_tables.score_files.json_rows import rows_of_records
 from paper_tables.score_files.options import ScoreOptions
@@ -79,6 +80,7 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
     named = next((content[key] for key in TASK_KEYS if key in content), None)
     tasks = list(options.tasks) or ([] if named is None else [str(name) for name in np.ravel(named)])
     parts = []
+    content = _methods_first(content)
     for method, values in content.items():
         if method in TASK_KEYS:
             continue
@@ -101,6 +103,20 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
     if empty:
         messages.append(f"{empty} NaN not used: these runs are missing.")
     return Records.of_table(table.reset_index(drop=True), "score", path, messages, "run")
+
+
+def _methods_first(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Task -> method -> scores as method -> task -> scores; any other content as it is."""
+    inner = [values for values in content.values() if isinstance(values, Mapping)]
+    methods = list(dict.fromkeys(str(name) for values in inner for name in values))
+    if len(inner) < len(content) or not all(map(task_table.is_name, map(str, content))):
+        return content
+    if any(map(task_table.is_name, methods)):
+        return content
+    return {
+        method: {task: values[method] for task, values in content.items() if method in values}
+        for method in methods
+    }
 
 
 def _array(path: Path, method: str, values: Any) -> np.ndarray:

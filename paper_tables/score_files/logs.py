@@ -14,6 +14,7 @@ from paper_tables.score_files.columns import NAMES, plain
 from paper_tables.score_files.json_rows import flat, read_json_lines
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records, records_of
+from paper_tables.score_files.run_names import parse
 from paper_tables.score_files.sources import read_parquet, read_text, suffix_of
 
 EVENTS = "events.out.tfevents"
@@ -31,7 +32,7 @@ def read_folder(path: Path, options: ScoreOptions) -> list[Records]:
     """
     if any(path.rglob(f"*{EVENTS}*")):
         return [_tensorboard(path, options)]
-    found = [*_d3rlpy(path), *_runs(path, options)]
+    found = [*_d3rlpy(path, options), *_runs(path, options)]
     if not found:
         raise TablesError(
             f"{path} holds no scores: no TensorBoard events, no d3rlpy or CORL logs, and no "
@@ -123,7 +124,7 @@ def _as_records(table: pd.DataFrame, unit: str, path: Path, messages: list[str])
     return Records.of_table(table, unit, path, messages)
 
 
-def _d3rlpy(root: Path) -> Iterator[Records]:
+def _d3rlpy(root: Path, options: ScoreOptions) -> Iterator[Records]:
     """Runs of d3rlpy: a folder with params.json and one headerless CSV per metric."""
     parts: dict[Path, pd.DataFrame] = {}
     for name in D3RLPY_METRICS:
@@ -134,10 +135,11 @@ def _d3rlpy(root: Path) -> Iterator[Records]:
         return
     rows = []
     for folder, table in parts.items():
-        params = _config(folder)
+        params, run = _config(folder), _relative(folder, root)
         rows.append(
             table.assign(
-                run=_relative(folder, root),
+                run=run,
+                method=parse(run, options.version).method or _method_of(params, "", options),
                 seed=_first(params, ("seed",)),
                 task=_first(params, ("env", "dataset", "env_name", "task")),
                 line=range(1, len(table) + 1),
@@ -147,7 +149,10 @@ def _d3rlpy(root: Path) -> Iterator[Records]:
         pd.concat(rows, ignore_index=True).drop(columns="epoch"),
         "return",
         root,
-        [f"d3rlpy's logs: {len(parts)} runs, raw returns of the environment."],
+        [
+            f"d3rlpy's logs: {len(parts)} runs, raw returns of the environment.",
+            "The method is read from the folder of the run, or its configuration.",
+        ],
     )
 
 
@@ -180,11 +185,11 @@ def _runs(root: Path, options: ScoreOptions) -> Iterator[Records]:
             if suffix_of(file) in (".jsonl", ".ndjson")
             else read_text(file, options.delimiter)
         )
-        name = _first(config, ("name", "run_name", "group")) or _relative(file.with_suffix(""), root)
-        found = records_of(rows, options, name)
-        yield _with_config(found, config)
+        run = _run_of(config, _relative(file.with_suffix(""), root), options)
+        found = records_of(rows, options, run)
+        yield _with_config(found, config, options)
     for file in sorted(root.rglob("wandb-summary.json")):
-        yield _summary(file, root)
+        yield _summary(file, root, options)
 
 
 def _is_d3rlpy(file: Path) -> bool:
@@ -226,26 +231,42 @@ def _first(config: Mapping[str, str], keys: tuple[str, ...]) -> str:
     return next((str(config[key]) for key in keys if config.get(key)), "")
 
 
-def _with_config(found: Records, config: Mapping[str, str]) -> Records:
+def _run_of(config: Mapping[str, str], folder: str, options: ScoreOptions) -> str:
+    """The name of a run: that of the configuration where it has a task, else its folder."""
+    title = _first(config, ("name", "run_name", "group"))
+    return title if title and parse(title, options.version).task else folder
+
+
+def _method_of(config: Mapping[str, str], run: str, options: ScoreOptions) -> str:
+    """The method of a run: as configured, else that of its name; CORL calls a run by its method."""
+    stated = _first(config, ("algorithm", "algo", "method", "agent"))
+    return stated or parse(run, options.version).method or _first(config, ("name", "config/type"))
+
+
+def _with_config(found: Records, config: Mapping[str, str], options: ScoreOptions) -> Records:
     """Fill task, seed and method from the configuration where the table has none."""
+    runs = found.keys["run"].unique()
     values = {
         "task": _first(config, ("env", "env_name", "dataset", "task", "env_id")),
         "seed": _first(config, ("seed", "train_seed")),
-        "method": _first(config, ("algorithm", "algo", "method", "agent")),
+        "method": _method_of(config, runs[0], options) if len(runs) == 1 else "",
     }
-    for role, value in values.items():
-        if value and found.is_absent(role):
-            found.keys[role] = value
+    filled = [role for role, value in values.items() if value and found.is_absent(role)]
+    for role in filled:
+        found.keys[role] = values[role]
+    if filled:
+        found.messages.append(f"From the configuration or folder of each run: {', '.join(filled)}.")
     return found
 
 
-def _summary(file: Path, root: Path) -> Records:
+def _summary(file: Path, root: Path, options: ScoreOptions) -> Records:
     """The last values of a run of Weights & Biases."""
     content = flat(json.loads(file.read_text(encoding="utf-8")))
     names = [name for name, value in content.items() if _is_number(value)]
     metric, unit = _metric(names, str(file))
     step = float(content.get("_step") or "nan")
     config = _config(file.parent)
-    run = _first(config, ("name", "run_name", "group")) or _relative(file.parent, root)
+    run = _run_of(config, _relative(file.parent, root), options)
     table = pd.DataFrame([{"run": run, "step": step, "value": float(content[metric])}])
-    return _with_config(_as_records(table, unit, file, [f"{file}: metric '{metric}'."]), config)
+    message = f"Last values of runs of Weights & Biases, metric '{metric}'."
+    return _with_config(_as_records(table, unit, file, [message]), config, options)

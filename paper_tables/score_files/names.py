@@ -17,6 +17,7 @@ from paper_tables.score_files.run_names import RunName, method_key, parse
 
 OURS = "ours"
 RUN = ["method", "task", "seed", "selection"]
+_AGGREGATE = re.compile(r"^(?:.*[-_ ])?(?:total|sum|average|avg|mean|overall|all)s?(?:[-_ ].*)?$", re.I)
 _SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
 # A number that is no seed: -1, 0.5.
 _NO_SEED = re.compile(r"^(?:-\d*\.?\d+|\d*\.\d*[1-9]\d*)$")
@@ -157,6 +158,11 @@ def _tasks(
             try:
                 resolved[text] = task_table.resolve(text, options.version).name
             except TablesError as error:
+                if _AGGREGATE.match(text.strip()):
+                    raise TablesError(
+                        f"{records.place_of_key(number)}: '{text}' is no task but an aggregate; leave out "
+                        "rows and columns of totals and averages, which are computed."
+                    ) from None
                 raise TablesError(f"{records.place_of_key(number)}: {error}") from None
     changed = [f"'{text}' is {name}" for text, name in sorted(resolved.items()) if text != name]
     if changed:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
 
-from paper_tables.score_files.sources import clean
+from paper_tables.score_files.sources import DECIMAL_COMMA, clean
 
-_COMMA = re.compile(r"^[+-]?\d+,\d+$")
+_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(?:[,\u00a0\u202f '’_]\d{3})+(?:\.\d+)?$")
 _SPREAD = re.compile(r"±|\+/-|\+-|\\pm")
 _MINUS = "\u2212\u2013\u2010\u2011"
 
@@ -96,12 +96,18 @@ def to_numbers(cells: Any, place: Callable[[int], str], column: str = "") -> np.
 def _reason(text: str) -> str:
     if text.endswith("%"):
         return f"has a percent sign; write {text.rstrip('% ')}"
-    if _COMMA.match(text):
-        return f"has a decimal comma; write {text.replace(',', '.')}"
+    if _THOUSANDS.match(text) and (text.count(",") != 1 or "." in text):
+        return f"has signs between thousands; write {re.sub('[^0-9.+-]', '', text)}"
+    if DECIMAL_COMMA.match(text):
+        thousands = _THOUSANDS.match(text) and text.lstrip("+-")[0] != "0"
+        other = f", or {text.replace(',', '')} where it is between thousands" if thousands else ""
+        return f"has a decimal comma; write {text.replace(',', '.')}{other}"
     if _SPREAD.search(text):
         return "is a mean with its spread; a score is that of one seed"
     if text.lower().lstrip("+-") in ("nan", "inf", "infinity", "none", "null", "n/a", "na"):
         return "is no finite number; leave the cell empty where a run is missing"
+    if text[:1] in "=+@" or text.strip(f"-{_MINUS}—") == "":
+        return "is no number; write the number itself, and leave the cell empty where a run is missing"
     if text[:1] in _MINUS:
         return f"has a dash for a minus; write -{text[1:]}"
-    return "is no number"
+    return "is no number; write it as 66.3 or 1e6, and leave the cell empty where a run is missing"

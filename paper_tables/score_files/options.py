@@ -11,7 +11,7 @@ from typing import Any
 from recheck import schema
 from recheck.errors import ConfigError, TablesError
 
-from paper_tables import frames
+from paper_tables import frames, task_table
 
 ROLES = ("method", "task", "seed", "step", "score", "return", "selection", "run", "episodes")
 DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
@@ -47,7 +47,7 @@ class ScoreOptions:
         """Refuse what is not allowed.
 
         Raises:
-            TablesError: an unknown role, unit, selection or delimiter.
+            TablesError: an unknown role, unit, selection, version or delimiter.
         """
         unknown = sorted(set(self.columns) - set(ROLES))
         if unknown:
@@ -55,6 +55,7 @@ class ScoreOptions:
         if self.unit is not None and self.unit not in UNITS:
             raise TablesError(f"unit is '{self.unit}'; allowed are {', '.join(UNITS)}.")
         selection_of(self.select or "last")
+        task_table.check_version(self.version)
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise TablesError(
                 f"delimiter is '{self.delimiter}'; allowed is one sign, or one of {', '.join(DELIMITERS)}."

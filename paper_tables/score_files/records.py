@@ -22,6 +22,10 @@ KEYS = (*TEXTS, "column")
 # A chart of Weights & Biases as CSV: one column a run, `run name - metric`, with its range next to it.
 _CHART_COLUMN = re.compile(r"^(?P<run>.+?) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")
 
+METRICS = (*NAMES["score"], *NAMES["return"])
+# A run that stands for a group, as Weights & Biases names it by a key of the configuration: `algo: IQL`.
+_GROUP = re.compile(r"^[\w./-]+: \S")
+
 
 @dataclass
 class Records:
@@ -205,13 +209,22 @@ def _parts(
 def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Columns | None:
     """The columns of a chart's export, or None where the file is none."""
     matches = {name: match for name in names if (match := _CHART_COLUMN.match(name))}
-    step = next((name for name in names if plain(name) in NAMES["step"]), None)
-    if step is None or not matches or len(matches) < len(names) - 1:
+    others = [name for name in names if name not in matches]
+    if not matches or len(others) > 1:
+        return None
+    stated = options.columns.get("step")
+    step = next((name for name in others if name == stated or plain(name) in NAMES["step"]), None)
+    if step is None:
+        if others and any(match["range"] or plain(match["metric"]) in METRICS for match in matches.values()):
+            raise TablesError(
+                f"{where}, line 1: this chart's axis is '{others[0]}'; export it over the step, or say "
+                f"columns=step:{others[0]} if that counts updates."
+            )
         return None
     metrics = sorted({match["metric"] for match in matches.values()})
     wanted = options.columns.get("score") or options.columns.get("return")
     if wanted is None:
-        fitting = [name for name in metrics if plain(name) in (*NAMES["score"], *NAMES["return"])]
+        fitting = [name for name in metrics if plain(name) in METRICS]
         candidates = fitting or metrics
         if len(candidates) > 1:
             raise TablesError(
@@ -229,6 +242,8 @@ def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Colum
     if not chosen:
         raise TablesError(f"{where}, line 1 has only the ranges of '{wanted}'; export its values too.")
     said = f"A chart's export: {len(chosen)} runs, metric '{wanted}', step '{step}'."
+    if all(_GROUP.match(match["run"]) for match in matches.values()):
+        said += " Its runs are grouped: each is a mean over runs and counts as one; export it without groups."
     unused = [name for name in names if name not in chosen and name != step]
     is_return = "return" in options.columns or plain(wanted) in NAMES["return"]
     return Columns({"step": step}, chosen, is_return, unused, [], said)

@@ -8,12 +8,17 @@ from functools import cache
 
 from paper_tables import literature, task_table
 
-_SEED = re.compile(r"(?:^|[-_. /])(?:seed|sd|s)[-_= ]?(\d{1,9})(?=$|[-_. /])", re.IGNORECASE)
-_LAST_NUMBER = re.compile(r"[-_. /](\d{1,4})$")
+_SEED = re.compile(r"(?:^|[^A-Za-z0-9])(?:seed|sd|s)[-_= ]?(\d{1,9})(?=$|[^A-Za-z0-9])", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r"[^A-Za-z0-9](\d{1,4})$")
 # What a logger adds to a name: a hash, a date, a time.
 _ADDED = re.compile(
-    r"[-_. /](?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}$|[-_. /]\d{8}(?:[-_T]?\d{4,6})?$", re.IGNORECASE
+    r"[-_. /](?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}$|[-_. /]\d{8}(?:[-_T]?\d{4,6})?$|"
+    r"[-_. /]+\d{10}$",
+    re.IGNORECASE,
 )
+# The keys of a group of runs, as Weights & Biases writes them: `algo: IQL, env: hopper-medium-v2`.
+_KEYS = re.compile(r"(?:^|[,\s]+)[A-Za-z][\w./-]*: ")
+_ENDS = "-_. /|:,;=#()[]"
 _SIGNS = re.compile(r"[-_. /+]+")
 
 
@@ -34,7 +39,7 @@ def parse(name: str, version: str | None = None) -> RunName:
         name: as a logger or a folder has it.
         version: of tasks without one.
     """
-    text = name.strip()
+    text = _KEYS.sub(" ", name).strip()
     seed = None
     if match := _SEED.search(text):
         seed = int(match[1])
@@ -43,13 +48,13 @@ def parse(name: str, version: str | None = None) -> RunName:
     task, start, end = _find_task(text, version)
     if task is None:
         # CORL names all runs of a method after it.
-        return RunName(text.strip("-_. /") if method_key(text.strip("-_. /")) else None, seed=seed)
+        return RunName(text.strip(_ENDS) if method_key(text.strip(_ENDS)) else None, seed=seed)
     rest = text[:start] + "-" + text[end:]
     if seed is None and (number := _LAST_NUMBER.search(rest)):
         seed = int(number[1])
         rest = rest[: number.start()]
-    before = text[:start].strip("-_. /")
-    method = before or rest.strip("-_. /")
+    before = text[:start].strip(_ENDS)
+    method = before or rest.strip(_ENDS)
     return RunName(method or None, task, seed)
 
 
@@ -74,7 +79,9 @@ def _patterns(version: str | None) -> list[tuple[re.Pattern[str], str]]:
     return [
         (
             re.compile(
-                r"(?:^|[-_. /])(" + "[-_ ]".join(map(re.escape, key.split("-"))) + r")(?=$|[-_. /])",
+                r"(?:^|[^A-Za-z0-9])("
+                + "[-_ ]".join(map(re.escape, key.split("-")))
+                + r")(?=$|[^A-Za-z0-9])",
                 re.IGNORECASE,
             ),
             name,

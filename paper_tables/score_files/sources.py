@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import gzip
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +18,9 @@ from recheck.errors import TablesError
 BATCH_BYTES = 1 << 22
 """Of a text file that are parsed at a time."""
 BATCH_ROWS = 100_000
+SNIFFED_ROWS = 20
+"""First rows that are looked at for decimal commas where another sign separates the columns."""
+DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 # Signs without width that come with copied text: byte order marks, joiners, soft hyphens; control signs.
@@ -130,6 +135,12 @@ def _header(path: Path, sign: str) -> list[str]:
     names = [clean(name) for name in next(csv.reader([line], delimiter=sign))]
     if len(names) == 1:
         others = [other for other in DELIMITERS if other != sign and line.count(other) > 0]
+        if others and (comma := _decimal_comma(path, others[0])):
+            raise TablesError(
+                f"{path}, line 1: the columns are separated by {DELIMITERS[others[0]]}, not by "
+                f"{DELIMITERS.get(sign, repr(sign))}, and line {comma[0]} has the decimal comma "
+                f"'{comma[1]}'; save the file with commas between its columns and points in its numbers."
+            )
         if others:
             raise TablesError(
                 f"{path}, line 1: the columns are separated by {DELIMITERS[others[0]]}, not by "
@@ -146,6 +157,19 @@ def _header(path: Path, sign: str) -> list[str]:
         place = names.index("", 1) + 1
         raise TablesError(f"{path}, line 1: column {place} has no name.")
     return names
+
+
+def _decimal_comma(path: Path, sign: str) -> tuple[int, str] | None:
+    """Line and text of the first number with a decimal comma in the first lines; None without one."""
+    if sign == ",":
+        return None
+    with contextlib.suppress(UnicodeError, csv.Error), open_text(path) as stream:
+        rows = islice(csv.reader(stream, delimiter=sign), SNIFFED_ROWS)
+        for number, cells in enumerate(rows, 1):
+            found = next((clean(cell) for cell in cells if DECIMAL_COMMA.match(clean(cell))), None)
+            if found:
+                return number, found
+    return None
 
 
 def _is_blank(text: str, sign: str, width: int) -> bool:

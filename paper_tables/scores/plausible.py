@@ -66,17 +66,7 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
                 f"{where}: the scores of {name} look like fractions and those of {', '.join(large)} like "
                 "percent; give all in one unit, or say unit=percent if they are right."
             )
-    mixed: list[tuple[str, float, float]] = []
-    for (method, task), rows in percent.groupby(["method", "task"], sort=True):
-        found = rows["score_percent"].to_numpy(dtype=float)
-        fractions = np.abs(found) <= FRACTIONS_UP_TO
-        rest = found[~fractions]
-        if rest.size and looks_like_fractions(found[fractions]):
-            mixed += [
-                (f"{method} on {task}", value, rest[0])
-                for value in found[fractions]
-                if _similar(100 * value, rest.mean())
-            ]
+    mixed = _fractions_among_seeds(percent)
     # A seed that collapses to 0.8 next to 80 is real; many of them are another unit.
     if len(mixed) >= max(2, MIXED_SHARE * len(percent)):
         place, value, other = mixed[0]
@@ -85,6 +75,22 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
             "are like that; these look like two units. Give all in one unit, or say unit=percent if they are "
             "right."
         )
+
+
+def _fractions_among_seeds(percent: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Scores whose hundredfold is like the other seeds' scores: where, the score, another seed's."""
+    found: list[tuple[str, float, float]] = []
+    for (method, task), rows in percent.groupby(["method", "task"], sort=True):
+        scores = rows["score_percent"].to_numpy(dtype=float)
+        fractions = np.abs(scores) <= FRACTIONS_UP_TO
+        rest = scores[~fractions]
+        if rest.size and looks_like_fractions(scores[fractions]):
+            found += [
+                (f"{method} on {task}", value, rest[0])
+                for value in scores[fractions]
+                if _similar(100 * value, rest.mean())
+            ]
+    return found
 
 
 def check_against_reports(runs: pd.DataFrame, where: str) -> None:
@@ -144,7 +150,7 @@ def not_of_episodes(task: str, score_percent: float, num_episodes: int) -> float
 
 
 def fractions_among_percent(runs: pd.DataFrame) -> list[str]:
-    """Messages about methods that on some tasks score like fractions and on others like percent.
+    """Messages about methods that on some tasks, or with some seeds, score like fractions, else like percent.
 
     A method may do badly on a task, so that these are no reason to refuse; an average over both is wrong
     where they are fractions.
@@ -152,8 +158,13 @@ def fractions_among_percent(runs: pd.DataFrame) -> list[str]:
     Args:
         runs: the columns `method`, `task`, `score_percent` and `score_unit`, under one selection rule.
     """
-    messages = []
-    for method, rows in runs[runs["score_unit"] == "percent"].groupby("method", sort=True):
+    percent = runs[runs["score_unit"] == "percent"]
+    messages = [
+        f"{place}: one seed has {value:.3g}, another {other:.3g}; if the first is a fraction, give "
+        "all in one unit (unit=percent says that it is right)."
+        for place, value, other in _fractions_among_seeds(percent)
+    ]
+    for method, rows in percent.groupby("method", sort=True):
         own = {
             str(task): found["score_percent"].to_numpy(dtype=float) for task, found in rows.groupby("task")
         }

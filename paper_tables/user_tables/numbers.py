@@ -106,6 +106,7 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
     Raises:
         TablesError: no row is a task, or a name has no version; the message has the line.
     """
+    task_table.check_version(version)
     shape = shape_of(as_table(read_grid(path), path))
     messages: list[str] = []
     unused = [f"'{cell.text}' (line {cell.line}, below no heading)" for cell in shape.without_heading]

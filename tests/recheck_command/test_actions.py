@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from recheck.errors import TablesError
 from recheck_command import actions
 from recheck_command.__main__ import main, parser
 
 from paper_tables.tables.user_columns import with_user_methods
 
+ROOT = Path(__file__).parents[2]
 TASKS = ("halfcheetah-medium-v2", "hopper-medium-v2", "walker2d-medium-v2")
 
 
@@ -123,17 +125,42 @@ def test_evidence_names_every_document(capsys: pytest.CaptureFixture[str]):
     assert "the nearest names are iql" in capsys.readouterr().err
 
 
-def test_doctor_says_what_cannot_run(tmp_path: Path):
-    text = actions.doctor(tmp_path).text
-    assert "tables, figures, verdicts, audit: can run." in text
-    assert "prepared datasets: not found" in text
+def test_power_prints_the_wanted_chance_as_it_was_given():
+    assert "for a chance of 99.9999% of" in actions.power(margin=5, seed_sd=3, chance=0.999999).text
+    assert "for a chance of 80% of" in actions.power(margin=5, seed_sd=3).text
 
 
-def test_doctor_finds_the_shipped_files_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("task", "version", "message"),
+    [
+        ("hopper-medium-v2", "zz", "version is 'zz'; write v2"),
+        ("hopper-medium", "zz", "version is 'zz'; write v2"),
+        ("hopper-medium-v2", "v0", "Task 'hopper-medium-v2' has a version of its own; leave out version=v0"),
+    ],
+)
+def test_a_version_is_never_ignored(task: str, version: str, message: str):
+    with pytest.raises(TablesError, match=message):
+        actions.evidence("IQL", task, version)
+    # One that is for other tasks, or says the same, is no contradiction.
+    assert "66.3" in actions.evidence("IQL", "hopper-medium-v2", "v2,antmaze:v0").text
+    assert "66.3" in actions.evidence("IQL", "hopper-medium-v2", "antmaze:v0").text
+
+
+def test_doctor_says_what_cannot_run_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Outside of a checkout, as after `pip install .`, the workflow cannot run; the tables can."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
     text = actions.doctor().text
+    assert "tables, figures, verdicts, audit: can run." in text
+    assert f"the workflow: cannot run: {tmp_path} is no checkout of the repository (say --root DIR)." in text
+    assert "a SLURM cluster: cannot run: there is no program sbatch." in text
+    assert "prepared datasets: none (results/datasets)." in text
     assert "the table of tasks: found." in text
-    assert "configuration of the methods: found." in text
+    lacking = actions.doctor(ROOT).data["missing"]
+    assert lacking["the workflow"] == []
+    (tmp_path / "results" / "datasets" / "mine").mkdir(parents=True)
+    (tmp_path / "results" / "datasets" / "mine" / "manifest.json").write_text("{}")
+    assert "prepared datasets: mine." in actions.doctor().text
 
 
 def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -178,7 +205,7 @@ def test_no_word_needs_torch(scores: Path, tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0] False"
-    assert "training: cannot run: torch not installed." in done.stdout
+    assert "training: cannot run: torch is not installed." in done.stdout
 
 
 def test_layouts_without_a_users_scores_are_unchanged():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from recheck.errors import TablesError
 
 from paper_tables.score_files.arrays import read_json, read_npz, read_pickle
 from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.read import read_scores
 from paper_tables.score_files.sources import Rows
 
 TASKS = ("hopper-medium-v2", "walker2d-medium-v2")
@@ -120,3 +122,18 @@ def test_files_that_are_not_what_their_name_says(tmp_path):
         read_pickle(path, NAMED)
     with pytest.raises(TablesError, match="'IQL' has 2 tasks, and none is named"):
         read_json(as_json(tmp_path, {"IQL": [[1.0, 2.0]]}), ScoreOptions())
+
+
+def test_task_before_method_is_method_before_task(tmp_path: Path):
+    scores = {
+        "hopper-medium-v2": {"IQL": [66, 67], "Mine": [70, 71]},
+        "walker2d-medium-v2": {"IQL": [78, 79]},
+    }
+    (tmp_path / "s.json").write_text(json.dumps(scores))
+    runs = read_scores(tmp_path / "s.json").runs
+    found = runs.groupby(["method", "task"])["score_percent"].apply(list).to_dict()
+    assert found == {
+        ("Mine", "hopper-medium-v2"): [70.0, 71.0],
+        ("iql", "hopper-medium-v2"): [66.0, 67.0],
+        ("iql", "walker2d-medium-v2"): [78.0, 79.0],
+    }

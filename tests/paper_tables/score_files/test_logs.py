@@ -164,3 +164,26 @@ def test_a_folder_of_unread_files_says_what_to_do(name: str, words: str, tmp_pat
     (tmp_path / name).write_bytes(b"\x00")
     with pytest.raises(TablesError, match=words):
         read_scores(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["{method}-hopper-medium-v2-1a2b3c4d", "{method}"])
+def test_methods_that_no_document_knows_stay_apart(folder: str, tmp_path: Path):
+    """CORL's `name` is the method, with or without the task in it."""
+    for method in ("NetA", "NetB"):
+        run = tmp_path / folder.format(method=method)
+        run.mkdir()
+        (run / "config.yaml").write_text(f"env: {HOPPER}\nseed: 3\nname: {method}\n")
+        (run / "eval.csv").write_text("step,d4rl_normalized_score\n1000,66\n")
+    found = read_scores(tmp_path)
+    assert list(found.runs["method"]) == ["NetA", "NetB"]
+    assert "From the configuration or folder of each run: task, seed, method." in found.messages
+
+
+def test_runs_of_a_logger_are_said_once(tmp_path: Path):
+    for seed in range(3):
+        run = tmp_path / f"run-{seed}"
+        run.mkdir()
+        (run / "config.yaml").write_text(f"env: {HOPPER}\nseed: {seed}\nalgo: IQL\n")
+        (run / "wandb-summary.json").write_text(json.dumps({"score": 66.0 + seed}))
+    messages = read_scores(tmp_path).messages
+    assert sum("Weights & Biases" in message for message in messages) == 1

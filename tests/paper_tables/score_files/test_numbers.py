@@ -33,6 +33,13 @@ def test_an_empty_cell_is_nan_whatever_the_type(cells: pyarrow.Array):
         ("66,3", "write 66.3"),
         ("66 %", "write 66"),
         ("inf", "no finite number"),
+        ("1,000,000", "signs between thousands; write 1000000"),
+        ("5,498.9", "signs between thousands; write 5498.9"),
+        ("3,234", "decimal comma; write 3.234, or 3234 where it is between thousands"),
+        ("0,234", r"decimal comma; write 0.234\."),
+        ("-", "write the number itself, and leave the cell empty where a run is missing"),
+        ("=A1", "write the number itself"),
+        ("44.O", "write it as 66.3 or 1e6"),
         ("6 +- 1", "mean with its spread"),
     ],
 )

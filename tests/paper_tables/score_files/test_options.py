@@ -45,3 +45,8 @@ def test_lists_and_names_of_delimiters():
     found = ScoreOptions.of({"tasks": "a, b,", "delimiter": "Tab", "columns": "score: x ,task:y"})
     assert (found.tasks, found.delimiter) == (("a", "b"), "\t")
     assert found.columns == {"score": "x", "task": "y"}
+
+
+def test_a_version_that_is_none_is_refused_before_the_file_is_read():
+    with pytest.raises(TablesError, match="version is 'zz'; write v2"):
+        ScoreOptions(version="zz")

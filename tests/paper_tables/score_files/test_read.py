@@ -196,6 +196,8 @@ BAD: dict[str, tuple[str, str]] = {
     "empty.csv": ("", "empty.csv is empty"),
     "header.csv": ("method,task,seed,score\n", "has no score"),
     "semicolons.csv": ("method;task;seed;score\na;hopper-medium-v2;0;66.3\n", "line 1: the columns are separated by semicolons"),
+    "both.csv": ("method;task;seed;score\na;hopper-medium-v2;0;66,3\n", "separated by semicolons, not by commas, and line 2 has the decimal comma '66,3'"),
+    "total.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,Average,0,66\n", "line 3: 'Average' is no task but an aggregate"),
     "comma.csv": ('method,task,seed,score\na,hopper-medium-v2,0,"66,3"\n', "line 2, column 'score': '66,3' has a decimal comma; write 66.3"),
     "sign.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66.3%\n", "line 2, column 'score': '66.3%' has a percent sign; write 66.3"),
     "nan.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2,1,NaN\n", "line 3, column 'score': 'NaN' is no finite number"),
@@ -457,3 +459,15 @@ def test_a_column_states_the_selection(tmp_path: Path):
         )
         with pytest.raises(TablesError, match=words):
             read_scores(tmp_path / "s.csv")
+
+
+def test_one_fraction_among_the_seeds_is_named(tmp_path: Path):
+    rows = [
+        f"a,hopper-medium-v2,{seed},{score}" for seed, score in enumerate((66.1, 65.2, 0.659, 67.0, 66.6))
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
+    (warning,) = read_scores(tmp_path / "s.csv").warnings
+    assert warning.startswith(
+        "a on hopper-medium-v2: one seed has 0.659, another 66.1; if the first is a fraction"
+    )
+    assert not read_scores(tmp_path / "s.csv", ScoreOptions(unit="percent")).warnings

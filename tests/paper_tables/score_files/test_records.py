@@ -11,6 +11,7 @@ from recheck.errors import TablesError
 
 from paper_tables.score_files import sources
 from paper_tables.score_files.options import ScoreOptions
+from paper_tables.score_files.read import read_scores
 from paper_tables.score_files.records import Records, records_of
 from paper_tables.score_files.sources import read_text
 
@@ -85,3 +86,29 @@ def test_records_of_a_small_table():
     assert found.place(2) == "x.npz, run 9"
     assert np.isnan(found.step[2])
     assert found.is_absent("task")
+
+
+OVER_AN_AXIS = (
+    "{axis},IQL-hopper-medium-v2-seed0 - eval/score,IQL-hopper-medium-v2-seed0 - eval/score__MIN,"
+    "IQL-hopper-medium-v2-seed0 - eval/score__MAX\n10,60,60,60\n20,66,66,66\n"
+)
+
+
+def test_a_charts_axis_is_its_step_or_is_stated(tmp_path: Path):
+    path = tmp_path / "chart.csv"
+    path.write_text(OVER_AN_AXIS.format(axis="Relative Time (Process)"))
+    with pytest.raises(
+        TablesError, match=r"line 1: this chart's axis is 'Relative Time \(Process\)'; export it over"
+    ):
+        read_scores(path)
+    path.write_text(OVER_AN_AXIS.format(axis="train/grad"))
+    found = read_scores(path, ScoreOptions(columns={"step": "train/grad"})).runs
+    assert found[["update", "score_percent"]].to_numpy().tolist() == [[20, 66.0]]
+
+
+def test_a_chart_of_groups_says_that_its_runs_are_means(tmp_path: Path):
+    path = tmp_path / "chart.csv"
+    path.write_text("Step,algo: IQL env: hopper-medium-v2 - eval/score\n10,60\n")
+    found = read_scores(path)
+    assert list(found.runs["method"]) == ["iql"]
+    assert any("grouped: each is a mean over runs" in message for message in found.messages)

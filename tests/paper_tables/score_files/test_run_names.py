@@ -16,6 +16,10 @@ from paper_tables.score_files.run_names import RunName, method_key, parse
         ("IQL-walker2d-medium-replay-v2-1a2b3c4d", RunName("IQL", "walker2d-medium-replay-v2", None)),
         ("td3bc-antmaze-umaze-v2-20230115123456", RunName("td3bc", "antmaze-umaze-v2", None)),
         ("my method hopper_medium-v2 s1", RunName("my method", "hopper-medium-v2", 1)),
+        ("TD3+BC__hopper-medium-v2__2__1699999999", RunName("TD3+BC", "hopper-medium-v2", 2)),
+        ("hopper-medium-v2|IQL|lr_decay|0", RunName("IQL|lr_decay", "hopper-medium-v2", 0)),
+        ("IQL(hopper-medium-v2, seed=3)", RunName("IQL", "hopper-medium-v2", 3)),
+        ("algo: IQL, env: hopper-medium-v2", RunName("IQL", "hopper-medium-v2", None)),
         ("nothing", RunName(None, None, None)),
     ],
 )

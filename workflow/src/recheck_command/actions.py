@@ -219,8 +219,8 @@ def power(
         f"Margin {margin:g} points; standard deviation between seeds {seed_sd:g}, between episodes "
         f"{episode_sd:g}; {theirs}.",
         *[
-            f"{count} episodes a seed: {seeds} seeds for a chance of {chance:.0%} of 'reproduced' if nothing "
-            "differs."
+            f"{count} episodes a seed: {seeds} seeds for a chance of {100 * chance:g}% of 'reproduced' if "
+            "nothing differs."
             for count, seeds in rows.items()
         ],
     ]
@@ -260,7 +260,11 @@ def evidence(method: str, task: str, version: str | None = None) -> Answer:
     from paper_tables.rendering.text import with_spread
     from paper_tables.score_files.run_names import method_key
 
+    task_table.check_version(version)
     name = task_table.resolve(task, version).name
+    stated = task_table.version_of(task_table.stem_of(name), version)
+    if stated is not None and not name.endswith(f"-{stated}"):
+        raise TablesError(f"Task '{task}' has a version of its own; leave out version={version}.")
     numbers = literature.read_all()
     keys = sorted(set(numbers["method_key"]))
     key = method_key(method) or (method if method in keys else None)
@@ -321,46 +325,16 @@ def doctor(root: str | Path = ".") -> Answer:
     """What is installed, which data there are, and what cannot run here and why.
 
     Args:
-        root: folder of the repository, whose results are looked for.
+        root: folder of the repository, whose results are looked for; any folder where the package is
+            installed without it.
     """
-    from importlib import metadata, util
+    from recheck_command import installation
 
-    from recheck import shipped, tasks
-
-    needs = {
-        "tables, figures, verdicts, audit": ("numpy", "pandas", "pyarrow", "scipy", "rliable", "matplotlib"),
-        "the workflow": ("snakemake", "jsonschema", "yaml"),
-        "training": ("torch", "safetensors", "gymnasium", "mujoco", "h5py"),
-        "Minari's datasets": ("minari", "huggingface_hub"),
-        "a SLURM cluster": ("submitit",),
-        "TensorBoard logs": ("tensorboard",),
-    }
-    lines, missing_of = [], {}
-    for purpose, modules in needs.items():
-        missing = [name for name in modules if util.find_spec(name) is None]
-        missing_of[purpose] = missing
-        state = "can run" if not missing else f"cannot run: {', '.join(missing)} not installed"
-        lines.append(f"{purpose}: {state}.")
-    installed = {dist.metadata["Name"].lower(): dist.version for dist in metadata.distributions()}
-    shown = [
-        f"{name} {installed[name]}" for name in ("numpy", "pandas", "rliable", "torch") if name in installed
+    lacking = installation.missing(Path(root))
+    lines = [
+        f"{purpose}: {'cannot run: ' + ', '.join(lacks) if lacks else 'can run'}."
+        for purpose, lacks in lacking.items()
     ]
-    lines.append(f"Versions: {', '.join(shown)}.")
-    base = Path(root)
-    for name, folder in (
-        ("published runs", base / "results" / "published" / "scores.parquet"),
-        ("the table of tasks", tasks.TASKS_FILE),
-        ("configuration of the methods", shipped.ROOT / "workflow" / "config" / "hyperparameters"),
-        ("prepared datasets", base / "results" / "datasets"),
-    ):
-        lines.append(f"{name}: {'found' if folder.exists() else f'not found ({folder})'}.")
-    lines.append(_devices() if not missing_of["training"] else "GPU: not asked, torch is not installed.")
-    return Answer("\n".join(lines), data={"missing": missing_of})
-
-
-def _devices() -> str:
-    import torch
-
-    if not torch.cuda.is_available():
-        return "GPU: none that torch sees; training runs on the CPU."
-    return f"GPU: {torch.cuda.get_device_name(0)}."
+    lines.append(f"Versions: {installation.versions()}.")
+    lines += [*installation.data_lines(Path(root)), installation.devices()]
+    return Answer("\n".join(lines), data={"missing": lacking})
