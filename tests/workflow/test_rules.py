@@ -64,7 +64,8 @@ def test_a_rule_file_names_its_own_local_rules(repository):
     assert {name for name, local in found.items() if not local} == SENT
 
 
-# Asked for by name and made again when a source changes: a refused source must not take the finished result away.
+# Asked for by name and made again when a source changes: a refused source must not take the finished result
+# away.
 KEPT_WHEN_A_JOB_FAILS = {"train", "evaluate", "evidence", "evidence_figures"}
 
 

@@ -17,7 +17,6 @@ from algos.datasets.d4rl_rows import (
     with_fixed_timeouts,
 )
 from algos.datasets.hdf5 import read_d4rl_hdf5
-from algos.datasets.trajectories import corl_ends, official_ends, returns_at
 
 Rows = dict[str, np.ndarray]
 
@@ -135,40 +134,6 @@ def test_returns_of_whole_and_cut_episodes() -> None:
 def test_no_complete_episode_has_no_statistics() -> None:
     statistics = return_statistics(qlearning_rows(ten_rows(), horizon=1000))
     assert statistics == {"complete_episodes": 0, "mean": None, "std": None, "min": None, "max": None}
-
-
-def test_official_boundaries() -> None:
-    """A jump of the state over 1e-6, a terminal, and the last row end a trajectory."""
-    observations = np.array([[0.0], [1.0], [2.0], [5.0], [6.0], [7.0]])
-    following = np.array([[1.0], [2.0], [3.0], [6.0], [7.0 + 5e-7], [8.0]])
-    terminals = np.array([0, 1, 0, 0, 0, 0])
-    assert official_ends(observations, following, terminals).tolist() == [1, 2, 5]
-    following[4] = 7.0 + 2e-6
-    assert official_ends(observations, following, terminals).tolist() == [1, 2, 4, 5]
-
-
-def test_corl_boundaries() -> None:
-    """Terminals and every third row; the rows after the last cut are left out."""
-    terminals = np.zeros(10, int)
-    terminals[[1, 4]] = 1
-    assert corl_ends(terminals, max_episode_steps=3).tolist() == [1, 4, 7]
-    assert corl_ends(np.zeros(10, int), max_episode_steps=3).tolist() == [2, 5, 8]
-    assert corl_ends(np.array([0, 0, 1, 0, 0, 1]), max_episode_steps=3).tolist() == [2, 5]
-    assert corl_ends(np.zeros(10, int)).tolist() == []
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_corl_boundaries_agree_with_the_loop(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    terminals = rng.random(300) < 0.04
-    rewards = rng.standard_normal(300)
-    returns, total, length = [], 0.0, 0
-    for reward, terminal in zip(rewards, terminals):
-        total, length = total + reward, length + 1
-        if terminal or length == 20:
-            returns.append(total)
-            total, length = 0.0, 0
-    np.testing.assert_allclose(returns_at(rewards, corl_ends(terminals, 20)), returns)
 
 
 def test_return_ranges_of_the_shared_halfcheetah_file(shared_file: Callable[[str], Path]) -> None:

@@ -1,8 +1,5 @@
 """Parquet as a form of own data: the same rows as from HDF5."""
 
-import bz2
-import gzip
-import lzma
 from pathlib import Path
 from typing import Any
 
@@ -127,25 +124,6 @@ def test_a_cut_table_is_refused(make_rows: Any, hopper_task: Any, tmp_path: Path
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DatasetError, match="cannot be read as Parquet"):
         prepare(hopper_task(path), tmp_path / "own-v0")
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"\x80\x04\x95abc", "is a pickle: loading one runs"),
-        (b"PK\x03\x04rest", "NumPy archive"),
-        (gzip.compress(b"\x89HDF"), "is packed with gzip; unpack it"),
-        (lzma.compress(b"\x89HDF"), "is packed with xz; unpack it"),
-        (bz2.compress(b"\x89HDF"), "is packed with bzip2; unpack it"),
-    ],
-)
-def test_pickles_archives_and_packed_files_are_never_loaded(
-    hopper_task: Any, tmp_path: Path, content: bytes, word: str
-) -> None:
-    for name in ("file.pkl", "file.hdf5"):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(DatasetError, match=word):
-            prepare(hopper_task(tmp_path / name), tmp_path / "own-v0")
 
 
 def test_a_vector_lacks_no_column(make_rows: Any, hopper_task: Any, tmp_path: Path) -> None:

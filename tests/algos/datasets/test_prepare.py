@@ -8,12 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -239,78 +237,6 @@ def test_another_transition_count_is_refused(published: Task, tmp_path: Path) ->
 # --- Addresses, recorded hashes ---
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[str]:
-    """The address of a folder `served` on this machine."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    folder = tmp_path / "served"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_the_first_download_fixes_the_hash(
-    serve: str, make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
-) -> None:
-    served = tmp_path / "served" / "kitchen.hdf5"
-    served.write_bytes(write_rows(make_rows()).read_bytes())
-    task = hopper_task(None, urls=(f"{serve}/kitchen.hdf5",), comparability="original")
-    results = tmp_path / "results" / "datasets"
-    manifest = prepare(task, results / "tiny-v0")
-    assert manifest["comparability"] == "unverified"
-    record = json.loads((results / "hashes" / "tiny-v0.json").read_text())
-    assert record == {"task": "tiny-v0", "sha256": sha256_file(served)}
-    # Another file at the same address: refused, by download and by path, and the record stays.
-    served.write_bytes(write_rows(make_rows(seed=5)).read_bytes())
-    (results / "downloads" / "kitchen.hdf5").unlink()
-    with pytest.raises(DatasetError, match="SHA-256"):
-        prepare(task, results / "tiny-v0")
-    with pytest.raises(DatasetError, match="the first one had"):
-        prepare(replace(task, path=str(served)), results / "tiny-v0")
-    assert json.loads((results / "hashes" / "tiny-v0.json").read_text()) == record
-    assert load_transitions(results / "tiny-v0").manifest == manifest
-
-
-def test_a_damaged_record_is_not_made_anew(
-    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
-) -> None:
-    path = write_rows(make_rows(), "named.hdf5")
-    task = hopper_task(path, urls=("http://127.0.0.1:9/named.hdf5",))
-    results = tmp_path / "results"
-    prepare(task, results / "tiny-v0")
-    record = results / "hashes" / "tiny-v0.json"
-    for content in ("", "[]", "{}"):
-        record.write_text(content)
-        with pytest.raises(DatasetError, match="recorded hash"):
-            prepare(task, results / "tiny-v0")
-        assert record.read_text() == content
-
-
-def test_an_error_page_is_not_recorded(serve: str, hopper_task: Any, tmp_path: Path) -> None:
-    (tmp_path / "served" / "file.hdf5").write_bytes(b"<html>down for maintenance</html>")
-    results = tmp_path / "results" / "datasets"
-    refused(hopper_task(None, urls=(f"{serve}/file.hdf5",)), results / "tiny-v0", "web page", "127.0.0.1")
-    assert not (results / "hashes").exists()
-
-
-def test_a_data_folder_saves_the_download(
-    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
-) -> None:
-    path = write_rows(make_rows(), "named.hdf5")
-    task = hopper_task(None, urls=("http://127.0.0.1:9/datasets/named.hdf5",))
-    manifest = prepare(task, tmp_path / "out" / "tiny-v0", data_folder=path.parent)
-    assert manifest["source"]["name"] == "named.hdf5"
-
-
 def test_no_run_writes_into_tasks_csv() -> None:
     source = Path(datasets_command.__file__).parent
     writers = [path.name for path in source.glob("*.py") if "TASKS_FILE.write" in path.read_text()]
@@ -443,24 +369,6 @@ def test_hdf5_that_cannot_close_its_file_is_one_sentence(
 
 
 # --- Loading ---
-
-
-def test_a_dataset_changed_after_its_preparation_is_refused(
-    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
-) -> None:
-    prepare(hopper_task(write_rows(make_rows())), tmp_path / "a")
-    prepare(hopper_task(write_rows(make_rows(seed=1))), tmp_path / "b")
-    (tmp_path / "a" / "transitions.safetensors").write_bytes(
-        (tmp_path / "b" / "transitions.safetensors").read_bytes()
-    )
-    with pytest.raises(DatasetError, match="content_sha256 differs"):
-        load_transitions(tmp_path / "a")
-    cut = tmp_path / "b" / "transitions.safetensors"
-    cut.write_bytes(cut.read_bytes()[:100])
-    with pytest.raises(DatasetError, match="cannot be read"):
-        load_transitions(tmp_path / "b")
-    with pytest.raises(DatasetError, match=r"no manifest\.json"):
-        load_transitions(tmp_path / "c")
 
 
 def test_training_needs_neither_gymnasium_nor_minari_nor_h5py() -> None:

@@ -1,0 +1,192 @@
+"""Where a dataset comes from: addresses, recorded hashes, files that were brought."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from recheck.errors import DatasetError
+from recheck.files import sha256 as sha256_file
+from recheck.tasks import Task
+
+from algos.datasets.prepare import prepare
+from algos.datasets.sources import Places, _is_folder, file_name, papers_rows, read_source
+from algos.datasets.transitions import load_transitions
+
+
+def assert_no_dataset(output: Path) -> None:
+    """Nothing that counts as a dataset, and nothing half-written in its folder."""
+    assert not output.exists() or not (output / "manifest.json").exists()
+    assert [path.name for path in output.parent.iterdir() if path.name.endswith(".part")] == []
+
+
+def refused(task: Task, output: Path, *words: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        prepare(task, output)
+    for word in words:
+        assert word in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+    assert_no_dataset(output)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[str]:
+    """The address of a folder `served` on this machine."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_first_download_fixes_the_hash(
+    serve: str, make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    served = tmp_path / "served" / "kitchen.hdf5"
+    served.write_bytes(write_rows(make_rows()).read_bytes())
+    task = hopper_task(None, urls=(f"{serve}/kitchen.hdf5",), comparability="original")
+    results = tmp_path / "results" / "datasets"
+    manifest = prepare(task, results / "tiny-v0")
+    assert manifest["comparability"] == "unverified"
+    record = json.loads((results / "hashes" / "tiny-v0.json").read_text())
+    assert record == {"task": "tiny-v0", "sha256": sha256_file(served)}
+    # Another file at the same address: refused, by download and by path, and the record stays.
+    served.write_bytes(write_rows(make_rows(seed=5)).read_bytes())
+    (results / "downloads" / "kitchen.hdf5").unlink()
+    with pytest.raises(DatasetError, match="SHA-256"):
+        prepare(task, results / "tiny-v0")
+    with pytest.raises(DatasetError, match="the first one had"):
+        prepare(replace(task, path=str(served)), results / "tiny-v0")
+    assert json.loads((results / "hashes" / "tiny-v0.json").read_text()) == record
+    assert load_transitions(results / "tiny-v0").manifest == manifest
+
+
+def test_a_damaged_record_is_not_made_anew(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    path = write_rows(make_rows(), "named.hdf5")
+    task = hopper_task(path, urls=("http://127.0.0.1:9/named.hdf5",))
+    results = tmp_path / "results"
+    prepare(task, results / "tiny-v0")
+    record = results / "hashes" / "tiny-v0.json"
+    for content in ("", "[]", "{}"):
+        record.write_text(content)
+        with pytest.raises(DatasetError, match="recorded hash"):
+            prepare(task, results / "tiny-v0")
+        assert record.read_text() == content
+
+
+def test_an_error_page_is_not_recorded(serve: str, hopper_task: Any, tmp_path: Path) -> None:
+    (tmp_path / "served" / "file.hdf5").write_bytes(b"<html>down for maintenance</html>")
+    results = tmp_path / "results" / "datasets"
+    refused(hopper_task(None, urls=(f"{serve}/file.hdf5",)), results / "tiny-v0", "web page", "127.0.0.1")
+    assert not (results / "hashes").exists()
+
+
+def test_a_data_folder_saves_the_download(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    path = write_rows(make_rows(), "named.hdf5")
+    task = hopper_task(None, urls=("http://127.0.0.1:9/datasets/named.hdf5",))
+    manifest = prepare(task, tmp_path / "out" / "tiny-v0", data_folder=path.parent)
+    assert manifest["source"]["name"] == "named.hdf5"
+
+
+# --- What a task names ---
+
+
+@pytest.mark.parametrize(
+    ("path", "urls", "name"),
+    [
+        ("data/mine.hdf5", (), "mine.hdf5"),
+        (None, ("https://a.example/data/named.hdf5", "https://b.example/other"), "named.hdf5"),
+        ("folder/", ("https://a.example/named.hdf5",), "folder"),
+        (None, (), ""),
+    ],
+)
+def test_the_name_of_a_file_is_that_of_its_path_or_first_address(
+    hopper_task: Any, path: str | None, urls: tuple[str, ...], name: str
+) -> None:
+    assert file_name(hopper_task(path, urls=urls)) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "is_folder"),
+    [
+        ("https://a.example/mujoco/hopper/medium-v0", True),
+        ("https://a.example/mujoco/hopper/medium-v0/data", True),
+        ("https://a.example/anything/", True),
+        ("https://a.example/hopper_medium-v2.hdf5", False),
+        ("https://a.example/hopper-v2x", False),
+    ],
+)
+def test_an_address_of_a_minari_folder(url: str, is_folder: bool) -> None:
+    assert _is_folder(url) is is_folder
+
+
+def test_the_papers_rows_and_their_look_alikes_are_made_by_d4rls_rule(hopper_task: Any) -> None:
+    kinds = ("original", "recollected", "unverified", "toy")
+    assert [papers_rows(hopper_task(comparability=kind)) for kind in kinds] == [True, True, False, False]
+
+
+def source(task: Task, tmp_path: Path) -> Any:
+    return read_source(task, Places(tmp_path / "downloads", tmp_path / "hashes"), 1.0)
+
+
+def test_what_a_file_gave(make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path) -> None:
+    """Three episodes of 12, 8 and 10 rows; D4RL's rule loses the row of each time-out."""
+    rows = make_rows()
+    rows["infos/qpos"] = np.arange(60.0).reshape(30, 2)
+    rows["infos/qvel"] = -rows["infos/qpos"]
+    path = write_rows({**rows, "rng_state": np.zeros(3)})
+    found = source(hopper_task(path, comparability="recollected", horizon=1000), tmp_path)
+    assert found.filtered.kept.tolist() == [i for i in range(30) if i not in (11, 19, 29)]
+    assert found.filtered.num_dropped == 3
+    assert (found.name, found.sha256) == ("file.hdf5", sha256_file(path))
+    assert len(found.observations) == 30
+    assert found.num_clipped == 0
+    assert "Not used of the file: rng_state." in found.notes
+
+
+def test_actions_beyond_the_bounds_are_clipped_where_that_is_said(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    rows = make_rows()
+    rows["actions"][5] = [1.5, 0.5, -2.0]
+    path = write_rows(rows)
+    with pytest.raises(DatasetError, match=r"actions outside \[-1, 1\] in 1 rows"):
+        source(hopper_task(path), tmp_path)
+    found = source(hopper_task(path, action_clip=1.0), tmp_path)
+    assert found.num_clipped == 2
+    assert found.filtered.arrays["actions"][5].tolist() == [1.0, 0.5, -1.0]
+
+
+def test_a_file_without_time_outs_is_cut_at_the_horizon(
+    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
+) -> None:
+    rows = make_rows((30,))
+    del rows["timeouts"]
+    found = source(hopper_task(write_rows(rows), comparability="recollected", horizon=10), tmp_path)
+    assert "The file has no timeouts; episodes are cut after 10 steps." in found.notes
+    assert found.ends.timeouts.nonzero()[0].tolist() == [9, 19, 29]
+
+
+def test_a_folder_that_is_no_minari_dataset_is_refused(hopper_task: Any, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is no folder; tiny-v0 needs the folder of a Minari dataset"):
+        source(hopper_task(tmp_path / "none", source_kind="minari", source="a/b-v0"), tmp_path)
