@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,57 @@ def judged_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("verdicts") / "cells.csv"
     judge_table(pd.DataFrame(rows)).drop(columns="our_scores_percent").to_csv(path, index=False)
     return path
+
+
+# IQL's expectile is 0.7 on one task and 0.9 on the other.
+ABLATION_OWN = {"hopper-medium-v2": 0.7, "antmaze-umaze-v0": 0.9}
+ABLATION_VALUES = (0.5, 0.7, 0.9)
+
+
+class Ablation:
+    """Runs of an ablation of IQL's expectile on two tasks, which have own values of their own."""
+
+    own = ABLATION_OWN
+    values = ABLATION_VALUES
+
+    @staticmethod
+    def cell(task: str, value: float) -> dict[str, Any]:
+        """The columns that name a configuration."""
+        return {
+            "method": "iql",
+            "task": task,
+            "variant": "paper" if value == ABLATION_OWN[task] else f"expectile_{value}",
+            "digest": f"{zlib.crc32(f'{task} {value}'.encode()):08x}",
+            "diffusion_steps": 0,
+            "sampling": "default-5efa5fc0",
+        }
+
+    def case(
+        self, num_seeds: int = 5, tasks: tuple[str, ...] = tuple(ABLATION_OWN)
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Runs, of which the last checkpoints count, and the variation that they are of."""
+        random = np.random.default_rng(1)
+        points: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        for task in tasks:
+            for value in sorted(ABLATION_VALUES, key=lambda value, task=task: value != ABLATION_OWN[task]):
+                place, own = self.cell(task, value), value == ABLATION_OWN[task]
+                points.append({**place, "family": "paper", "value": value, "reference": own})
+                for seed in range(num_seeds):
+                    score = 50 + 40 * value + random.normal() * 3
+                    row = {**place, "seed": seed, "score_percent": score, "score_unit": "percent"}
+                    rows += [
+                        {**row, "selection": "last"},
+                        {**row, "selection": "best_online", "score_percent": 0},
+                    ]
+        return pd.DataFrame(rows), {"name": "expectile", "points": points}
+
+    def of(self, runs: pd.DataFrame, task: str, value: float) -> np.ndarray:
+        """The scores of a configuration's last checkpoints."""
+        rows = runs[(runs["task"] == task) & (runs["variant"] == self.cell(task, value)["variant"])]
+        return rows.loc[rows["selection"] == "last", "score_percent"].to_numpy()
+
+
+@pytest.fixture
+def ablation() -> Ablation:
+    return Ablation()

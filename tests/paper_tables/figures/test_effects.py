@@ -1,8 +1,5 @@
 """The figure of an ablation."""
 
-import zlib
-
-import numpy as np
 import pandas as pd
 import pytest
 from recheck.errors import TablesError
@@ -11,49 +8,10 @@ from paper_tables.figures import effects as figure
 from paper_tables.figures.style import Figures, house_style
 from paper_tables.tables import effects
 
-# IQL's expectile is 0.7 on one task and 0.9 on the other.
-OWN = {"hopper-medium-v2": 0.7, "antmaze-umaze-v0": 0.9}
 
-
-VALUES = (0.5, 0.7, 0.9)
-
-
-def cell(task, value):
-    return {
-        "method": "iql",
-        "task": task,
-        "variant": "paper" if value == OWN[task] else f"expectile_{value}",
-        "digest": f"{zlib.crc32(f'{task} {value}'.encode()):08x}",
-        "diffusion_steps": 0,
-        "sampling": "default-5efa5fc0",
-    }
-
-
-def case(num_seeds=5, tasks=tuple(OWN)):
-    random = np.random.default_rng(1)
-    points, rows = [], []
-    for task in tasks:
-        for value in sorted(VALUES, key=lambda value, task=task: value != OWN[task]):
-            place = cell(task, value)
-            points.append({**place, "family": "paper", "value": value, "reference": value == OWN[task]})
-            for seed in range(num_seeds):
-                score = 50 + 40 * value + random.normal() * 3
-                row = {**place, "seed": seed, "score_percent": score, "score_unit": "percent"}
-                rows += [
-                    {**row, "selection": "last"},
-                    {**row, "selection": "best_online", "score_percent": 0},
-                ]
-    return pd.DataFrame(rows), {"name": "expectile", "points": points}
-
-
-def of(runs, task, value):
-    rows = runs[(runs["task"] == task) & (runs["variant"] == cell(task, value)["variant"])]
-    return rows.loc[rows["selection"] == "last", "score_percent"].to_numpy()
-
-
-@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), tuple(OWN)])
-def test_the_figure_has_every_value_and_repeats_to_the_byte(tmp_path, tasks):
-    runs, variation = case(tasks=tasks)
+@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), ("hopper-medium-v2", "antmaze-umaze-v0")])
+def test_the_figure_has_every_value_and_repeats_to_the_byte(tmp_path, tasks, ablation):
+    runs, variation = ablation.case(tasks=tasks)
     path = tmp_path / "effects.csv"
     effects.effects(runs, variation).to_csv(path, index=False)
     bytes_of = []
