@@ -12,7 +12,7 @@ from recheck.errors import EvaluationError, MethodError
 from safetensors.torch import load_file
 
 from algos.envs import make as make_module
-from algos.evaluate import Evaluation, Request, evaluate_block
+from algos.evaluate import Request, evaluate_block
 from algos.evaluate.__main__ import main
 from algos.rollouts import EnvironmentPool, Played, Player
 from algos.train import train_block
@@ -139,19 +139,6 @@ def test_best_reevaluated_plays_each_seeds_own_best_checkpoint(trained, dataset,
         }
         chosen = {r["update"] for r in rows if r["seed"] == seed and r["purpose"] == "best_reevaluated"}
         assert chosen == {max(means, key=means.get)}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"episodes": 0}, "at least 1"),
-        ({"colour": 1}, "unknown evaluation setting 'colour'"),
-        ({"episodes_last": 600}, "without using an episode seed twice"),
-    ],
-)
-def test_bad_evaluation_settings(change, message):
-    with pytest.raises(EvaluationError, match=message):
-        Evaluation.from_mapping(change)
 
 
 def test_settings_that_the_method_does_not_have_are_refused(trained, dataset, tmp_path):
