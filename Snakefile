@@ -17,14 +17,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from recheck import cost_estimate as predicted_cost
 from recheck import paths
 from recheck import plan as planning
 from recheck import probe as probing
 from recheck import published_checkpoints, restarts, results_lock
 from recheck import score_file
 from recheck.errors import ConfigError
-from recheck.job_requests import JobRequests, memory_factor, of_published
+from recheck.job_requests import JobRequests, asked_for, memory_factor, of_published
+from recheck.rule_functions import RuleFunction
 from recheck.site import Site
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version

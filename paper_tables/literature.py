@@ -46,6 +46,18 @@ def read_document(document: str, folder: Path = FOLDER) -> pd.DataFrame:
     Raises:
         TablesError: no such document, or its file breaks the schema.
     """
+    if folder == FOLDER:
+        return _read_own_document(document).copy()
+    return _read_document(document, folder)
+
+
+@cache
+def _read_own_document(document: str) -> pd.DataFrame:
+    """One of the package's own documents, read once in a process: each column of each layout asks for one."""
+    return _read_document(document, FOLDER)
+
+
+def _read_document(document: str, folder: Path) -> pd.DataFrame:
     check_document(document, documents(folder))
     table = frames.read_csv(folder / f"{document}.csv", "reported")
     strangers = sorted(set(table["document"]) - {document})

@@ -17,6 +17,19 @@ os.environ["VERBOSE"] = "1"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+SLOW_SECONDS = 30
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests first: with several workers none is left alone with one at the end."""
+
+    def seconds(item):
+        marker = item.get_closest_marker("slow")
+        return marker.args[0] if marker and marker.args else SLOW_SECONDS if marker else 0
+
+    items.sort(key=seconds, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY

@@ -5,15 +5,17 @@
 
 The experiment file stays as it is but for lengths: two seeds, two checkpoints, one episode, horizons of some
 steps. Data are generated with the right shapes. Trainings and evaluations are played in this process, with a
-few updates that are written down as the planned number (torch is loaded once); then Snakemake, which finds
-them finished, makes scores, statistics, tables, figures and the report. What the tables hold is checked.
-Nothing of it says anything about a method.
+few updates on small batches that are written down as the planned ones (torch is loaded once); then
+Snakemake, which finds them finished, makes scores, statistics, tables, figures and the report. What the
+tables hold is checked. Nothing of it says anything about a method.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
+import functools
 import json
 import os
 import re
@@ -36,6 +38,8 @@ NUM_ROWS, EPISODE_STEPS, HORIZON = 240, 40, 5
 NUM_UPDATES = 2
 SEEDS = [0, 1]
 LENGTHS = {"episodes": 1, "episodes_last": 1, "episodes_reevaluated": 1}
+# Sizes of hyperparameters that are work and no behaviour: a batch of 8 takes the way of one of 1,024.
+SIZES = {"batch_size": 8, "critic_batch_size": 8, "actor_batch_size": 8, "candidates": 4}
 # What says of a task where its data come from, and is not true of generated data.
 NOT_GENERATED = ("urls", "sha256", "sha256_source", "size_bytes", "ends", "next_observations", "action_clip")
 
@@ -162,6 +166,7 @@ def play(rehearsal: Rehearsal) -> int:
     from algos.evaluate import evaluator
 
     evaluator.LATENCY_CALLS = 1
+    load_models_once()
     loaded = rehearsal.load()
     shorten_environments(
         {str(loaded.row(task)["environment_id"]) for task in loaded.required_experiment.task_names}
@@ -190,6 +195,14 @@ def play(rehearsal: Rehearsal) -> int:
     return len(loaded.cells)
 
 
+def load_models_once() -> None:
+    """Let MuJoCo compile each model file once in this process; every environment gets a copy."""
+    import mujoco
+
+    compiled = functools.cache(mujoco.MjModel.from_xml_path)
+    mujoco.MjModel.from_xml_path = staticmethod(lambda path: copy.copy(compiled(path)))
+
+
 def shorten_environments(names: Iterable[str]) -> None:
     """Let Gymnasium's environments end after the toy horizon, in this process."""
     import gymnasium
@@ -212,7 +225,7 @@ def train(root: Path, cell: Cell) -> None:
     whole = json.loads(cell.run.config_text(cell.block.first, cell.block.last))
     planned = whole["checkpoints"]
     kept = dict(zip(range(1, NUM_UPDATES + 1), planned, strict=True))
-    short = {**whole, "num_updates": NUM_UPDATES, "checkpoints": list(kept)}
+    short = {**of_toy_size(whole), "num_updates": NUM_UPDATES, "checkpoints": list(kept)}
     folder = root / cell.run_folder
     dataset = root / paths.dataset(whole["task"])
     train_block(short, dataset, folder, root / "state", Execution(device="cpu", threads=1))
@@ -229,13 +242,24 @@ def train(root: Path, cell: Cell) -> None:
         save_table(folder / name, columns)
 
 
+def of_toy_size(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's configuration with small batches and few candidates, where it has any."""
+    given = config["hyperparameters"]
+    return {**config, "hyperparameters": {name: SIZES.get(name, value) for name, value in given.items()}}
+
+
 def evaluate_cell(root: Path, cell: Cell) -> None:
-    """Evaluate a block under one sampling setting."""
+    """Evaluate a block under one sampling setting, from a copy of its folder of toy size."""
     from algos.evaluate import Request, evaluate_block
     from algos.training.execution import Execution
+    from algos.training.stored import save_json
 
+    run, played = root / cell.run_folder, root / "played" / cell.run_folder
+    if not played.is_dir():
+        shutil.copytree(run, played)
+        save_json(played / "config.json", of_toy_size(files.read_json(run / "config.json")))
     evaluate_block(
-        root / cell.run_folder,
+        played,
         root / paths.dataset(cell.run.config["task"]),
         Request(cell.sampling.setting, cell.sampling.evaluation, cell.sampling.label),
         root / cell.episodes,

@@ -123,11 +123,11 @@ def program(tmp_path, monkeypatch):
     (tmp_path / "one.csv").write_text("2")
 
     def digest():
-        stages.program_digest.cache_clear()
+        stages._digest_of.cache_clear()
         return stages.program_digest(tmp_path, "made_up")
 
     yield tmp_path, digest
-    stages.program_digest.cache_clear()
+    stages._digest_of.cache_clear()
 
 
 def test_a_programs_digest_is_of_its_files_and_their_names(program):

@@ -58,7 +58,7 @@ def small(write_experiment, small_task):
     return "mine"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_a_selection_is_shared_and_overwrites_no_table(copy, snakemake, small):
     pytest.importorskip("torch")
     part = ["--config", f"experiment={small}", "seeds=1"]
@@ -78,7 +78,7 @@ def test_a_selection_is_shared_and_overwrites_no_table(copy, snakemake, small):
     assert "Nothing to be done" in said(again), said(again)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_a_table_is_trained_and_filled(copy, snakemake, repository, small_task):
     pytest.importorskip("torch")
     (copy / "paper_tables").symlink_to(repository / "paper_tables")
@@ -101,7 +101,7 @@ def test_a_table_is_trained_and_filled(copy, snakemake, repository, small_task):
     assert not list(table.parent.glob("iql_table_1*")), "only the table that was asked for"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 def test_an_ablation_has_its_runs_a_table_of_effects_and_a_figure(copy, snakemake, small):
     pytest.importorskip("torch")
     chosen = ["--config", f"experiment={small}", "vary=batch_size:64"]

@@ -27,7 +27,7 @@ def rehearse(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(150)
 def test_d4rl_to_its_report(tmp_path):
     """Every method one row, all tasks counted, every cell of the papers' layouts filled."""
     process = rehearse(tmp_path, "d4rl")
@@ -46,7 +46,7 @@ def test_d4rl_to_its_report(tmp_path):
     assert not improvement.empty
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.parametrize("name", FURTHER)
 def test_what_d4rl_has_not(tmp_path, name):
     process = rehearse(tmp_path, "--further", "d4rl", "--only", name)

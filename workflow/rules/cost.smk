@@ -1,8 +1,8 @@
 # Cost: what is left to do, in hours, what the jobs will ask for, and how long all of it lasts; before anything is
 # launched. After a run: the forecast beside what was measured.
 
-asked_for = partial(
-    predicted_cost.asked_for,
+resources_of = partial(
+    asked_for,
     default=workflow.resource_settings.default_resources,
     overwritten=workflow.resource_settings.overwrite_resources,
 )
@@ -21,9 +21,9 @@ rule cost:
         ),
         output=f"{paths.COST}/{PLAN.name}.json",
         measured=f"{paths.scores(PLAN.name)}/cost.parquet",
-        resources=json.dumps(
+        resources=lambda wildcards: json.dumps(
             {
-                label: asked_for(stage, REQUESTS.largest()[stage])
+                label: resources_of(stage, REQUESTS.largest()[stage])
                 for label, stage in (
                     ("largest job (train)", "train"),
                     ("largest job (evaluate)", "evaluate"),

@@ -4,11 +4,12 @@
 
 rule evaluate:
     input:
-        manifest=read(f"{paths.DATASET}/manifest.json", paths.EPISODES),
-        config=read(f"{paths.RUN}/config.json", paths.EPISODES),
-        policies=read(f"{paths.RUN}/policies.safetensors", paths.EPISODES),
-        # Not read here: a run whose writing was cut off is no run.
-        whole=read(PLAN.whole_run, paths.EPISODES),
+        # Not all of the run's files are read here: a run whose writing was cut off is no run.
+        read(
+            [f"{paths.DATASET}/manifest.json"]
+            + [f"{paths.RUN}/{name}" for name in paths.RUN_FILES],
+            paths.EPISODES,
+        ),
     output:
         episodes=update(paths.EPISODES),
         timing=update(paths.EPISODES_TIMING),
@@ -18,17 +19,19 @@ rule evaluate:
     resources:
         **SITE.resources(REQUESTS.machine.gpu),
         gpu=1 if REQUESTS.machine.gpu else 0,
-        mem_mb=lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
-        * MEMORY_FACTOR(attempt),
-        runtime=REQUESTS.evaluation_minutes,
+        mem_mb=RuleFunction(
+            lambda wildcards, attempt: REQUESTS.evaluation_memory_mb(wildcards)
+            * MEMORY_FACTOR(attempt)
+        ),
+        runtime=RuleFunction(REQUESTS.evaluation_minutes),
     params:
         run=paths.RUN,
         dataset=paths.DATASET,
-        sampling=PLAN.sampling,
-        evaluation=PLAN.evaluation,
+        sampling=RuleFunction(PLAN.sampling),
+        evaluation=RuleFunction(PLAN.evaluation),
         state=paths.EPISODES_STATE,
-        environments=REQUESTS.environments,
-        unit=lambda wildcards: PLAN.unit("evaluate", wildcards),
+        environments=RuleFunction(REQUESTS.environments),
+        unit=RuleFunction(lambda wildcards: PLAN.unit("evaluate", wildcards)),
     shell:
         "python -m algos.evaluate --run {params.run:q} --dataset {params.dataset:q} "
         "--sampling {params.sampling:q} --evaluation {params.evaluation:q} "

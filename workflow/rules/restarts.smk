@@ -26,10 +26,13 @@ def read(files, made):
         take_in(compared)
         settings = workflow.dag_settings
         asked = settings.forceall or settings.forcetargets
+        values = dict(wildcards.items())
         names = files(wildcards) if callable(files) else files
         one = isinstance(names, str)
-        listed = [names.format(**dict(wildcards.items()))] if one else names
-        target = made.format(**dict(wildcards.items()))
+        listed = [names] if one else names
+        if values and not callable(files):
+            listed = [name.format(**values) for name in listed]
+        target = made.format(**values)
         if target in compared.kept and not asked:
             # What it was made from may be gone, and be made for something else: that is no reason to make it again.
             listed = [name for name in listed if Path(name).exists()]
@@ -38,7 +41,7 @@ def read(files, made):
             listed = [ancient(name) for name in listed]
         return listed[0] if one and listed else listed
 
-    return input_function
+    return RuleFunction(input_function)
 
 
 # The plan and the comparison whose files are forced already: adding them again at each job takes quadratic time.

@@ -4,9 +4,9 @@
 
 rule train:
     input:
-        manifest=read(f"{paths.DATASET}/manifest.json", f"{paths.RUN}/config.json"),
-        arrays=read(
-            f"{paths.DATASET}/transitions.safetensors", f"{paths.RUN}/config.json"
+        read(
+            [f"{paths.DATASET}/{name}" for name in paths.DATASET_FILES],
+            f"{paths.RUN}/config.json",
         ),
     output:
         config=update(f"{paths.RUN}/config.json"),
@@ -20,15 +20,17 @@ rule train:
     resources:
         **SITE.resources(MACHINE["gpu"] > 0),
         gpu=MACHINE["gpu"],
-        mem_mb=lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
-        * MEMORY_FACTOR(attempt),
-        runtime=REQUESTS.training_minutes,
+        mem_mb=RuleFunction(
+            lambda wildcards, attempt: REQUESTS.training_memory_mb(wildcards)
+            * MEMORY_FACTOR(attempt)
+        ),
+        runtime=RuleFunction(REQUESTS.training_minutes),
     params:
-        config=PLAN.run_config,
+        config=RuleFunction(PLAN.run_config),
         dataset=paths.DATASET,
-        folder=subpath(output.config, parent=True),
+        folder=paths.RUN,
         state=paths.STATE,
-        unit=lambda wildcards: PLAN.unit("train", wildcards),
+        unit=RuleFunction(lambda wildcards: PLAN.unit("train", wildcards)),
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.train --config {params.config:q} --dataset {params.dataset:q} "

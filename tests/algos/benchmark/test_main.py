@@ -12,17 +12,22 @@ from algos.benchmark import programs
 DEVICE = torch.device("cpu")
 
 
+@pytest.mark.slow(50)
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # the compiler looks at every argument
 def test_compiled_losses_are_those_of_the_same_method(tmp_path):
     """All methods in one process, since torch's checks of settings are dropped: none may serve another's.
 
-    By the compiler's front end alone; what it leaves out would be missing behind every backend.
+    By the compiler's front end alone; what it leaves out would be missing behind every backend. The
+    batches are small: what is compiled does not depend on their size.
     """
     assert benchmark_configs.main(["--output", str(tmp_path / "configs.json")]) == 0
     configs = json.loads((tmp_path / "configs.json").read_text())
     edp = next(config for config in configs if config["method"] == "edp")
     configs.append({**edp, "hyperparameters": {**edp["hyperparameters"], "head": "iql"}})
     for config in configs:
+        sizes = {name: 8 for name in config["hyperparameters"] if name.endswith("batch_size")}
+        config["hyperparameters"].update(sizes)
+        assert sizes, config["method"]
         data = programs.synthetic_data(DEVICE, config)
         plain, compiled = (programs.build(config, [0, 1], DEVICE) for _ in range(2))
         compiled.compile_functions(backend="eager")

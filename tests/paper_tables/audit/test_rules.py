@@ -143,6 +143,7 @@ def _alarms(table: pd.DataFrame, suites: pd.DataFrame) -> pd.DataFrame:
     return findings[~proven]
 
 
+@pytest.mark.slow(50)
 def test_no_false_alarm_on_a_thousand_clean_tables(suites):
     rng = np.random.default_rng(7)
     for number in range(1000):

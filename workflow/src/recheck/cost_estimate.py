@@ -43,22 +43,6 @@ def _forecaster(loaded: plan.Plan, most_cores: int | None) -> Forecaster:
     return Forecaster(loaded, costs, most_cores)
 
 
-def asked_for(
-    rule: str,
-    declared: Mapping[str, Any],
-    default: Mapping[str, Any] | None,
-    overwritten: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on the rule.
-
-    default, overwritten: Snakemake's resources, whose `raw` is what was written.
-    """
-    chosen = {key: value.raw for key, value in (default or {}).items()}
-    chosen |= declared
-    chosen |= {key: value.raw for key, value in overwritten.get(rule, {}).items()}
-    return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
-
-
 def capacities(loaded: plan.Plan, jobs: Sequence[Job], given: Mapping[str, Any]) -> dict[str, Capacity]:
     """What wall times are shown for, by label.
 

@@ -7,6 +7,7 @@ own where a suite or the task layer names it; any other task needs ``hyperparame
 and every table shows it.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -331,7 +332,7 @@ def check_values(
     """
     own = {name: value for name, value in values.items() if name in method.allowed}
     common = {name: value for name, value in values.items() if name not in method.allowed}
-    schema.check(common, schema.part_of(schema.load(root, "hyperparameters"), "values"), where)
+    _check_part(root, "values", common, where)
     if own:
         schema.check(own, {"type": "object", "properties": method.allowed}, where)
     extraction = values.get("extraction")
@@ -365,12 +366,24 @@ def check_values(
             )
 
 
+# (root, part, document as text) of the documents that fit: the runs of an experiment have few different ones.
+_FITTING: set[tuple[Path, str, str]] = set()
+
+
+def _check_part(root: Path, part: str, document: Any, where: str) -> None:
+    """Hold a document against a part of the schema of hyperparameters; equal ones once."""
+    key = (root, part, json.dumps(document, sort_keys=True))
+    if key not in _FITTING:
+        schema.check(document, schema.part_of(schema.load(root, "hyperparameters"), part), where)
+        _FITTING.add(key)
+
+
 def check_transforms(root: Path, transforms: list[dict[str, Any]], where: str) -> None:
     """Hold a list of transforms against the known ones, their options and their order.
 
     Raises ConfigError with the allowed ones.
     """
-    schema.check(transforms, schema.part_of(schema.load(root, "hyperparameters"), "transforms"), where)
+    _check_part(root, "transforms", transforms, where)
     for index, transform in enumerate(transforms):
         before = [earlier["name"] for earlier in transforms[:index] if earlier["name"] in REWARD_TRANSFORMS]
         if transform.get("boundaries") == "unfiltered" and before:

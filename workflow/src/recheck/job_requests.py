@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -129,6 +130,22 @@ class JobRequests:
                 **site.resources(machine.gpu),
             },
         }
+
+
+def asked_for(
+    rule: str,
+    declared: Mapping[str, Any],
+    default: Mapping[str, Any] | None,
+    overwritten: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on the rule.
+
+    default, overwritten: Snakemake's resources, whose `raw` is what was written.
+    """
+    chosen = {key: value.raw for key, value in (default or {}).items()}
+    chosen |= declared
+    chosen |= {key: value.raw for key, value in overwritten.get(rule, {}).items()}
+    return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
 
 
 def of_published(plan: Plan, block: str) -> dict[str, int]:

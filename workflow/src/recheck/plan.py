@@ -90,11 +90,6 @@ class Plan:
         """One file of every block of the experiment, each named once."""
         return list(dict.fromkeys(f"{cell.run_folder}/{name}" for cell in self.cells))
 
-    def whole_run(self, wildcards: Any) -> list[str]:
-        """Every file of the run that a job evaluates."""
-        folder = paths.RUN.format(**dict(wildcards.items()))
-        return [f"{folder}/{name}" for name in paths.RUN_FILES]
-
     def manifests(self) -> list[str]:
         """The manifests of the experiment's datasets."""
         names = self.experiment.task_names if self.experiment else []

@@ -24,7 +24,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ class Unit:
 
     def as_json(self) -> str:
         """The unit as text, for the command of this module."""
-        return json.dumps(asdict(self), sort_keys=True)
+        # Not asdict(), which copies every list and dictionary: this is done for each job of a plan.
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)}, sort_keys=True)
 
 
 def unit_from_json(text: str) -> Unit:

@@ -82,11 +82,15 @@ DESCRIPTION = (
 _EVIDENCE = ("environment_id", "adapter", "horizon", "reference_min_score", "reference_max_score")
 
 
-@functools.cache
 def program_digest(root: Path, stage: str) -> str:
     """16 hex digits over the files that a stage runs and the data that they hold."""
+    return _digest_of(root, PROGRAMS[stage])
+
+
+@functools.cache  # Several stages run the same files.
+def _digest_of(root: Path, places: tuple[str, ...]) -> str:
     hasher = hashlib.sha256()
-    for place in PROGRAMS[stage]:
+    for place in places:
         found = root / place
         members = sorted(found.rglob("*")) if found.is_dir() else [found]
         for path in members:
