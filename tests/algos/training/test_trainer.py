@@ -51,7 +51,12 @@ def test_a_state_of_another_run_is_renamed(dataset, run_config, tmp_path, capsys
     assert len(list(tmp_path.glob("run-state.other-*/state-*.json"))) == 1
 
 
-def test_losses_that_are_not_finite_stop_the_run_by_name(dataset, run_config, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("loss", "said"), [(float("nan"), "nan"), (float("-inf"), "-inf"), (2e10, r"2e\+10"), (-2e10, r"-2e\+10")]
+)
+def test_losses_that_have_diverged_stop_the_run_by_name(
+    dataset, run_config, tmp_path, monkeypatch, loss, said
+):
     transitions = load_transitions(dataset)
     config = RunConfig.from_document(run_config([4, 5]))
     trainer = Trainer(config, transitions, RunState(tmp_path / "state", {}), CPU)
@@ -62,11 +67,12 @@ def test_losses_that_are_not_finite_stop_the_run_by_name(dataset, run_config, tm
         losses = update(*arguments)
         calls.append(1)
         if len(calls) == 70:
-            losses[2][1] = float("nan")
+            losses[2][1] = loss
         return losses
 
     monkeypatch.setattr(trainer.method, "update", broken)
-    with pytest.raises(TrainingError, match=r"critic_loss of seed 5 is nan at update 70 of iql on tiny-v0"):
+    words = rf"critic_loss of seed 5 is {said} at update 70 of iql on tiny-v0"
+    with pytest.raises(TrainingError, match=words):
         trainer.train()
 
 
