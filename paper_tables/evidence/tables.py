@@ -11,9 +11,9 @@ from paper_tables import frames
 from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
 from paper_tables.evidence.judgement import NO_BASIS, RE_REPORTED
 from paper_tables.evidence.numbers import slug
-from paper_tables.rendering.table import MARKS, Cell, Table
+from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOTHING, with_spread
-from paper_tables.rendering.verdicts import differs_under_adjustment
+from paper_tables.rendering.verdicts import counted, differs_under_adjustment
 from paper_tables.verdicts import rule
 
 BASIS_WORDS = {
@@ -56,10 +56,8 @@ def mark_notes(marks: Iterable[str]) -> list[str]:
 
 
 def sign_note(verdicts: Iterable[str]) -> str:
-    """What the signs mean, with the number of times each is used."""
-    counts = pd.Series(list(verdicts)).value_counts()
-    named = [f"{MARKS[name][0]} {name} ({counts[name]})" for name in MARKS if name in counts]
-    return f"Verdicts: {', '.join(named)}."
+    """What the signs mean, and how often each is used."""
+    return f"Verdicts: {counted(verdicts)}."
 
 
 def number_cell(row: Mapping[str, Any]) -> Cell:

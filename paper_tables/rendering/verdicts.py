@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,17 @@ def mark_notes_of_verdicts(marks: set[str]) -> list[str]:
     return [f"{mark}: {explained[mark]}." for mark in sorted(marks) if mark in explained]
 
 
+def counted(verdicts: Iterable[str], order: Iterable[str] = tuple(MARKS)) -> str:
+    """Verdicts with how many there are and their signs: `5 inconclusive (?), 1 reproduced (✓)`.
+
+    Args:
+        verdicts: any number of them; what is not in `order` is left out.
+        order: in which they are named.
+    """
+    counts = Counter(verdicts)
+    return ", ".join(f"{counts[name]} {name} ({MARKS[name][0]})" for name in order if counts[name])
+
+
 def differs_under_adjustment(cell: Mapping[Any, Any]) -> bool:
     """Whether a claim is not kept by Benjamini and Hochberg in its family."""
     adjusted = cell["adjusted_verdict"]
@@ -53,10 +65,8 @@ def verdict_notes(cells: pd.DataFrame) -> list[str]:
     once = judged
     if "number" in judged.columns:
         once = judged[~(judged["number"].duplicated() & judged["number"].notna())]
-    counts = once["verdict"].value_counts()
-    named = [f"{MARKS[name][0]} {name} ({counts[name]})" for name in MARKS if name in counts]
     notes = [
-        f"Verdicts by the 90% interval: {', '.join(named)}.",
+        f"Verdicts by the 90% interval: {counted(once['verdict'])}.",
         "A second sign: claims that Benjamini and Hochberg keep at 5% among the numbers of one document for "
         "one method and selection rule, apart for reproduced and for different.",
     ]

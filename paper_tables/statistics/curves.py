@@ -8,7 +8,7 @@ from recheck.errors import TablesError
 
 from paper_tables.statistics import intervals
 from paper_tables.statistics.configurations import LeftOut
-from paper_tables.statistics.estimators import LAST_CHECKPOINTS, LEVEL, sample_efficiency_curve
+from paper_tables.statistics.estimators import LAST_CHECKPOINTS, LEAST_SEEDS, LEVEL, sample_efficiency_curve
 from paper_tables.statistics.variance import split_variance
 
 
@@ -26,14 +26,14 @@ def checkpoint_scores(labelled_episodes: pd.DataFrame) -> pd.DataFrame:
 
 
 def learning_curve_table(checkpoints: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds with a t interval at every checkpoint of every configuration and task."""
+    """Mean over seeds, with a t interval of three seeds or more, at every checkpoint of a configuration."""
     rows = []
     key = ["label", "task", "score_unit", "num_updates", "update"]
     for values, group in checkpoints.groupby(key, sort=True):
         found = group["score_percent"].to_numpy(dtype=float)
         row: dict[str, object] = dict(zip(key, values))
         row |= {"num_seeds": len(found), "mean_percent": float(found.mean())}
-        if len(found) > 1:
+        if len(found) >= LEAST_SEEDS:
             interval = intervals.mean_interval(found, LEVEL)
             row |= {"low_percent": interval.low, "high_percent": interval.high}
         rows.append(row)

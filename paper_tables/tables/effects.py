@@ -20,7 +20,10 @@ from paper_tables import frames
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, number
+from paper_tables.statistics.estimators import LEAST_COVERAGE, LEAST_SEEDS
 from paper_tables.statistics.intervals import mean_interval, satterthwaite_interval
+from paper_tables.statistics.summary import LOW_COVERAGE
+from paper_tables.tables.experiment import coverage_marks, coverage_note
 from paper_tables.verdicts import rule
 
 LEVEL = 0.95
@@ -44,7 +47,7 @@ COLUMNS = [
     "effect_high_percent",
 ]
 """Of ``effects_cells.csv``. Points of the normalised score, or returns where `score_unit` says so; an
-interval is empty where a side has one seed. `value` is JSON."""
+interval is empty where a side has fewer than three seeds. `value` is JSON."""
 
 
 def read_variation(score_folder: Path) -> dict[str, Any] | None:
@@ -178,7 +181,7 @@ def _row(
 
 
 def _interval(scores: list[np.ndarray]) -> tuple[float, float]:
-    if min(map(len, scores)) < 2:
+    if min(map(len, scores)) < LEAST_SEEDS:
         return float("nan"), float("nan")
     found = mean_interval(scores[0], LEVEL) if len(scores) == 1 else satterthwaite_interval(scores, LEVEL)
     return found.low, found.high
@@ -191,7 +194,7 @@ def _half_width(scores: list[np.ndarray], references: list[np.ndarray]) -> float
     (`verdicts.rule`); over tasks Satterthwaite's, of the sum of all cells' squared errors. A task that has
     its own value as this one adds no difference and no error.
     """
-    if min(map(len, [*scores, *references])) < 2:
+    if min(map(len, [*scores, *references])) < LEAST_SEEDS:
         return float("nan")
     pairs = [(own, other) for own, other in zip(scores, references) if own is not other]
     if not pairs:
@@ -235,7 +238,7 @@ def effects_table(table: pd.DataFrame, experiment: str) -> Table:
                 Cell(display_name(label)),
                 Cell(str(row["task"])),
                 Cell(f"{json.loads(row['value'])}{own}"),
-                Cell(f"{_with_interval(row, '', digits)} ({row['num_seeds']})"),
+                Cell(f"{_with_interval(row, '', digits)} ({row['num_seeds']})", marks=_marks(row)),
                 Cell(NOTHING if row["reference"] else _with_interval(row, "effect_", digits)),
             ]
         )
@@ -251,9 +254,19 @@ def effects_table(table: pd.DataFrame, experiment: str) -> Table:
             f"{ALL_TASKS}: the mean over tasks, every task with equal weight, with Satterthwaite's interval. "
             "A task whose own value it is has an effect of zero."
         )
-    if (table["num_seeds"] < 2).any():
-        shown.notes.append("One seed has no interval.")
+    if (table["num_seeds"] < LEAST_SEEDS).any():
+        shown.notes.append(f"Fewer than {LEAST_SEEDS} seeds have no interval.")
+    if any(cell.marks for row in shown.rows if row for cell in row):
+        shown.notes += coverage_note(table[table["task"] != ALL_TASKS])
+        shown.notes.append(
+            f"{LOW_COVERAGE}: the interval covers less than {LEAST_COVERAGE:.0%} of real runs."
+        )
     return shown
+
+
+def _marks(row: dict[str, Any]) -> tuple[str, ...]:
+    """That of an interval of one task that covers too little; over tasks Satterthwaite's covers 94 to 96%."""
+    return () if row["task"] == ALL_TASKS else coverage_marks(row)
 
 
 def _with_interval(row: dict[str, Any], kind: str, digits: int) -> str:

@@ -66,7 +66,7 @@ def score_tables(
     marks_of = {
         key: marks_of_run(run, run["task"], 0, None)
         + (("raw",) if run["score_unit"] == "return" else ())
-        + _coverage_marks(place[(key[0], key[1])])
+        + coverage_marks(place[(key[0], key[1])])
         for key, run in first.items()
     }
     used = set().union(*marks_of.values())
@@ -98,22 +98,30 @@ def score_tables(
         if updates_column
         else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
     ]
-    table.notes += _coverage_note(cells[cells["selection"] == "last"])
+    table.notes += coverage_note(cells[cells["selection"] == "last"])
     table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
     table.notes += provenance.footnote(last)
     return table, cells
 
 
-def _coverage_marks(cell: dict[str, Any]) -> tuple[str, ...]:
-    """The mark of an interval that covers too little of real runs with this number of seeds."""
+def coverage_marks(cell: dict[str, Any]) -> tuple[str, ...]:
+    """The mark of an interval that covers too little of real runs with this number of seeds.
+
+    Args:
+        cell: of one method and task; `num_seeds` and `low_percent`.
+    """
     if pd.isna(cell["low_percent"]):
         return ()
     covered = coverage_of_one_mean(int(cell["num_seeds"]), INTERVAL_LEVEL)
     return (LOW_COVERAGE,) if covered < LEAST_COVERAGE else ()
 
 
-def _coverage_note(cells: pd.DataFrame) -> list[str]:
-    """What the intervals of single cells cover of real runs, by number of seeds."""
+def coverage_note(cells: pd.DataFrame) -> list[str]:
+    """What the intervals of single cells cover of real runs, by number of seeds; nothing without intervals.
+
+    Args:
+        cells: `num_seeds` and `low_percent` of each.
+    """
     numbers = sorted({int(n) for n in cells.loc[cells["low_percent"].notna(), "num_seeds"]})
     covered = ", ".join(
         f"{100 * coverage_of_one_mean(n, INTERVAL_LEVEL):.0f}% with {n} seeds" for n in numbers

@@ -23,7 +23,7 @@ from paper_tables import frames, literature
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, cells_csv
-from paper_tables.rendering.verdicts import mark_notes_of_verdicts, verdict_marks, verdict_notes
+from paper_tables.rendering.verdicts import counted, mark_notes_of_verdicts, verdict_marks, verdict_notes
 
 if TYPE_CHECKING:
     from paper_tables.verdicts.looks import SequentialRuns
@@ -305,16 +305,10 @@ def curve_table(curves: pd.DataFrame, experiment: str) -> Table:
                 Cell(_interval(row["interval_low"], row["interval_high"], 3)),
             ]
         )
-    counts = curves["verdict"].value_counts()
-    named = [
-        f"{table_module.MARKS[name][0]} {name} ({counts[name]})"
-        for name in table_module.MARKS
-        if name in counts
-    ]
     notes = [f"No interval: {note}" for note in sorted({str(note) for note in curves["note"] if note})]
     table.notes = [
         "Mean over seeds (number of seeds) of the loss at the checkpoint; ours over the last log interval.",
-        f"Ratio of means, margin {curves['margin_ratio'].iloc[0]:.0%}: {', '.join(named)}.",
+        f"Ratio of means, margin {curves['margin_ratio'].iloc[0]:.0%}: {counted(curves['verdict'])}.",
         *[
             f"{code}: its losses are {recorded}."
             for code, recorded in sorted(set(zip(curves["code"], curves["recorded_losses"])))

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from paper_tables import frames
-from paper_tables.rendering.table import MARKS, Cell, Table
+from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, with_spread
-from paper_tables.rendering.verdicts import differs_under_adjustment, verdict_marks
+from paper_tables.rendering.verdicts import counted, differs_under_adjustment, verdict_marks
 from paper_tables.verdicts import rule
 
 ORDER = (
@@ -141,9 +141,7 @@ def lead(judged: pd.DataFrame) -> list[str]:
     """
     if judged.empty:
         return ["No reported number has a run of ours."]
-    counts = judged["verdict"].value_counts()
-    counted = [f"{counts[name]} {name} ({MARKS[name][0]})" for name in ORDER if name in counts]
-    lines = [f"Of {len(judged)} numbers with runs of ours: {', '.join(counted)}."]
+    lines = [f"Of {len(judged)} numbers with runs of ours: {counted(judged['verdict'], ORDER)}."]
     conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
     claims = judged["verdict"].isin(list(rule.CLAIMS))
     if (conditional & claims).any():

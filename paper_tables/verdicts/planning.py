@@ -116,7 +116,6 @@ class Components:
         return max(1.0, math.sqrt(self.episodes / self.seeds * training_seconds / seconds_per_episode))
 
 
-@lru_cache(maxsize=4096, typed=True)
 def seeds_for_margin(
     sd_percent: float,
     margin_percent: float,
@@ -142,7 +141,21 @@ def seeds_for_margin(
         TablesError: fewer than two reported seeds, a spread below 0, a margin that is not above 0, or a
             chance or largest number that has no meaning.
     """
+    # Checked before they are looked up: what cannot be hashed is refused in words too.
+    sd = checks.number(checks.not_negative(sd_percent, "The standard deviation"), "The standard deviation")
+    margin = checks.number(checks.margin(margin_percent), "The margin")
     check_wanted(wanted_chance, largest)
+    theirs = (
+        None if reported_seeds is None else checks.count(reported_seeds, "The reported number of seeds", 0)
+    )
+    return _seeds_for_margin(sd, margin, theirs, float(wanted_chance), int(largest))
+
+
+@lru_cache(maxsize=4096)
+def _seeds_for_margin(
+    sd_percent: float, margin_percent: float, reported_seeds: int | None, wanted_chance: float, largest: int
+) -> str:
+    """`seeds_for_margin` of checked arguments."""
 
     def chance(seeds: int) -> float:
         theirs = seeds if reported_seeds is None else reported_seeds

@@ -197,7 +197,6 @@ def check_wanted(wanted_chance: float, largest: int) -> None:
     checks.between(wanted_chance, "The wanted chance", 0.0, 1.0)
 
 
-@lru_cache(maxsize=4096, typed=True)
 def seeds_needed(
     our_sd_percent: float,
     interpretation: Interpretation,
@@ -223,8 +222,28 @@ def seeds_needed(
         TablesError: a margin that is not above 0, a standard deviation that is negative or not finite, or a
             chance or largest number that has no meaning.
     """
-    checks.margin(margin_percent)
+    # Checked before they are looked up: what cannot be hashed is refused in words too.
+    sd = checks.number(our_sd_percent, "Our standard deviation over seeds")
+    margin = checks.number(checks.margin(margin_percent), "The margin")
+    checks.of_kind(interpretation, Interpretation, "The interpretation")
+    error = interpretation.error_percent
+    if np.ndim(error) != 0 or math.isfinite(error):
+        error = checks.number(error, "The standard error of an interpretation")
     check_wanted(wanted_chance, largest)
+    known = replace(interpretation, error_percent=float(error))
+    return _seeds_needed(sd, known, margin, checks.level(level), wanted_chance, int(largest))
+
+
+@lru_cache(maxsize=4096)
+def _seeds_needed(
+    our_sd_percent: float,
+    interpretation: Interpretation,
+    margin_percent: float,
+    level: float,
+    wanted_chance: float,
+    largest: int,
+) -> str:
+    """`seeds_needed` of checked arguments."""
     if least_half_width(our_sd_percent, interpretation, level) >= margin_percent:
         return NEVER
     sides = TwoSides(

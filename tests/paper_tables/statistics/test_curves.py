@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables.statistics import estimators
+from paper_tables.statistics import curves, estimators
+
+
+def test_a_learning_curve_has_an_interval_from_three_seeds_on():
+    checkpoints = pd.DataFrame(
+        {
+            "label": "iql",
+            "task": "hopper-medium-v2",
+            "score_unit": "percent",
+            "num_updates": 2,
+            "update": [1, 1, 2, 2, 2],
+            "score_percent": [10.0, 20.0, 10.0, 20.0, 30.0],
+        }
+    )
+    two, three = curves.learning_curve_table(checkpoints).to_dict("records")
+    assert (two["num_seeds"], two["mean_percent"]) == (2, 15.0)
+    assert np.isnan(two["low_percent"])
+    # t(0.975, 2) = 4.302653, standard error 10 / sqrt(3).
+    assert three["high_percent"] == pytest.approx(20 + 4.302653 * 10 / 3**0.5)
 
 
 def test_sample_efficiency_is_the_iqm_at_every_checkpoint():

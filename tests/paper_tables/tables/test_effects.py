@@ -53,14 +53,26 @@ def test_the_mean_over_tasks_and_a_task_whose_own_value_it_is(ablation):
     assert list(table.loc[table["task"] == effects.ALL_TASKS, "value"]) == ["0.5", "0.7", "0.9"]
 
 
-def test_one_seed_has_no_interval_and_the_table_says_so(ablation):
-    runs, variation = ablation.case(num_seeds=1, tasks=("hopper-medium-v2",))
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_fewer_than_three_seeds_have_no_interval_and_the_table_says_so(ablation, num_seeds: int):
+    runs, variation = ablation.case(num_seeds=num_seeds, tasks=("hopper-medium-v2",))
     table = effects.effects(runs, variation)
     assert table["low_percent"].isna().all()
+    assert table["effect_low_percent"].isna().all()
     text = markdown(effects.effects_table(table, "mine"))
-    assert "One seed has no interval." in text
+    assert "Fewer than 3 seeds have no interval." in text
     assert "| IQL | hopper-medium-v2 | 0.7 (own) |" in text
     assert "all tasks" not in text
+
+
+def test_an_interval_that_covers_too_little_is_marked_and_the_mean_over_tasks_is_not(ablation):
+    """89% with five seeds, 91% with ten (docs/statistics.md)."""
+    shown = effects.effects_table(effects.effects(*ablation.case()), "mine")
+    marks = {row[1].text: row[3].marks for row in shown.rows if row}
+    assert marks == {**dict.fromkeys(ablation.own, ("low",)), effects.ALL_TASKS: ()}
+    assert any(note.startswith("Simulated coverage of one interval") for note in shown.notes)
+    ten = effects.effects_table(effects.effects(*ablation.case(num_seeds=10)), "mine")
+    assert not any(cell.marks for row in ten.rows if row for cell in row)
 
 
 def test_a_value_without_scores_is_refused(ablation):

@@ -49,7 +49,7 @@ def test_ours_are_next_to_theirs_with_the_verdict():
     assert "**96.8 ± 0.3** | 96.8 ± 0.1 (5) ✓" in text
     assert "20.2 ± 0.6 (5) ↓<sup>d</sup>" in text
     assert "**87.0 ± 0.9** | 84.4 ± 19.9 (5) ?" in text
-    assert "✓ reproduced (1), ↓ different (lower) (1), ? inconclusive (1)" in text
+    assert "1 reproduced (✓), 1 different (lower) (↓), 1 inconclusive (?)" in text
     assert "– (3 of 9 rows)" in text
     assert "code c0ffee; torch 2.11.0; gymnasium 1.3.0; mujoco 3.11.0; environment Hopper-v4" in text
     assert "content SHA-256 abababababab" in text
