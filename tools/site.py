@@ -27,6 +27,7 @@ COPIED = {
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s:]+?)(?P<anchor>#[^)\s]*)?\)")
 IMAGE = re.compile(r"(?P<start>!\[[^\]]*\]\()(?P<target>[^):\s]+)\)")
+CHART = re.compile(r"^```mermaid\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a Python user calls; each name is documented with all that it has in public.
 PYTHON = {
     "Commands as functions": ["recheck_command.actions"],
@@ -74,7 +75,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     def image(match: re.Match[str]) -> str:
         return f"{match['start']}{site(match['target']) or match['target']})"
 
-    return IMAGE.sub(image, LINK.sub(link, markdown))
+    return IMAGE.sub(image, LINK.sub(link, CHART.sub(arrows, markdown)))
+
+
+def arrows(chart: re.Match[str]) -> str:
+    """A flow chart as a table of its arrows: the program that draws charts would be loaded from elsewhere."""
+    found: dict[str, list[str]] = {}
+    for start, end in re.findall(r"^\s*([\w.]+) --> ([\w.]+)$", chart["body"], re.MULTILINE):
+        found.setdefault(start, []).append(end)
+    rows = [
+        f"| `{start}` | {', '.join(f'`{end}`' for end in ends)} |" for start, ends in sorted(found.items())
+    ]
+    return "\n".join(["| part | imports |", "|---|---|", *rows])
 
 
 def commands() -> Iterator[str]:

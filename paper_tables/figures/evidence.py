@@ -282,8 +282,7 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
     axis.set_xticks(
         np.arange(len(documents)) + 0.5,
         [name.replace("_", " ") for name in documents],
-        rotation=40,
-        ha="right",
+        rotation=90,
     )
     axis.set_yticks(np.arange(len(tasks)) + 0.5, [name for _, name in tasks])
     axis.tick_params(length=0)

@@ -212,3 +212,18 @@ def test_layouts_without_a_users_scores_are_unchanged():
     layout = {"columns": []}
     assert with_user_methods(layout, None) is layout
     assert parser().prog == "recheck"
+
+
+def test_a_folder_is_described_for_a_deposit(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("rocrate")
+    (tmp_path / "scores.csv").write_text("method,score\n")
+    assert main(["crate", str(tmp_path), "--name", "Ours", "--date", "2026-11-27"]) == 0
+    assert "describes 1 file (" in capsys.readouterr().out
+    assert "Ours" in (tmp_path / "ro-crate-metadata.json").read_text()
+
+
+def test_a_date_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "scores.csv").write_text("method,score\n")
+    assert main(["crate", str(tmp_path), "--date", "27.11."]) == 2
+    assert "--date 27.11. is no date; allowed is YYYY-MM-DD" in capsys.readouterr().err
+    assert not (tmp_path / "ro-crate-metadata.json").exists()

@@ -8,7 +8,7 @@ import pytest
 from recheck_command.__main__ import main, parser
 from recheck_command.manual import PAGES
 
-WORDS = ("check", "table", "report", "audit", "power", "evidence", "diff", "merge", "doctor")
+WORDS = ("check", "table", "report", "audit", "power", "evidence", "diff", "merge", "crate", "doctor")
 
 
 def test_there_is_a_page_for_every_word():

@@ -100,3 +100,16 @@ def test_every_package_of_the_lock_file_has_a_hash_and_torch_is_left_out(reposit
     assert len(entries) == len(pins(repository / "requirements.lock"))
     assert all("--hash=sha256:" in entry for entry in entries)
     assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.M)
+
+
+def test_every_action_is_pinned_by_its_commit(repository):
+    """A tag can be moved by whoever holds the action; dependabot raises commit and comment together."""
+    used = [
+        line.strip().removeprefix("- ")
+        for path in sorted((repository / ".github/workflows").glob("*.yml"))
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert len(used) > 10
+    for line in used:
+        assert re.fullmatch(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)+", line), line

@@ -42,6 +42,28 @@ def test_the_reference_has_every_word_key_and_column(site):
     )
 
 
+def test_no_page_loads_anything_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 25
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|img|iframe)[^>]*\ssrc="?(?:https?:)?//[^>]*>', text)
+        loaded += re.findall(
+            r'<link[^>]*rel="?(?:stylesheet|preconnect)"?[^>]*href="?(?:https?:)?//[^>]*>', text
+        )
+        assert loaded == [], page
+        # The theme fetches a program for such elements.
+        assert 'class="mermaid"' not in text, page
+
+
+def test_the_picture_of_the_rooms_is_a_table_of_imports(site):
+    text = (site / "architecture.html").read_text(encoding="utf-8")
+    row = re.search(r"<td><code>paper_tables\.prices</code></td>\s*<td>(.*?)</td>", text)
+    assert row
+    assert row[1] == "<code>paper_tables.config</code>"
+    assert "--&gt;" not in text
+
+
 def test_a_link_to_a_file_of_the_repository_is_plain_text(site):
     text = (site / "adding_a_method.html").read_text(encoding="utf-8")
     assert "algos/bc.py" in text

@@ -28,6 +28,15 @@ def test_the_figure_has_every_value_and_repeats_to_the_byte(tmp_path, tasks, abl
     assert axis.get_title() == "IQL"
 
 
+@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), tuple(OWN)])
+def test_no_text_is_cut_or_over_other_text(tmp_path, tasks, checked_saves):
+    runs, variation = case(tasks=tasks)
+    effects.effects(runs, variation).to_csv(tmp_path / "effects.csv", index=False)
+    with house_style(["iql"]):
+        figure.effect_figure(Figures(tmp_path), tmp_path / "effects.csv")
+    assert checked_saves == {"effects": []}
+
+
 def test_values_are_in_the_order_of_numbers_and_others_at_the_end():
     values = ["10", '"corl"', "2", "0.5", "null", "true"]
     places = figure._places(values)

@@ -86,6 +86,16 @@ def test_no_text_of_the_matrix_is_wider_than_its_part(found):
     assert overlapping == []
 
 
+@pytest.mark.slow
+def test_no_text_of_any_figure_is_cut_or_over_other_text(found, tmp_path, checked_saves):
+    """Every forest plot, page by page, and the matrix, whose signs are small: a square has many parts."""
+    evidence.evidence_figures(found, tmp_path)
+    assert sum(name.startswith("forest_") for name in checked_saves) > 20
+    matrix = [fault for fault in checked_saves.pop("matrix") if not fault.startswith("small: ")]
+    assert matrix == []
+    assert {name: faults for name, faults in checked_saves.items() if faults} == {}
+
+
 def test_two_flags_are_both_named_next_to_the_verdict(found):
     by_flags = {len(entry.verdict.flags): entry for entry in evidence.with_evidence(found)}
     words = evidence._verdict_words(by_flags[2])

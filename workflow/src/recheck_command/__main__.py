@@ -8,6 +8,7 @@
     recheck evidence METHOD TASK         all that is reported of a method on a task
     recheck diff OLD NEW                 which verdicts moved between two tables of evidence, and why
     recheck merge OTHER                  the runs of another cluster, without training
+    recheck crate FOLDER                 RO-Crate metadata of a folder of results, for a deposit
     recheck doctor                       what can run here, and what cannot and why
 
 `recheck WORD --help` says more of each. SCORES is CSV, TSV, Parquet, JSON lines, rliable's arrays, or a
@@ -93,6 +94,11 @@ def parser() -> argparse.ArgumentParser:
     merge.add_argument("other", type=Path, help="results folder of another clone or cluster")
     merge.add_argument("--root", type=Path, default=Path(), help="folder of the repository that takes them")
     merge.add_argument("--check", action="store_true", help="compare, and copy nothing")
+    crate = word("crate", actions.crate)
+    crate.add_argument("folder", type=Path, help="folder of results")
+    crate.add_argument("--name", help="of the deposit")
+    crate.add_argument("--description", help="a sentence about it")
+    crate.add_argument("--date", help="of publication, YYYY-MM-DD; today if left out")
     doctor = word("doctor", actions.doctor)
     doctor.add_argument("--root", type=Path, default=Path(), help="folder of the repository")
     return top

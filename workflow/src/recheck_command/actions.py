@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recheck.errors import TablesError
+from recheck.errors import FileError, TablesError
 
 REPLICATES = 2000
 """Of the bootstrap of a quick check; the workflow takes 50,000."""
@@ -319,6 +319,39 @@ def merge(other: str | Path, root: str | Path = ".", check: bool = False) -> Ans
     merged = merging.merge(Path(root), Path(other), check)
     first, *more = merged.sentences()
     return Answer(f"Compared, and nothing copied. {first}" if check else first, more)
+
+
+def crate(
+    folder: str | Path, name: str | None = None, description: str | None = None, date: str | None = None
+) -> Answer:
+    """RO-Crate metadata of a folder of results, for a deposit: every file with hash, and what made it.
+
+    Args:
+        folder: of results.
+        name: of the deposit; the folder's if not given.
+        description: a sentence about it.
+        date: of publication, YYYY-MM-DD; today if not given.
+
+    Raises:
+        RecheckError: the folder is absent or empty, the date is none, or rocrate is not installed.
+    """
+    import datetime
+
+    from recheck import crate as crates
+
+    try:
+        day = datetime.date.fromisoformat(date) if date else datetime.date.today()
+    except ValueError:
+        raise FileError(f"--date {date} is no date; allowed is YYYY-MM-DD, such as 2026-11-27.") from None
+    place = Path(folder)
+    title = name or f"Recheck: {place.resolve().name}"
+    said = description or "Results of Recheck: scores, tables, figures and the records of what made them."
+    found = crates.describe(place, title, said, day.isoformat())
+    counted = f"{found.num_files} {'file' if found.num_files == 1 else 'files'}"
+    return Answer(
+        f"{found.path} describes {counted} ({found.num_bytes / 1e6:.1f} MB) and {found.num_actions} stages; "
+        "it was read back, and every file is what it says."
+    )
 
 
 def doctor(root: str | Path = ".") -> Answer:

@@ -137,6 +137,23 @@ examples:
 exit status:
   0  done
   2  a damaged file, or a contradiction between the two folders: one message, and nothing has been copied""",
+    "crate": """\
+input:
+  FOLDER is a folder of results: `results`, `results/published`, or the output of `recheck report`. It needs
+  the package rocrate (pip install 'recheck[crate]').
+
+output:
+  FOLDER/ro-crate-metadata.json: every file with size, SHA-256 and format, the program with its version, and
+  for each stage that left a record what it read and made. It is read back, and every file is compared. Logs,
+  the state of unfinished runs and hidden files are left out.
+
+examples:
+  recheck crate results
+  recheck crate results/published --name "Our runs" --date 2026-11-27
+
+exit status:
+  0  done
+  2  no such folder, nothing in it, or rocrate is not installed: one message""",
     "doctor": """\
 input:
   Nothing. --root is the folder of a checkout whose results are looked for; the working folder if left out.
