@@ -28,9 +28,9 @@ def test_the_figure_has_every_value_and_repeats_to_the_byte(tmp_path, tasks, abl
     assert axis.get_title() == "IQL"
 
 
-@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), tuple(OWN)])
-def test_no_text_is_cut_or_over_other_text(tmp_path, tasks, checked_saves):
-    runs, variation = case(tasks=tasks)
+@pytest.mark.parametrize("tasks", [("hopper-medium-v2",), ("hopper-medium-v2", "antmaze-umaze-v0")])
+def test_no_text_is_cut_or_over_other_text(tmp_path, tasks, ablation, checked_saves):
+    runs, variation = ablation.case(tasks=tasks)
     effects.effects(runs, variation).to_csv(tmp_path / "effects.csv", index=False)
     with house_style(["iql"]):
         figure.effect_figure(Figures(tmp_path), tmp_path / "effects.csv")
