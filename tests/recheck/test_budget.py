@@ -2,7 +2,7 @@
 
 import pytest
 from recheck import budget, step_costs
-from recheck.forecast import Cut, Forecaster
+from recheck.forecast import TRAIN, Cut, Forecaster, Job
 
 HOPPER = "hopper-medium-expert-recollected-v0"
 
@@ -39,3 +39,37 @@ def test_each_way_to_fit_is_the_weakest_that_fits(mine):
     none = {option.lever: option for option in budget.options(forecaster, 1e-6, "CPU-hours")}
     assert not any(option.fits for option in none.values())
     assert none["seeds"].cut == Cut(seeds=2)
+
+
+def job(name, hours, **changes):
+    seconds = (1800 * hours, 3600 * hours, 7200 * hours)
+    return Job(name, TRAIN, {"task": "t"}, seconds, seconds, **changes)
+
+
+def test_hours_are_those_of_unfinished_work_of_the_unit_and_known_cost():
+    jobs = [
+        job("a", 1.0),
+        job("b", 2.0),
+        job("done", 10.0, finished=True),
+        job("gpu", 20.0, gpus=1),
+        job("unknown", float("nan")),
+        Job("data", "dataset", {}, (1e6,) * 3, (1e6,) * 3),
+    ]
+    assert budget.hours(jobs, "CPU-hours") == pytest.approx((1.5, 3.0, 6.0))
+    assert budget.hours(jobs, "GPU-hours") == pytest.approx((10.0, 20.0, 40.0))
+
+
+def test_all_three_are_cut_by_one_share_and_never_to_nothing():
+    cuts = list(budget._together(budget.Size(seeds=10, checkpoints=4, episodes=20)))
+    assert cuts[0] == Cut(seeds=10, checkpoints=4, episodes=19)  # 95%, rounded up
+    assert cuts[9] == Cut(seeds=5, checkpoints=2, episodes=10)
+    assert cuts[-1] == Cut(seeds=2, checkpoints=1, episodes=1)
+
+
+def test_one_of_a_kind_cannot_be_cut(mine):
+    loaded = mine({"grid": [entry(seeds=2, checkpoints=1)]})
+    forecaster = Forecaster(loaded, step_costs.read(loaded.root, "cpu"))
+    levers = [option.lever for option in budget.options(forecaster, 1e9, "CPU-hours")]
+    assert "seeds" not in levers  # two are the fewest
+    assert "checkpoints" not in levers
+    assert "tasks" not in levers

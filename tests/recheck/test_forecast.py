@@ -1,9 +1,13 @@
 """Jobs of a plan and what each takes."""
 
-from recheck import cost_estimate
-from recheck.forecast import EVALUATE, TRAIN
+import pytest
+from recheck import cost_estimate, step_costs
+from recheck.forecast import DATASET, EVALUATE, RESULTS, TRAIN, Cut, Forecaster
+
+from tests.recheck.cells import finish
 
 HOPPER = "hopper-medium-expert-recollected-v0"
+OTHER = "hopper-medium-recollected-v0"
 
 
 def entry(**changes):
@@ -28,3 +32,82 @@ def test_stacked_seeds_are_not_linear_on_a_gpu(mine):
         return job.wall_seconds[1]
 
     assert hours(10) < 1.7 * hours(5)
+
+
+EVALUATION = {"episodes": 4, "episodes_last": 10, "episodes_reevaluated": 2}
+
+
+@pytest.fixture
+def forecaster(mine):
+    grid = [entry(seeds=4, checkpoints=3), entry(methods=["bc"], tasks=[OTHER], seeds=2, checkpoints=1)]
+    loaded = mine({"grid": grid, "evaluation": EVALUATION})
+    return Forecaster(loaded, step_costs.read(loaded.root, "cpu"))
+
+
+def by_method(jobs, stage):
+    found = {}
+    for job in jobs:
+        if job.stage == stage:
+            found.setdefault(job.cell["method"], []).append(job)
+    return found
+
+
+def test_each_job_waits_for_what_it_is_made_from(forecaster):
+    jobs = forecaster.jobs()
+    places = {job.name: place for place, job in enumerate(jobs)}
+    assert len(places) == len(jobs)
+    for place, job in enumerate(jobs):
+        assert all(places[name] < place for name in job.after)
+    evaluated = [job for job in jobs if job.stage == EVALUATE]
+    assert {job.after for job in evaluated} == {(job.name,) for job in jobs if job.stage == TRAIN}
+    assert jobs[-1].stage == RESULTS
+    assert set(jobs[-1].after) == {job.name for job in evaluated}
+    assert {job.cell["task"] for job in jobs if job.stage == DATASET} == {HOPPER, OTHER}
+
+
+def test_amounts_are_updates_and_steps_of_all_seeds(forecaster):
+    jobs = forecaster.jobs()
+    assert sum(job.amount for job in by_method(jobs, TRAIN)["iql"]) == 4 * 1000
+    # Two checkpoints of 4 episodes, the last of 10, 2 new ones: 20 of up to 1,000 steps, of each seed.
+    share = forecaster.costs.length_share("Hopper-v4")[1]
+    assert sum(job.amount for job in by_method(jobs, EVALUATE)["iql"]) == pytest.approx(4 * 20_000 * share)
+
+
+def test_a_cut_leaves_the_first_seeds_the_last_checkpoints_and_fewer_episodes(forecaster):
+    share = forecaster.costs.length_share("Hopper-v4")[1]
+
+    def steps(cut):
+        return sum(job.amount for job in by_method(forecaster.jobs(cut), EVALUATE).get("iql", ()))
+
+    assert steps(Cut(seeds=2)) == pytest.approx(2 * 20_000 * share)
+    # The last checkpoint alone has 10 episodes and the new ones 2.
+    assert steps(Cut(checkpoints=1)) == pytest.approx(4 * 12_000 * share)
+    assert steps(Cut(episodes=3)) == pytest.approx(4 * (3 + 3 + 3 + 2) * 1000 * share)
+    assert steps(Cut(tasks=frozenset({HOPPER}))) == 0
+    kept = forecaster.jobs(Cut(tasks=frozenset({HOPPER})))
+    assert {job.cell["task"] for job in kept if job.stage == DATASET} == {OTHER}
+    trained = by_method(forecaster.jobs(Cut(seeds=1)), TRAIN)
+    assert {method: sum(job.amount for job in jobs) for method, jobs in trained.items()} == {
+        "iql": 1000,
+        "bc": 1000,
+    }
+
+
+def test_what_is_there_is_finished(copy, forecaster):
+    before = forecaster.jobs()
+    assert not any(job.finished for job in before)
+    cell = forecaster.plan.cells[0]
+    finish(copy, cell)
+    (copy / cell.episodes).parent.mkdir(parents=True)
+    (copy / cell.episodes).write_text("x")
+    finished = {job.name for job in forecaster.jobs() if job.finished}
+    assert finished == {cell.run_folder, cell.episodes}
+
+
+def test_more_cores_than_a_job_can_have_make_it_no_faster(forecaster):
+    one = Forecaster(forecaster.plan, forecaster.costs, most_cores=1)
+    for whole, single in zip(forecaster.jobs(), one.jobs(), strict=True):
+        assert single.wall_seconds[1] >= whole.wall_seconds[1]
+        if single.stage == EVALUATE:
+            assert single.cores == 1
+            assert single.wall_seconds[1] == pytest.approx(single.work_seconds[1])

@@ -1,6 +1,7 @@
 """One writer at a time, also between machines."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -83,3 +84,65 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, name):
     path = tmp_path / name / "a.lock"
     with pytest.raises(StateError, match=r"a\.lock cannot be written: "), Lock(path, "the run").held():
         pass
+
+
+HERE = socket.gethostname()
+
+
+@pytest.mark.parametrize(
+    ("holder", "age_seconds", "abandoned"),
+    [
+        (f"{HERE} {os.getpid()} x", 1.0, False),
+        (f"{HERE} {os.getppid()} x", 1.0, False),
+        (f"{HERE} 1 x", 1.0, False),  # another user's, alive
+        (f"{HERE} 999999999 x", 1.0, True),
+        ("elsewhere 999999999 x", 119.0, False),  # there it may live
+        ("elsewhere 999999999 x", 121.0, True),
+        (f"{HERE} {os.getpid()} x", 121.0, True),
+        ("", 1.0, False),  # its writer may be filling it
+        ("", 11.0, True),
+        (f"{HERE} pid x", 11.0, True),
+    ],
+)
+def test_whose_lock_is_abandoned(holder, age_seconds, abandoned):
+    assert lock_module._is_abandoned(holder, age_seconds) is abandoned
+
+
+def test_a_holder_that_lives_is_named_once_and_waited_for(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "a.lock"
+    path.write_text("elsewhere 17 abc")
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            path.unlink()
+
+    monkeypatch.setattr(lock_module.time, "sleep", nap)
+    with Lock(path, "the run").held() as lock:
+        assert lock.waited
+        assert path.read_text() == lock.text
+    assert len(naps) == 3
+    said = capsys.readouterr().err
+    assert said == "the run is being written by another process (elsewhere 17); waiting for it.\n"
+    assert not path.exists()
+
+
+def test_the_heartbeat_keeps_the_lock_young(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.01)
+    path = tmp_path / "a.lock"
+    with Lock(path, "the run").held():
+        os.utime(path, (1, 1))
+        deadline = time.monotonic() + 10
+        while path.stat().st_mtime < 1000:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_lock_that_is_gone_is_not_ones_own(tmp_path):
+    path = tmp_path / "a.lock"
+    with Lock(path, "the run").held() as lock:
+        lock.check()
+        path.unlink()
+        with pytest.raises(StateError, match=r"the run was taken over by another process \(nobody\)"):
+            lock.check()

@@ -1,14 +1,18 @@
 """The training loop: stops, losses, states, rows of each seed."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from recheck.errors import Preempted, TrainingError
+from recheck.errors import MethodError, Preempted, TrainingError
 
-from algos.datasets.transitions import load_transitions
+from algos.datasets.transitions import Transitions, load_transitions
+from algos.seed_parallel.batches import ProblemSpec
 from algos.training import cuda_graphs, stored
 from algos.training import trainer as trainer_module
 from algos.training.checkpoints import RunState
@@ -200,3 +204,82 @@ def test_another_number_of_threads_does_not_resume_a_state(dataset, run_config, 
     stored.save_json(document, content)
     assert RunState(folder, {"format": 1, "threads": 1}).load() is None
     assert "belongs to another run (threads is 4, here 1)" in capsys.readouterr().err
+
+
+# --- Rows ---
+
+
+def transitions(episodes, terminals=()):
+    index = np.arange(len(episodes), dtype=np.float32)
+    return Transitions(
+        observations=index[:, None],
+        actions=index[:, None] / 10,
+        rewards=index,
+        next_observations=index[:, None] + 1,
+        terminals=np.isin(index, terminals).astype(np.uint8),
+        episodes=np.asarray(episodes, dtype=np.int64),
+    )
+
+
+def test_the_next_action_is_that_of_the_following_row_of_the_episode():
+    """Rows 0-2 end with a terminal, 3-4 are cut, 5 stands alone at the end."""
+    actions, known = trainer_module.following_actions(transitions([0, 0, 0, 1, 1, 2], terminals=[2]))
+    assert actions[:, 0].tolist() == pytest.approx([0.1, 0.2, 0.0, 0.4, 0.0, 0.0])
+    assert known.tolist() == [True, True, True, True, False, False]
+
+
+def test_each_seed_keeps_equally_many_of_its_usable_rows():
+    rows = np.array([[0, 1, 2, 3], [2, 3, 4, 5]])
+    usable = np.array([True, False, True, True, False, True])
+    assert trainer_module._equally_many(rows, usable).tolist() == [[0, 2, 3], [2, 3, 5]]
+    usable[0] = False
+    assert trainer_module._equally_many(rows, usable).tolist() == [[2, 3], [2, 3]]
+
+
+def test_rows_without_a_following_action_are_not_trained_on(run_config, monkeypatch):
+    config = RunConfig.from_document(run_config([0, 1], transforms=[]))
+    monkeypatch.setattr(trainer_module.method_class("iql"), "NEEDS_NEXT_ACTIONS", True)
+    data, _ = trainer_module.training_data(transitions([0, 0, 0, 1, 1, 1]), config, torch.device("cpu"))
+    assert data.rows.tolist() == [[0, 1, 3, 4]] * 2
+    assert data.batch(torch.tensor([[3], [3]])).next_actions[0, 0, 0] == pytest.approx(0.5)
+    with pytest.raises(TrainingError, match="no row of tiny-v0 is followed by one of its episode"):
+        trainer_module.training_data(transitions([0, 1, 2]), config, torch.device("cpu"))
+
+
+def test_a_share_that_leaves_no_row_is_refused(run_config):
+    config = RunConfig.from_document(run_config([0], transforms=[], train_fraction=0.1))
+    with pytest.raises(TrainingError, match=r"train_fraction 0\.1 leaves none of the 6 transitions"):
+        trainer_module.training_data(transitions([0] * 6), config, torch.device("cpu"))
+
+
+# --- The loop ---
+
+
+def test_the_host_looks_where_a_chunk_a_log_or_a_checkpoint_ends(dataset, run_config, tmp_path):
+    config = RunConfig.from_document(run_config([0], num_updates=2000, checkpoints=[100, 1010, 2000]))
+    trainer = Trainer(config, load_transitions(dataset), RunState(tmp_path / "state", {}), CPU)
+    stops = []
+    while trainer.update < 2000:
+        trainer.update = trainer._next_stop()
+        stops.append(trainer.update)
+    chunks = set(range(64, 2000, 64))
+    assert stops == sorted(chunks | {100, 1000, 1010, 2000})
+
+
+def test_signals_are_noted_while_the_block_runs_and_handled_as_before_afterwards():
+    before = signal.getsignal(signal.SIGUSR2)
+    with trainer_module.stop_on_signals() as asked:
+        assert not asked()
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert asked()
+    assert signal.getsignal(signal.SIGUSR2) == before
+    with trainer_module.stop_on_signals() as asked:
+        assert not asked()
+
+
+def test_a_configuration_of_another_version_of_the_method_is_refused(run_config):
+    config = RunConfig.from_document(run_config([0], method_format=99))
+    with pytest.raises(
+        MethodError, match="asks for format 99 of method iql, this version has 1; plan the run again"
+    ):
+        trainer_module.build_method(config, ProblemSpec(11, 3), torch.device("cpu"))
