@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
+import textwrap
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from recheck_command import actions
 from recheck_command.__main__ import main
+from recheck_command.manual import PAGES
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("own_scores", "review_a_table", "plan_an_experiment")
+EXAMPLE = ROOT / "docs" / "examples" / "wandb.csv"
+DOCUMENTS = ("own_scores", "review_a_table", "plan_an_experiment")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -23,25 +25,43 @@ def blocks(page: str, language: str) -> list[str]:
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that the pages name, in the working folder."""
-    rng = np.random.default_rng(0)
-    rows = [
-        (f"{method}-{task}-seed{seed}", 1_000_000, mean + bonus + rng.normal(0, 2))
-        for method, bonus in (("IQL", 0.0), ("MyMethod", 4.0))
-        for task, mean in (("halfcheetah-medium-v2", 47.4), ("hopper-medium-v2", 66.3))
-        for seed in range(5)
-    ]
-    columns = ["Name", "_step", "eval/d4rl_normalized_score"]
-    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "wandb.csv", index=False)
+    (tmp_path / "docs" / "examples").mkdir(parents=True)
+    for name in ("wandb.csv", "docs/examples/wandb.csv"):
+        shutil.copy(EXAMPLE, tmp_path / name)
     (tmp_path / "table.md").write_text(blocks("review_a_table", "")[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", DOCUMENTS)
 def test_the_python_of_a_page_runs(page: str, files: Path, capsys: pytest.CaptureFixture[str]):
     (code,) = blocks(page, "python")
     exec(compile(code, f"docs/{page}.md", "exec"), {})
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("word", ["evidence", "doctor"])
+def test_the_python_of_the_manual_runs(word: str, capsys: pytest.CaptureFixture[str]):
+    code = PAGES[word].split("python:\n")[1].split("\n\nexit status:")[0]
+    exec(compile(textwrap.dedent(code), f"recheck {word} --help", "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+def test_the_check_of_the_page_is_that_of_the_command():
+    found = actions.check(EXAMPLE)
+    shown = blocks("own_scores", "")[0].splitlines()
+    said, table = shown[: shown.index("")], shown[shown.index("") + 1 :]
+    assert said == found.messages
+    assert table == [line for line in found.text.splitlines() if line.startswith("|")]
+
+
+def test_the_rows_of_the_page_are_those_of_the_command():
+    text = (ROOT / "docs" / "own_scores.md").read_text(encoding="utf-8")
+    part = text.split("--like locomotion`")[1].split("\nA method that")[0]
+    shown = [line for line in part.splitlines() if line.startswith("|")]
+    found = actions.table(EXAMPLE, like="locomotion").text.splitlines()
+    assert len(shown) == 5
+    assert shown == [line for line in found if line.startswith("|")][:5]
 
 
 def test_the_findings_of_the_page_are_those_of_the_command(files: Path):
@@ -69,5 +89,5 @@ def test_the_readme_is_short():
 
 def test_the_readme_links_the_pages_before_anything_is_trained():
     first = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Train")[0]
-    for page in PAGES:
+    for page in DOCUMENTS:
         assert f"docs/{page}.md" in first

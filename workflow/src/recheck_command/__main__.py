@@ -53,19 +53,25 @@ def parser() -> argparse.ArgumentParser:
 
     check = word("check", actions.check)
     check.add_argument("scores", type=Path, help="file or folder")
-    check.add_argument("--output", type=Path, help="also write the scores here, for the other commands")
+    check.add_argument(
+        "--output", type=Path, metavar="DIR", help="also write the scores here, for the other commands"
+    )
     add_options(check)
     table = word("table", actions.table)
     table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's own table")
-    table.add_argument("--like", action="append", required=True, help="layout, by name or path; repeatable")
+    table.add_argument(
+        "--like", action="append", required=True, metavar="LAYOUT", help="layout, by name or path; repeatable"
+    )
     table.add_argument("--format", choices=actions.FORMATS, default="markdown")
     table.add_argument(
-        "--output", type=Path, help="folder: all formats, cells and verdicts are written there"
+        "--output", type=Path, metavar="DIR", help="folder: all formats, cells and verdicts are written there"
     )
     add_options(table)
     report = word("report", actions.report)
     report.add_argument("scores", type=Path, help="file or folder")
-    report.add_argument("--output", type=Path, required=True, help="folder of all tables and figures")
+    report.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of all tables and figures"
+    )
     add_options(report)
     audit = word("audit", actions.audit)
     audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
@@ -92,7 +98,9 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("new", type=Path, help="likewise")
     merge = word("merge", actions.merge)
     merge.add_argument("other", type=Path, help="results folder of another clone or cluster")
-    merge.add_argument("--root", type=Path, default=Path(), help="folder of the repository that takes them")
+    merge.add_argument(
+        "--root", type=Path, metavar="DIR", default=Path(), help="folder of the repository that takes them"
+    )
     merge.add_argument("--check", action="store_true", help="compare, and copy nothing")
     crate = word("crate", actions.crate)
     crate.add_argument("folder", type=Path, help="folder of results")
@@ -100,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     crate.add_argument("--description", help="a sentence about it")
     crate.add_argument("--date", help="of publication, YYYY-MM-DD; today if left out")
     doctor = word("doctor", actions.doctor)
-    doctor.add_argument("--root", type=Path, default=Path(), help="folder of the repository")
+    doctor.add_argument("--root", type=Path, metavar="DIR", default=Path(), help="folder of the repository")
     return top
 
 

@@ -33,6 +33,11 @@ examples:
   recheck check logs/ --select mean_last_10 --version v2
   recheck check mine.csv --columns score:eval/return,task:env --unit return --output scores
 
+python:
+  from recheck_command.actions import check
+  answer = check("wandb.csv", select="mean_last_10")
+  print(answer.text, answer.data["aggregates"])
+
 {_STATUS}""",
     "table": f"""\
 {_SCORES}
@@ -47,6 +52,11 @@ examples:
   recheck table wandb.csv --like iql_table_1 --like locomotion --format latex
   recheck table wandb.csv --like locomotion --output tables
 
+python:
+  from recheck_command.actions import table
+  answer = table("wandb.csv", like="iql_table_1", format="latex")
+  print(answer.text, answer.data["cells"][0])
+
 {_STATUS}""",
     "report": f"""\
 {_SCORES}
@@ -57,6 +67,10 @@ output:
 
 examples:
   recheck report wandb.csv --output my_report
+
+python:
+  from recheck_command.actions import report
+  print(report("wandb.csv", output="my_report").text)
 
 {_STATUS}""",
     "audit": """\
@@ -71,6 +85,11 @@ output:
 examples:
   recheck audit table.md
   recheck audit table.tex --version v2,antmaze:v0 --seeds 5 --select last
+
+python:
+  from recheck_command.actions import audit
+  for finding in audit("table.md").data["findings"]:
+      print(finding.line, finding.cell, finding.explanation)
 
 exit status:
   0  no finding
@@ -89,6 +108,10 @@ examples:
   recheck power --margin 5 --seed-sd 3
   recheck power --margin 5 --seed-sd 3 --episode-sd 20 --episodes 10 --reported-seeds 10
 
+python:
+  from recheck_command.actions import power
+  print(power(margin=5, seed_sd=3, episode_sd=20, episodes=100).data["seeds"])
+
 exit status:
   0  done
   2  a number without meaning: one message says which, and what is allowed""",
@@ -104,6 +127,10 @@ examples:
   recheck evidence IQL hopper-medium-v2
   recheck evidence TD3+BC hopper-medium --version v2
 
+python:
+  from recheck_command.actions import evidence
+  print(evidence("TD3+BC", "hopper-medium", version="v2").data["reported"])
+
 exit status:
   0  done, also where no document reports it
   2  no such method or task: the message has the nearest names""",
@@ -116,6 +143,10 @@ output:
 
 examples:
   recheck diff results/evidence_before results/evidence
+
+python:
+  from recheck_command.actions import diff
+  print(diff("results/evidence_before", "results/evidence").text)
 
 exit status:
   0  done
@@ -133,6 +164,10 @@ output:
 examples:
   recheck merge /scratch/other/results --check
   recheck merge /scratch/other/results
+
+python:
+  from recheck_command.actions import merge
+  print(merge("/scratch/other/results", check=True).text)
 
 exit status:
   0  done
@@ -165,6 +200,10 @@ output:
 examples:
   recheck doctor
   recheck doctor --root ~/recheck
+
+python:
+  from recheck_command.actions import doctor
+  print(doctor().data["missing"]["training"])
 
 exit status:
   0  always""",
