@@ -186,6 +186,10 @@ examples:
   recheck crate results
   recheck crate results/published --name "Our runs" --date 2026-11-27
 
+python:
+  from recheck_command.actions import crate
+  print(crate("results/published", name="Our runs").text)
+
 exit status:
   0  done
   2  no such folder, nothing in it, or rocrate is not installed: one message""",
