@@ -23,7 +23,8 @@ from paper_tables.scores import tables as tables_module
 from paper_tables.statistics.configurations import with_labels
 
 # Tables with a place of their own on the page; every other one follows below them.
-FIRST_TABLES = ("scores", "verdict_summary")
+VERDICT_TABLE = "verdict_summary"
+FIRST_TABLES = ("scores", VERDICT_TABLE)
 # What answers the first questions comes first, the others follow by name.
 FIRST_FIGURES = ("forest", "learning_curves", "intervals", "effects", "bandit")
 RECORD = "record.json"
@@ -159,7 +160,7 @@ def gather(sources: Sources, folder: Path) -> Page:
         first={
             name: _without_lead(_section(Path(sources.tables), name, folder))
             for name in FIRST_TABLES
-            if (Path(sources.tables) / f"{name}.md").is_file()
+            if (Path(sources.tables) / f"{name}.md").is_file() and (verdicts or name != VERDICT_TABLE)
         },
         sections=list(_sections(sources, folder)),
         figures=list(_figures(sources, folder)),
@@ -234,7 +235,8 @@ def findings(labelled: pd.DataFrame, tables: Path) -> list[str]:
         labelled: rows of the schema ``scores`` with `label` and `num_updates`.
         tables: folder of the tables.
     """
-    said = _lead(tables / "verdict_summary.md")
+    # Where nothing is judged the page says so by itself.
+    said = _lead(tables / f"{VERDICT_TABLE}.md") if _verdict_counts(tables / "verdicts.csv") else []
     last = labelled[labelled["selection"] == "last"]
     compared = last[["task", "num_updates"]].drop_duplicates().sort_values(["task", "num_updates"])
     for task, updates in compared.itertuples(index=False, name=None):

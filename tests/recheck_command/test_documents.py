@@ -83,6 +83,30 @@ def test_the_readme_shows_what_its_command_prints(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == shown
 
 
+def test_the_sentence_of_the_readme_is_the_sum_of_its_table():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [
+        [int(cell.replace(",", "")) for cell in line.split("|")[2:5]]
+        for line in readme.partition("<!-- table: first_screen")[2].partition("<!-- end")[0].splitlines()
+        if re.match(r"\| [A-Z]", line) and not line.startswith("| Evidence")
+    ]
+    numbers = sum(row[0] for row in rows)
+    with_evidence = sum(row[0] for row in rows[:-2])
+    reproduced, different = (sum(row[place] for row in rows) for place in (1, 2))
+    assert (
+        f"Of {numbers:,} reported numbers {with_evidence} have evidence: {reproduced} are reproduced, "
+        f"{different} are different, the rest is open."
+    ) in " ".join(readme.split())
+
+
+def test_the_first_forty_lines_say_what_it_is_what_it_found_and_how_to_use_it():
+    first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
+    assert "checks the numbers that offline reinforcement learning papers report" in first
+    assert "| Independent runs, spread printed |" in first
+    assert "recheck report SCORES.csv --output DIR" in first
+    assert "docs/own_scores.md" in first
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 

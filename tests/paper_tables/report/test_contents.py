@@ -30,6 +30,12 @@ def test_a_copied_number_is_counted_once(sources: Sources, tmp_path: Path):
     assert page.counts == {"runs": 3, "methods": 2, "tasks": 1}
 
 
+def test_without_a_verdict_there_is_no_empty_table(sources: Sources, tmp_path: Path):
+    (Path(sources.tables) / "verdicts.csv").write_text("verdict,judged_at\n")
+    page = contents.gather(sources, tmp_path / "reports")
+    assert (page.verdicts, list(page.first), len(page.found)) == ({}, ["scores"], 1)
+
+
 def test_what_was_run_names_task_method_updates_seeds_and_episodes(sources: Sources, tmp_path: Path):
     rows = contents.gather(sources, tmp_path / "reports").run_table.splitlines()
     assert "| hopper-v0 | iql | 1,000 | 2 | 7 | – |" in rows
