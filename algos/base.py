@@ -9,6 +9,7 @@ one program is captured for each.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -72,7 +73,7 @@ class Sampling:
         """Build from a configuration's mapping.
 
         Raises:
-            MethodError: a key is not a sampling setting.
+            MethodError: a key is not a sampling setting, or a value is not of its kind.
         """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
@@ -80,7 +81,25 @@ class Sampling:
             raise MethodError(
                 f"unknown sampling setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
             )
+        for key, (kinds, is_allowed, allowed) in _SAMPLING_VALUES.items():
+            value = values.get(key)
+            if value is not None and not (
+                type(value) in kinds and math.isfinite(value) and is_allowed(value)
+            ):
+                raise MethodError(f"sampling setting {key} is {value!r}; it has to be {allowed}")
         return cls(**values)
+
+
+# What the schema of experiments allows: kinds of numbers, and which of them.
+_WHOLE = ((int,), lambda value: value >= 1, "a whole number, at least 1")
+_SCALE = ((int, float), lambda value: value >= 0, "a number, at least 0")
+_SAMPLING_VALUES: dict[str, tuple[tuple[type, ...], Callable[[float], bool], str]] = {
+    "steps": _WHOLE,
+    "candidates": _WHOLE,
+    "noise_scale": _SCALE,
+    "initial_noise_scale": _SCALE,
+    "candidate_temperature": ((int, float), lambda value: value > 0, "a number, greater than 0"),
+}
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,15 @@ class Evaluation:
         """Build from a configuration's mapping.
 
         Raises:
-            EvaluationError: an unknown key, no episodes, or ranges of seeds that overlap.
+            EvaluationError: an unknown key, no whole number, no episodes, or ranges of seeds that overlap.
         """
         known, values = [field.name for field in fields(cls)], current(values)
         unknown = sorted(set(values) - set(known))
         if unknown:
             raise EvaluationError(f"unknown evaluation setting {unknown[0]!r}; known are {', '.join(known)}")
+        for key, value in values.items():
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise EvaluationError(f"evaluation setting {key} is {value!r}; it has to be a whole number")
         evaluation = cls(**values)
         if evaluation.episodes < 1 or evaluation.episodes_last < 1 or evaluation.episodes_reevaluated < 0:
             raise EvaluationError(

@@ -1,5 +1,6 @@
 """What the trainer and the evaluator rely on, for every configured method and variant."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,29 @@ SMALL = {
     "attention_heads": 2,
     "embedding_size": 8,
 }
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"candidates": 0}, "candidates is 0; it has to be a whole number, at least 1"),
+        ({"candidates": 2.5}, "candidates is 2.5"),
+        ({"steps": "many"}, "steps is 'many'"),
+        ({"steps": True}, "steps is True"),
+        ({"noise_scale": -1.0}, "noise_scale is -1.0; it has to be a number, at least 0"),
+        ({"initial_noise_scale": float("nan")}, "initial_noise_scale is nan"),
+        ({"candidate_temperature": 0}, "candidate_temperature is 0; it has to be a number, greater than 0"),
+        ({"colour": 1}, "unknown sampling setting 'colour'"),
+    ],
+)
+def test_a_wrong_sampling_setting_is_refused(setting, message):
+    with pytest.raises(MethodError, match=re.escape(message)):
+        Sampling.from_mapping(setting)
+
+
+def test_a_sampling_setting_is_taken_as_it_is():
+    setting = {"name": "fast", "steps": 3, "candidates": 7, "noise_scale": 0, "candidate_temperature": 0.5}
+    assert Sampling.from_mapping(setting) == Sampling("fast", None, 3, 7, 0, None, 0.5)
 
 
 def configurations():

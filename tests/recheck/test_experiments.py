@@ -105,6 +105,9 @@ def test_runs_compared_with_reference_runs_have_their_settings(repository, facts
         ({"grid": [entry(sampling=["fast"])]}, "no sampling setting 'fast'; known are default"),
         ({"grid": [entry(seeds=[0, -1])]}, "grid.0.seeds.1 is -1; it has to be at least 0"),
         ({"grid": [entry(seeds=0)]}, "seeds is 0; it has to be at least 1"),
+        ({"grid": [entry(seeds=10**9)]}, "seeds is 1000000000; it has to be at most 10000"),
+        ({"grid": [entry(seeds=[2**31])]}, "grid.0.seeds.0 is 2147483648; it has to be at most 2147483647"),
+        ({"grid": [entry(checkpoints=10**9)]}, "checkpoints is 1000000000; it has to be at most 10000"),
         ({"grid": [entry(seeds=[1, 1])]}, "names something twice"),
         (
             {"grid": [entry(sedes=3)]},

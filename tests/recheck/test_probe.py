@@ -60,3 +60,25 @@ def test_an_answer_of_this_machine(copy, monkeypatch):
     assert seen["cores"] >= 1
     assert seen["reached"] == {"localhost": False}
     assert {host for host, _ in probe.hosts(copy)} == {"localhost"}
+
+
+@pytest.mark.parametrize(
+    ("torch", "sentence"),
+    [
+        ({"torch": "2.13.0+cpu", "gpus": []}, "torch 2.13.0+cpu sees none here"),
+        (
+            {"torch": None, "gpus": [], "torch_error": "No module named 'torch'"},
+            "and No module named 'torch'.",
+        ),
+    ],
+)
+def test_jobs_for_a_gpu_are_refused_where_there_is_none(monkeypatch, torch, sentence):
+    monkeypatch.setattr(probe, "torch_here", lambda: torch)
+    with pytest.raises(ConfigError) as refusal:
+        probe.check_gpu_here(["train", "evaluate", "train"])
+    assert str(refusal.value).startswith("Jobs ask for a GPU (2 of train, 1 of evaluate), and ")
+    assert sentence in str(refusal.value)
+    assert "Give train_on=cpu" in str(refusal.value)
+    probe.check_gpu_here([])
+    monkeypatch.setattr(probe, "torch_here", lambda: {"torch": "2.13.0", "gpus": ["NVIDIA H100"]})
+    probe.check_gpu_here(["train"])

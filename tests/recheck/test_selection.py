@@ -94,7 +94,13 @@ def test_the_bandit_belongs_to_the_whole_experiment(load_plan):
     [
         ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
         ({"seeds": -1}, "seeds is -1; it has to be at least 1"),
-        ({"seeds": "0,x"}, "seeds=0,x: 'x' is no seed; allowed are whole numbers from 0 on"),
+        ({"seeds": "0,x"}, "seeds=0,x: 'x' is no seed; allowed are whole numbers from 0 to"),
+        ({"seeds": 10**9}, "seeds is 1000000000; it has to be at most 10000"),
+        ({"seeds": [0, 2**31]}, "seeds.1 is 2147483648; it has to be at most 2147483647"),
+        (
+            {"seeds": "0,2147483648"},
+            "'2147483648' is no seed; allowed are whole numbers from 0 to 2147483647",
+        ),
         ({"seeds": "1,1"}, "names something twice"),
         ({"seeds": ""}, "seeds= names nothing"),
         ({"methods": ""}, "methods= names nothing"),

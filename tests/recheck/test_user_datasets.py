@@ -297,7 +297,7 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
         ({"env": "Hoper-v4"}, "no environment 'Hoper-v4'; did you mean Hopper-v4"),
         ({"env": "HalfCheetah-v4"}, "has 17 and 6; environments that fit are Hopper-v4"),
         ({"methods": "iql,nope"}, "no method 'nope'; known are "),
-        ({"seeds": "-1"}, "'-1' is no seed; allowed are whole numbers from 0 on"),
+        ({"seeds": "-1"}, "'-1' is no seed; allowed are whole numbers from 0 to"),
         ({"seeds": "0,x"}, "'x' is no seed"),
         ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
         ({"num_updates": 0.5}, "num_updates"),

@@ -1,6 +1,7 @@
 """What every rule file keeps to, and the filter of Snakemake's own linter."""
 
 import importlib.util
+import json
 import re
 
 import pytest
@@ -62,6 +63,30 @@ def test_a_rule_file_names_its_own_local_rules(repository):
         assert local <= own, path.name
         found |= dict.fromkeys(own, False) | dict.fromkeys(local, True)
     assert {name for name, local in found.items() if not local} == SENT
+
+
+def test_the_sites_partition_account_and_time_reach_every_job(repository, copy, snakemake):
+    for path, name, text in rules(repository):
+        if name in SENT:
+            assert "        **SITE.resources(" in text, f"{path}: rule {name}"
+    site = {"partition": "big", "cpu_partition": "small", "account": "group7", "walltime_minutes": 45}
+    (copy / "site.yaml").write_text(json.dumps({"train_on": "gpu", "site": site}))
+    targets = ["results/bandit/full/numbers.csv", "results/benchmark/benchmark.json"]
+    targets.append("results/fidelity/hopper-medium-v2.json")
+    process = snakemake("-n", *targets, "--configfile", "site.yaml", "--config", "experiment=d4rl")
+    assert process.returncode == 0, process.stdout + process.stderr
+    jobs = {
+        name: dict(part.split("=", 1) for part in line.split(", ") if "=" in part)
+        for name, line in re.findall(
+            r"^rule (\w+):\n(?: .*\n)*? +resources: (.*)$", process.stdout + process.stderr, re.M
+        )
+    }
+    assert set(jobs) >= {"train_bandit", "benchmark", "replay"}
+    for name in ("train_bandit", "benchmark", "replay"):
+        partition = "big" if name == "benchmark" else "small"
+        assert jobs[name]["slurm_partition"] == partition, name
+        assert jobs[name]["slurm_account"] == "group7", name
+        assert int(jobs[name]["runtime"]) <= 45, name
 
 
 # Asked for by name and made again when a source changes: a refused source must not take the finished result

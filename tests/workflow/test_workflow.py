@@ -35,7 +35,7 @@ def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(
     expected = job_count(loaded.experiment, loaded.machine["seeds_per_block"])
     # The closed form by hand: runs x blocks, and for each as many evaluations as sampling settings.
     by_hand = {
-        "steps": {"dataset": 1, "train": 2 * 4 * 3, "evaluate": 2 * (4 + 3) * 3},
+        "steps": {"dataset": 1, "train": (3 * 4 + 1) * 3, "evaluate": (2 * (4 + 3) + 3 + 4) * 3},
         "ablations": {"dataset": 1, "train": 14, "evaluate": 14 + 2 + 4},
     }
     assert expected == by_hand[name]
@@ -273,6 +273,18 @@ def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakem
     path.write_text(before)
     again = snakemake("-n", *one)
     assert "Nothing to be done" in said(again), said(again)
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_the_first_job(copy, snakemake):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    process = snakemake("--config", "experiment=ci", "train_on=gpu")
+    assert process.returncode != 0
+    assert "Jobs ask for a GPU (2 of train), and torch" in said(process)
+    assert "Give train_on=cpu" in said(process)
+    assert "Traceback" not in said(process)
+    assert not (copy / "results/datasets").exists()
 
 
 @pytest.mark.slow

@@ -14,9 +14,10 @@ rule train_bandit:
         size="reduced|full",
     threads: lambda wildcards: {"reduced": 1, "full": 4}[wildcards.size]
     resources:
+        **SITE.resources(False),
         gpu=0,
         mem_mb=4000,
-        runtime=720,
+        runtime=SITE.minutes(720),
     params:
         folder=subpath(output.numbers, parent=True),
         unit=lambda wildcards: PLAN.unit("train_bandit", wildcards),

@@ -21,6 +21,7 @@ rule benchmark:
         f"{paths.LOGS}/benchmark/benchmark.log",
     threads: MACHINE["threads"]
     resources:
+        **SITE.resources(MACHINE["gpu"] > 0),
         gpu=MACHINE["gpu"],
         mem_mb=MACHINE["mem_mb"],
         runtime=MACHINE["runtime"],

@@ -31,7 +31,7 @@ rule recollected_dataset:
         **SITE.resources(False),
         gpu=0,
         mem_mb=2000,
-        runtime=60,
+        runtime=SITE.minutes(60),
     params:
         row=lambda wildcards: PLAN.task_row(wildcards.task),
         recollection=lambda wildcards: json.dumps(PLAN.recollection(wildcards.task)),

@@ -12,9 +12,10 @@ rule replay:
     log:
         f"{paths.LOGS}/fidelity/{{task}}.log",
     resources:
+        **SITE.resources(False),
         gpu=0,
         mem_mb=2000,
-        runtime=60,
+        runtime=SITE.minutes(60),
     params:
         folder=paths.DATASET,
         environment=lambda wildcards: PLAN.rows[wildcards.task]["environment_id"],

@@ -13,6 +13,7 @@ rule play_checkpoint:
     log:
         f"{paths.LOGS}/reevaluate/{paths.EPISODES_BLOCK}.log",
     resources:
+        **SITE.resources(False),
         gpu=0,
         mem_mb=lambda wildcards, attempt: of_published(
             PLAN, paths.EPISODES_BLOCK.format(**wildcards)

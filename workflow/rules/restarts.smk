@@ -66,6 +66,15 @@ def take_in(compared):
 onstart:
     try:
         makes = [path for job in workflow.dag.needrun_jobs() for path in job.output]
+        # Programs in a container see its torch, which is another one.
+        if workflow.local_exec and SITE.container is None:
+            probing.check_gpu_here(
+                [
+                    job.rule.name
+                    for job in workflow.dag.needrun_jobs()
+                    if job.resources.get("gpu", 0)
+                ]
+            )
         results_lock.claim(PLAN.root, makes)
         if getattr(workflow.executor_plugin, "name", None) == "submitit":
             said = probing.advice(PLAN.root, len(list(workflow.dag.needrun_jobs())))

@@ -10,6 +10,10 @@ from algos.evaluate import Evaluation
     ("change", "message"),
     [
         ({"episodes": 0}, "at least 1"),
+        ({"episodes": "many"}, "evaluation setting episodes is 'many'; it has to be a whole number"),
+        ({"episodes_last": 2.5}, "evaluation setting episodes_last is 2.5"),
+        ({"episodes_reevaluated": True}, "evaluation setting episodes_reevaluated is True"),
+        ({"episodes": 10**9}, "at most 500 episodes"),
         ({"colour": 1}, "unknown evaluation setting 'colour'"),
         ({"episodes_last": 600}, "without using an episode seed twice"),
     ],

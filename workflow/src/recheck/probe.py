@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,35 @@ _TORCH = (
 )
 
 
+def torch_here() -> dict[str, Any]:
+    """Version of torch, names of the GPUs that it sees, and why it cannot be imported (empty if it can)."""
+    done = subprocess.run([sys.executable, "-c", _TORCH], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"torch": None, "gpus": [], "torch_error": done.stderr.strip().rpartition("\n")[2]}
+    return {**json.loads(done.stdout), "torch_error": ""}
+
+
+def check_gpu_here(rules: Sequence[str]) -> None:
+    """Refuse jobs that ask for a GPU on a machine that has none, before the first of them waits for its data.
+
+    Args:
+        rules: of the jobs that run on this machine and ask for a GPU, one name for each.
+
+    Raises:
+        ConfigError: there are such jobs, and torch sees no GPU.
+    """
+    if not rules:
+        return
+    torch = torch_here()
+    if not torch["gpus"]:
+        of = listed([f"{rules.count(name)} of {name}" for name in dict.fromkeys(rules)])
+        seen = f"torch {torch['torch']} sees none here" if torch["torch"] else torch["torch_error"]
+        raise ConfigError(
+            f"Jobs ask for a GPU ({of}), and {seen}. Give train_on=cpu and evaluation_device=cpu, or send "
+            "them to a cluster (--profile slurm)."
+        )
+
+
 def look(root: Path, kind: str, gpu: bool) -> dict[str, Any]:
     """What a job here can do.
 
@@ -44,8 +73,7 @@ def look(root: Path, kind: str, gpu: bool) -> dict[str, Any]:
         kind: of job, train or evaluate.
         gpu: whether it asked for a GPU.
     """
-    done = subprocess.run([sys.executable, "-c", _TORCH], capture_output=True, text=True, check=False)
-    torch = json.loads(done.stdout) if done.returncode == 0 else {"torch": None, "gpus": []}
+    torch = torch_here()
     return {
         "format": 1,
         "kind": kind,
@@ -54,7 +82,6 @@ def look(root: Path, kind: str, gpu: bool) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "gpu_asked": gpu,
         **torch,
-        "torch_error": "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2],
         "reached": {host: reaches(host, port) for host, port in sorted(hosts(root))},
     }
 

@@ -21,6 +21,8 @@ KEYS = ("seeds", "methods", "tasks")
 OF_THE_WHOLE = ("bandit", "reevaluate")
 # More names than this are counted in a folder's name.
 MOST_NAMES = 3
+# As the schemas of the configuration and of experiments say.
+LARGEST_SEED = 2**31 - 1
 # More than this are counted in a message.
 MOST_LISTED = 10
 
@@ -225,7 +227,9 @@ def seeds(value: Any) -> int | list[int]:
     if not listed(value):
         raise ConfigError("seeds= names nothing; give a number of seeds, or seeds, or leave it out.")
     for part in listed(value):
-        if not re.fullmatch(r"[0-9]+", part):
-            raise ConfigError(f"seeds={value}: '{part}' is no seed; allowed are whole numbers from 0 on.")
+        if not re.fullmatch(r"[0-9]+", part) or int(part) > LARGEST_SEED:
+            raise ConfigError(
+                f"seeds={value}: '{part}' is no seed; allowed are whole numbers from 0 to {LARGEST_SEED}."
+            )
         numbers.append(int(part))
     return numbers

@@ -62,6 +62,10 @@ class Site:
         }
         return {name: value for name, value in asked.items() if value is not None}
 
+    def minutes(self, wanted: int) -> int:
+        """A time limit in minutes, at most what the partitions allow."""
+        return wanted if self.walltime_minutes is None else min(wanted, self.walltime_minutes)
+
     def capped(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """A configuration in which no job asks for more time than the partitions allow."""
         limit = self.walltime_minutes
