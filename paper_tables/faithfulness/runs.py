@@ -11,7 +11,7 @@ import pandas as pd
 from recheck.errors import TablesError
 
 from paper_tables import frames, task_table
-from paper_tables.scores.read_runs import read_json, read_plain_parquet
+from paper_tables.scores.block_files import read_json, read_plain_parquet
 
 FOLDER = Path(__file__).parent
 RUNS = FOLDER / "runs.csv"

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recheck.errors import TablesError
-from recheck.former_names import current
 
 from paper_tables import frames
+from paper_tables.scores.block_files import read_config, read_manifest, read_plain_parquet
 from paper_tables.scores.completeness import not_finite
 from paper_tables.scores.cost import block_cost
 from paper_tables.scores.read_runs import (
@@ -18,8 +17,6 @@ from paper_tables.scores.read_runs import (
     block_episodes,
     block_losses,
     block_provenance,
-    read_json,
-    read_plain_parquet,
 )
 from paper_tables.scores.selection import select
 from paper_tables.scores.tables import FILES, RUN_COLUMNS
@@ -28,7 +25,7 @@ from paper_tables.scores.tables import FILES, RUN_COLUMNS
 def _block_scores(
     block: Block, config: dict[str, Any], episodes: pd.DataFrame, losses: pd.DataFrame, average_last_k: int
 ) -> pd.DataFrame:
-    manifest = current(read_json(block.dataset_manifest))
+    manifest = read_manifest(block.dataset_manifest, config["task"])
     hyperparameters = config.get("hyperparameters", {})
     top_k = hyperparameters.get("offline_top_k", 0)
     fixed = {
@@ -70,11 +67,8 @@ def collect(index: Index) -> dict[str, pd.DataFrame]:
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in FILES}
     seen: set[tuple[Any, ...]] = set()
     for block in index.blocks:
-        config = current(read_json(block.run_dir / "config.json"))
-        missing = [key for key in (*RUN_COLUMNS, "checkpoints", "num_updates") if key not in config]
-        if missing:
-            raise TablesError(f"{block.run_dir / 'config.json'} lacks {', '.join(missing)}.")
-        manifest = current(read_json(block.dataset_manifest))
+        config = read_config(block.run_dir, block.seeds)
+        manifest = read_manifest(block.dataset_manifest, config["task"])
         episodes = block_episodes(block, config, manifest)
         losses = block_losses(block, config)
         parts["episodes"].append(episodes[[*episodes.columns.intersection(frames.columns("episodes"))]])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from paper_tables.scores.read_runs import Block, read_json, read_plain_parquet, text_or_none
+from paper_tables.scores.block_files import check_numbers, read_plain_parquet, read_provenance
+from paper_tables.scores.read_runs import Block, text_or_none
 from paper_tables.scores.tables import RUN_COLUMNS
 
 
@@ -23,7 +24,8 @@ def training_seconds(timing: pd.DataFrame) -> float:
 def block_cost(block: Block, config: dict[str, Any], sampling: str) -> pd.DataFrame:
     """[policy calls measured (at least one row), columns of the schema ``cost``]."""
     timing = read_plain_parquet(block.run_dir / "timing.parquet", ("update", "wall_seconds"))
-    record = read_json(block.run_dir / "provenance.json")
+    check_numbers(timing, ("update", "wall_seconds"), block.run_dir / "timing.parquet")
+    record = read_provenance(block.run_dir)
     seeds = sorted(
         {int(seed) for seed in read_plain_parquet(block.run_dir / "train.parquet", ("seed",))["seed"]}
     )

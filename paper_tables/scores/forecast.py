@@ -20,7 +20,7 @@ import pandas as pd
 from recheck import cli, files
 from recheck.errors import TablesError
 
-from paper_tables.scores.read_runs import read_plain_parquet
+from paper_tables.scores.block_files import read_plain_parquet
 
 RUN = ["method", "task", "variant", "digest", "diffusion_steps", "seeds"]
 MEASURED = {

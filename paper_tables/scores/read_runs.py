@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recheck import checksums, files, schema
+from recheck import schema
 from recheck.errors import TablesError
 from recheck.former_names import current_at_every_level
 
 from paper_tables import frames
+from paper_tables.scores.block_files import (
+    check_log,
+    check_numbers,
+    check_one_evaluation,
+    read_json,
+    read_plain_parquet,
+    read_provenance,
+)
 from paper_tables.scores.completeness import check_episodes
 from paper_tables.scores.normalised_score import normalise
 from paper_tables.scores.tables import RUN_COLUMNS
@@ -69,35 +77,6 @@ def read_index(path: Path) -> Index:
     return Index(document["experiment"], document.get("average_last_k", 5), blocks)
 
 
-def read_json(path: Path) -> Any:
-    """A JSON document, compared with its checksum.
-
-    Raises:
-        TablesError: the file is absent, no JSON or not what was written.
-    """
-    _compare(path)
-    return files.read_json(path, TablesError)
-
-
-def _compare(path: Path) -> None:
-    advice = "Remove the file and start the same command, which makes it again, or bring it back."
-    checksums.compare(path, advice, TablesError)
-
-
-def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """A parquet file without a schema, with the columns that are needed, compared with its checksum.
-
-    Raises:
-        TablesError: the file is absent, is not parquet, lacks a column or is not what was written.
-    """
-    _compare(path)
-    table = frames.read_plain_parquet(path)
-    missing = [column for column in required if column not in table.columns]
-    if missing:
-        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
-    return table
-
-
 def text_or_none(value: Any) -> str | None:
     """A value as text, a list joined; None where there is none."""
     if value is None:
@@ -128,6 +107,8 @@ def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any
                 f"{block.episodes} holds {column} {', '.join(found) or 'nothing'}, but "
                 f"{block.run_dir}/config.json says {config[column]}; the two do not belong together."
             )
+    check_numbers(table, ("seed", "update", "episode", "raw_return"), block.episodes)
+    check_one_evaluation(table, block.episodes)
     table = table[table["seed"].isin(block.seeds)].copy()
     check_episodes(table, block.seeds, config["checkpoints"], block.evaluation, str(block.episodes))
     table["score_percent"], table["score_unit"] = normalise(
@@ -143,12 +124,15 @@ def block_losses(block: Block, config: dict[str, Any]) -> pd.DataFrame:
     path = block.run_dir / "train.parquet"
     table = read_plain_parquet(path, ("seed", "update"))
     names = [column for column in table.columns if column not in ("seed", "update")]
+    check_numbers(table, ("seed", "update"), path)
+    check_numbers(table, names, path, finite=False)
     rows: list[dict[str, Any]] = []
     run = {column: config[column] for column in RUN_COLUMNS}
     for seed in block.seeds:
         log = table[table["seed"] == seed].sort_values("update")
         if log.empty:
             raise TablesError(f"{path} has no rows of seed {seed}; it holds {sorted(set(table['seed']))}.")
+        check_log(log, seed, config["checkpoints"], path)
         # A row is the mean since the row before, so a longer interval weighs them by their updates.
         weight = np.diff(log["update"].to_numpy(), prepend=0)
         previous = 0
@@ -177,7 +161,7 @@ def block_losses(block: Block, config: dict[str, Any]) -> pd.DataFrame:
 
 def block_provenance(block: Block, manifest: dict[str, Any], episodes: pd.DataFrame) -> dict[str, Any]:
     """The provenance columns of a block's scores."""
-    record = read_json(block.run_dir / "provenance.json")
+    record = read_provenance(block.run_dir)
     versions, git = record.get("versions") or {}, record.get("git") or {}
     return {
         "environment_id": text_or_none(episodes["environment_id"].iloc[0])

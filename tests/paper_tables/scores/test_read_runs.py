@@ -1,8 +1,10 @@
 """Finished blocks are read and normalised; bad ones are refused."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from recheck import checksums
@@ -11,7 +13,7 @@ from recheck.errors import TablesError
 from paper_tables.scores import __main__ as scores_command
 from paper_tables.scores import read_runs
 from paper_tables.scores import tables as tables_module
-from tests.paper_tables.scores.blocks import collected, manifest
+from tests.paper_tables.scores.blocks import LOW, collected, manifest
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,25 @@ def _edit_json(path: Path, **values: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
+def _edit_table(path: Path, **columns: object) -> None:
+    table = pd.read_parquet(path)
+    made = {name: value(table) if callable(value) else value for name, value in columns.items()}
+    table.assign(**made).to_parquet(path)
+
+
+def _twice(path: Path) -> None:
+    table = pd.read_parquet(path)
+    pd.concat([table, table]).to_parquet(path)
+
+
+def _by_seed(first: str, second: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    return lambda table: np.where(table["seed"] == 0, first, second)
+
+
+def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda table: table["raw_return"].where(table.index != 3, value)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -67,6 +88,51 @@ def _edit_json(path: Path, **values: object) -> None:
         (lambda b: (b / "run" / "train.parquet").unlink(), "There is no file"),
         (lambda b: (b / "episodes.parquet").write_bytes(b"no parquet"), "cannot be read"),
         (lambda b: (b / "run" / "config.json").write_text("{"), "is no JSON"),
+        # One evaluation is of one environment, version and setting: the first row does not speak for all.
+        (
+            lambda b: _edit_table(b / "episodes.parquet", environment_id=_by_seed("Hopper-v4", "Hopper-v5")),
+            "mixes environment_id Hopper-v4 and Hopper-v5",
+        ),
+        (
+            lambda b: _edit_table(b / "episodes.parquet", mujoco_version=_by_seed("3.1", "3.2")),
+            "mixes mujoco_version 3.1 and 3.2",
+        ),
+        (
+            lambda b: _edit_table(b / "episodes.parquet", sampling=_by_seed("a-00000000", "b-00000000")),
+            "mixes sampling a-00000000 and b-00000000",
+        ),
+        (
+            lambda b: _edit_table(b / "episodes.parquet", raw_return=_at_row_3(np.nan)),
+            "holds raw_return nan in row 3",
+        ),
+        (
+            lambda b: _edit_table(b / "episodes.parquet", raw_return=_at_row_3(np.inf)),
+            "holds raw_return inf in row 3",
+        ),
+        (lambda b: _edit_table(b / "episodes.parquet", raw_return="high"), "numbers are required"),
+        # Losses that lack a checkpoint would be empty in the tables.
+        (
+            lambda b: _remove_rows(b / "run" / "train.parquet", "update", 6000),
+            "no losses of seed 0 at its checkpoint 6000",
+        ),
+        (lambda b: _twice(b / "run" / "train.parquet"), "has update 1000 of seed 0 more than once"),
+        (lambda b: _edit_table(b / "run" / "train.parquet", noise_loss="x"), "holds noise_loss as"),
+        (lambda b: _edit_table(b / "run" / "timing.parquet", wall_seconds=np.nan), "holds wall_seconds nan"),
+        # Files of other runs and tasks.
+        (lambda b: _edit_json(b / "manifest.json", task="walker2d-x-v0"), "is of the task walker2d-x-v0"),
+        (lambda b: _edit_json(b / "run" / "config.json", seeds=[5]), "of the seeds [5]; seed 0"),
+        (
+            lambda b: _edit_json(b / "run" / "config.json", num_updates=1),
+            "a checkpoint at update 8000, after",
+        ),
+        # Values of other types.
+        (lambda b: _edit_json(b / "run" / "config.json", checkpoints=[]), "checkpoints is empty"),
+        (lambda b: _edit_json(b / "run" / "config.json", hyperparameters=None), "hyperparameters is None"),
+        (lambda b: (b / "run" / "config.json").write_text("[]"), "config.json is []"),
+        (lambda b: (b / "run" / "provenance.json").write_text("[]"), "provenance.json is []"),
+        (lambda b: _edit_json(b / "run" / "provenance.json", git={"dirty": "yes"}), "git.dirty is 'yes'"),
+        (lambda b: _edit_json(b / "manifest.json", reference_min_score="x"), "reference_min_score is 'x'"),
+        (lambda b: _edit_json(b / "manifest.json", reference_max_score=LOW), "has to be the smaller one"),
     ],
 )
 def test_a_bad_block_is_refused_in_one_sentence_and_nothing_is_written(index, tmp_path, spoil, words, capsys):
