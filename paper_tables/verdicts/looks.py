@@ -124,7 +124,10 @@ def looks_of(cells: pd.DataFrame, runs: SequentialRuns) -> dict[str, Any]:
         run = found[digest]
         state = row["look"] or str(row["verdict"])
         following = None if pd.isna(row["next_seeds"]) else int(row["next_seeds"])
-        number = str(row.get("number") or f"{row['table']} | {row['column']} | {row['task']}")
+        named = row.get("number")
+        # Runs of released code have no number; an empty cell of a table is NaN.
+        place = f"{row['table']} | {row['column']} | {row['task']}"
+        number = str(named) if isinstance(named, str) and named else place
         known = [entry["number"] for entry in run["numbers"]]
         if number not in known:
             chance = row["chance_of_claim"]

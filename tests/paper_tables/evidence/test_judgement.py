@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -201,6 +202,17 @@ def test_the_first_screen_counts_what_rests_on_an_assumed_spread(table):
     assert (
         int(shown["Three or more other reports"][1]) == (conditional & (rows["basis"] == "re_reported")).sum()
     )
+
+
+def test_the_document_counts_what_could_not_be_looked_up(table):
+    """34 of 101: none of them is judged, and the page names how many of each document."""
+    unseen = table[table["confidence"] == "from_memory"]
+    assert set(unseen["verdict"]) == {"not_judged"}
+    page = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert f"{101 - len(unseen)} were found as noted" in page
+    assert f"{len(unseen)} were not found" in page
+    for document, count in unseen["document"].value_counts().items():
+        assert f"`{document}` {count} (" in page
 
 
 def test_every_number_has_a_reason_and_claims_name_their_interval(table):

@@ -87,6 +87,16 @@ def test_a_run_goes_on_while_one_of_its_numbers_is_open():
     assert [entry["state"] for entry in run["numbers"]] == ["claim", "continue"]
 
 
+def test_numbers_without_a_name_are_told_apart():
+    """Runs of released code next to a paper's numbers: the empty names are NaN in the common table."""
+    both = cells().iloc[[0, 1]].assign(our_digest="aaaaaaaa", number=[np.nan, "one"])
+    more = cells().iloc[[1]].assign(our_digest="aaaaaaaa", number=np.nan)
+    runs = SequentialRuns.read(TEXT)
+    looks = looks_of(judge_table(pd.concat([both, more], ignore_index=True), sequential=runs), runs)
+    names = [entry["number"] for entry in looks["runs"]["aaaaaaaa"]["numbers"]]
+    assert names == ["t | m0 | hopper-medium-v2", "one", "t | m1 | hopper-medium-v2"]
+
+
 def test_what_is_never_judged_is_not_called_hopeless():
     row = cells().iloc[:1].assign(not_judged_reason="our dataset is unverified")
     found = judge_table(row, sequential=SequentialRuns.read(TEXT))

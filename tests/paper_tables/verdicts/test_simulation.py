@@ -16,6 +16,7 @@ from paper_tables.verdicts.judge import Comparison, ReportedNumber, judge
 from paper_tables.verdicts.laws import (
     MADE_UP,
     Collapse,
+    Exponential,
     Mixture,
     Normal,
     public_groups,
@@ -108,6 +109,13 @@ def test_means_do_not_with_collapses_on_one_side():
     """The known limit that the documents state."""
     one_side = Scenario("", "", Normal(3.0), Collapse(0.1), 10, 10)
     assert studies.simulate(one_side, COUNT).worst_claim > 0.25
+
+
+def test_a_skewed_law_with_two_spreads_is_two_laws():
+    """The known limit that the documents state; the same law on both sides keeps 5%."""
+    few, many = Exponential(-9.0), Exponential(-3.0)
+    assert studies.simulate(Scenario("", "", few, many, 3, 10), 20_000).worst_claim > 0.10
+    assert studies.simulate(Scenario("", "", few, few, 3, 10), 20_000).worst_claim < 0.05
 
 
 @pytest.mark.parametrize("m", [3, 5, 10])
