@@ -23,6 +23,7 @@ from paper_tables.evidence.html import mean_interval
 from paper_tables.evidence.judgement import NO_BASIS, Inputs, NumberEvidence, judge_all
 from paper_tables.evidence.numbers import slug
 from paper_tables.figures.style import INK, Figures, house_style
+from paper_tables.rendering import names
 from paper_tables.rendering.table import MARKS
 from paper_tables.rendering.text import FLAG_MARKS
 from paper_tables.verdicts import rule
@@ -71,13 +72,13 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     for place, entry in enumerate(found):
         _draw_row(axis, len(found) - 1 - place, entry)
     methods = {str(entry.number["method"]) for entry in found}
-    names = [
+    labels = [
         str(entry.number["task"])
         if len(methods) == 1
         else f"{entry.number['method']}, {entry.number['task']}"
         for entry in found
     ]
-    axis.set_yticks(range(len(found) - 1, -1, -1), names)
+    axis.set_yticks(range(len(found) - 1, -1, -1), labels)
     axis.set_ylim(-0.7, len(found) - 0.3)
     axis.set_xlabel("normalised score (percent)")
     axis.set_title(title, loc="left")
@@ -281,7 +282,7 @@ def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
     axis.set_ylim(0, len(tasks))
     axis.set_xticks(
         np.arange(len(documents)) + 0.5,
-        [name.replace("_", " ") for name in documents],
+        [names.document_name(name) for name in documents],
         rotation=90,
     )
     axis.set_yticks(np.arange(len(tasks)) + 0.5, [name for _, name in tasks])
@@ -330,7 +331,7 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
         for (document, table), rows in tables.items():
             # Cut into pages by method first, so that a method's numbers are together.
             ordered = sorted(rows, key=lambda entry: str(entry.number["method"]))
-            title = f"{document.replace('_', ' ')}, {table}"
+            title = f"{names.document_name(document)}, {table}"
             for page, start in enumerate(range(0, len(ordered), ROWS_A_PAGE)):
                 name = f"forest_{slug(document)}_{slug(table)}".replace("-", "_") + (
                     f"_{page + 1}" if page else ""

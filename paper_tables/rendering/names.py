@@ -41,12 +41,14 @@ class Names:
         looks: identifier of a method -> look.
         aliases: another spelling, in small letters -> identifier.
         settings: name of a variant or sampling setting -> words.
+        documents: short name of a document -> display name.
     """
 
     names: dict[str, str]
     looks: dict[str, Look]
     aliases: dict[str, str]
     settings: dict[str, str]
+    documents: dict[str, str]
 
     def identifier(self, method: str) -> str:
         """The identifier of a method in any of its spellings; an unknown one is returned as it is."""
@@ -75,7 +77,14 @@ def load_names() -> Names:
         looks=looks,
         aliases={key.lower(): value for key, value in content["aliases"].items()},
         settings=dict(content["settings"]),
+        documents=dict(content["documents"]),
     )
+
+
+def document_name(document: str) -> str:
+    """What is printed for a document: its own name or its method's; an unknown one keeps its spelling."""
+    found = load_names()
+    return found.documents.get(document) or found.names.get(document) or document.replace("_", " ")
 
 
 def method_of(label: str) -> str:

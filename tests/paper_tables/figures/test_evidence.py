@@ -12,6 +12,7 @@ from paper_tables.evidence.judgement import Inputs, judge_all
 from paper_tables.figures import evidence
 from paper_tables.figures.style import Figures
 from paper_tables.publish import readme
+from paper_tables.rendering import names
 from paper_tables.rendering.text import FLAG_MARKS
 from paper_tables.verdicts import rule
 
@@ -40,7 +41,7 @@ def test_the_first_forest_has_independent_runs_of_authors_numbers(found):
 def test_the_matrix_has_every_document_and_task_with_evidence(found):
     drawn = evidence.with_evidence(found)
     axis = evidence.draw_matrix(drawn).axes[0]
-    documents = {entry.number["document"].replace("_", " ") for entry in drawn}
+    documents = {names.document_name(entry.number["document"]) for entry in drawn}
     assert {label.get_text() for label in axis.get_xticklabels()} == documents
     assert len(axis.get_yticklabels()) == len({entry.number["task"] for entry in drawn})
 

@@ -54,3 +54,14 @@ def test_a_variant_keeps_its_look_in_every_figure_of_an_experiment():
     assert alone["iql corl_paper_settings"] == every["iql corl_paper_settings"]
     assert len({(look.colour, look.line) for look in every.values()}) == 3
     assert every["iql paper"].colour == names.load_names().looks["iql"].colour
+
+
+def test_every_document_has_a_name_for_print_and_no_name_is_idle():
+    path = Path(__file__).parents[3] / "paper_tables/reported/documents.yaml"
+    documents = {entry["document"] for entry in yaml.safe_load(path.read_text(encoding="utf-8"))}
+    known = names.load_names()
+    assert documents <= {*known.documents, *known.names}
+    assert set(known.documents) <= documents
+    assert names.document_name("td3_bc") == "TD3+BC"
+    assert names.document_name("corl") == "CORL"
+    assert names.document_name("a_new_paper") == "a new paper"
