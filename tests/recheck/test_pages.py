@@ -19,6 +19,8 @@ def test_an_experiments_page_is_made_from_its_own_folders_and_the_bandit(load_pl
     assert found["reevaluated"] == "results/reevaluated"
     assert found["title"] == "Experiment smoke"
     assert found["description"].startswith("A first look")
+    assert found["tables"] == "results/tables/smoke"
+    assert found["command"] == "snakemake --cores 2 --config experiment=smoke"
 
 
 def test_a_part_of_an_experiment_has_a_page_of_its_own_without_bandit_and_policies(load_plan):
@@ -42,6 +44,13 @@ def test_the_command_gives_the_same_plan(load_plan, given):
     again = load_plan(**{key: yaml.safe_load(value) for key, value in (word.split("=", 1) for word in words)})
     assert again.name == wanted.name
     assert again.episodes() == wanted.episodes()
+
+
+def test_values_with_signs_of_the_shell_are_quoted_and_lists_joined(load_plan):
+    loaded = load_plan(experiment="ci", methods=["iql", "bc"])
+    assert "methods=iql,bc" in shlex.split(pages.command(loaded))
+    varied = load_plan(experiment="ci", methods="iql", vary="expectile:0.5,0.7")
+    assert "vary=expectile:0.5,0.7" in shlex.split(pages.command(varied))
 
 
 def test_given_scores_are_said_to_be_given(load_plan):
