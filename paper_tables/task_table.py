@@ -74,6 +74,11 @@ def _end(value: float | None) -> str:
     return "any" if value is None else f"{value:g}"
 
 
+def without_version(name: str) -> str:
+    """The name of a task that its versions have in common."""
+    return _VERSION.sub("", name)
+
+
 @cache
 def tasks() -> dict[str, Task]:
     """All tasks by name.

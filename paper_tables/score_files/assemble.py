@@ -190,7 +190,9 @@ def warnings_of(runs: pd.DataFrame, stated: bool) -> list[str]:
         runs: rows of the schema ``scores``.
         stated: whether the unit is stated.
     """
-    found: list[str] = [] if stated else plausible.fractions_among_percent(runs)
+    found: list[str] = []
+    if not stated:
+        found = [*plausible.fractions_among_percent(runs), *plausible.near_zero_unreported(runs)]
     for _, rows in runs.groupby("selection", sort=True):
         found += plausible.identical_seeds(rows)
         found += plausible.repeated_runs(rows)

@@ -125,11 +125,21 @@ def check_against_reports(runs: pd.DataFrame, where: str) -> None:
 
 @cache
 def _lowest_reported() -> dict[str, float]:
-    """The lowest tenth of the reported scores of each task that has enough of them."""
+    """The lowest tenth of the reported scores of each task, or of all its versions where it has too few."""
     reported = literature.read_all()
-    scores = reported[reported["aggregate"] == "cell"].groupby("task")["score_percent"]
+    cells = reported[reported["aggregate"] == "cell"]
+    by_task, by_name = (
+        _lowest_tenth(cells, cells["task"].map(name)) for name in (str, task_table.without_version)
+    )
+    names = {str(task) for task in cells["task"]} | set(task_table.tasks())
+    found = {task: by_task.get(task, by_name.get(task_table.without_version(task))) for task in names}
+    return {task: score for task, score in found.items() if score is not None}
+
+
+def _lowest_tenth(cells: pd.DataFrame, names: pd.Series) -> dict[str, float]:
+    scores = cells.groupby(names)["score_percent"]
     lowest = scores.quantile(0.1)[scores.count() >= REPORTS]
-    return {str(task): float(score) for task, score in lowest.items()}
+    return {str(name): float(score) for name, score in lowest.items()}
 
 
 def not_of_episodes(task: str, score_percent: float, num_episodes: int) -> float | None:
@@ -147,6 +157,27 @@ def not_of_episodes(task: str, score_percent: float, num_episodes: int) -> float
     rounded = 0.0 if score_percent % 1 == 0 else 0.5 * 10.0**-PRINTED_DECIMALS
     distance = abs(score_percent - step * round(score_percent / step))
     return step if distance > rounded + _TINY else None
+
+
+def near_zero_unreported(runs: pd.DataFrame) -> list[str]:
+    """Messages about scores of at most 1.5 on tasks of which too few scores are reported to say more.
+
+    Args:
+        runs: the columns `method`, `task`, `score_percent` and `score_unit`, in an unstated unit.
+    """
+    lowest = _lowest_reported()
+    messages = []
+    for (method, task), rows in runs[runs["score_unit"] == "percent"].groupby(["method", "task"], sort=True):
+        own = rows["score_percent"].to_numpy(dtype=float)
+        small = np.abs(own).max() <= FRACTIONS_UP_TO and (own % 1 != 0).any()
+        if small and str(task) not in lowest:
+            messages.append(
+                f"{method} on {task}: scores of {own.min():.3g} to {own.max():.3g} are taken as percent, as "
+                "of a method that learned nothing; fewer than "
+                f"{REPORTS} reported scores of this task are known, so that fractions cannot be told from "
+                "them. Say unit=fraction, or unit=percent if they are right."
+            )
+    return messages
 
 
 def fractions_among_percent(runs: pd.DataFrame) -> list[str]:

@@ -87,6 +87,33 @@ def test_an_unusual_score_is_named():
     assert plausible.unusual("no-task", np.array([9e9])) == ""
 
 
+@pytest.mark.parametrize("task", ["hopper-medium-v2", "hopper-medium-v0", "hopper-medium-v1"])
+def test_scores_of_a_few_tenths_are_refused_where_reports_of_any_version_begin_higher(task: str):
+    few = scores({("iql", task): [0.10, 0.12, 0.13]})
+    with pytest.raises(
+        TablesError, match=f"iql on {task} has 0.1 to 0.13; reported scores of this task begin"
+    ):
+        plausible.check_against_reports(few, "x.csv")
+    assert plausible.near_zero_unreported(few) == []
+
+
+def test_where_no_score_is_reported_they_are_named():
+    """Minari's tasks, and a dataset of one's own: nothing tells fractions from what learned nothing."""
+    unknown = scores({("iql", "minari-hopper-medium-v0"): [0.10, 0.12], ("iql", "mine-v0"): [0.1, 0.3]})
+    plausible.check_against_reports(unknown, "x.csv")
+    said = plausible.near_zero_unreported(unknown)
+    assert [message.split(":")[0] for message in said] == ["iql on minari-hopper-medium-v0", "iql on mine-v0"]
+    assert "scores of 0.1 to 0.12 are taken as percent" in said[0]
+    assert (
+        plausible.near_zero_unreported(scores({("iql", "mine-v0"): [0.0, 1.0], ("bc", "mine-v0"): [3.0]}))
+        == []
+    )
+    # Relocate is near 0 in print too: neither refused nor named.
+    relocate = scores({("iql", "relocate-human-v1"): [0.1, 0.2]})
+    plausible.check_against_reports(relocate, "x.csv")
+    assert plausible.near_zero_unreported(relocate) == []
+
+
 def test_identical_seeds_and_repeated_runs_are_named():
     equal = scores({("iql", HOPPER): [66.0] * 5, ("iql", "antmaze-umaze-v2"): [100.0] * 5})
     assert [message.split(":")[0] for message in plausible.identical_seeds(equal)] == [f"iql on {HOPPER}"]
