@@ -92,7 +92,7 @@ def test_own_needs_data_and_an_environment(copy, resolve):
         resolve(experiment="own", dataset="https://a.example/x.hdf5")
     found = resolve(experiment="own", dataset="first.hdf5", env="Hopper-v4", hyperparameters_like=HOPPER)
     (task,) = found.content["grid"][0]["tasks"]
-    assert found.name == task
+    assert found.name == f"{task}-like-{HOPPER}"
     # Its settings say the number of updates and the methods.
     found = resolve(
         experiment="own",

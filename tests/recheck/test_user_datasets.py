@@ -273,7 +273,12 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
     found = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", num_updates=1e3, seeds="1,4")
     assert {run.config["method"] for run in found.experiment.runs.values()} == {"iql", "bc"}
     task = f"own-my-file-{hashlib.sha256(Path(hdf5()).read_bytes()).hexdigest()[:8]}"
-    assert found.name == task, "tables of other data go elsewhere"
+    assert found.name == f"{task}-1000updates", "tables of other data, and of other runs of it, go elsewhere"
+    same = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", num_updates=20000, seeds=1)
+    assert same.name == task, "own's own number"
+    asked = {"num_updates": 5, "hyperparameters_like": "walker2d-medium-v2"}
+    other = load_plan(experiment="own", dataset=hdf5(), env="Hopper-v4", **asked)
+    assert other.name == f"{task}-5updates-like-walker2d-medium-v2"
     for run in found.experiment.runs.values():
         assert run.config["task"] == task
         assert run.like == "hopper-medium-expert-v2"

@@ -84,6 +84,7 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     if name == paper_layout.TABLE:
         name, said = _put_table(settings, content, root)
     content.pop(paper_layout.PROTOCOL, None)
+    choice = _own_choice(settings, content) if name == OWN else []
     if name == OWN:
         content["grid"] = [_own_entry(settings, content, declared, root)]
     chosen = selection.read(settings, root, name, content["grid"])
@@ -103,7 +104,7 @@ def resolve(settings: Mapping[str, Any], root: Path) -> Request:
     rows = {**tasks.read(root), **{str(row["task"]): row for row in found.values()}}
     if name == OWN or "datasets" in settings:
         counted = [alias for alias in declared if alias in used or chosen.tasks is None]
-        name = _name(settings, name, [str(found[alias]["task"]) for alias in counted])
+        name = "-".join([_name(settings, name, [str(found[alias]["task"]) for alias in counted]), *choice])
     whole = name
     if other and experiment != OWN:
         notes.append(f"Of experiment '{name}': {chosen.sentence()}.")
@@ -270,6 +271,17 @@ def _rename(content: dict[str, Any], names: Mapping[str, str]) -> set[str]:
             given = rule["task"]
             rule["task"] = [renamed(task) for task in given] if isinstance(given, list) else renamed(given)
     return used
+
+
+def _own_choice(settings: Mapping[str, Any], content: Mapping[str, Any]) -> list[str]:
+    """What of the command line makes other runs of the same data: their tables replace no others."""
+    parts = []
+    num_updates, like = settings.get("num_updates"), settings.get("hyperparameters_like")
+    if num_updates is not None and num_updates != content["grid"][0].get("num_updates"):
+        parts.append(f"{int(num_updates)}updates")
+    if like is not None and like != content.get("hyperparameters_like"):
+        parts.append(f"like-{like}")
+    return parts
 
 
 def _name(settings: Mapping[str, Any], experiment: str, declared: list[str]) -> str:
