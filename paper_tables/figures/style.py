@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -102,8 +103,11 @@ class Figures:
             ("pdf", {"CreationDate": None, "ModDate": None}),
             ("png", {"Software": None}),
         ):
+            # In memory first: on a full disk matplotlib's PDF writer fails with an error of its own.
+            image = io.BytesIO()
+            figure.savefig(image, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
             with files.atomic(self.folder / f"{name}.{ending}", TablesError) as temporary:
-                figure.savefig(temporary, format=ending, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
+                temporary.write_bytes(image.getvalue())
         self.captions[name] = caption
 
     def free_name(self, name: str) -> str:

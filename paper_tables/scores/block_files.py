@@ -135,6 +135,29 @@ def check_one_evaluation(episodes: pd.DataFrame, path: Path) -> None:
             )
 
 
+def check_environment(episodes: pd.DataFrame, manifest: dict[str, Any], path: Path) -> None:
+    """Refuse episodes of another environment than the task's, or longer ones than its limit.
+
+    Args:
+        episodes: with `environment_id` and `length` (steps) where they are known.
+        manifest: of the dataset, with `environment_id` and `horizon` (steps) where they are known.
+        path: the file of the episodes, for messages.
+
+    Raises:
+        TablesError: naming both.
+    """
+    advice = f"Remove {path.name} and start the same command, which evaluates again."
+    wanted, horizon = manifest.get("environment_id"), manifest.get("horizon")
+    found = episodes["environment_id"].iloc[0] if "environment_id" in episodes and len(episodes) else None
+    if found and wanted and found != wanted:
+        raise TablesError(f"{path} was played in {found}, but the task's environment is {wanted}. {advice}")
+    longest = int(episodes["length"].max()) if "length" in episodes and len(episodes) else 0
+    if horizon and longest > horizon:
+        raise TablesError(
+            f"{path} has an episode of {longest:,} steps, but the task's limit is {horizon:,}. {advice}"
+        )
+
+
 def check_log(losses: pd.DataFrame, seed: int, checkpoints: Sequence[int], path: Path) -> None:
     """Refuse a seed's log of losses that lacks a checkpoint, or has an update twice.
 

@@ -15,6 +15,7 @@ from recheck.former_names import current_at_every_level
 
 from paper_tables import frames
 from paper_tables.scores.block_files import (
+    check_environment,
     check_log,
     check_numbers,
     check_one_evaluation,
@@ -109,6 +110,7 @@ def block_episodes(block: Block, config: dict[str, Any], manifest: dict[str, Any
             )
     check_numbers(table, ("seed", "update", "episode", "raw_return"), block.episodes)
     check_one_evaluation(table, block.episodes)
+    check_environment(table, manifest, block.episodes)
     table = table[table["seed"].isin(block.seeds)].copy()
     check_episodes(table, block.seeds, config["checkpoints"], block.evaluation, str(block.episodes))
     table["score_percent"], table["score_unit"] = normalise(

@@ -1,8 +1,10 @@
-"""Colours."""
+"""Colours, and how a figure is written."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from recheck.errors import TablesError
 
 from paper_tables.figures import style
 
@@ -20,3 +22,13 @@ def test_colours_are_distinct_for_the_colour_blind():
         seen = linear @ (np.linalg.inv(to_lms) @ vision @ to_lms).T
         distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
         assert min(distances) > 0.07
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_figure(tmp_path, full_disk):
+    figures = style.Figures(tmp_path / "figures")
+    with full_disk(), pytest.raises(TablesError) as caught:
+        figures.save(style.new_figure(2.0), "a", "caption")
+    message = f"{tmp_path}/figures/a.pdf cannot be written: the disk is full; free some space and run again."
+    assert str(caught.value) == message
+    assert list((tmp_path / "figures").iterdir()) == []
+    assert figures.captions == {}

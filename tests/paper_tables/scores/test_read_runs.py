@@ -110,6 +110,12 @@ def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
             "holds raw_return inf in row 3",
         ),
         (lambda b: _edit_table(b / "episodes.parquet", raw_return="high"), "numbers are required"),
+        # Settings of the task that have changed since.
+        (
+            lambda b: _edit_json(b / "manifest.json", environment_id="Hopper-v5"),
+            "was played in Hopper-v4, but the task's environment is Hopper-v5",
+        ),
+        (lambda b: _edit_json(b / "manifest.json", horizon=99), "of 100 steps, but the task's limit is 99"),
         # Losses that lack a checkpoint would be empty in the tables.
         (
             lambda b: _remove_rows(b / "run" / "train.parquet", "update", 6000),
