@@ -20,7 +20,7 @@ from algos.diffusion.policy import (
 from algos.diffusion_ql import DiffusionBC, DiffusionQL
 from algos.seed_parallel.batches import ProblemSpec
 from algos.seed_parallel.random_streams import SeedStreams
-from tests.algos.test_diffusion_ql import BC_HYPERPARAMETERS, HYPERPARAMETERS
+from tests.algos.diffusion_ql_values import BC_HYPERPARAMETERS, HYPERPARAMETERS
 
 
 def test_softmax_choice_has_the_stated_shares():

@@ -7,7 +7,7 @@ from algos.base import MethodSpec, Sampling
 from algos.diffusion_ql import DiffusionQL
 from algos.evaluate import memory
 from algos.seed_parallel.batches import ProblemSpec
-from tests.algos.test_diffusion_ql import HYPERPARAMETERS
+from tests.algos.diffusion_ql_values import HYPERPARAMETERS
 
 
 @pytest.fixture
