@@ -77,6 +77,17 @@ def test_what_is_there_and_fits_stays(made):
     assert found.kept == found.known == {output for unit in ALL for output in unit.outputs}
 
 
+def test_what_is_made_from_a_file_of_a_folder_follows_the_folder(made):
+    """What the last look decided, of a file of the tables: it is of the new tables, in the same call."""
+    looks = Unit("looks", "s", ("looks.json",), "looks.record.json", {"program": "p"}, ("tables/a.csv",))
+    (made / "looks.json").write_text("{}")
+    records.write(made, looks)
+    assert again(made, [*ALL, looks]) == []
+    assert again(made, [*ALL[:3], scores(request="other"), tables(), looks]) == ["scores", "tables", "looks"]
+    found = restarts.compare(made, [*ALL[:3], scores(request="other"), tables(), looks])
+    assert found.again["looks.record.json"] == "looks s: tables is made again"
+
+
 @pytest.mark.parametrize("damage", ["other", "shorter", "record gone", "record damaged"])
 def test_a_damaged_dataset_is_prepared_again_and_trains_nothing(made, damage):
     """The same source gives the same rows."""

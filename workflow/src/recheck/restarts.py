@@ -130,8 +130,10 @@ def _require_sources(root: Path, unit: Unit, reason: str | None) -> None:
 def _follows(unit: Unit, changed: set[str]) -> str | None:
     for path in unit.inputs:
         name, _, key = path.partition("#")
-        if name in changed or (not key and f"{name}#" in changed):
-            return f"{name} is made again"
+        # A file of a folder that is made again is another one too.
+        made = next((one for one in (name, *map(str, Path(name).parents)) if one in changed), None)
+        if made is not None or (not key and f"{name}#" in changed):
+            return f"{made or name} is made again"
     return None
 
 
