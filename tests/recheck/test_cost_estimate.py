@@ -72,6 +72,15 @@ def test_a_method_without_a_rate_costs_what_is_not_known(mine, recorded_rates):
     assert "NaN" not in json.dumps(cost_estimate.document(jobs))
 
 
+def test_what_is_chosen_is_said_as_a_sentence_and_cores_are_counted(load_plan):
+    loaded = load_plan(experiment="d4rl", train_on="cpu", methods="iql", tasks="hopper-medium-v2", seeds=1)
+    text = cost_estimate.report(loaded, cost_estimate.predict(loaded), given={"cores": 1})
+    assert "\nOf experiment 'd4rl': methods iql; tasks hopper-medium-v2; seeds 0.\n" in text
+    assert "Missing" not in text
+    assert "\n  1 core " in text
+    assert "\n  2 cores " in cost_estimate.report(loaded, cost_estimate.predict(loaded), given={"cores": 2})
+
+
 def test_wall_times_are_for_the_gpus_asked_for(mine):
     loaded = mine({"grid": [entry()]}, train_on="gpu", gpus=3)
     jobs = cost_estimate.predict(loaded)

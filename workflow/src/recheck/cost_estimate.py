@@ -52,7 +52,9 @@ def capacities(loaded: plan.Plan, jobs: Sequence[Job], given: Mapping[str, Any])
         given: cores (None on a cluster) and jobs at one time (None without a bound).
     """
     cores, at_once = given.get("cores"), given.get("jobs")
-    where = f"{cores} cores" if cores else f"{at_once} jobs at one time" if at_once else "any number of cores"
+    where = f"{at_once} jobs at one time" if at_once else "any number of cores"
+    if cores:
+        where = f"{cores} core{'s' if cores > 1 else ''}"
     if not any(job.gpus for job in jobs):
         return {where: Capacity(0, cores, at_once)}
     asked = loaded.settings.get("gpus")
@@ -69,7 +71,8 @@ def report(
     """The forecast as text."""
     experiment = loaded.required_experiment
     out = [f"Experiment {experiment.name}: {experiment.description.strip()}", ""]
-    out += [f"Missing: {message}" for message in experiment.missing]
+    # What is left out, and what is chosen: each message is a sentence.
+    out += [*experiment.missing, ""] if experiment.missing else []
     left = [job for job in jobs if not job.finished]
     work = [job for job in left if job.stage in STAGES]
     if not work:
