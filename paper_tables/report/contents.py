@@ -27,6 +27,8 @@ VERDICT_TABLE = "verdict_summary"
 FIRST_TABLES = ("scores", VERDICT_TABLE)
 # What answers the first questions comes first, the others follow by name.
 FIRST_FIGURES = ("forest", "learning_curves", "intervals", "effects", "bandit")
+# More tasks than this are left to the table of scores.
+MOST_ORDERS = 10
 RECORD = "record.json"
 CELLS = "_cells.csv"
 
@@ -237,6 +239,13 @@ def findings(labelled: pd.DataFrame, tables: Path) -> list[str]:
     """
     # Where nothing is judged the page says so by itself.
     said = _lead(tables / f"{VERDICT_TABLE}.md") if _verdict_counts(tables / "verdicts.csv") else []
+    orders = list(_orders(labelled))
+    more = len(orders) - MOST_ORDERS
+    return [*said, *orders[:MOST_ORDERS], *([f"{more} more tasks: see the scores."] if more > 0 else [])]
+
+
+def _orders(labelled: pd.DataFrame) -> Iterator[str]:
+    """The methods of each task by their mean, where two or more have equal updates."""
     last = labelled[labelled["selection"] == "last"]
     compared = last[["task", "num_updates"]].drop_duplicates().sort_values(["task", "num_updates"])
     for task, updates in compared.itertuples(index=False, name=None):
@@ -250,8 +259,8 @@ def findings(labelled: pd.DataFrame, tables: Path) -> list[str]:
             f"{names.display_name(str(label))} {number(row['mean'], 1)}{unit} ({_seeds(int(row['count']))})"
             for label, row in ranked.iterrows()
         )
-        said.append(f"{task} after {int(updates):,} updates, highest mean first: {listed}.")
-    return said
+        length = f" after {int(updates):,} updates" if updates else ""
+        yield f"{task}{length}, highest mean first: {listed}."
 
 
 def _seeds(count: int) -> str:

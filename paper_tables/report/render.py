@@ -72,7 +72,7 @@ def markdown_table(text: str) -> Markup:
 
 
 def _name_labels(tokens: Sequence[Token]) -> None:
-    """Put display names into the columns of labels."""
+    """Put display names into headings and the columns of labels."""
     column = 0
     labels: set[int] = set()
     for place, token in enumerate(tokens):
@@ -84,7 +84,7 @@ def _name_labels(tokens: Sequence[Token]) -> None:
             inline = tokens[place + 1]
             if token.type == "th_open" and inline.content in LABEL_COLUMNS:
                 labels.add(column)
-            if token.type == "td_open" and column in labels and inline.children:
+            if (token.type == "th_open" or column in labels) and inline.children:
                 for child in inline.children[:1]:
                     child.content = _named(child.content)
             column += 1

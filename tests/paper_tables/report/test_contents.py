@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from recheck import files
 from recheck.errors import TablesError
 
+from paper_tables import frames
 from paper_tables.report import contents
 from paper_tables.report.contents import Sources
 
@@ -22,6 +24,16 @@ def test_the_first_sentences_are_the_verdicts_and_the_order_at_equal_updates(
         "Of 3 numbers with runs of ours: 1 reproduced.",
         "hopper-v0 after 1,000 updates, highest mean first: IQL 20.0% (2 seeds), BC 5.0% (1 seed).",
     ]
+
+
+def test_many_tasks_are_left_to_the_table_and_an_unknown_length_is_not_said(sources: Sources, tmp_path: Path):
+    rows = frames.read_parquet(Path(sources.scores) / "scores.parquet", "scores").assign(update=0)
+    many = pd.concat([rows.assign(task=f"task{number:02}-v0") for number in range(12)])
+    frames.write_parquet(many, Path(sources.scores) / "scores.parquet", "scores")
+    found = contents.gather(sources, tmp_path / "reports").found
+    assert found[1] == "task00-v0, highest mean first: IQL 20.0% (2 seeds), BC 5.0% (1 seed)."
+    assert found[-1] == "2 more tasks: see the scores."
+    assert len(found) == 1 + 10 + 1
 
 
 def test_a_copied_number_is_counted_once(sources: Sources, tmp_path: Path):

@@ -70,8 +70,10 @@ def test_text_from_files_stays_text(page: Path):
 
 def test_labels_become_the_names_that_figures_print():
     found = render.markdown_table(
-        "| Method | x |\n| --- | --- |\n| diffusion_ql N=5 | iql paper |\n| mine | |\n"
+        "| Method | x | idql |\n| --- | --- | --- |\n| diffusion_ql N=5 | iql paper | |\n| mine | | |\n"
     )
+    assert "<th>IDQL</th>" in found
+    assert "<th>x</th>" in found
     assert "<td>Diffusion-QL (N = 5)</td>" in found
     assert "<td>iql paper</td>" in found, "only the column of methods holds labels"
     assert "<td>mine</td>" in found
