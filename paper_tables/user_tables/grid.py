@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +17,15 @@ from recheck.errors import TablesError
 from paper_tables.user_tables import latex
 
 _MARKDOWN_BOLD = re.compile(r"\*\*(?=\S).+?\*\*|(?<!\w)__(?=\S).+?__(?!\w)|<(?:b|strong)>", re.IGNORECASE)
-_MARKUP = re.compile(
-    r"<sup>.*?</sup>|<sub>|</sub>|</?(?:b|strong|i|em|u|span|font|br)\b[^<>]*>", re.IGNORECASE
+_SPREAD_BELOW = re.compile(
+    r"<(sub|sup|small)\b[^<>]*>\s*((?:±|\+/-|\+-|&plusmn;)\s*[\d.]+)\s*</\1>", re.IGNORECASE
 )
+_NUMBER_BELOW = re.compile(r"(?<=\d)\s*<sub\b[^<>]*>\s*([\d.]+)\s*</sub>", re.IGNORECASE)
+_MARKUP = re.compile(r"<sup\b[^<>]*>.*?</sup>|<!--.*?-->|</?[a-z][^<>]*>|~~|==", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(?=[*_~`|±#\[\]<>+!-])")
+# Signs of another width than usual, as input methods for Chinese and Japanese give them.
+_WIDE = {sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F)}
+_LEADING_DASH = re.compile(r"^[\u2010-\u2013](?=[\d.])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|\[\^\w+\]")
 _VERDICT = re.compile(r"[✓↓↑○]|\$\\(?:surd|downarrow|uparrow|circ)\$")
 _NUMBER = re.compile(
@@ -131,7 +138,8 @@ def _latex_cell(macros: latex.Macros, raw: str, line: int) -> PrintedCell:
 
 def _markdown_cell(raw: str, line: int) -> PrintedCell:
     bold = bool(_MARKDOWN_BOLD.search(raw)) or latex.is_bold(raw)
-    text = _MARKUP.sub("", _LINK.sub(r"\1", _VERDICT.sub("", raw)))
+    text = _SPREAD_BELOW.sub(r" \2", _LINK.sub(r"\1", _VERDICT.sub("", raw)))
+    text = _ESCAPED.sub("", _MARKUP.sub("", _NUMBER_BELOW.sub(r" (\1)", text)))
     text = text.replace("**", "").replace("`", "")
     text = re.sub(r"(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|(?<![\w*])\*(?=[\w+-])", "", text)
     # Formulas between dollar signs are LaTeX in Markdown as well.
@@ -140,7 +148,12 @@ def _markdown_cell(raw: str, line: int) -> PrintedCell:
 
 
 def _cell(text: str, line: int, bold: bool) -> PrintedCell:
-    text = html.unescape(text).replace("\u2212", "-").replace("\u00a0", " ").replace("\u2009", " ")
-    text = _SUPERSCRIPTS.sub("", " ".join(text.split()).strip("'\"")).strip()
+    text = html.unescape(text).translate(_WIDE).replace("\u2212", "-")
+    # Medals, ticks and arrows beside a number.
+    text = "".join(
+        sign for sign in text if unicodedata.category(sign) != "So" and not "\u2190" <= sign <= "\u21ff"
+    )
+    text = " ".join(text.replace("()", "").split()).strip("'\"")
+    text = _LEADING_DASH.sub("-", _SUPERSCRIPTS.sub("", text).strip())
     # Mean, spread and number of seeds, as this project prints them.
     return PrintedCell(_SEEDS_AT_END.sub(r"\1", text), line, bold)

@@ -28,15 +28,15 @@ _TABULAR = re.compile(r"\\begin\s*\{(?:tabular[xy]?|tabular\*|longtable|tabu|arr
 _STACKED = re.compile(r"\\(?:makecell|thead|shortstack)(?:\[[^\]]*\])?\{")
 _SPAN = re.compile(r"^\s*\\multicolumn\s*\{\s*(\d+)\s*\}\s*\{[^{}]*\}\s*\{(.*)\}\s*$", re.DOTALL)
 _RAISED = re.compile(
-    r"\\textsuperscript\{[^{}]*\}|\\footnote(?:mark|text)?(?:\[\d+\])?(?:\{[^{}]*\})?|\\tnote\{[^{}]*\}|"
-    r"\\cite[a-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}|\\d?dag(?:ger)?(?![a-zA-Z])|\\ddagger(?![a-zA-Z])|"
+    r"\\textsuperscript\{[^{}]*\}|\\(?:table)?footnote(?:mark|text)?(?![a-zA-Z])(?:\[\d+\])?(?:\{[^{}]*\})?|"
+    r"\\tnote\{[^{}]*\}|\\cite[a-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}|\\d?dag(?:ger)?(?![a-zA-Z])|\\ddagger(?![a-zA-Z])|"
     r"\^\{?\s*(?:\\(?:dag|ddag|dagger|ddagger|ast|star|circ|S|P|bullet|diamond)(?![a-zA-Z])|[*†‡a-zA-Z,])+\s*\}?|"
     r"\^\{\s*\d{1,2}\s*\}"
 )
 # Commands whose first argument is a setting and no text.
 _SETTINGS = re.compile(
     r"\\(?:textcolor|color|cellcolor|colorbox|fcolorbox|hspace|vspace|phantom|hphantom|vphantom|fontsize|"
-    r"multirow|multicolumn|rotatebox|raisebox|resizebox|scalebox|ref|label)\*?(?:\[[^\]]*\])*"
+    r"multirow|multicolumn|rotatebox|raisebox|resizebox|scalebox|ref|label)(?![a-zA-Z])\*?(?:\[[^\]]*\])*"
 )
 _ARGUMENTS = {"multirow": 2, "multicolumn": 2, "fcolorbox": 2, "fontsize": 2, "resizebox": 2}
 _VERBATIM = re.compile(r"\\verb\*?([^a-zA-Z\s*])(.*?)\1")
@@ -44,8 +44,11 @@ _NUMBER = r"\{\s*\$?\s*(\d+(?:\.\d+)?)\s*\$?\s*\}"
 _MEAN_AND_SPREAD = re.compile(
     rf"\\(?!fontsize)[a-zA-Z]+\s*\{{\s*\$?\s*([+-]?\d+(?:\.\d+)?)\s*\$?\s*\}}\s*{_NUMBER}"
 )
-# With a decimal point, since what has none may be a footnote's number.
-_SPREAD_AFTER = re.compile(r"(\d\}*\$?)\s*\\(?!pm|num)[a-zA-Z]+\s*\{\s*\$?\s*(\d*\.\d+)\s*\$?\s*\}")
+# A number without decimals may be a footnote's, unless the macro is called like a spread.
+_SPREAD_AFTER = re.compile(
+    r"(\d\}*\$?)\s*\\(?:(?!pm|num)[a-zA-Z]+\s*\{\s*\$?\s*(\d*\.\d+)|"
+    r"(?:std|stdv|sd|se|sem|err|error|spread|dev|ci|unc)[a-zA-Z]?\s*\{\s*\$?\s*(\d+))\s*\$?\s*\}"
+)
 _DASHES = re.compile(r"\\text(?:em|en)dash(?![a-zA-Z])|\\(?:hfill|dotfill)(?![a-zA-Z])")
 
 
@@ -211,8 +214,6 @@ def is_bold(raw: str) -> bool:
 def plain(raw: str) -> str:
     """The text of a cell without commands, settings and raised letters."""
     text = _VERBATIM.sub(r"\2", _RAISED.sub("", _DASHES.sub("-", raw)))
-    # Macros of the author's that the file does not define: \score{66.3}{4.2} and 66.3\std{4.2}.
-    text = _SPREAD_AFTER.sub(r"\1 \\pm \2", _MEAN_AND_SPREAD.sub(r"\1 \\pm \2", text))
     while match := _SETTINGS.search(text):
         end = match.end()
         name = re.match(r"\\([a-z]+)", match[0])
@@ -222,7 +223,12 @@ def plain(raw: str) -> str:
                 break
             end = (closing(text, opened.end() - 1) or len(text) - 1) + 1
         text = text[: match.start()] + " " + text[end:]
-    text = re.sub(r"\\pm(?![a-zA-Z])", "±", text)
+    # Macros of the author's that the file does not define: \score{66.3}{4.2} and 66.3\std{4.2}.
+    text = _SPREAD_AFTER.sub(r"\1 \\pm \2\3", _MEAN_AND_SPREAD.sub(r"\1 \\pm \2", text))
+    text = re.sub(r"[\^_]?\{?\s*\\(?:text)?pm(?![a-zA-Z])", " ± ", re.sub(r"\\[()]", "", text))
+    text = re.sub(r"_\{?\s*(?=[(\[])", " {", text)
+    # What a command sets beside a number is no more of its digits.
+    text = re.sub(r"(?<=\d)(\}*\$?)\s*(?:\\[a-zA-Z]+\*?\s*)?\{(?=\s*[\d.])", r"\1 {", text)
     text = text.replace("_{", " {") if "±" in text else re.sub(r"_\{\s*(\d+(?:\.\d+)?)\s*\}", r" (\1)", text)
     text = text.replace("\\\\", " ").replace("$", "").replace("~", " ")
     for sign in "%_&#":

@@ -108,3 +108,27 @@ def test_what_is_not_used_is_named(tmp_path: Path):
     (tmp_path / "t.csv").write_text("Task,IQL\nhopper-medium-v2,66.3\nPong,1\nwalker2d-medium-v2,see text\n")
     messages = " ".join(read_table(tmp_path / "t.csv").messages)
     assert "Not used (2): 'Pong' (line 3), 'see text' (line 4, column 'IQL')." in messages
+
+
+@pytest.mark.parametrize(
+    ("text", "spread"),
+    [
+        *(
+            (text, None)
+            for text in ("***66.3***", "66.3\\*", "~~66.3~~", "==66.3==", "🥇 66.3", "66.3 ✅", "66.3 (↑)")
+        ),
+        *((text, None) for text in ("<mark>66.3</mark>", "66.3<!-- x -->", "66.3<sup>1</sup>", "６６．３")),
+        *((text, 4.2) for text in ("66.3<sub>4.2</sub>", "66.3<sup>±4.2</sup>", "66.3 <small>±4.2</small>")),
+        *((text, 4.2) for text in ("66.3 \\± 4.2", "66.3<br>±4.2", "66.3 &plusmn; 4.2", "**66.3**±4.2")),
+    ],
+)
+def test_markup_and_signs_of_markdown_are_not_of_the_number(text: str, spread: float | None, tmp_path: Path):
+    (tmp_path / "t.md").write_text(
+        f"| Task | IQL |\n|---|---|\n| hopper-medium-v2 | {text} |\n", encoding="utf-8"
+    )
+    assert read_grid(tmp_path / "t.md")[1][1].number == (66.3, spread, 1)
+
+
+def test_a_dash_before_a_number_is_a_minus(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("Task,IQL\nhopper-medium-v2,–1.5\npen-human-v1,–\n", encoding="utf-8")
+    assert [row[1].number for row in read_grid(tmp_path / "t.csv")[1:]] == [(-1.5, None, 1), None]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paper_tables.user_tables import latex
-from paper_tables.user_tables.grid import read_grid
+from paper_tables.user_tables.grid import PrintedCell, read_grid
 from paper_tables.user_tables.shape import shape_of
 
 
@@ -84,3 +84,59 @@ def test_what_follows_a_table_of_such_columns_is_not_of_it(tmp_path: Path):
     )
     texts = [[cell.text for cell in row] for row in read_grid(path)]
     assert texts[1:] == [["hopper-medium-v2", "66.3", "± 1.0"], ["walker2d-medium-v2", "78.3", "1.0"]]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(r"\cellcolor{mygreen!25}\textbf{66.3}", r"\colorbox{yellow}{66.3}", r"{\color[HTML]{FF0000} 66.3}"),
+        *(
+            r"66.3\footnotemark[1]",
+            r"66.3\tablefootnote{see text}",
+            r"\textbf{66.3}\textsuperscript{$\dagger$}",
+        ),
+        *(
+            r"\multicolumn{1}{c|}{\textbf{66.3}}",
+            r"\underline{\textbf{66.3}}",
+            r"\phantom{0}66.3",
+            r"66.3\,\%",
+        ),
+    ],
+)
+def test_what_is_set_around_a_number_is_not_of_it(raw: str, tmp_path: Path):
+    assert cell_of(raw, tmp_path).number == (66.3, None, 1)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            r"66.3$^{\pm 4.2}$",
+            r"66.3$_{(4.2)}$",
+            r"66.3\(\pm\)4.2",
+            r"66.3 \textpm 4.2",
+            r"66.3\tiny{$\pm$4.2}",
+        ),
+        *(r"66.3{\footnotesize\textcolor{gray}{$\pm$4.2}}", r"\num{66.3 +- 4.2}", r"66.3 {\small [4.2]}"),
+        *(
+            r"\shortstack{66.3\\($\pm$4.2)}",
+            r"$\mathbf{66.3}\scriptstyle{\pm 4.2}$",
+            r"66.3 $\mathbin{\pm}$ 4.2",
+        ),
+    ],
+)
+def test_a_spread_is_one_however_it_is_set(raw: str, tmp_path: Path):
+    assert cell_of(raw, tmp_path).number == (66.3, 4.2, 1)
+
+
+def test_an_unknown_command_never_makes_other_digits(tmp_path: Path):
+    """A spread by its name; else it may be a footnote: the cell is no number, and is named as not used."""
+    assert cell_of(r"99.5\std{1}", tmp_path).number == (99.5, 1.0, 1)
+    assert cell_of(r"99.5\fn{1}", tmp_path).number is None
+
+
+def cell_of(raw: str, folder: Path) -> PrintedCell:
+    path = folder / "t.tex"
+    path.write_text(f"\\begin{{tabular}}{{lr}}\nTask & IQL \\\\\nhopper-medium-v2 & {raw} \\\\\n")
+    _, (_, cell) = read_grid(path)
+    return cell
