@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,23 @@ def test_the_document_counts_what_could_not_be_looked_up(table):
     assert f"{len(unseen)} were not found" in page
     for document, count in unseen["document"].value_counts().items():
         assert f"`{document}` {count} (" in page
+
+
+def test_the_document_describes_every_column_and_no_other(table):
+    page = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    section = page.split("## Columns of `evidence.csv`")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    classes, pooled = "independent same_code other_selection other_settings", "independent same_code reports"
+    described = set()
+    for columns, meaning in rows:
+        for name in re.findall(r"`([^`]+)`", columns):
+            if name.endswith("_*") and name[:-2] in classes.split():
+                described |= {f"{name[:-1]}{part}" for part in re.findall(r"`(\w+)`", meaning)}
+            elif name.startswith("*_"):
+                described |= {f"{kind}{name[1:]}" for kind in pooled.split()}
+            else:
+                described.add(name)
+    assert described == set(table.columns)
 
 
 def test_every_number_has_a_reason_and_claims_name_their_interval(table):
