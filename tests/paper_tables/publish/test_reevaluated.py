@@ -134,3 +134,28 @@ def test_the_intervals_are_together_of_95_percent(folders: tuple[Path, Path]) ->
     found = reevaluated.compare_all(*folders)[1]
     # Differences 0 and 1 percent: error 0.5.
     assert found.high - found.difference == pytest.approx(25.452 * 0.5, abs=1e-3)
+
+
+def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_path: Path) -> None:
+    """Two seeds of one run, 2 and 4 episodes: means over all episodes; a difference is no error here."""
+    published, again, output = tmp_path / "published", tmp_path / "again", tmp_path / "table"
+    for seed, first, second in ((1, [2.0, 4.0], [2.0, 4.0]), (2, [6.0] * 4, [106.0] * 4)):
+        run = f"iql/hopper-v0/paper-0123abcd/N0/default-00000000/seeds{seed}-{seed}"
+        folder = published / run
+        folder.mkdir(parents=True)
+        (folder / "checkpoint.json").write_text("{}", encoding="utf-8")
+        (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
+        episodes(first, seed).to_parquet(folder / "episodes.parquet")
+        (again / run).parent.mkdir(parents=True, exist_ok=True)
+        episodes(second, seed).to_parquet(again / f"{run}.parquet")
+    given = ["--published", str(published), "--reevaluated", str(again), "--output", str(output)]
+    assert reevaluated.main(given) == 0
+    [row] = pd.read_csv(output / "comparison.csv", dtype=str).to_dict("records")
+    # (1 + 2 + 4 * 3) / 6 and (1 + 2 + 4 * 53) / 6 percent of 200.
+    assert row == {
+        "Task": "hopper-v0", "Method": "iql paper", "Seeds": "2", "Episodes": "6", "Published": "2.5",
+        "Here": "35.8", "Difference": "+33.3", "Agrees": "no",
+    }  # fmt: skip
+    said = json.loads((output / "comparison.json").read_text())
+    assert said["agrees"] is False
+    assert said["sentence"].startswith("Your machine does not agree with the published scores.")
