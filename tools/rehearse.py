@@ -104,13 +104,8 @@ def shortened(content: dict[str, Any]) -> dict[str, Any]:
         grid.append({**kept, "seeds": SEEDS, "checkpoints": 2})
     evaluation = {**content.get("evaluation", {}), **LENGTHS}
     exclude = [rule for rule in content.get("exclude", []) if "seed" not in rule]
-    short = {**content, "grid": grid, "evaluation": evaluation, "average_last_k": 2}
-    short.pop("sequential", None)
-    if exclude:
-        short["exclude"] = exclude
-    else:
-        short.pop("exclude", None)
-    return short
+    short = {**content, "grid": grid, "evaluation": evaluation, "average_last_k": 2, "exclude": exclude}
+    return {key: value for key, value in short.items() if key != "sequential" and value != []}
 
 
 def tasks_of(content: Mapping[str, Any]) -> set[str]:
@@ -129,9 +124,7 @@ def generate_tasks(root: Path, names: Iterable[str]) -> None:
             continue
         path = root / "data" / f"{row['task']}.hdf5"
         write_file(path, int(row["observation_dim"]), int(row["action_dim"]))
-        for key in row:
-            if key in NOT_GENERATED or key.startswith("expected_"):
-                row[key] = ""
+        row.update(dict.fromkeys((k for k in row if k in NOT_GENERATED or k.startswith("expected_")), ""))
         row.update(
             source_kind="hdf5", path=str(path.relative_to(root)), horizon=str(HORIZON), fix_timeouts="false"
         )
