@@ -4,7 +4,9 @@
 
 The bare workflow has the same rules' shape and nothing else: a job of training for each block, a job of
 evaluation for each of its samplings, one that collects. `--times 10` gives the experiment ten times as many
-seeds. Both take turns; figures are medians of processor time and the largest memory of the process.
+seeds. A third workflow has as many wildcards, inputs, parameters and resources as the project's rules, from
+functions that return a constant: what is over it is the project's own, what it is over the bare one is
+Snakemake's. All take turns; figures are medians of processor time and the largest memory of the process.
 `--profile` prints where the experiment's dry run spends its time instead.
 """
 
@@ -39,6 +41,47 @@ rule evaluate:
     log: "l/e{{n}}"
     resources: mem_mb=100, runtime=60
     shell: "touch {{output}} &> {{log}}"
+"""
+# The same number of everything in each rule, and nothing behind it.
+SHAPED = """
+N, OUT = {count}, [f"p{{i}}" for i in range(5)]
+PLACE = "{{m}}/{{t}}/{{v}}-{{d}}/N{{n}}/seeds{{first}}-{{last}}"
+BLOCKS = [f"iql/task/v-d/N{{i}}/seeds0-0" for i in range(N)]
+TEXT = "x" * 1000
+def given(wildcards):
+    return TEXT
+def number(wildcards):
+    return 60
+def files(*patterns):
+    return lambda wildcards: [ancient(each.format(**dict(wildcards.items()))) for each in patterns]
+rule all:
+    input:
+        [f"e/{{block}}/s/t" for block in BLOCKS], [f"e/{{block}}/s/u" for block in BLOCKS],
+        [f"r/{{block}}/{{name}}" for block in BLOCKS for name in OUT]
+rule data:
+    output: "d/{{t}}/a", "d/{{t}}/b"
+    shell: "touch {{output}}"
+rule train:
+    input: files("d/{{t}}/a", "d/{{t}}/b")
+    output: [update(f"r/{{PLACE}}/{{name}}") for name in OUT]
+    log: f"l/r/{{PLACE}}"
+    resources: gpu=0, mem_mb=number, runtime=number
+    params: config=given, dataset="d/{{t}}", folder=f"r/{{PLACE}}", state=f"s/{{PLACE}}", unit=given
+    shell:
+        "echo {{params.config:q}} {{params.dataset:q}} {{params.folder:q}} {{params.state:q}} "
+        "{{resources.gpu}} {{threads}} {{params.unit:q}} &> {{log:q}}"
+rule evaluate:
+    input: files("d/{{t}}/a", *[f"r/{{PLACE}}/{{name}}" for name in OUT])
+    output: update(f"e/{{PLACE}}/{{{{sampling}}}}/t"), update(f"e/{{PLACE}}/{{{{sampling}}}}/u")
+    log: f"l/e/{{PLACE}}/{{{{sampling}}}}"
+    resources: gpu=0, mem_mb=number, runtime=number
+    params:
+        run=f"r/{{PLACE}}", dataset="d/{{t}}", sampling=given, evaluation=given, state=f"s/{{PLACE}}",
+        environments=number, unit=given
+    shell:
+        "echo {{params.run:q}} {{params.dataset:q}} {{params.sampling:q}} {{params.evaluation:q}} "
+        "{{output[0]:q}} {{params.state:q}} {{threads}} {{params.environments:q}} {{resources.mem_mb}} "
+        "{{params.unit:q}} &> {{log:q}}"
 """
 
 
@@ -78,11 +121,11 @@ def dry_run(folder: Path, options: Sequence[str]) -> Measured:
     )
 
 
-def bare_folder(parent: Path, jobs: int) -> Path:
-    """A folder with a bare workflow of as many jobs."""
-    folder = parent / f"bare{jobs}"
+def other_folder(parent: Path, jobs: int, text: str) -> Path:
+    """A folder with another workflow of as many jobs."""
+    folder = parent / f"{'bare' if text is BARE else 'shaped'}{jobs}"
     folder.mkdir(exist_ok=True)
-    (folder / "Snakefile").write_text(BARE.format(count=jobs // 2), encoding="utf-8")
+    (folder / "Snakefile").write_text(text.format(count=jobs // 2), encoding="utf-8")
     return folder
 
 
@@ -91,16 +134,19 @@ def compare(experiment: str, times: int, rounds: int, scratch: Path) -> str:
     options = ["--cores", "1", "--config", f"experiment={experiment}", f"seeds={10 * times}", "train_on=cpu"]
     if times == 0:
         options = ["--cores", "1", "--config", f"experiment={experiment}", "train_on=gpu"]
-    ours, bare = [], []
+    ours, bare, shaped = [], [], []
     for _ in range(rounds):
         ours.append(dry_run(ROOT, options))
-        bare.append(dry_run(bare_folder(scratch, ours[0].jobs), ["--cores", "1"]))
-    seconds, others = (statistics.median(each.seconds for each in runs) for runs in (ours, bare))
+        bare.append(dry_run(other_folder(scratch, ours[0].jobs, BARE), ["--cores", "1"]))
+        shaped.append(dry_run(other_folder(scratch, ours[0].jobs, SHAPED), ["--cores", "1"]))
+    seconds, others, same = (
+        statistics.median(each.seconds for each in runs) for runs in (ours, bare, shaped)
+    )
     memory, of_bare = (max(each.memory_mb for each in runs) for runs in (ours, bare))
     label = experiment if times == 0 else f"{experiment}, {10 * times} seeds, one a block"
     return (
-        f"| {label} | {ours[0].jobs:,} | {seconds:.1f} | {others:.1f} | {seconds / others:.2f} | "
-        f"{memory:.0f} | {of_bare:.0f} | {memory / of_bare:.2f} |"
+        f"| {label} | {ours[0].jobs:,} | {seconds:.1f} | {others:.1f} | {seconds / others:.2f} "
+        f"| {same:.1f} | {seconds / same:.2f} | {memory:.0f} | {of_bare:.0f} | {memory / of_bare:.2f} |"
     )
 
 
@@ -126,8 +172,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     load = os.getloadavg()[0]
     print(f"Load {load:.1f} at the beginning, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}.\n")
-    print("| experiment | jobs | dry run, s | bare, s | ratio | MB | bare, MB | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| experiment | jobs | dry run, s | bare, s | ratio | same rules, empty, s | ratio "
+        "| MB | bare, MB | ratio |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         for times in sizes:
             print(compare(given.experiment, times, given.rounds, Path(scratch)), flush=True)
