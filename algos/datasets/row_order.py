@@ -160,6 +160,18 @@ def resets_stored_as_next(
     return reset if moved > CONTINUED_RATIO * usual else reset[:0]
 
 
+def repeated_rows(observations: np.ndarray, actions: np.ndarray) -> int:
+    """How many rows are there already, with the same observation and action: episodes joined twice.
+
+    Args:
+        observations: [n, d] float32.
+        actions: [n, a] float32.
+    """
+    rows = np.ascontiguousarray(np.concatenate([observations, actions], axis=1) + np.float32(0))  # -0 is 0
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))
+    return len(rows) - len(np.unique(keys))
+
+
 def shifted_ends(observations: np.ndarray, last_rows: np.ndarray) -> int:
     """How many rows too late (1) or too early (-1) ends are flagged; 0 where they are right or nothing shows.
 

@@ -31,6 +31,7 @@ from algos.datasets.episode_flags import Flags, read_flags
 from algos.datasets.published import Content, check_published, check_recorded_hash, recorded_hash
 from algos.datasets.readers import check_format, read_rows
 from algos.datasets.row_checks import FileRows, check_widths
+from algos.datasets.row_order import repeated_rows
 from algos.datasets.stored_rewards import check_rewards
 from algos.datasets.trajectories import returns_at
 
@@ -205,6 +206,12 @@ def _from_rows(
         notes.append(f"The file has no timeouts; episodes are cut after {task.horizon} steps.")
     following = next_states.decide(rows, ends, task.next_observations, where, strict=not verified)
     filtered = transition_rows(rows, ends, following)
+    repeated = 0 if papers else repeated_rows(rows["observations"], rows["actions"])
+    if repeated:
+        notes.append(
+            f"{repeated:,} of {len(rows['rewards']):,} rows are there more than once (observation and "
+            "action)."
+        )
     rows = {**rows, "terminals": ends.terminals, "timeouts": ends.timeouts}
     last_rows = ends.last_rows
     jumps = None

@@ -106,6 +106,18 @@ def test_final_observations_in_rows_of_their_own_are_refused(played: Rows, prepa
         prepared(rows)
 
 
+def test_rows_that_are_there_twice_are_said(played: Rows, prepared: Any) -> None:
+    """As in a file that was joined with a part of itself."""
+    part = sum(LENGTHS[:10])
+    twice = {key: np.concatenate([values[:part], values]) for key, values in played.items()}
+    manifest, transitions = prepared(twice)
+    said = f"{part} of {part + sum(LENGTHS)} rows are there more than once (observation and action)."
+    assert said in manifest["notes"]
+    assert len(transitions) == part + sum(LENGTHS)
+    manifest, _ = prepared(played)
+    assert not any("more than once" in note for note in manifest["notes"])
+
+
 def test_episodes_beyond_the_limit_are_refused_or_cut(played: Rows, prepared: Any) -> None:
     rows = {
         key: np.concatenate([values, values]) for key, values in without(played, "next_observations").items()
