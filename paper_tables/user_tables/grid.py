@@ -30,11 +30,13 @@ _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|\[\^\w+\]")
 _VERDICT = re.compile(r"[✓↓↑○]|\$\\(?:surd|downarrow|uparrow|circ)\$")
 _NUMBER = re.compile(
     r"^(?P<mean>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*%?\s*(?:(?:±|\+/-|\+-)\s*(?P<spread>\d+(?:\.\d+)?|\.\d+)|"
-    r"[(\[]\s*(?:±|\+/-|\+-)?\s*(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?\s*%?$"
+    r"[(\[]\s*(?P<sign>±|\+/-|\+-)?\s*(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?\s*%?$"
 )
 _COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d{1,2}(?:\s*(?:±|\+/-)\s*\d+(?:,\d+)?)?$")
 _MARKDOWN_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _SUPERSCRIPTS = re.compile(r"[*†‡§¶¹²³]+$")
+# Marks and words behind a number: 66.3 ?, 66.3 [inconclusive] (s,cond).
+_WORDS_AT_END = re.compile(r"(?<=[\d)])(?:\s*(?:\?|\[[a-z][a-z ()]*\]|\([a-z]+(?:,[a-z]+)*\)))+$")
 _SEEDS_AT_END = re.compile(r"(±.*?)\s*\(\d+\)$")
 
 
@@ -59,6 +61,9 @@ class PrintedCell:
         if match is None:
             return None
         spread = match["spread"] or match["bracketed"]
+        if match["bracketed"] and match["bracketed"].isdigit() and "." in match["mean"] and not match["sign"]:
+            # 66.3 (5): a number of seeds or a footnote; a spread has the decimals of its mean.
+            spread = None
         decimals = len(match["mean"].partition(".")[2])
         return float(match["mean"]), None if spread is None else float(spread), decimals
 
@@ -156,4 +161,5 @@ def _cell(text: str, line: int, bold: bool) -> PrintedCell:
     text = " ".join(text.replace("()", "").split()).strip("'\"")
     text = _LEADING_DASH.sub("-", _SUPERSCRIPTS.sub("", text).strip())
     # Mean, spread and number of seeds, as this project prints them.
-    return PrintedCell(_SEEDS_AT_END.sub(r"\1", text), line, bold)
+    without = _WORDS_AT_END.sub("", text) if text[:1].isdigit() or text[:1] in "+-." else text
+    return PrintedCell(_SEEDS_AT_END.sub(r"\1", without), line, bold)

@@ -129,7 +129,10 @@ def _read(table: Grid, count: int) -> Shape:
         numbers = sum(cell.number is not None for cell in body)
         if numbers == 0 and not (rows and known_name(_names(label))):
             texts = {cell.text for cell in row if cell.text}
-            if len({cell.text for cell in body if cell.text}) > 1 or (not heads and len(texts) > 1):
+            above = [cell.text for cell in heads[-1][:count] if cell.text] if heads else []
+            # A second table of the same file may have one column: its heading has the first's label.
+            starts = (not heads or (columns and label == above)) and len(texts) > 1
+            if len({cell.text for cell in body if cell.text}) > 1 or starts:
                 heads = [row] if heads and columns else [*heads, row]
                 columns = {}
             elif texts and columns:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from recheck.errors import TablesError
+from recheck_command import actions
 
 from paper_tables.user_tables.grid import PrintedCell, read_grid
 from paper_tables.user_tables.numbers import read_table
@@ -54,6 +55,9 @@ def test_three_forms_give_the_same_cells(name: str, text: str, line: int, tmp_pa
         ("66.3±1.25", (66.3, 1.25, 1)),
         ("66.3 +/- 1", (66.3, 1.0, 1)),
         ("66.3 (1.2)", (66.3, 1.2, 1)),
+        ("66.3 (±2)", (66.3, 2.0, 1)),
+        ("66 (2)", (66.0, 2.0, 0)),
+        ("66.3 (5)", (66.3, None, 1)),
         ("66.3%", (66.3, None, 1)),
         ("–", None),
         ("n/a", None),
@@ -132,3 +136,15 @@ def test_markup_and_signs_of_markdown_are_not_of_the_number(text: str, spread: f
 def test_a_dash_before_a_number_is_a_minus(tmp_path: Path):
     (tmp_path / "t.csv").write_text("Task,IQL\nhopper-medium-v2,–1.5\npen-human-v1,–\n", encoding="utf-8")
     assert [row[1].number for row in read_grid(tmp_path / "t.csv")[1:]] == [(-1.5, None, 1), None]
+
+
+@pytest.mark.parametrize("layout", ["locomotion", "iql_table_1"])
+def test_a_table_that_this_project_printed_has_the_same_numbers_in_every_form(layout: str, tmp_path: Path):
+    """Marks, footnotes and numbers of seeds behind a number are not of it."""
+    rows = [f"{name},hopper-medium-v2,0,{score}" for name, score in (("IQL", 65.3), ("Mine", 71.2))]
+    (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
+    actions.table(tmp_path / "s.csv", like=layout, output=tmp_path)
+    read = [read_table(tmp_path / f"{layout}{ending}") for ending in (".md", ".tex", ".csv")]
+    found = [{key: places[0].cell.number for key, places in table.places.items()} for table in read]
+    assert found[0][("Mine", "hopper-medium-v2")] == (71.2, None, 1)
+    assert found[0] == found[1] == found[2]
