@@ -265,7 +265,7 @@ def effects_table(table: pd.DataFrame, experiment: str) -> Table:
 
 
 def _marks(row: dict[str, Any]) -> tuple[str, ...]:
-    """That of an interval of one task that covers too little; over tasks Satterthwaite's covers 90% and more."""
+    """That of an interval of one task that covers too little; one over tasks covers 90% and more."""
     return () if row["task"] == ALL_TASKS else coverage_marks(row)
 
 
