@@ -35,6 +35,17 @@ def test_a_page_that_comes_while_the_index_is_written_is_in_it(page: Path, tmp_p
     assert 'href="reports/late.html"' in (tmp_path / "report.html").read_text()
 
 
+def test_verdicts_and_the_check_of_published_policies_are_named(
+    page: Path, reevaluated: Sources, tmp_path: Path
+):
+    command.write(
+        replace(reevaluated, name="checked"), page.with_name("checked.html"), tmp_path / "report.html"
+    )
+    text = (tmp_path / "report.html").read_text()
+    assert "3 runs, 2 methods, 1 task.\n" in text
+    assert "2 inconclusive, 1 reproduced. Your machine agrees.</p>" in text
+
+
 def test_the_page_of_evidence_is_named_where_it_is_there(page: Path, tmp_path: Path):
     index.write(page.parent, tmp_path / "report.html")
     assert "evidence.html" not in (tmp_path / "report.html").read_text()
