@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def read_documents(path: Path = DOCUMENTS) -> dict[str, Document]:
     Raises:
         TablesError: the file is absent, breaks ``schemas/documents.schema.json`` or names one twice.
     """
+    return dict(_read_own()) if path == DOCUMENTS else _read(path)
+
+
+@cache
+def _read_own() -> dict[str, Document]:
+    """The package's own documents, read once in a process."""
+    return _read(DOCUMENTS)
+
+
+def _read(path: Path) -> dict[str, Document]:
     entries: list[dict[str, Any]] = frames.read_yaml(path, "documents")
     documents: dict[str, Document] = {}
     for entry in entries:

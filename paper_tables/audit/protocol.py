@@ -251,8 +251,10 @@ def unknown_names(numbers: list[PrintedNumber]) -> Iterator[Finding]:
         places_of_method[number.method_key].add(number.document)
     known = task_table.tasks()
     for (_, task), group in sorted(grouped_by(cells, "document", "task").items()):
+        if task in known or len(places_of_task[task]) > 1:
+            continue
         near = difflib.get_close_matches(task, known, 1, cutoff=task_table.SLIP)
-        if near and task not in known and len(places_of_task[task]) == 1:
+        if near:
             yield _unknown(group, "task", task, near[0])
     for (document, key), group in sorted(grouped_by(cells, "document", "method_key").items()):
         others = sorted(other for other, places in places_of_method.items() if places - {document})
