@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import pytest
+import yaml
 from hatchling.builders.wheel import WheelBuilder
 
 
@@ -113,3 +115,13 @@ def test_every_action_is_pinned_by_its_commit(repository):
     assert len(used) > 10
     for line in used:
         assert re.fullmatch(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)+", line), line
+
+
+def test_version_and_date_are_the_same_everywhere(repository):
+    version = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"]
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text())
+    [released, *_] = re.findall(
+        r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", (repository / "CHANGELOG.md").read_text(), re.M
+    )
+    assert (version, str(citation["date-released"])) == released
+    assert citation["version"] == version
