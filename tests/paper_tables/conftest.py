@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from paper_tables import frames
+from paper_tables.evidence.judgement import Inputs, NumberEvidence, judge_all
 
 UPDATES = (10_000, 20_000, 30_000, 40_000, 50_000)
 TASKS = {"walker-easy-v0": 70.0, "walker-hard-v0": 40.0}
@@ -237,3 +238,15 @@ class Ablation:
 @pytest.fixture
 def ablation() -> Ablation:
     return Ablation()
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    """The repository's own reported numbers and public runs; read only."""
+    return Inputs.read()
+
+
+@pytest.fixture(scope="session")
+def found(inputs: Inputs) -> list[NumberEvidence]:
+    """The evidence of every reported number, judged once for all tests; read only."""
+    return judge_all(inputs)

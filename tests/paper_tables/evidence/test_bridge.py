@@ -11,7 +11,6 @@ from scipy import stats
 
 from paper_tables import literature
 from paper_tables.evidence import bridge
-from paper_tables.evidence.judgement import Inputs, judge_all
 from paper_tables.evidence.numbers import with_ids
 from paper_tables.public_runs.reader import read_runs
 from paper_tables.verdicts import rule
@@ -39,11 +38,6 @@ def last() -> dict[tuple[str, str, str], np.ndarray]:
         (str(source), str(method), str(task)): part["score_percent"].to_numpy(dtype=float)
         for (source, method, task), part in runs.groupby(["source", "method", "task"])
     }
-
-
-@pytest.fixture(scope="module")
-def found():
-    return judge_all(Inputs.read())
 
 
 def test_the_join_gives_the_known_counts(earlier, numbers, last):

@@ -6,13 +6,7 @@ import pandas as pd
 import pytest
 
 from paper_tables.evidence import field, frame
-from paper_tables.evidence.judgement import Inputs, judge_all
 from paper_tables.verdicts import rule
-
-
-@pytest.fixture(scope="module")
-def found():
-    return judge_all(Inputs.read())
 
 
 @pytest.fixture(scope="module")

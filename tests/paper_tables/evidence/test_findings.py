@@ -7,17 +7,11 @@ import pytest
 
 from paper_tables.evidence import field, findings
 from paper_tables.evidence.frame import evidence_frame
-from paper_tables.evidence.judgement import Inputs, judge_all
 
 
 @pytest.fixture(scope="module")
-def inputs() -> Inputs:
-    return Inputs.read()
-
-
-@pytest.fixture(scope="module")
-def table(inputs) -> pd.DataFrame:
-    return evidence_frame(judge_all(inputs))
+def table(found) -> pd.DataFrame:
+    return evidence_frame(found)
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,9 @@ import pandas as pd
 import pytest
 
 from paper_tables.evidence import field, frame, tables
-from paper_tables.evidence.judgement import BASES, NO_BASIS, Inputs, judge_all
+from paper_tables.evidence.judgement import BASES, NO_BASIS
 from paper_tables.evidence.numbers import stable_ids
 from paper_tables.verdicts import rule
-
-
-@pytest.fixture(scope="module")
-def inputs():
-    return Inputs.read()
-
-
-@pytest.fixture(scope="module")
-def found(inputs):
-    return judge_all(inputs)
 
 
 @pytest.fixture(scope="module")

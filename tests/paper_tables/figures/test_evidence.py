@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paper_tables.evidence.__main__ import write_tables
-from paper_tables.evidence.judgement import Inputs, judge_all
+from paper_tables.evidence.judgement import Inputs
 from paper_tables.figures import evidence
 from paper_tables.figures.style import Figures
 from paper_tables.publish import readme
@@ -17,11 +17,6 @@ from paper_tables.rendering.text import FLAG_MARKS
 from paper_tables.verdicts import rule
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def found():
-    return judge_all(Inputs.read())
 
 
 def test_the_document_shows_what_the_data_give(found, tmp_path):
