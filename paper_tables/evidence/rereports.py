@@ -20,6 +20,7 @@ from paper_tables.audit.numbers import numbers_of
 from paper_tables.config import load_margins
 from paper_tables.evidence.direct import comparison_of, reported_number
 from paper_tables.evidence.numbers import Number
+from paper_tables.rendering.text import signed
 from paper_tables.verdicts import checks, rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import POOLED_FROM, Estimate, Pooled, pool
@@ -208,7 +209,7 @@ def _few(number: Mapping[str, Any], usable: Sequence[Report]) -> str:
         return ""
     listed = "; ".join(
         f"{report.document} has {report.score_percent:g} "
-        f"({report.score_percent - float(number['score_percent']):+.1f})"
+        f"({signed(report.score_percent - float(number['score_percent']))})"
         for report in usable
     )
     many = "One other report" if len(usable) == 1 else "Two other reports"

@@ -12,7 +12,8 @@ from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
 from paper_tables.evidence.judgement import NO_BASIS, RE_REPORTED
 from paper_tables.evidence.numbers import slug
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import FLAG_MARKS, NOTHING, with_spread
+from paper_tables.rendering.text import FLAG_MARKS, NOTHING, number, with_spread
+from paper_tables.rendering.text import signed as signed_text
 from paper_tables.rendering.verdicts import counted, differs_under_adjustment
 from paper_tables.verdicts import rule
 
@@ -69,13 +70,13 @@ def number_cell(row: Mapping[str, Any]) -> Cell:
 
 def signed(value: Any) -> str:
     """A difference with its sign, or a dash."""
-    return NOTHING if value is None or pd.isna(value) else f"{value:+.1f}"
+    return NOTHING if value is None or pd.isna(value) else signed_text(value)
 
 
 def interval_text(row: Mapping[str, Any]) -> str:
     """The 90% interval of a row, or a dash."""
     low, high = row["interval_low"], row["interval_high"]
-    return NOTHING if low is None or pd.isna(low) else f"[{low:.1f}, {high:.1f}]"
+    return NOTHING if low is None or pd.isna(low) else f"[{number(low, 1)}, {number(high, 1)}]"
 
 
 def numbers_table(frame: pd.DataFrame, version: str) -> Table:

@@ -49,6 +49,11 @@ def number(value: float, decimals: int) -> str:
     return f"{round(float(value), decimals) + 0.0:.{decimals}f}"
 
 
+def signed(value: float, decimals: int = 1) -> str:
+    """A rounded difference with its sign, without a negative zero."""
+    return f"{round(float(value), decimals) + 0.0:+.{decimals}f}"
+
+
 def with_spread(mean: float, spread: float | None, decimals: int) -> str:
     """A number and, where there is one, its ±."""
     plus_minus = "" if spread is None or pd.isna(spread) else f" ± {number(spread, decimals)}"

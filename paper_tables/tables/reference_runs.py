@@ -22,7 +22,7 @@ from recheck.errors import TablesError
 from paper_tables import frames, literature
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import NOTHING, cells_csv
+from paper_tables.rendering.text import NOTHING, cells_csv, signed
 from paper_tables.rendering.verdicts import counted, mark_notes_of_verdicts, verdict_marks, verdict_notes
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ def _per_seed(found: tuple[float, ...]) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return NOTHING if value is None or pd.isna(value) else f"{value:+.1f}"
+    return NOTHING if value is None or pd.isna(value) else signed(value)
 
 
 def _interval(low: float | None, high: float | None, digits: int) -> str:

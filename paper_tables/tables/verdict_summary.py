@@ -8,7 +8,7 @@ import pandas as pd
 
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, with_spread
+from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, signed, with_spread
 from paper_tables.rendering.verdicts import counted, differs_under_adjustment, verdict_marks
 from paper_tables.verdicts import rule
 
@@ -190,7 +190,7 @@ def _seeds_text(value: Any) -> str:
 def _row(row: dict[str, Any]) -> list[Cell]:
     difference = NOTHING
     if pd.notna(row["difference_percent"]):
-        difference = f"{round(float(row['difference_percent']), 1) + 0.0:+.1f}"  # no negative zero
+        difference = signed(row["difference_percent"])
     ours = with_spread(row["our_mean_percent"], row["our_sd_percent"], 1) + f" ({int(row['our_seeds'])})"
     interval = (
         NOTHING

@@ -75,6 +75,7 @@ def test_a_spread_without_a_meaning_and_none_at_all():
     assert found.value == "50.0 +/- 2"
     (found,) = protocol.spreads(column([1.0, 2.0]))
     assert (found.rule, found.task) == ("spread_absent", "2 numbers")
+    assert list(protocol.spreads(column([1.0, 2.0], origin="copied"))) == []  # not its own
     # One own number with a spread: the document prints them.
     given = printed("c-v2", spread_percent=1.0, spread_kind="standard_deviation_over_seeds")
     assert list(protocol.spreads([*column([1.0, 2.0]), given])) == []

@@ -66,17 +66,18 @@ def test_a_number_is_shown_as_it_is_printed():
 def test_differences_have_a_sign_and_what_is_absent_a_dash():
     assert [tables.signed(value) for value in (1.26, -0.04, None, float("nan"))] == [
         "+1.3",
-        "-0.0",
+        "+0.0",
         NOTHING,
         NOTHING,
     ]
     assert tables.interval_text(row()) == "[-1.0, 3.5]"
+    assert tables.interval_text(row(interval_low=-0.04)) == "[0.0, 3.5]"
     assert tables.interval_text(row(interval_low=None)) == NOTHING
 
 
 def test_signs_are_counted_in_the_order_of_the_verdicts():
     verdicts = [rule.INCONCLUSIVE, rule.REPRODUCED, rule.INCONCLUSIVE]
-    assert tables.sign_note(verdicts) == "Verdicts: ✓ reproduced (1), ? inconclusive (2)."
+    assert tables.sign_note(verdicts) == "Verdicts: 1 reproduced (✓), 2 inconclusive (?)."
 
 
 def test_a_papers_table_has_its_rows_and_columns():

@@ -23,6 +23,11 @@ def test_rounded_numbers_have_no_negative_zero(value, decimals, shown):
     assert text.number(value, decimals) == shown
 
 
+def test_differences_have_their_sign_and_zero_a_plus():
+    assert [text.signed(value) for value in (1.26, -0.04, 0.0, -0.06)] == ["+1.3", "+0.0", "+0.0", "-0.1"]
+    assert text.signed(-0.004, 2) == "+0.00"
+
+
 def test_a_spread_is_written_where_there_is_one():
     assert text.with_spread(66.0, 2.0, 1) == "66.0 ± 2.0"
     assert text.with_spread(66.0, None, 1) == text.with_spread(66.0, np.nan, 1) == "66.0"

@@ -52,7 +52,7 @@ def test_a_number_that_is_shown_twice_is_counted_once():
         ]
     )
     notes = verdicts.verdict_notes(cells)
-    assert notes[0] == "Verdicts by the 90% interval: ✓ reproduced (3), ? inconclusive (1)."
+    assert notes[0] == "Verdicts by the 90% interval: 3 reproduced (✓), 1 inconclusive (?)."
     assert notes[-1] == "5 places show 4 numbers: a copied number is judged once, at its origin."
     assert verdicts.verdict_notes(cells.iloc[5:]) == []
 
