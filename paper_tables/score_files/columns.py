@@ -35,6 +35,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "score": (
         *("score", "scores", "scorepercent", "normalizedscore", "normalisedscore", "d4rlnormalizedscore"),
         *("d4rlnormalisedscore", "normscore", "evalscore", "d4rlscore", "finalscore", "meanscore", "value"),
+        *("normalizedreturn", "normalisedreturn", "d4rlnormalizedreturn", "averagescore", "avgscore"),
+        *("averagenormalizedscore", "avgnormalizedscore", "meannormalizedscore", "finalnormalizedscore"),
     ),
     "return": (
         *("return", "returns", "rawreturn", "episodereturn", "evalreturn", "meanreturn", "avgreturn"),
@@ -63,7 +65,7 @@ def plain(name: str) -> str:
     text = name.strip().lower()
     while match := _GROUPS.match(text):
         text = text[match.end() :]
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"(?<=.)[._ /-](?:mean|avg|average)$", "", text))
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"(?<=.)[._ /([-]+(?:mean|avg|average)[)\]]?$", "", text))
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ def _of_file(records: Records, options: ScoreOptions, messages: list[str]) -> tu
     labels = _labels(records, names, messages)
     if labels is not None:
         table["seed"] = _seeds(records, labels, table)
+        if not all(map(_SEED.match, labels)) and not records.is_absent("seed"):
+            messages.append("Seeds have names that are no numbers: numbered within each method and task.")
         return table[RUN], records.key
     group = table.groupby(["method", "task", "selection"]).ngroup().to_numpy()
     rows = pd.DataFrame({"run": group[records.key], "step": np.nan_to_num(records.step, nan=-1.0)})

@@ -15,6 +15,9 @@ from paper_tables.score_files.options import ScoreOptions
         ("eval/d4rl_normalized_score", "d4rlnormalizedscore"),
         ("config.seed", "seed"),
         ("test/return_mean", "return"),
+        ("Normalized Score (mean)", "normalizedscore"),
+        ("normalized_score [avg]", "normalizedscore"),
+        ("mean", "mean"),
     ],
 )
 def test_a_name_without_its_loggers_groups(name: str, wanted: str):

@@ -124,3 +124,17 @@ def test_a_number_of_each_rows_task():
     found, _ = resolved(file(method=["b", "a", "b"], task=[HOPPER] * 3, seed=["0"] * 3))
     assert of_runs(found, "method", {"a": 1.0, "b": 2.0}.get).tolist() == [2.0, 1.0, 2.0]
     assert np.isnan(of_runs(found, "task", lambda name: None)).all()
+
+
+def test_seeds_with_names_are_numbered_and_this_is_said():
+    found, messages = resolved(file(method=["x"] * 2, task=[HOPPER] * 2, seed=["blue", "amber"]))
+    assert seeds_of(found) == [1, 0]
+    assert any(message.startswith("Seeds have names that are no numbers") for message in messages)
+    assert not any(
+        "Seeds have names" in message
+        for message in resolved(file(task=[HOPPER] * 2, seed=["0", "seed-1"]))[1]
+    )
+
+
+def seeds_of(found: Runs) -> list[int]:
+    return [int(seed) for seed in found.runs["seed"].iloc[found.run]]
