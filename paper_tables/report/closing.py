@@ -73,7 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nTrained here, mean score in percent [95% interval] (seeds):\n")
         print(scores(options.tables))
         agrees = True
-        if options.reevaluated is not None:
+        if options.reevaluated is not None and not (options.reevaluated / "comparison.json").is_file():
+            print("\nNo published policy was played again: results/published/checkpoints holds none.")
+        elif options.reevaluated is not None:
             said, agrees = reevaluation(options.reevaluated)
             print(f"\nPublished policies, played again here:\n\n{said}")
         print("\nWhere to look next:")

@@ -62,6 +62,14 @@ def test_another_machines_disagreement_is_an_error(reevaluated: Sources, capsys:
     assert "Your machine does not agree." in capsys.readouterr().out
 
 
+def test_a_copy_without_published_policies_says_so(reevaluated: Sources, capsys: pytest.CaptureFixture[str]):
+    (Path(reevaluated.reevaluated) / "comparison.json").unlink()
+    assert closing.main(arguments(reevaluated)) == 0
+    said = capsys.readouterr().out
+    assert "No published policy was played again" in said
+    assert "agrees" not in said
+
+
 def test_without_tables_it_is_one_sentence(reevaluated: Sources, capsys: pytest.CaptureFixture[str]):
     (Path(reevaluated.tables) / "scores.csv").unlink()
     assert closing.main(arguments(reevaluated)) == cli.EXIT_MISTAKE
