@@ -15,7 +15,7 @@ from algos.seed_parallel.tanh_gaussian import TanhGaussianActor, TanhGaussianSpe
 def actor(seeds=(3, 8), **changes):
     values = {"log_std_range": (-5.0, 2.0), "initialisers": ("torch_default", "torch_default"), **changes}
     spec = TanhGaussianSpec((8, 8), **{"learnt_scale": False, **values})
-    return TanhGaussianActor(ProblemSpec(4, 2), spec, SeedStreams(seeds, "x"), torch.device("cpu"))
+    return TanhGaussianActor(ProblemSpec(4, 3), spec, SeedStreams(seeds, "x"), torch.device("cpu"))
 
 
 def outputs(found, states, row):
@@ -25,7 +25,7 @@ def outputs(found, states, row):
         x = x @ found.group.frozen[f"layer{i}.weight"][row].double()
         x = x + found.group.frozen[f"layer{i}.bias"][row].double()
         x = x.relu() if i < 2 else x
-    return x[:, :2], x[:, 2:]
+    return x[:, :3], x[:, 3:]
 
 
 @pytest.mark.parametrize("learnt", [True, False])
@@ -35,7 +35,7 @@ def test_draws_and_densities_are_those_of_the_transformed_normal(learnt):
         assert bool((found.group.frozen["log_std.scale"] == 1).all())
         assert bool((found.group.frozen["log_std.shift"] == -1).all())
         found.group.frozen["log_std.scale"].copy_(torch.tensor([[0.5], [2.0]]))
-    states, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
+    states, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 3)
     actions, density = found.sample(found.group.frozen, states, noise)
     given = found.log_density(found.group.frozen, states, actions)
     for row in range(2):
@@ -53,9 +53,9 @@ def test_draws_and_densities_are_those_of_the_transformed_normal(learnt):
 
 def test_several_actions_of_a_state_are_each_drawn_by_themselves():
     found = actor()
-    states, noise = torch.randn(2, 3, 4), torch.randn(2, 3, 5, 2)
+    states, noise = torch.randn(2, 3, 4), torch.randn(2, 3, 5, 3)
     actions, density = found.sample(found.group.frozen, states, noise)
-    assert (actions.shape, density.shape) == ((2, 3, 5, 2), (2, 3, 5))
+    assert (actions.shape, density.shape) == ((2, 3, 5, 3), (2, 3, 5))
     for n in range(5):
         one, one_density = found.sample(found.group.frozen, states, noise[:, :, n])
         torch.testing.assert_close(actions[:, :, n], one)
@@ -76,7 +76,7 @@ def test_the_slope_keeps_its_digits_where_tanh_is_one():
 
 def test_actions_at_the_bounds_have_a_finite_density():
     found = actor()
-    edge = torch.tensor([[[1.0, -1.0]]] * 2)
+    edge = torch.tensor([[[1.0, -1.0, 1.0]]] * 2)
     assert found.log_density(found.group.frozen, torch.randn(2, 1, 4), edge).isfinite().all()
 
 

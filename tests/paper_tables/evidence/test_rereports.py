@@ -115,6 +115,7 @@ def test_three_equal_reports_are_pooled_to_their_mean():
     assert found.pooled.prediction_high == pytest.approx(52.0 + half, abs=1e-5)
     assert found.inside  # 49.52 is the lower end
     assert found.verdict.difference_percent == pytest.approx(2.0)
+    assert found.verdict.detectable == (not found.verdict.interval_low <= 0 <= found.verdict.interval_high)
     assert "3 other reports (b, c, d) pooled by random effects: mean 52.0" in found.words
     assert found.words.endswith("the number is inside.")
 
@@ -126,6 +127,8 @@ def test_reports_far_from_the_number_say_different():
     assert found.inside is False
     assert found.verdict.flags == ()
     assert found.verdict.interval_low > 5.0
+    assert found.verdict.detectable
+    assert found.verdict.p_different < 0.05 < found.verdict.p_reproduced
 
 
 def test_the_verdict_says_what_it_depends_on():

@@ -97,6 +97,11 @@ def test_a_curve_keeps_first_and_last_of_many_steps(monkeypatch):
     found = checkpoints_of(rows, Steps.of(rows), raw)
     assert found["update"].tolist() == [1, 5, 9]
     assert found["score_percent"].tolist() == [0.0, 4.0, 8.0]
+    two = rows_of([0] * 4 + [1] * 2, [1.0, 2.0, 3.0, 4.0, 7.0, 8.0], np.arange(6.0))
+    both = checkpoints_of(two, Steps.of(two), np.zeros(2, dtype=bool))
+    # Of four steps the first, one between and the last; two are both kept.
+    assert both["update"].tolist() in ([1, 3, 4, 7, 8], [1, 2, 4, 7, 8])
+    assert both["seed"].tolist() == [0, 0, 0, 1, 1]
     one = rows_of([0, 1], [5.0, 5.0], [1.0, 2.0])
     assert checkpoints_of(one, Steps.of(one), raw).empty
 
