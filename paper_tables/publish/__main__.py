@@ -59,7 +59,7 @@ def gather(folders: Sequence[Path]) -> dict[str, pd.DataFrame]:
 
     Raises:
         TablesError: a table is missing, has no row or breaks its schema, two experiments disagree on a row,
-            or the tables do not belong together.
+            the tables do not belong together, or runs on one task were trained on different data.
     """
     tables = {}
     for name in tables_module.FILES:
@@ -106,6 +106,7 @@ def check_together(tables: dict[str, pd.DataFrame], where: str) -> None:
                     f"{where}: the table {here} has runs that {there} lacks, the first of them {run}; "
                     "gather the experiment again."
                 )
+    _check_same_data(tables["scores"], where)
     episodes = tables["episodes"][tables["episodes"]["purpose"] == "checkpoint"]
     means = episodes.groupby([*RUN, "update"])["score_percent"].mean().rename("mean").reset_index()
     last = tables["scores"][tables["scores"]["selection"] == "last"].merge(
@@ -117,6 +118,19 @@ def check_together(tables: dict[str, pd.DataFrame], where: str) -> None:
         run = ", ".join(f"{column} {row[column]}" for column in RUN)
         raise TablesError(
             f"{where}: the last score is not the mean of its episodes for {run}; gather the experiment again."
+        )
+
+
+def _check_same_data(scores: pd.DataFrame, where: str) -> None:
+    """Refuse seeds of one task that were trained on different rows: a task collected twice is two datasets."""
+    known = scores.dropna(subset=["content_sha256"])
+    counts = known.groupby("task")["content_sha256"].nunique()
+    for task in counts.index[counts > 1]:
+        first, second = sorted(known.loc[known["task"] == task, "content_sha256"].unique())[:2]
+        raise TablesError(
+            f"{where}: runs on {task} were trained on different data (content_sha256 {first[:8]} and "
+            f"{second[:8]}); allowed is one dataset for each task: leave out one of the experiments, or train "
+            "it on the other's dataset."
         )
 
 

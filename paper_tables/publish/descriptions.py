@@ -30,7 +30,7 @@ def provenance_table(tables: dict[str, pd.DataFrame], experiments: Sequence[str]
         for commit in _values(runs, "git_commit")
     ]
     rows = [
-        ("Experiment", _joined([f"`{name}`" for name in experiments])),
+        ("Experiment", _joined([f"`{name}`" for name in dict.fromkeys(experiments)])),
         ("Commits that trained", _joined(commits)),
         ("Devices that trained", _joined(_values(runs, "device"))),
         ("torch", _joined(_values(runs, "torch_version"))),

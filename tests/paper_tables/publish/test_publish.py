@@ -105,6 +105,18 @@ def test_experiments_that_disagree_are_refused(gathered: Path, tmp_path: Path):
         publish.publish([gathered, other], ["made-up", "other"], tmp_path / "published")
 
 
+def test_seeds_of_one_task_that_were_trained_on_different_rows_are_refused(gathered: Path, tmp_path: Path):
+    """A task that is collected again has other rows; its seeds are no further seeds of the first."""
+    scores = tables.read(gathered, "scores")
+    task = scores["task"].iloc[0]
+    again = (scores["task"] == task) & (scores["seed"] == scores["seed"].max())
+    hashes = scores["content_sha256"].where(~scores["task"].eq(task), "a" * 64).where(~again, "b" * 64)
+    change(gathered, "scores", scores.assign(content_sha256=hashes))
+    with pytest.raises(TablesError, match=f"runs on {task} were trained on different data"):
+        publish.publish([gathered], ["toy"], tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
 def test_the_dictionary_has_every_column_with_type_unit_and_meaning():
     for name in tables.FILES:
         rows = {row[0].text: row for row in publish.dictionary(name).rows if row}
