@@ -122,15 +122,15 @@ def check_together(tables: dict[str, pd.DataFrame], where: str) -> None:
 
 
 def _check_same_data(scores: pd.DataFrame, where: str) -> None:
-    """Refuse seeds of one task that were trained on different rows: a task collected twice is two datasets."""
+    """Refuse seeds of one task that were trained on different rows: collected twice, it is two datasets."""
     known = scores.dropna(subset=["content_sha256"])
     counts = known.groupby("task")["content_sha256"].nunique()
     for task in counts.index[counts > 1]:
         first, second = sorted(known.loc[known["task"] == task, "content_sha256"].unique())[:2]
         raise TablesError(
             f"{where}: runs on {task} were trained on different data (content_sha256 {first[:8]} and "
-            f"{second[:8]}); allowed is one dataset for each task: leave out one of the experiments, or train "
-            "it on the other's dataset."
+            f"{second[:8]}); allowed is one dataset for each task: leave out one of the experiments, or "
+            "train it on the other's dataset."
         )
 
 
