@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,48 @@ def test_a_rename_that_fails_leaves_the_old_folder(
         (temporary / "new.txt").write_text("new")
     assert contents(target) == {"old.txt": "old"}
     assert list(target.parent.iterdir()) == [target]
+
+
+def interrupted_after(count: int, replace: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+    """`os.replace`, with Ctrl-C right after its call number `count`."""
+    calls: list[Path] = []
+
+    def interrupted(source: Path, destination: Path) -> None:
+        replace(source, destination)
+        calls.append(source)
+        if len(calls) == count:
+            raise KeyboardInterrupt
+
+    return interrupted
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, {"old.txt": "old"}), (2, {"new.txt": "new"})])
+def test_an_interrupt_between_the_renames_leaves_a_whole_folder(
+    count: int, kept: dict[str, str], target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old one where it was moved already, the new one where that is in its place."""
+    monkeypatch.setattr(os, "replace", interrupted_after(count, os.replace))
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(target) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert contents(target) == kept
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failed_restore_keeps_the_old_folder(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be renamed any more after the first: the old content is under its temporary name."""
+    replace, calls = os.replace, []
+
+    def failing(source: Path, destination: Path) -> None:
+        calls.append(source)
+        if len(calls) > 1:
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(FileError), files.atomic_folder(target) as temporary:
+        (temporary / "new.txt").write_text("new")
+    (kept,) = target.parent.iterdir()
+    assert contents(kept) == {"old.txt": "old"}
 
 
 def test_every_file_of_a_folder_is_flushed_before_the_rename(

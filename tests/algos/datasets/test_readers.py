@@ -22,7 +22,7 @@ from algos.datasets.readers import check_format, read_rows
     [
         (b"\x80\x04\x95abc", "is a pickle: loading one runs"),
         (b"PK\x03\x04rest", "NumPy archive"),
-        (gzip.compress(b"\x89HDF"), "is packed with gzip; unpack it"),
+        (gzip.compress(b"\x89HDF", mtime=0), "is packed with gzip; unpack it"),
         (lzma.compress(b"\x89HDF"), "is packed with xz; unpack it"),
         (bz2.compress(b"\x89HDF"), "is packed with bzip2; unpack it"),
     ],

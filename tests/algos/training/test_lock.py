@@ -86,25 +86,25 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, name):
         pass
 
 
-HERE = socket.gethostname()
-
-
+# Names, not numbers: the ids of tests have to be the same in every process that collects them.
 @pytest.mark.parametrize(
     ("holder", "age_seconds", "abandoned"),
     [
-        (f"{HERE} {os.getpid()} x", 1.0, False),
-        (f"{HERE} {os.getppid()} x", 1.0, False),
-        (f"{HERE} 1 x", 1.0, False),  # another user's, alive
-        (f"{HERE} 999999999 x", 1.0, True),
+        ("HERE OWN x", 1.0, False),
+        ("HERE PARENT x", 1.0, False),
+        ("HERE 1 x", 1.0, False),  # another user's, alive
+        ("HERE 999999999 x", 1.0, True),
         ("elsewhere 999999999 x", 119.0, False),  # there it may live
         ("elsewhere 999999999 x", 121.0, True),
-        (f"{HERE} {os.getpid()} x", 121.0, True),
+        ("HERE OWN x", 121.0, True),
         ("", 1.0, False),  # its writer may be filling it
         ("", 11.0, True),
-        (f"{HERE} pid x", 11.0, True),
+        ("HERE pid x", 11.0, True),
     ],
 )
 def test_whose_lock_is_abandoned(holder, age_seconds, abandoned):
+    for name, value in (("HERE", socket.gethostname()), ("OWN", os.getpid()), ("PARENT", os.getppid())):
+        holder = holder.replace(name, str(value))
     assert lock_module._is_abandoned(holder, age_seconds) is abandoned
 
 

@@ -86,16 +86,16 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
             _flush(temporary)
             if path.exists():
                 os.replace(path, old)
-            try:
-                os.replace(temporary, path)
-            except BaseException:
-                if old.exists():
-                    os.replace(old, path)
-                raise
+            os.replace(temporary, path)
             _flush(path.parent)
     finally:
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        # Whatever came in between, an interrupt too: the old folder goes only when a whole one is in its place.
+        if old.exists() and not path.exists():
+            with contextlib.suppress(OSError):
+                os.replace(old, path)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str, error: type[RecheckError] = FileError) -> None:
