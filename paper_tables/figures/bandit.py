@@ -6,7 +6,7 @@ Read from ``--input``, where ``python -m algos.bandit`` wrote them: ``samples.pa
 (schemas ``bandit_samples``, ``bandit_numbers``) and ``config.json``. Written, each whole or not at all:
 
 ``bandit.pdf``, ``.png``              the paper's figure: behaviour cloning above, with a Q term below
-``bandit_train_steps.pdf``, ``.png``  BC-Diffusion and Diffusion-QL over N
+``bandit_diffusion_steps.pdf``, ``.png``  BC-Diffusion and Diffusion-QL over N
 ``numbers.md``                        the numbers of all panels as a Markdown table
 ``index.csv``                         figure, caption
 
@@ -255,7 +255,7 @@ def draw_methods(bandit: Bandit, figures: Figures) -> None:
     figures.save(figure, "bandit", caption.strip())
 
 
-def draw_train_steps(bandit: Bandit, figures: Figures) -> None:
+def draw_diffusion_steps(bandit: Bandit, figures: Figures) -> None:
     """BC-Diffusion and Diffusion-QL over N."""
     methods = ("bc_diffusion", "diffusion_ql")
     steps = bandit.steps_of(methods[0])
@@ -269,7 +269,7 @@ def draw_train_steps(bandit: Bandit, figures: Figures) -> None:
         "The number N of diffusion steps, in training and sampling: BC-Diffusion (above) and Diffusion-QL "
         f"(below), 1,000 samples each. {CAPTION_NUMBERS} {reduced_note(bandit)}"
     )
-    figures.save(figure, "bandit_train_steps", caption.strip())
+    figures.save(figure, "bandit_diffusion_steps", caption.strip())
 
 
 # --- Numbers ---
@@ -315,7 +315,7 @@ def draw(source: Path, output: Path) -> Figures:
     figures = Figures(output)
     with house_style():
         draw_methods(bandit, figures)
-        draw_train_steps(bandit, figures)
+        draw_diffusion_steps(bandit, figures)
     files.write_text(output / "numbers.md", numbers_table(bandit), TablesError)
     index = pd.DataFrame(list(figures.captions.items()), columns=["figure", "caption"])
     files.write_text(output / "index.csv", index.to_csv(index=False, lineterminator="\n"), TablesError)

@@ -281,7 +281,7 @@ def more_seeds(cells: pd.DataFrame) -> list[str]:
 
 _UNKNOWN = "a spread is needed, of two seeds at least"
 _NO_NUMBER = {
-    "never": "no number of seeds is enough, the reported error fills the margin",
+    "never": "no number of seeds is enough, the reported number's own error is as wide as the margin",
     ">100": "more than 100 seeds in all",
 }
 

@@ -166,7 +166,7 @@ WAYS = (
     f"at most {FEW_SEEDS} seeds of ours",
     f"{FEW_SEEDS + 1} to 100 seeds of ours",
     "more than 100 seeds of ours",
-    "the paper's error, printed or assumed, fills the margin, or nothing bounds it",
+    "the paper's own error, printed or assumed, is as wide as the margin, or nothing bounds it",
     "one seed on a side",
 )
 """What decides a number, if its true difference is 0; the last two do not."""

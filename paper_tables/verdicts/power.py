@@ -216,7 +216,7 @@ def seeds_needed(
         largest: the search ends here.
 
     Returns:
-        The number, `never` where the reported error alone fills the margin, or `>100`.
+        The number, `never` where the reported number's own error is as wide as the margin, or `>100`.
 
     Raises:
         TablesError: a margin that is not above 0, a standard deviation that is negative or not finite, or a

@@ -73,7 +73,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "second"):
         arguments = ["--input", str(tmp_path / "run"), "--output", str(tmp_path / name)]
         assert bandit_module.main(arguments) == 0
-    names = ["bandit.pdf", "bandit.png", "bandit_train_steps.pdf", "bandit_train_steps.png"]
+    names = ["bandit.pdf", "bandit.png", "bandit_diffusion_steps.pdf", "bandit_diffusion_steps.png"]
     names += ["index.csv", "numbers.md"]
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == names
     for name in names:
@@ -145,4 +145,4 @@ def test_no_text_is_cut_or_over_other_text(tmp_path: Path, checked_saves: dict[s
     for reduced in (None, "7 updates of 100,000"):
         write_run(tmp_path / str(reduced), reduced=reduced)
         bandit_module.draw(tmp_path / str(reduced), tmp_path / "figures")
-        assert checked_saves == {"bandit": [], "bandit_train_steps": []}
+        assert checked_saves == {"bandit": [], "bandit_diffusion_steps": []}

@@ -89,7 +89,7 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
             os.replace(temporary, path)
             _flush(path.parent)
     finally:
-        # Whatever came in between, an interrupt too: the old folder goes only when a whole one is in its place.
+        # Whatever came in between, an interrupt too: the old folder goes when a whole one is in its place.
         if old.exists() and not path.exists():
             with contextlib.suppress(OSError):
                 os.replace(old, path)

@@ -273,7 +273,8 @@ def evidence(method: str, task: str, version: str | None = None) -> Answer:
         raise TablesError(f"No document reports a method '{method}'; the nearest names are {close}.")
     found = numbers[(numbers["method_key"] == key) & (numbers["task"] == name)]
     result = Table(
-        f"{key} on {name}", ["Document", "Table", "Column", "Score", "±", "Seeds", "Origin", "Selection"]
+        f"{key} on {name}",
+        ["Document", "Table", "Column", "Score", "Kind of spread", "Seeds", "Origin", "Selection"],
     )
     result.text_columns = 3
     for row in found.to_dict("records"):
