@@ -190,10 +190,9 @@ def cost_figures(
         done.left_out.add("cost, steps", "There is no cost.parquet in the folder of the scores.")
         return
     labelled = configurations.with_labels(score_rows)
-    key = [*configurations.CONFIGURATION, "task", "digest"]
-    cost = tables_module.read(inputs.scores, "cost").merge(
-        labelled[[*key, "label"]].drop_duplicates(), on=key, how="inner"
-    )
+    cost, not_used = configurations.labelled_cost(labelled, tables_module.read(inputs.scores, "cost"))
+    if not_used:
+        done.left_out.add("cost of runs without scores", not_used)
     # A block that was evaluated under several sampling settings was trained once: its own setting names it.
     by_setting = cost.sort_values(
         "sampling", key=lambda names: ~names.str.startswith("default-"), kind="stable"

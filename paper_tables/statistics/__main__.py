@@ -34,6 +34,7 @@ from recheck import cli
 from recheck.errors import TablesError
 
 from paper_tables.rendering import table as table_module
+from paper_tables.scores import spellings
 from paper_tables.statistics import bootstrap, configurations
 from paper_tables.statistics.estimators import COVERAGE_STUDIES
 from paper_tables.statistics.experiment import all_tables, read_experiment, write_tables
@@ -75,7 +76,11 @@ def _run(options: argparse.Namespace) -> None:
         lengths=options.lengths,
     )
     write_tables(tables, options.output)
-    table_module.write(summary_table(tables), options.output, "summary")
+    summary, slips = summary_table(tables), spellings.slips(score_rows, "It is taken for another task.")
+    summary.notes += slips
+    table_module.write(summary, options.output, "summary")
+    for message in slips:
+        print(message)
     for what, reason in tables["left_out"].itertuples(index=False, name=None):
         print(f"Note: {what}. {reason}")
 

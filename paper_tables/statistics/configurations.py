@@ -11,6 +11,7 @@ from paper_tables.statistics.samples import equal_length
 
 CONFIGURATION = ["method", "variant", "diffusion_steps", "sampling"]
 _DIGEST = r"-[0-9a-f]{8}$"
+MOST_NAMED = 8
 OWN_LENGTHS, EQUAL_LENGTHS = "own", "equal"
 
 
@@ -34,6 +35,32 @@ def with_labels(table: pd.DataFrame, updates: pd.DataFrame | None = None) -> pd.
         updates = table.groupby(run)["update"].max().rename("num_updates").reset_index()
     known = updates[[*run, "num_updates"]].drop_duplicates()
     return table.merge(known, on=run, how="left").merge(_labels(known), on=[*run, "num_updates"], how="left")
+
+
+def labelled_cost(labelled: pd.DataFrame, cost: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The cost of the runs that have scores, with their labels, and what is not used.
+
+    Args:
+        labelled: rows of the schema `scores` with labels, see `with_labels`.
+        cost: rows of the schema `cost`.
+
+    Returns:
+        The rows of `cost` whose run has a score, with `label`; and a sentence about the others, or empty.
+    """
+    run = [*CONFIGURATION, "task", "digest"]
+    rows = cost.merge(labelled[[*run, "label"]].drop_duplicates(), on=run, how="left")
+    strangers = rows["label"].isna()
+    if not strangers.any():
+        return rows, ""
+    counts = rows[strangers].groupby(["method", "task"], sort=True).size().reset_index(name="count")
+    first = counts.head(MOST_NAMED).itertuples(index=False, name=None)
+    named = [f"{method} on {task} ({count})" for method, task, count in first]
+    more = f" and {len(counts) - MOST_NAMED} more" if len(counts) > MOST_NAMED else ""
+    return (
+        rows[~strangers].reset_index(drop=True),
+        f"{int(strangers.sum()):,} rows of the cost not used, since their runs have no scores: "
+        f"{', '.join(named)}{more}.",
+    )
 
 
 def _labels(runs: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from recheck import cli
 
-from paper_tables.scores import provenance, tables
+from paper_tables.scores import provenance, spellings, tables
 from paper_tables.tables import layout as layout_module
 from paper_tables.tables import not_used, write
 from paper_tables.verdicts.looks import SequentialRuns
@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> None:
             )
         )
     write.write_verdicts(judged, options.output, sequential)
-    for message in [] if runs is None else not_used.slips(runs):
+    for message in [] if runs is None else spellings.slips(runs, "It is compared with nothing."):
         print(message)
 
 

@@ -198,8 +198,7 @@ def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table
     from paper_tables.prices import training_blocks
     from paper_tables.statistics import configurations
 
-    key = [*configurations.CONFIGURATION, "task", "digest"]
-    rows = cost.merge(_labelled(runs)[[*key, "label"]].drop_duplicates(), on=key)
+    rows, not_used = configurations.labelled_cost(_labelled(runs), cost)
     rows["device"] = rows["device"].fillna("unknown device")
     table = Table(
         f"{experiment}: cost",
@@ -240,6 +239,7 @@ def cost_table(runs: pd.DataFrame, cost: pd.DataFrame, experiment: str) -> Table
         "its time. Hours are wall time, whatever else the machine did at the time.",
         "An action is the whole policy call of one seed with its candidates. Training happens once for all "
         "sampling settings of a method.",
+        *([not_used] if not_used else []),
     ]
     return table
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from paper_tables import task_table
+from paper_tables.scores.spellings import near_name
 from paper_tables.scores.tables import RUN_COLUMNS
 
 MOST_NAMED = 8
@@ -52,12 +53,6 @@ def _reason(task: str, method: str, listed: set[str], methods: set[str]) -> str:
     return f"other settings of {method} than the column's"
 
 
-def near_name(task: str) -> str:
-    """A known task that a name is a likely slip of, or empty."""
-    close = task_table.nearest(task, most=1)[0]
-    return close if task_table.similarity(task, close) >= task_table.SLIP else ""
-
-
 def not_used_note(layout: dict[str, Any], runs: pd.DataFrame, shown: pd.DataFrame) -> str:
     """The same as one message, or empty where all is used."""
     reasons = not_used(layout, runs, shown)
@@ -84,29 +79,3 @@ def _gathered(reasons: dict[str, int]) -> dict[str, int]:
     return rest | {
         f"tasks {', '.join(names[:3])}{more} are not in this table": sum(reasons[t] for t in tasks)
     }
-
-
-def slips(runs: pd.DataFrame) -> list[str]:
-    """Messages about names that are likely slips: an unknown task, one method in two spellings.
-
-    Args:
-        runs: the columns `task` and `method`.
-    """
-    known = task_table.tasks()
-    messages = []
-    for task in sorted(set(map(str, runs["task"])) - set(known)):
-        if close := near_name(task):
-            count = int((runs["task"] == task).sum())
-            messages.append(
-                f"There is no task '{task}' ({count} rows); is it {close}? It is compared with nothing."
-            )
-    spellings: dict[str, list[str]] = {}
-    for method in sorted(set(map(str, runs["method"]))):
-        spellings.setdefault(task_table.normal_form(method), []).append(method)
-    messages += [
-        f"The methods {' and '.join(repr(name) for name in names)} differ only in their spelling; they are "
-        "taken for two."
-        for names in spellings.values()
-        if len(names) > 1
-    ]
-    return messages

@@ -192,10 +192,14 @@ def test_missing_costs_do_not_stop_the_rest(
     frames.write_parquet(empty, tmp_path / "s" / "cost.parquet", "cost")
     done = style.Figures(tmp_path / "f")
     tables = draw.read_statistics(statistics_folder)
+    runs = made_up_tables["scores"].query("method != 'bc'")
     with style.house_style():
-        draw.cost_figures(
-            done, tables, FigureInputs(tmp_path / "s"), made_up_tables["scores"], prices_module.load_prices()
-        )
+        draw.cost_figures(done, tables, FigureInputs(tmp_path / "s"), runs, prices_module.load_prices())
     assert "cost" not in done.captions
     assert "steps" in done.captions
     assert ("steps: action latency", "No policy call was timed.") in done.left_out.rows
+    named = dict(done.left_out.rows)["cost of runs without scores"]
+    assert named == (
+        "4 rows of the cost not used, since their runs have no scores: bc on walker-easy-v0 (2), "
+        "bc on walker-hard-v0 (2)."
+    )

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from paper_tables import frames
+from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import __main__ as statistics_command
 from paper_tables.statistics import bootstrap, configurations
 from paper_tables.statistics import experiment as statistics_experiment
+from paper_tables.tables import __main__ as tables_command
 
 
 def test_fixture_intervals_are_rliables(d3rlpy_designs: dict[str, configurations.Design]):
@@ -109,6 +113,66 @@ def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path
     assert (written["small_sample_low_percent"] < written["estimate_percent"]).all()
     assert set(written["num_seeds"]) == {10}
     assert len(pd.read_csv(tmp_path / "cells.csv")) == 5 * 12
+
+
+def test_names_that_are_likely_slips_are_said_and_noted(
+    made_up_tables: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rows = made_up_tables["scores"].query("method != 'diffusion_ql'").copy()
+    rows.loc[(rows["method"] == "iql") & (rows["task"] == "walker-easy-v0"), "task"] = "walker2d-medum-v2"
+    rows.loc[(rows["method"] == "bc") & (rows["task"] == "walker-hard-v0"), "method"] = "BC"
+    frames.write_parquet(rows, tmp_path / "scores.parquet", "scores")
+    arguments = ["--scores", str(tmp_path), "--replicates", "100", "--coverage-studies", "0"]
+    assert statistics_command.main([*arguments, "--output", str(tmp_path / "out")]) == 0
+    sentences = [
+        "There is no task 'walker2d-medum-v2' (4 rows); is it walker2d-medium-v2? "
+        "It is taken for another task.",
+        "The methods 'BC' and 'bc' differ only in their spelling; they are taken for two.",
+    ]
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if not line.startswith("Note: ")] == sentences
+    summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
+    assert all(f"- {sentence}\n" in summary for sentence in sentences)
+
+
+def test_the_planners_own_runs_of_nine_tasks_are_one_row_a_method(tmp_path: Path):
+    """Invented scores; the sampling label of each environment has another digest."""
+    scores = Path(__file__).parent / "scores_d4rl"
+    arguments = ["--scores", str(scores), "--coverage-studies", "0", "--output", str(tmp_path / "statistics")]
+    assert statistics_command.main(arguments) == 0
+    rows = pd.read_csv(tmp_path / "statistics" / "summary.csv").set_index("Method")
+    assert rows[["Tasks", "Seeds", "IQM"]].T.to_dict("list") == {
+        "diffusion_ql": ["9 (A)", 10, "85.1 [84.4, 85.8]"],
+        "iql": ["9 (A)", 10, "75.2 [74.5, 75.9]"],
+    }
+    iql = tables_module.read_runs(scores).query("method == 'iql'")
+    middle = np.sort(iql["score_percent"].to_numpy())
+    assert len(middle) == 90
+    # The mean of all but the 22 lowest and the 22 highest.
+    assert stats.trim_mean(middle, 0.25) == pytest.approx(75.2, abs=0.05)
+    pairs = pd.read_csv(tmp_path / "statistics" / "improvement.csv").set_index(["label", "other"])
+    assert list(pairs["num_tasks"]) == [9, 9]
+    assert pairs.loc[("diffusion_ql", "iql"), "probability"] == pytest.approx(_share_higher(scores), abs=1e-4)
+    assert set(pd.read_csv(tmp_path / "statistics" / "profiles.csv")["label"]) == {"diffusion_ql", "iql"}
+    written = ["--scores", str(scores), "--experiment", "d4rl", "--output", str(tmp_path / "tables")]
+    assert tables_command.main(written) == 0
+    table = pd.read_csv(tmp_path / "tables" / "scores.csv")
+    assert list(table.columns) == ["Task", "diffusion_ql", "iql"]
+    assert len(table) == 9
+    assert table.notna().all(axis=None)
+
+
+def _share_higher(scores: Path) -> float:
+    """How often Diffusion-QL scores higher than IQL, over all pairs of seeds of a task, mean over tasks."""
+    runs = tables_module.read_runs(scores)
+    shares = []
+    for _, rows in runs.groupby("task"):
+        ours, other = (
+            rows.loc[rows["method"] == method, "score_percent"].to_numpy()
+            for method in ("diffusion_ql", "iql")
+        )
+        shares.append((ours[:, None] > other[None, :]).mean())
+    return float(np.mean(shares))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from scipy import stats
 
 from paper_tables.rendering import table as table_module
 from paper_tables.scores import tables as tables_module
+from paper_tables.statistics.experiment import all_tables
 from paper_tables.tables import experiment
 from tests.paper_tables.tables.runs import some_runs
 
@@ -127,3 +128,46 @@ def test_missing_times_are_dashes(made_up_tables):
     )
     table = experiment.cost_table(made_up_tables["scores"], cost, "made-up")
     assert {cell.text for row in table.rows for cell in row[5:]} == {"–"}
+
+
+def test_cost_rows_whose_runs_have_no_scores_are_counted(made_up_tables):
+    scores = made_up_tables["scores"]
+    without = scores[~((scores["method"] == "bc") & (scores["task"] == "walker-hard-v0"))]
+    sentence = "2 rows of the cost not used, since their runs have no scores: bc on walker-hard-v0 (2)."
+    table = experiment.cost_table(without, made_up_tables["cost"], "made-up")
+    assert table.notes[-1] == sentence
+    runs = {row[0].text: row[4].text for row in table.rows}
+    assert (runs["bc"], runs["iql"]) == ("4", "8")
+    whole = experiment.cost_table(scores, made_up_tables["cost"], "made-up")
+    assert not any("not used" in note for note in whole.notes)
+
+
+def test_a_method_is_one_row_whatever_the_environments_digests(made_up_tables):
+    """In the tables of cost and selection, and in the learning curves."""
+    digests = {"walker-easy-v0": "a7ee038b", "walker-hard-v0": "f15bdea2"}
+
+    def of_environments(rows):
+        rows = rows[rows["method"].isin(["bc", "iql"])]
+        return rows.assign(sampling="default-" + rows["task"].map(digests))
+
+    scores, cost, episodes = (
+        of_environments(made_up_tables[name]) for name in ("scores", "cost", "episodes")
+    )
+    rows = {row[0].text: [cell.text for cell in row] for row in experiment.cost_table(scores, cost, "x").rows}
+    assert list(rows) == ["bc", "iql"]
+    assert {row[4] for row in rows.values()} == {"8"}
+    selection = [
+        [cell.text for cell in row[:2]] for row in experiment.selection_table(scores, "x").rows if row
+    ]
+    assert selection == [[task, method] for task in digests for method in ("bc", "iql")]
+    found = all_tables(scores, episodes, replicates=100, coverage_studies=0)
+    curves = found["learning_curves"]
+    assert curves.groupby("label")["task"].agg(set).to_dict() == {"bc": set(digests), "iql": set(digests)}
+    assert len(curves) == 2 * 2 * 5
+    assert found["sample_efficiency"].groupby("label")["num_tasks"].agg(list).to_dict() == {
+        "bc": [2] * 5,
+        "iql": [2] * 5,
+    }
+    last = scores.query("method == 'iql' and task == 'walker-hard-v0'")["score_percent"].mean()
+    end = curves.query("label == 'iql' and task == 'walker-hard-v0' and update == 50_000")["mean_percent"]
+    assert end.item() == pytest.approx(last)

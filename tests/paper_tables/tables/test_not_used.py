@@ -65,16 +65,6 @@ def test_nothing_is_said_where_all_is_used():
     every = runs([("iql", "halfcheetah-medium-v2")])
     _, shown = paper_table.layout_cells(layout, every)
     assert not_used.not_used_note(layout, every, shown) == ""
-    assert not_used.slips(every) == []
-
-
-def test_slips_are_named_for_every_table():
-    found = not_used.slips(
-        runs([("iql", "walker2d-medum-v2"), ("IQL", "hopper-medium-v2"), ("iql", "toy-v0")])
-    )
-    assert len(found) == 2
-    assert "is it walker2d-medium-v2?" in found[0]
-    assert "'IQL' and 'iql'" in found[1]
 
 
 def test_an_absent_environment_is_unknown_and_not_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
