@@ -1,4 +1,4 @@
-"""Time and memory of a dry run beside a bare Snakemake workflow with as many jobs.
+"""Time and memory of a dry run and of a bare Snakemake workflow with as many jobs.
 
     python tools/measure_dry_run.py [--experiment d4rl] [--times 1,10] [--rounds 3] [--profile]
 
@@ -160,7 +160,7 @@ def profile(experiment: str, times: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(description="Time and memory of a dry run beside a bare workflow.")
+    parser = argparse.ArgumentParser(description="Time and memory of a dry run and of a bare workflow.")
     parser.add_argument("--experiment", default="d4rl")
     parser.add_argument("--times", default="0,1,10", help="tens of seeds, comma-separated; 0: as on GPUs")
     parser.add_argument("--rounds", type=int, default=3)

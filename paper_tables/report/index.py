@@ -11,7 +11,7 @@ from recheck.errors import TablesError
 
 from paper_tables.report import render
 
-# Pages beside the index that other stages write: file, title, what it is.
+# Pages next to the index that other stages write: file, title, what it is.
 OTHERS = (
     (
         "evidence.html",

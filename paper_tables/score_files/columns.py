@@ -166,7 +166,7 @@ def _guess(role: str, names: Sequence[str], where: str) -> str | None:
     known = NAMES[role]
     found = [name for name in names if plain(name) in known]
     if role == "task" and "task" in found:
-        # A table of one's own may name the environment of the task beside it.
+        # A table of one's own may name the environment next to the task.
         return "task"
     if len(found) > 1 and role in ("step", "run"):
         return min(found, key=lambda name: known.index(plain(name)))

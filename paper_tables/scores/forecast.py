@@ -1,4 +1,4 @@
-"""The forecast of an experiment beside what it took.
+"""The forecast of an experiment, and what it took.
 
     python -m paper_tables.scores.forecast results/cost/<name>.json
         --measured results/scores/<name>/cost.parquet
@@ -102,7 +102,7 @@ def markdown(rows: pd.DataFrame) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the top of this file."""
     parser = argparse.ArgumentParser(
-        prog="python -m paper_tables.scores.forecast", description="The forecast beside what it took."
+        prog="python -m paper_tables.scores.forecast", description="The forecast, and what it took."
     )
     parser.add_argument("cost", type=Path, help="file of snakemake cost")
     parser.add_argument("--measured", type=Path, required=True, help="cost.parquet of the experiment")

@@ -154,7 +154,7 @@ def _markdown_cell(raw: str, line: int) -> PrintedCell:
 
 def _cell(text: str, line: int, bold: bool) -> PrintedCell:
     text = html.unescape(text).translate(_WIDE).replace("\u2212", "-")
-    # Medals, ticks and arrows beside a number.
+    # Medals, ticks and arrows next to a number.
     text = "".join(
         sign for sign in text if unicodedata.category(sign) != "So" and not "\u2190" <= sign <= "\u21ff"
     )

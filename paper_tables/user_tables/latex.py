@@ -227,7 +227,7 @@ def plain(raw: str) -> str:
     text = _SPREAD_AFTER.sub(r"\1 \\pm \2\3", _MEAN_AND_SPREAD.sub(r"\1 \\pm \2", text))
     text = re.sub(r"[\^_]?\{?\s*\\(?:text)?pm(?![a-zA-Z])", " ± ", re.sub(r"\\[()]", "", text))
     text = re.sub(r"_\{?\s*(?=[(\[])", " {", text)
-    # What a command sets beside a number is no more of its digits.
+    # What a command sets next to a number is no more of its digits.
     text = re.sub(r"(?<=\d)(\}*\$?)\s*(?:\\[a-zA-Z]+\*?\s*)?\{(?=\s*[\d.])", r"\1 {", text)
     text = text.replace("_{", " {") if "±" in text else re.sub(r"_\{\s*(\d+(?:\.\d+)?)\s*\}", r" (\1)", text)
     text = text.replace("\\\\", " ").replace("$", "").replace("~", " ")

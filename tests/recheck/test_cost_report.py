@@ -120,7 +120,7 @@ def test_the_longest_job_beside_its_limit():
     # 5 h (2.5 to 10) at a limit of 2 h: stopped after 2 and 4 h, or up to 4 times.
     assert line == (
         "Longest job, train: iql on hopper-medium-v2, 5.0 h (2.5 h to 10.0 h); its limit is 2.0 h: it is "
-        "stopped there and goes on 2 to 4 times. 1 of 2 jobs are likely longer than their limit."
+        "stopped there and resumed 2 to 4 times. 1 of 2 jobs are likely longer than their limit."
     )
     (short,) = cost_report.longest([job("a", hours=0.5)])
     assert "stopped" not in short

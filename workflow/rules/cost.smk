@@ -1,5 +1,5 @@
 # Cost: what is left to do, in hours, what the jobs will ask for, and how long all of it lasts; before anything is
-# launched. After a run: the forecast beside what was measured.
+# launched. After a run: the forecast and what was measured.
 
 resources_of = partial(
     asked_for,

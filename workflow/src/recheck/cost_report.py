@@ -132,7 +132,7 @@ def wall(jobs: Sequence[Job], capacities: Mapping[str, Capacity]) -> list[str]:
 
 
 def longest(jobs: Sequence[Job]) -> list[str]:
-    """The longest job of each stage beside its limit."""
+    """The longest job of each stage and its limit."""
     out = []
     for stage in STAGES:
         chosen = [job for job in jobs if job.stage == stage and not math.isnan(job.wall_seconds[LIKELY])]
@@ -147,7 +147,7 @@ def longest(jobs: Sequence[Job]) -> list[str]:
             f"its limit is {_duration(limit)}"
         )
         if most > 0:
-            line += f": it is stopped there and goes on {stops} to {most} times"
+            line += f": it is stopped there and resumed {stops} to {most} times"
         over = sum(each.wall_seconds[LIKELY] > each.limit_minutes * 60 for each in chosen)
         out.append(f"{line}. {over} of {len(chosen)} jobs are likely longer than their limit.")
     return out

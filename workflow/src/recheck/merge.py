@@ -196,7 +196,7 @@ def _contradiction(result: Result, source: Path) -> str:
 
 
 def _check_inputs(root: Path, source: Path, result: Result) -> None:
-    """Refuse a result made from another dataset or other policies than those that it will stand beside."""
+    """Refuse a result made from another dataset or other policies than those it is merged with."""
     for path, known in result.content["inputs"].items():
         here = records.fingerprint(root, path)
         now = _fingerprint(source, path) if here is None else here

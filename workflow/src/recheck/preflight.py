@@ -114,7 +114,7 @@ def _of_partition(site: Site, gpu: bool, known: list[Partition], longest_minutes
                 FAULT,
                 f"time limit of {name}",
                 f"jobs ask for up to {longest_minutes} minutes, it allows {min(limits)}; set "
-                f"site.walltime_minutes: {min(limits)} (longer training goes on from its state)",
+                f"site.walltime_minutes: {min(limits)} (longer training resumes from its state)",
             )
         else:
             yield Finding(OK, f"time limit of {name}", f"{longest_minutes} minutes are allowed")
@@ -200,7 +200,7 @@ def report(found: list[Finding]) -> str:
     last = (
         f"{faults} fault{'s' if faults > 1 else ''}: edit workflow/profiles/slurm/site.yaml."
         if faults
-        else "Nothing stands against it. Next: snakemake --profile slurm probe, which sends two short jobs."
+        else "No problem was found. Next: snakemake --profile slurm probe, which sends two short jobs."
     )
     return "\n".join([*lines, last])
 

@@ -26,7 +26,7 @@ from recheck.schema import listed
 FOLDER = f"{paths.RESULTS}/probe"
 KINDS = ("train", "evaluate")
 CONNECT_SECONDS = 5
-# Kept when a probe has found nothing that stands against real jobs.
+# Kept when a probe has found no problem.
 DONE = f"{FOLDER}/done.json"
 MANY_JOBS = 50
 _TORCH = (
@@ -107,7 +107,7 @@ def reaches(host: str, port: int) -> bool:
 
 
 def faults(seen: Mapping[str, Any]) -> list[str]:
-    """What stands against real jobs, one sentence each."""
+    """What would stop real jobs, one sentence each."""
     where = f"{seen['kind']} on {seen['host']}"
     if seen["torch"] is None:
         return [f"{where}: torch cannot be imported ({seen['torch_error']})."]
@@ -120,7 +120,7 @@ def report(root: Path) -> str:
     """Print both answers and remove them; returns what they allow.
 
     Raises:
-        ConfigError: one of them stands against real jobs.
+        ConfigError: one of them would stop real jobs.
     """
     answers = [files.read_json(root / FOLDER / f"{kind}.json", ConfigError) for kind in KINDS]
     lines = []

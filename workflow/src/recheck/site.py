@@ -91,7 +91,7 @@ class Site:
             )
 
     def shell_prefix(self, root: Path) -> str:
-        """What stands before every command of a rule: with a container `python` is the image's.
+        """What precedes every command of a rule: with a container `python` is the image's.
 
         The folders of the clone and of the results are bound at their own paths, and the code is the clone's.
         """
