@@ -9,7 +9,7 @@ from typing import Any
 from recheck.tasks import Task
 
 from algos.datasets.downloads import host_of
-from algos.datasets.sources import file_name
+from algos.datasets.sources import Places, download_places, file_name
 from algos.datasets.transitions import (
     MANIFEST_FILE,
     read_manifest,
@@ -25,9 +25,10 @@ def state_of(task: Task, folder: Path, data_folder: Path | None = None) -> str:
         return "present"
     name = file_name(task)
     here = [Path(task.path)] if task.path else []
-    if name:
-        here.append(folder / "downloads" / name)
-        here += [data_folder / name] if data_folder is not None else []
+    if task.urls:
+        here += download_places(task, Places(folder / "downloads", folder / "hashes"))
+    if name and data_folder is not None:
+        here.append(data_folder / name)
     if any(path.exists() for path in here):
         return "present"
     return "downloadable" if task.urls or (task.source_kind == "minari" and not task.path) else "needs a path"

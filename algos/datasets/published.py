@@ -270,13 +270,18 @@ def check_published(task: Task, filtered: Filtered) -> None:
             )
 
 
+def hash_record(task: Task, hashes: Path) -> Path:
+    """Where the hash of a task's first file is recorded."""
+    return hashes / f"{task.task}.json"
+
+
 def recorded_hash(task: Task, hashes: Path) -> str | None:
     """The hash that was recorded when the task's file first came, or None.
 
     Raises:
         DatasetError: the record cannot be read.
     """
-    path = hashes / f"{task.task}.json"
+    path = hash_record(task, hashes)
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
     except FileNotFoundError:
@@ -298,7 +303,7 @@ def check_recorded_hash(task: Task, hashes: Path, sha256: str) -> None:
         return
     before = recorded_hash(task, hashes)
     if before is None:
-        write_json(hashes / f"{task.task}.json", {"task": task.task, "sha256": sha256}, DatasetError)
+        write_json(hash_record(task, hashes), {"task": task.task, "sha256": sha256}, DatasetError)
     elif before != sha256:
         raise DatasetError(
             f"The file of {task.task} has the SHA-256 {sha256}, but the first one had {before} (recorded in "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import DatasetError
 from recheck.files import sha256
-from recheck.tasks import Task
+from recheck.tasks import Task, found_by_name
 
 from algos.datasets import next_states
 from algos.datasets.d4rl_rows import (
@@ -28,7 +28,13 @@ from algos.datasets.declared_counts import check_declared
 from algos.datasets.downloads import download
 from algos.datasets.episode_ends import EpisodeEnds, decide
 from algos.datasets.episode_flags import Flags, read_flags
-from algos.datasets.published import Content, check_published, check_recorded_hash, recorded_hash
+from algos.datasets.published import (
+    Content,
+    check_published,
+    check_recorded_hash,
+    hash_record,
+    recorded_hash,
+)
 from algos.datasets.readers import check_format, read_rows
 from algos.datasets.row_checks import FileRows, check_widths
 from algos.datasets.row_order import repeated_rows
@@ -101,7 +107,8 @@ def read_source(task: Task, places: Places, limit: float | Bounds) -> Source:
         return _read_minari(replace(task, source=_id_of(task.urls[0])), places, limit, named=False)
     path = _locate(task, places)
     if path.is_dir():
-        return _read_minari(replace(task, path=str(path), source=""), places, limit)
+        located = replace(places, data_folder=None)
+        return _read_minari(replace(task, path=str(path), source=""), located, limit)
     found = read_rows(path)
     source = _from_file(task, found, path, limit)
     check_published(task, source.filtered)
@@ -121,7 +128,7 @@ def _locate(task: Task, places: Places) -> Path:
 
     name = file_name(task)
     candidates = [Path(task.path)] if task.path else []
-    if places.data_folder is not None and name:
+    if places.data_folder is not None and name and found_by_name(task.source, task.sha256):
         candidates.insert(0, places.data_folder / name)
     for path in candidates:
         if path.exists():
@@ -138,9 +145,26 @@ def _locate(task: Task, places: Places) -> Path:
     if not task.urls:
         raise DatasetError(f"{task.task} has neither a path nor an address; give the path of its file.")
     expected = task.sha256 or recorded_hash(task, places.hashes)
-    destination = places.downloads / name
+    destination, *earlier = download_places(task, places)
+    for path in earlier:
+        if not destination.exists() and path.is_file() and sha256(path, DatasetError) == expected:
+            return path
     size = task.size_bytes
     return download(task.urls, destination, sha256=expected, size_bytes=size, check=check_format)
+
+
+def download_places(task: Task, places: Places) -> list[Path]:
+    """Where a task's file is downloaded to, and where an earlier version may have put it.
+
+    Two addresses may end with the same name. So each file has a folder of its own: by its hash where the task
+    names it, else by its address. The earlier place had the name alone; it counts only where a known hash
+    says whose file it is.
+    """
+    name = file_name(task)
+    places_of_file = [places.downloads / (task.sha256 or _hash_of(task.urls[0]))[:16] / name]
+    if task.sha256 is not None or hash_record(task, places.hashes).is_file():
+        places_of_file.append(places.downloads / name)
+    return places_of_file
 
 
 def _check_hash(task: Task, path: Path, found: str) -> None:
@@ -242,7 +266,11 @@ def _is_folder(url: str) -> bool:
 
 def _id_of(url: str) -> str:
     """A name for a dataset whose own is not known before it is here."""
-    return f"server/{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+    return f"server/{_hash_of(url)[:16]}"
+
+
+def _hash_of(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _read_minari(task: Task, places: Places, limit: float | Bounds, named: bool = True) -> Source:

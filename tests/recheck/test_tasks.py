@@ -138,6 +138,16 @@ def test_a_file_in_the_users_folder_goes_before_the_rows_path(tmp_path):
     assert tasks.local_file(row(path=None), tmp_path, None) is None
 
 
+def test_own_data_are_looked_for_by_name_only_with_their_hash(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/mine.hdf5").write_bytes(b"")
+    mine = {"source": tasks.OWN_SOURCE}
+    address = {"path": None, "urls": "https://a.example/data/mine.hdf5"}
+    assert tasks.local_file(row(**mine), tmp_path, "own") == "data/mine.hdf5"
+    assert tasks.local_file(row(**mine, **address), tmp_path, "own") is None
+    assert tasks.local_file(row(**mine, **address, sha256="0" * 64), tmp_path, "own") == "own/mine.hdf5"
+
+
 def test_the_address_of_a_server_names_no_file(tmp_path):
     """Else the folder itself would pass for the data."""
     (tmp_path / "own/small-v0").mkdir(parents=True)

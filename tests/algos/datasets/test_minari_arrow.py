@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from recheck.errors import DatasetError
+from recheck.tasks import OWN_SOURCE
 
 from algos.datasets import minari_format
 from algos.datasets.prepare import prepare
@@ -189,8 +190,11 @@ def test_the_steps_of_each_episode_are_compared(dataset: Any, hopper_task: Any, 
 def test_a_folder_of_ones_own_is_found_by_what_it_holds(
     dataset: Any, hopper_task: Any, tmp_path: Path, place: str
 ) -> None:
-    """As the row of own data has it: a path, and nothing of Minari."""
-    manifest = prepare(hopper_task(dataset("hdf5") / place), tmp_path / "own-v0")
+    """As the row of own data has it: a path alone; `data_folder` does not come before it."""
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    task = hopper_task(dataset("hdf5") / place, source=OWN_SOURCE)
+    manifest = prepare(task, tmp_path / "own-v0", data_folder=brought)
     assert manifest["source"]["name"] == "test/long-hdf5-v0"
     assert manifest["num_transitions"] == LONG + 70
 

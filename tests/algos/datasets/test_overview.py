@@ -15,6 +15,7 @@ from recheck.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_fro
 from algos.datasets.__main__ import main
 from algos.datasets.overview import format_overview, overview, state_of
 from algos.datasets.prepare import prepare
+from algos.datasets.sources import Places, download_places
 
 ROOT = TASKS_FILE.parents[2]
 FACTS = ROOT.parent / "shared" / "facts"
@@ -204,8 +205,14 @@ def test_states(tmp_path: Path, hopper_task: Any, make_rows: Any, write_rows: An
     assert state_of(hopper_task(tmp_path / "elsewhere" / "file.hdf5"), folder, tmp_path) == "present"
     remote = hopper_task(None, urls=("http://host/file2.hdf5",))
     assert state_of(remote, folder) == "downloadable"
+    # A file of this name may be another address's; a hash would show it.
     (folder / "downloads").mkdir(parents=True)
     (folder / "downloads" / "file2.hdf5").touch()
+    assert state_of(remote, folder) == "downloadable"
+    assert state_of(replace(remote, sha256="0" * 64), folder) == "present"
+    (place,) = download_places(remote, Places(folder / "downloads", folder / "hashes"))
+    place.parent.mkdir()
+    place.touch()
     assert state_of(remote, folder) == "present"
     assert state_of(hopper_task(None, source_kind="minari", source="a/b-v0"), folder) == "downloadable"
     assert state_of(hopper_task(None, source_kind="recollected"), folder) == "present"

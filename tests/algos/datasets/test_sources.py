@@ -1,5 +1,6 @@
 """Where a dataset comes from: addresses, recorded hashes, files that were brought."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from recheck.errors import DatasetError
 from recheck.files import sha256 as sha256_file
-from recheck.tasks import Task
+from recheck.tasks import OWN_SOURCE, Task
 
 from algos.datasets.prepare import prepare
 from algos.datasets.sources import Places, _is_folder, file_name, papers_rows, read_source
@@ -68,13 +69,103 @@ def test_the_first_download_fixes_the_hash(
     assert record == {"task": "tiny-v0", "sha256": sha256_file(served)}
     # Another file at the same address: refused, by download and by path, and the record stays.
     served.write_bytes(write_rows(make_rows(seed=5)).read_bytes())
-    (results / "downloads" / "kitchen.hdf5").unlink()
+    (downloaded,) = (results / "downloads").glob("*/kitchen.hdf5")
+    downloaded.unlink()
     with pytest.raises(DatasetError, match="SHA-256"):
         prepare(task, results / "tiny-v0")
     with pytest.raises(DatasetError, match="the first one had"):
         prepare(replace(task, path=str(served)), results / "tiny-v0")
     assert json.loads((results / "hashes" / "tiny-v0.json").read_text()) == record
     assert load_transitions(results / "tiny-v0").manifest == manifest
+
+
+def rewards_of(manifest: dict[str, Any], output: Path) -> list[float]:
+    assert manifest == load_transitions(output).manifest
+    return load_transitions(output).rewards.tolist()
+
+
+def own_task(hopper_task: Any, name: str, **values: Any) -> Task:
+    """As the plan makes it from dataset=."""
+    task: Task = hopper_task(None, source=OWN_SOURCE, task=name, **values)
+    return task
+
+
+@pytest.fixture
+def two_of_one_name(serve: str, make_rows: Any, write_rows: Any, tmp_path: Path) -> dict[str, Any]:
+    """Served as `a/data.hdf5` and `b/data.hdf5`: address, SHA-256, content, and rewards without time-outs."""
+    found: dict[str, Any] = {}
+    for seed, name in enumerate("ab"):
+        rows = make_rows(seed=seed)
+        rows["rewards"] = np.arange(30, dtype=np.float32) + 100 * seed
+        content = write_rows(rows).read_bytes()
+        (tmp_path / "served" / name).mkdir()
+        (tmp_path / "served" / name / "data.hdf5").write_bytes(content)
+        kept = [float(value) for i, value in enumerate(rows["rewards"]) if i not in (11, 19, 29)]
+        found[name] = (f"{serve}/{name}/data.hdf5", hashlib.sha256(content).hexdigest(), content, kept)
+    return found
+
+
+@pytest.mark.parametrize("hashes", ["known", "unknown"])
+def test_two_addresses_with_one_last_part_are_two_files(
+    two_of_one_name: dict[str, Any], hopper_task: Any, tmp_path: Path, hashes: str
+) -> None:
+    results = tmp_path / "results"
+    for _ in range(2):  # and again: each finds its own
+        for name, (url, digest, _, rewards) in two_of_one_name.items():
+            task = own_task(hopper_task, name, urls=(url,), sha256=digest if hashes == "known" else None)
+            output = results / name
+            assert rewards_of(prepare(task, output, downloads=results / "downloads"), output) == rewards
+            assert load_transitions(output).manifest["source_sha256"] == digest
+    assert len(list((results / "downloads").glob("*/data.hdf5"))) == 2
+    # Both are kept, so nothing is fetched again.
+    for name in two_of_one_name:
+        (tmp_path / "served" / name / "data.hdf5").unlink()
+    for name, (url, digest, _, rewards) in two_of_one_name.items():
+        task = own_task(hopper_task, name, urls=(url,), sha256=digest if hashes == "known" else None)
+        assert rewards_of(prepare(task, results / name), results / name) == rewards
+
+
+def test_an_earlier_download_is_taken_only_where_its_hash_is_known(
+    two_of_one_name: dict[str, Any], hopper_task: Any, tmp_path: Path
+) -> None:
+    """Earlier versions put every file into `downloads` by its name alone."""
+    (url, digest, content, rewards), (other_url, other_digest, _, other_rewards) = two_of_one_name.values()
+    results = tmp_path / "results"
+    earlier = results / "downloads" / "data.hdf5"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(content)
+    # Unknown, or known to be another: downloaded from its own address, and the earlier file stays.
+    for sha256 in (None, other_digest):
+        task = own_task(hopper_task, f"other-{sha256 is None}", urls=(other_url,), sha256=sha256)
+        output = results / task.task
+        assert rewards_of(prepare(task, output), output) == other_rewards
+    assert earlier.read_bytes() == content
+    # Named by the task, or recorded when it came: taken, though the server has it no more.
+    (tmp_path / "served" / "a" / "data.hdf5").unlink()
+    (results / "hashes" / "recorded.json").write_text(json.dumps({"task": "recorded", "sha256": digest}))
+    for name, sha256 in (("named", digest), ("recorded", None)):
+        task = own_task(hopper_task, name, urls=(url,), sha256=sha256)
+        assert rewards_of(prepare(task, results / name), results / name) == rewards
+    with pytest.raises(DatasetError, match="404"):
+        prepare(own_task(hopper_task, "unknown", urls=(url,)), results / "unknown")
+
+
+def test_own_data_are_not_taken_from_the_data_folder_by_their_name(
+    two_of_one_name: dict[str, Any], hopper_task: Any, tmp_path: Path
+) -> None:
+    (url, _, content, rewards), (_, other_digest, other, other_rewards) = two_of_one_name.values()
+    for place, bytes_ in (("brought", other), ("mine", content)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "data.hdf5").write_bytes(bytes_)
+    mine = str(tmp_path / "mine" / "data.hdf5")
+    output = tmp_path / "results" / "own"
+    for values, expected in (
+        ({"urls": (url,)}, rewards),
+        ({"path": mine}, rewards),
+        ({"urls": (url,), "sha256": other_digest}, other_rewards),
+    ):
+        task = replace(own_task(hopper_task, "own"), **values)
+        assert rewards_of(prepare(task, output, data_folder=tmp_path / "brought"), output) == expected
 
 
 def test_a_damaged_record_is_not_made_anew(

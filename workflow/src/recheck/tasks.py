@@ -22,6 +22,8 @@ from recheck.errors import ConfigError, DatasetError, RecheckError
 FILE = Path("workflow/config/tasks.csv")
 SCHEMA_FILE = shipped.ROOT / schema.SCHEMAS / "tasks.schema.json"
 TASKS_FILE = shipped.ROOT / FILE
+# The `source` of a row that a user's dataset= or datasets= makes.
+OWN_SOURCE = "your data"
 # Also understood in one task given as JSON.
 _ALIASES = {"environment": "environment_id", "url": "urls"}
 
@@ -208,13 +210,23 @@ def likes(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
     return {name: row.get("hyperparameters_like") or None for name, row in rows.items()}
 
 
+def found_by_name(source: str | None, sha256: str | None) -> bool:
+    """Whether a file of the right name may be taken for the task's.
+
+    Own data are named by their path's content or their address. Another file of that name is another dataset,
+    unless a given hash shows that it is the same.
+    """
+    return source != OWN_SOURCE or bool(sha256)
+
+
 def local_file(row: Mapping[str, Any], root: Path, data_folder: str | None) -> str | None:
     """The path of a task's file on this machine, relative to the root; None where it is nowhere named.
 
-    A file of the same name in ``data_folder`` comes before the row's own path.
+    A file of the same name in ``data_folder`` comes before the row's own path, except for own data (see
+    `found_by_name`).
     """
     path = row.get("path")
-    if data_folder:
+    if data_folder and found_by_name(row.get("source"), row.get("sha256")):
         names = [path] if path else str(row.get("urls") or "").split()
         for name in names:
             # The address of a server alone names no file: it is not the folder itself.

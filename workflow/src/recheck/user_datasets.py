@@ -99,7 +99,7 @@ def _row(root: Path, name: str, entry: Mapping[str, Any], where: str, like: str 
     row.update(
         task=_task_name(root, name, path, sha256, {key: entry[key] for key in _READ_BY if key in entry}),
         source_kind="hdf5",
-        source="your data",
+        source=tasks.OWN_SOURCE,
         urls=path if is_url(path) else None,
         path=None if is_url(path) else path,
         sha256=sha256.lower() if sha256 else None,
