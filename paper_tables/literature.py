@@ -35,8 +35,9 @@ def check_document(document: str, known: Sequence[str]) -> None:
         TablesError: with the nearest name and the known ones.
     """
     if document not in known:
-        near = difflib.get_close_matches(document, known, 1)
-        hint = f"; is {near[0]} meant? Known" if near else "; known"
+        by_form = {name.casefold(): name for name in known}
+        near = difflib.get_close_matches(document.casefold(), by_form, 1)
+        hint = f"; is {by_form[near[0]]} meant? Known" if near else "; known"
         raise TablesError(f"There is no document '{document}'{hint} are {', '.join(known)}.")
 
 

@@ -130,9 +130,10 @@ def audit(
     Raises:
         TablesError: a required column is missing, or no number is of the document.
     """
-    found = find_errors(reported, suites, years)
     if document is not None:
         literature.check_document(document, sorted(set(reported["document"])))
+    found = find_errors(reported, suites, years)
+    if document is not None:
         found = [finding for finding in found if document in finding.document.split(", ")]
     return pd.DataFrame([asdict(finding) for finding in found], columns=frames.columns("findings"))
 

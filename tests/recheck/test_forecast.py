@@ -25,6 +25,40 @@ def test_candidates_count(mine):
     assert jobs["paper"].work_seconds[1] > 1.5 * jobs["release"].work_seconds[1]
 
 
+def test_idqls_evaluation_is_its_steps_times_its_own_action(load_plan, recorded_rates):
+    """Of d4rl's nine locomotion tasks: each variant's candidates, 5 diffusion steps, 50 episodes a time."""
+    loaded = load_plan(experiment="d4rl", methods="idql", train_on="cpu")
+    jobs = [
+        job
+        for job in Forecaster(loaded, step_costs.StepCosts(recorded_rates)).jobs()
+        if job.stage == EVALUATE and job.cell["family"] == "gym-locomotion"
+    ]
+    each = recorded_rates["acting"]["idql"]["seconds_per_candidate_step"]
+    bodies = [recorded_rates["environments"][name] for name in ("HalfCheetah", "Hopper", "Walker2d")]
+    # 50 episodes at each of six checkpoints (IDQL-1: four), and 50 new ones.
+    for variant, candidates, episodes in (("paper", 128, (6 + 1) * 50), ("paper_one", 64, (4 + 1) * 50)):
+        own = [job for job in jobs if job.cell["variant"] == variant]
+        assert len(own) == 9 * 10
+        by_hand = sum(
+            3
+            * 10
+            * episodes
+            * 1000
+            * body["length_share"][1]
+            * (body["step_seconds"][1] + 5 * candidates * each[1])
+            for body in bodies
+        )
+        assert sum(job.step_seconds[1] for job in own) == pytest.approx(by_hand)
+    # Measured: an action of 128 candidates takes 12.6 ms with ten states in a call, 14.1 ms with one
+    # (docs/performance.md); nine tasks of ten seeds have 22 million steps.
+    paper = [job for job in jobs if job.cell["variant"] == "paper"]
+    steps = sum(job.amount for job in paper)
+    assert steps == pytest.approx(22.05e6)
+    low, high = (sum(job.step_seconds[end] for job in paper) for end in (0, 2))
+    assert low < steps * 0.0126 < steps * 0.0141 < high
+    assert low > 22 * 3600
+
+
 def test_stacked_seeds_are_not_linear_on_a_gpu(mine):
     def hours(seeds):
         content = {"grid": [entry(seeds=seeds, checkpoints=1)]}

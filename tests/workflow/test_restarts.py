@@ -77,6 +77,12 @@ def finished(old, made, snakemake):
     return old
 
 
+def contents(place):
+    """File -> when it was written and its bytes, of a file or of all files of a folder."""
+    files = [place] if place.is_file() else place.rglob("*")
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files if path.is_file()}
+
+
 def change_row(root, **changes):
     path = root / "workflow/config/tasks.csv"
     with path.open(newline="") as file:
@@ -184,6 +190,14 @@ def test_fewer_seeds_make_the_tables_again(finished, snakemake):
 
 
 @pytest.mark.slow
+def test_another_list_of_methods_trains_the_new_one_and_makes_the_tables_again(finished, snakemake):
+    change_experiment(finished, "methods: [bc]", "methods: [bc, iql]")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "train": 2, "evaluate": 2}
+    change_experiment(finished, "methods: [bc, iql]", "methods: [iql]")
+    assert planned(snakemake("-n", *FORMER)) == {**TABLES, "train": 2, "evaluate": 2}
+
+
+@pytest.mark.slow
 def test_a_mended_program_of_tables_makes_them_again(finished, snakemake):
     folder = finished / "paper_tables/config"
     folder.mkdir(parents=True, exist_ok=True)
@@ -236,11 +250,16 @@ def test_after_failed_scores_the_same_command_fails_again(finished, snakemake):
     broken = config / "config.json"
     keep = broken.read_bytes()
     broken.write_bytes(keep[:-20])
+    results = finished / "results"
+    made = ("statistics/former", "tables/former", "figures/former", "reports", "report.html")
+    before = {place: contents(results / place) for place in made}
+    assert all(before.values())
     for _ in range(2):
         process = snakemake(*FORMER)
         assert process.returncode != 0, said(process)
         assert "config.json is not what was written" in said(process)
         assert "Traceback" not in said(process)
+        assert {place: contents(results / place) for place in made} == before
     broken.write_bytes(keep)
     assert planned(snakemake("-n", *FORMER)) == TABLES
 

@@ -504,6 +504,28 @@ def test_another_folder_of_documents_can_be_audited(tmp_path, capsys):
     assert "no CSV file of reported numbers" in capsys.readouterr().err
 
 
+def test_findings_of_one_document_alone_are_written(tmp_path, capsys, real_findings):
+    assert audit_command.main(["--document", "fql", "--output", str(tmp_path / "fql")]) == 0
+    findings = frames.read_csv(tmp_path / "fql" / "audit.csv", "findings")
+    assert len(findings)
+    assert all("fql" in documents.split(", ") for documents in findings["document"])
+    asked = real_findings["document"].map(lambda documents: "fql" in documents.split(", "))
+    assert len(findings) == asked.sum() < len(real_findings)
+    assert f", {len(findings)} findings: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [("fqll", "; is fql meant? Known are"), ("IQL", "; is iql meant? Known are"), ("zzzz", "; known are")],
+)
+def test_an_unknown_document_is_refused_with_the_nearest(tmp_path, capsys, asked, hint):
+    assert audit_command.main(["--document", asked, "--output", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"There is no document '{asked}'{hint} ")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command_writes_the_same_bytes_twice_without_torch(tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
