@@ -62,6 +62,14 @@ def test_files_of_one_name_are_two_tasks_with_tables_of_their_own(write):
     assert set(load(dataset=moved, env="Hopper-v4").episodes()) == set(one.episodes()), "content, not place"
 
 
+def test_curly_brackets_in_a_path_are_refused(write):
+    """A rule's input file with them is a pattern."""
+    for path in (write("größe [1] {task}/data.hdf5"), "http://a.example/{task}/data.hdf5"):
+        with pytest.raises(ConfigError, match=r"\{task\}/data.hdf5 has curly brackets.*; rename the file"):
+            load(dataset=path, env="Hopper-v4")
+    assert tasks_of(load(dataset=write("größe [1] (2)/data.hdf5"), env="Hopper-v4"))
+
+
 def test_an_environment_that_no_task_has_is_taken(write):
     path = write("Ant-v4.hdf5", 27, 8)
     loaded = load(dataset=path, env="Ant-v4")

@@ -32,8 +32,8 @@ def fake_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
 
 @pytest.fixture
 def workflow(tmp_path: Path, fake_slurm: FakeSlurm) -> Iterator[Workflow]:
-    """An empty workflow folder, with a blank in its name, whose jobs go to the fake scheduler."""
-    folder = tmp_path / "a workflow"
+    """An empty folder (a blank, an accent and brackets in its name) whose jobs go to the fake scheduler."""
+    folder = tmp_path / "a wörkflow [1]"
     folder.mkdir()
     options = ["--executor", "submitit", "--jobs", "50", "--latency-wait", "2", "--scheduler", "greedy"]
     options += ["--submitit-poll-interval", "1", "--rerun-incomplete", "--default-resources", "mem_mb=500"]

@@ -96,6 +96,17 @@ def test_the_lock_file_agrees_with_the_pins(repository):
     assert set(constraints) - set(lock) <= {"torch"}, "run tools/lock.sh"
 
 
+def test_minaris_remote_needs_its_client(repository):
+    """`minari.download_dataset` imports huggingface_hub, which is an extra of Minari."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    extras = sum(project["optional-dependencies"].values(), project["dependencies"])
+    found = [text for text in extras if text.startswith("minari")]
+    assert found
+    assert all(text.startswith("minari[hf]") for text in found)
+    for name in ("constraints.txt", "requirements.lock"):
+        assert "huggingface-hub" in pins(repository / name)
+
+
 def test_every_package_of_the_lock_file_has_a_hash_and_torch_is_left_out(repository):
     text = (repository / "requirements.lock").read_text()
     entries = re.split(r"\n(?=[A-Za-z0-9])", text.split("\n", 1)[1])

@@ -1,12 +1,14 @@
-"""Datasets of Minari by Snakemake: from a folder that was brought, and from a server that holds one."""
+"""Datasets by Snakemake: Minari's from a folder that was brought and from a server, a file from a server."""
 
 import csv
 import functools
+import hashlib
 import http.server
 import json
 import shutil
 import threading
 
+import h5py
 import numpy as np
 import pytest
 from recheck.tasks import load_tasks
@@ -14,7 +16,7 @@ from recheck.tasks import load_tasks
 from algos.datasets import minari_export
 from algos.datasets.transitions import load_transitions
 
-BROUGHT, SERVED = "minari-hopper-medium-v0", "minari-hopper-expert-v0"
+BROUGHT, SERVED, HDF5 = "minari-hopper-medium-v0", "minari-hopper-expert-v0", "hopper-mixed-v0"
 COUNT = 60
 
 
@@ -57,23 +59,38 @@ def server(tmp_path_factory):
     running.server_close()
 
 
-def give_address(root, name, address):
+def change_row(root, name, **cells):
     path = root / "workflow/config/tasks.csv"
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        row["urls"] = address if row["task"] == name else row["urls"]
+        if row["task"] == name:
+            row.update(cells)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def test_minari_comes_from_a_folder_and_from_a_server(copy, snakemake, server):
+def write_hdf5(path):
+    """Three episodes of 20 steps, whose last step is a time-out; a transition follows each of the others."""
+    random = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        file["observations"] = random.normal(size=(COUNT, 11)).astype(np.float32)
+        file["actions"] = random.uniform(-1, 1, size=(COUNT, 3)).astype(np.float32)
+        file["rewards"] = np.arange(COUNT, dtype=np.float32)
+        file["terminals"] = np.zeros(COUNT, dtype=bool)
+        file["timeouts"] = np.arange(COUNT) % 20 == 19
+
+
+def test_data_come_from_a_folder_and_from_a_server(copy, snakemake, server):
     folder, address = server
     written = {BROUGHT: write_minari(copy / "brought", BROUGHT), SERVED: write_minari(folder, SERVED)}
-    give_address(copy, SERVED, address)
-    targets = [f"results/datasets/{name}/manifest.json" for name in written]
+    change_row(copy, SERVED, urls=address)
+    write_hdf5(folder / "my file.hdf5")
+    no_hash = dict.fromkeys(("path", "sha256", "sha256_source", "size_bytes", "expected_transitions"), "")
+    change_row(copy, HDF5, **no_hash, urls=f"{address}my%20file.hdf5", comparability="unverified")
+    targets = [f"results/datasets/{name}/manifest.json" for name in (*written, HDF5)]
     # A folder that holds one of the two does not keep the other from its server.
     process = snakemake(*targets, "--config", "data_folder=brought")
     assert process.returncode == 0, process.stdout + process.stderr
@@ -84,3 +101,9 @@ def test_minari_comes_from_a_folder_and_from_a_server(copy, snakemake, server):
         assert (manifest["num_transitions"], manifest["episode_ends"]["terminals"]) == (COUNT, 3)
         np.testing.assert_array_equal(load_transitions(prepared).rewards, rows["rewards"])
         assert (prepared / "record.json").is_file()
+    prepared = load_transitions(copy / "results/datasets" / HDF5)
+    assert prepared.rewards.tolist() == [step for step in range(COUNT) if step % 20 != 19]
+    served = hashlib.sha256((folder / "my file.hdf5").read_bytes()).hexdigest()
+    assert prepared.manifest["source_sha256"] == served
+    recorded = json.loads((copy / f"results/datasets/hashes/{HDF5}.json").read_text())
+    assert recorded == {"task": HDF5, "sha256": served}

@@ -194,14 +194,15 @@ def small_file(copy):
 
     random = np.random.default_rng(0)
     count = 600
-    path = copy / "small; file.hdf5"
+    path = copy / "größe [1]" / "small; file (2), é.hdf5"  # no pattern and no list
+    path.parent.mkdir()
     with h5py.File(path, "w") as file:
         file["observations"] = random.normal(size=(count, 11)).astype(np.float32)
         file["actions"] = random.uniform(-1, 1, size=(count, 3)).astype(np.float32)
         file["rewards"] = np.repeat(random.uniform(0.5, 2.0, size=12), 50).astype(np.float32)
         file["terminals"] = np.zeros(count, dtype=bool)
         file["timeouts"] = np.arange(count) % 50 == 49
-    return path.name
+    return str(path.relative_to(copy))
 
 
 def own(dataset, seeds):
@@ -223,17 +224,17 @@ def test_from_a_users_file_to_table_plot_and_report_and_what_reruns(copy, snakem
     process = snakemake(*one)
     assert process.returncode == 0, said(process)
     table = (copy / "results/tables/own/scores.md").read_text()
-    assert "own-small-file" in table
+    assert "own-small-file-2" in table
     assert "hopper-medium-expert-v2" in table, "whose hyperparameters they are is shown"
     assert list((copy / "results/figures/own").glob("*.png"))
-    [page] = (copy / "results/reports").glob("own-small-file-*.html")
+    [page] = (copy / "results/reports").glob("own-small-file-2-*.html")
     assert "data:image/png;base64," in page.read_text()
     assert f'href="reports/{page.name}"' in (copy / "results/report.html").read_text()
     assert not list((copy / "results/state").rglob("*.safetensors"))
     (config,) = (copy / "results/runs").rglob("config.json")
     method, task, _, steps = config.parts[-6:-2]
     assert (method, steps) == ("bc", "N0")
-    assert re.fullmatch("own-small-file-[0-9a-f]{8}", task), "named by the file's content"
+    assert re.fullmatch("own-small-file-2-[0-9a-f]{8}", task), "named by the file's content"
     table = copy / f"results/tables/{task}-20updates/scores.md"
     assert table.samefile(copy / "results/tables/own/scores.md")
 

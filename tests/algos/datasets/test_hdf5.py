@@ -42,6 +42,18 @@ def test_keys_types_and_shapes(make_rows: Any, write_rows: Any) -> None:
     np.testing.assert_array_equal(read["observations"], rows["observations"])
 
 
+def test_compressed_arrays_are_read_as_they_were(make_rows: Any, tmp_path: Path) -> None:
+    rows = make_rows()
+    with h5py.File(tmp_path / "packed.hdf5", "w") as file:
+        for key, values in rows.items():
+            file.create_dataset(key, data=values, compression="gzip", shuffle=True, chunks=True)
+            assert file[key].compression == "gzip"
+    read = read_d4rl_hdf5(tmp_path / "packed.hdf5")
+    assert set(read) == set(rows)
+    for key, values in rows.items():
+        np.testing.assert_array_equal(read[key], values)
+
+
 def test_float64_columns_and_number_flags_become_the_promised_types(make_rows: Any, write_rows: Any) -> None:
     rows = make_rows()
     wide = {

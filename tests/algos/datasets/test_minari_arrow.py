@@ -1,6 +1,7 @@
 """Minari's Arrow and Parquet forms: long episodes are read whole and in order, or refused."""
 
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -172,6 +173,32 @@ def test_counts_of_the_metadata_are_compared(
     path.write_text(json.dumps(metadata))
     with pytest.raises(DatasetError, match=rf"declares .*{key}\), but"):
         prepare(hopper_task(root, source_kind="minari", source=f"test/long-{form}-v0"), tmp_path / "own-v0")
+
+
+@pytest.mark.parametrize(
+    ("space", "width", "said"),
+    [
+        (
+            "observation_space",
+            12,
+            "declares 12 columns of observations (observation_shape), but 11 were read",
+        ),
+        ("action_space", 4, "declares 4 columns of actions (action_shape), but 3 were read"),
+    ],
+)
+def test_the_shapes_of_the_spaces_are_compared(
+    dataset: Any, hopper_task: Any, tmp_path: Path, space: str, width: int, said: str
+) -> None:
+    from gymnasium import spaces
+    from minari.serialization import serialize_space
+
+    root = dataset("hdf5")
+    path = root / "test" / "long-hdf5-v0" / "data" / "metadata.json"
+    metadata = json.loads(path.read_text())
+    metadata[space] = serialize_space(spaces.Box(-1, 1, (width,), np.float32))
+    path.write_text(json.dumps(metadata))
+    with pytest.raises(DatasetError, match=re.escape(said)):
+        prepare(hopper_task(root, source_kind="minari", source="test/long-hdf5-v0"), tmp_path / "own-v0")
 
 
 def test_the_steps_of_each_episode_are_compared(dataset: Any, hopper_task: Any, tmp_path: Path) -> None:

@@ -80,6 +80,11 @@ def _row(root: Path, name: str, entry: Mapping[str, Any], where: str, like: str 
     path, environment = str(entry["path"]), str(entry["environment"])
     if not is_url(path) and not (root / path).exists():
         raise ConfigError(f"{where}: there is no such file: {path}.")
+    if re.search("[{}]", path):
+        raise ConfigError(
+            f"{where}: {path} has curly brackets, which Snakemake takes for wildcards; rename the file or "
+            "folder (in an address, write %7B and %7D)."
+        )
     known = environments(tasks.read(root))
     _check_widths(root, path, environment, known, where)
     reference = known.get(environment) or _registered(environment, path, root, known, where)
