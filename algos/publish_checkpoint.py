@@ -79,7 +79,7 @@ def publish(run: Path, dataset: Path, episodes: Path, output: Path) -> Path:
     tensors = load_tensors(run / "policies.safetensors", advice, EvaluationError)
     record = _record_of(run, episodes, advice)
     kept = {name: value for name, value in tensors.items() if name.startswith((f"{last}/", "transforms/"))}
-    rows = pq.read_table(episodes)
+    rows = pq.ParquetFile(episodes).read(use_threads=False)
     rows = rows.filter((pc.field("update") == last) & (pc.field("purpose") == CHECKPOINT))
     description = _description(run, record, rows, last, len(config.seeds))
     group = paths.run_group(config.method, config.task, config.variant, config.digest, config.diffusion_steps)

@@ -150,7 +150,7 @@ def compare_all(published: Path, reevaluated: Path) -> list[Comparison]:
 def _episodes(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise TablesError(f"There is no file {path}; `snakemake reevaluate` makes it.")
-    table = pd.read_parquet(path)
+    table = frames.read_plain_parquet(path)
     missing = [name for name in (*PLACE, "raw_return", "length") if name not in table]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")

@@ -270,4 +270,9 @@ def read_parquet(path: Path) -> Rows:
         raise TablesError(f"{path} is empty; it holds no row.")
     # pandas stores its index as a column of this name.
     names = [str(name) for name in file.schema_arrow.names if not str(name).startswith("__index_level_")]
-    return Rows(path, names, lambda wanted: file.iter_batches(BATCH_ROWS, columns=list(wanted)), "row")
+    return Rows(
+        path,
+        names,
+        lambda wanted: file.iter_batches(BATCH_ROWS, columns=list(wanted), use_threads=False),
+        "row",
+    )

@@ -1,6 +1,8 @@
 """Schemas of tables: valid, described, and checked as `jsonschema` would check every row."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -109,6 +111,26 @@ def test_a_refused_table_leaves_nothing_behind(tmp_path):
     with pytest.raises(TablesError):
         frames.write_parquet(pd.DataFrame([a_row() | {"seed": -1}]), tmp_path / "x.parquet", "losses")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_parquet_leaves_no_thread_that_could_abort_the_process_at_its_end(tmp_path):
+    """As pandas reads it: the same values and types. Threads are counted in a process of its own."""
+    table = pd.DataFrame(
+        {"number": [1.5, float("nan")], "count": [1, 2], "word": ["a", None], "yes": [True, False]}
+    )
+    path = tmp_path / "t.parquet"
+    table.to_parquet(path, index=False)
+    pd.testing.assert_frame_equal(frames.read_plain_parquet(path), pd.read_parquet(path))
+    code = (
+        "import os, sys, pathlib, pyarrow.parquet\n"
+        "from paper_tables import frames\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = threads()\n"
+        "frames.read_plain_parquet(pathlib.Path(sys.argv[1]))\n"
+        "print(threads() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 def test_an_unknown_schema_is_refused_with_the_known_ones():
