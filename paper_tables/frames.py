@@ -199,7 +199,7 @@ def read_plain_parquet(path: Path) -> pd.DataFrame:
     checksums.compare(path, "Bring the file back, or make it again.", TablesError)
     try:
         # From memory and without threads: a thread of Arrow's that is still there when the interpreter ends
-        # aborts the process, after its work is done, in some runs in a hundred (apache/arrow#34314).
+        # aborts the process now and then, after its work is done (apache/arrow#34314).
         file = parquet.ParquetFile(arrow.BufferReader(path.read_bytes()))
         table = file.read(use_threads=False).to_pandas(use_threads=False)
     except (arrow.ArrowInvalid, OSError) as error:
