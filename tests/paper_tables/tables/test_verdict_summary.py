@@ -58,8 +58,8 @@ def test_the_verdicts_begin_with_what_is_open_and_what_would_decide_it():
         "Of 6 numbers with runs of ours: 5 inconclusive (?), 1 reproduced (✓).",
         "1 of the 1 claims are conditional: the paper prints no spread.",
         "What would decide the 5 inconclusive: 1 by at most 10 seeds of ours; 1 by 11 to 100 seeds of ours; "
-        "1 by more than 100 seeds of ours; 1 not: the paper's error, printed or assumed, fills the "
-        "margin, or nothing bounds it; 1 not: one seed on a side.",
+        "1 by more than 100 seeds of ours; 1 not: the paper's own error, printed or assumed, is as wide as "
+        "the margin, or nothing bounds it; 1 not: one seed on a side.",
         "Not kept by Benjamini and Hochberg in their families: 1 (IQL on first).",
     ]
     # Open numbers first, then a line, then the rest; a number without runs of ours is not among them.
