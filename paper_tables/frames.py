@@ -185,18 +185,22 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     return check(read_plain_parquet(path), name, str(path))
 
 
-def read_plain_parquet(path: Path) -> pd.DataFrame:
+def read_plain_parquet(path: Path, advice: str = "Bring the file back, or make it again.") -> pd.DataFrame:
     """Read a parquet file that has no schema here; columns and values have today's names.
 
+    Args:
+        path: the file, compared with its checksum if it has one.
+        advice: what to do where it is not what was written.
+
     Raises:
-        TablesError: the file is absent or is not parquet.
+        TablesError: the file is absent, is not parquet or is not what was written.
     """
     import pyarrow as arrow
     from pyarrow import parquet
 
     if not path.is_file():
         raise TablesError(f"There is no file {path}.")
-    checksums.compare(path, "Bring the file back, or make it again.", TablesError)
+    checksums.compare(path, advice, TablesError)
     try:
         # From memory and without threads: a thread of Arrow's that is still there when the interpreter ends
         # aborts the process now and then, after its work is done (apache/arrow#34314).

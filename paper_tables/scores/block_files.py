@@ -14,6 +14,7 @@ from recheck.former_names import current
 
 from paper_tables import frames
 
+ADVICE = "Remove the file and start the same command, which makes it again, or bring it back."
 # Columns of an episodes' table in which one evaluation has one value.
 OF_ONE_EVALUATION = ("sampling", "environment_id", "gymnasium_version", "mujoco_version")
 
@@ -24,13 +25,8 @@ def read_json(path: Path) -> Any:
     Raises:
         TablesError: the file is absent, no JSON or not what was written.
     """
-    _compare(path)
+    checksums.compare(path, ADVICE, TablesError)
     return files.read_json(path, TablesError)
-
-
-def _compare(path: Path) -> None:
-    advice = "Remove the file and start the same command, which makes it again, or bring it back."
-    checksums.compare(path, advice, TablesError)
 
 
 def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
@@ -39,8 +35,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     Raises:
         TablesError: the file is absent, is not parquet, lacks a column or is not what was written.
     """
-    _compare(path)
-    table = frames.read_plain_parquet(path)
+    table = frames.read_plain_parquet(path, ADVICE)
     missing = [column for column in required if column not in table.columns]
     if missing:
         raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
