@@ -31,6 +31,7 @@ NEED_NONE = {
 """Modules without a file of tests: why they need none."""
 OF_SEVERAL = {
     "algos/datasets/test_door.py": "the door task from its file to a score",
+    "algos/datasets/test_written_whole.py": "what is prepared, downloaded or fetched is written whole",
     "algos/evaluate/test_resume.py": "an evaluation that is killed anywhere",
     "paper_tables/evidence/test_latex.py": "the tables of the evidence, set by LaTeX",
     "paper_tables/figures/test_layout.py": "every figure: nothing covers anything",

@@ -1,9 +1,9 @@
-"""Files from the network: resumed where they stopped, tried at every mirror, kept only when right."""
+"""Files from the network: resumed where they stopped, tried at every mirror, kept only if they are right."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
+import http.client
 import json
 import os
 import urllib.error
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from recheck.errors import DatasetError
+from recheck.files import explained, put_in_place, write_json
 from recheck.files import sha256 as file_sha256
-from recheck.files import write_json
+
+from algos.datasets import file_lock
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30.0
@@ -44,50 +46,52 @@ def download(
 ) -> Path:
     """Fetch a file from the first address that gives the right one.
 
-    What arrives is written to `<destination>.part`, continued there after an interruption (HTTP Range, held
-    to the server's validator, so two versions of a file are never mixed), checked, and moved to
-    `destination` when size, hash and `check` agree. A file that is there and has the hash is not fetched.
+    What arrives is appended to `<destination>.part`, continued there after an interruption (HTTP Range, only
+    while the server's validator is the same, so two versions of a file are never mixed), checked, and renamed
+    to `destination` when size, hash and `check` agree. A file that is there and has the hash is not fetched.
 
-    Raises DatasetError, naming what each host answered and how to go on without it.
+    Raises:
+        DatasetError: no address gives the file; the message says what each host answered and how to continue
+            without it. Or the file cannot be written.
     """
-    if destination.is_file() and (sha256 is None or file_sha256(destination) == sha256):
-        return destination
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    # Not a unique temporary name: the next call has to find the part, to continue it. A lock keeps it to one
+    # process.
     part = destination.with_name(destination.name + ".part")
+    if _is_right(destination, sha256):
+        return destination
     reasons: list[str] = []
-    with _locked(part):
+    with file_lock.held(part, f"{part} is being downloaded by another process; wait for it."):
+        if _is_right(destination, sha256):  # another process was faster
+            return destination
         for url in urls:
             try:
-                _fetch(url, part, timeout_seconds)
-                _check(part, sha256, size_bytes, check)
-                os.replace(part, destination)
+                with explained(destination, DatasetError), _discarded_on_a_full_disk(part):
+                    _fetch(url, part, timeout_seconds)
+                    _check(part, sha256, size_bytes, check)
+                    put_in_place(part, destination, DatasetError)
+                    _source_file(part).unlink(missing_ok=True)
+                    return destination
             except _Wrong as wrong:
                 reasons.append(f"{host_of(url)}: {wrong}")
-                continue
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                    discard(part)
-                raise DatasetError(f"{destination} cannot be written: {error.strerror or error}.") from None
-            _source_file(part).unlink(missing_ok=True)
-            return destination
     raise DatasetError(
         f"{destination.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'}); "
         "fetch it by other means and give its path, or the folder that holds it as data_folder."
     )
 
 
+def _is_right(destination: Path, sha256: str | None) -> bool:
+    return destination.is_file() and (sha256 is None or file_sha256(destination, DatasetError) == sha256)
+
+
 @contextmanager
-def _locked(part: Path) -> Iterator[None]:
-    with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"{part} is being downloaded by another process; wait for it.") from None
-        try:
-            yield
-        finally:
-            if part.exists() and part.stat().st_size == 0:
-                part.unlink()
+def _discarded_on_a_full_disk(part: Path) -> Iterator[None]:
+    """Free the space of a part that the disk has no room for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            discard(part)
+        raise
 
 
 def _source_file(part: Path) -> Path:
@@ -121,8 +125,8 @@ def _fetch(url: str, part: Path, timeout_seconds: float) -> None:
         raise _Wrong(f"it answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise _Wrong(f"it cannot be reached ({error.reason})") from None
-    except (TimeoutError, ConnectionError) as error:
-        raise _Wrong(f"the connection broke off ({error})") from None
+    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        raise _Wrong(f"the connection broke off ({error or type(error).__name__})") from None
 
 
 def _start_of(answer: Any, asked: int) -> int:
@@ -162,14 +166,14 @@ def _copy(answer: Any, part: Path, start: int) -> None:
             received += len(chunk)
     if length is not None and received < int(length):
         raise _Wrong(
-            f"the connection broke off after {received:,} of {int(length):,} bytes; run again to go on"
+            f"the connection broke off after {received:,} of {int(length):,} bytes; run again to continue"
         )
 
 
 def _check(
     part: Path, sha256: str | None, size_bytes: int | None, check: Callable[[Path], object] | None
 ) -> None:
-    """Size, content and hash; a wrong file is removed, since going on with it would be in vain."""
+    """Size, content and hash; a wrong file is removed, since it cannot be continued."""
     size = part.stat().st_size
     try:
         if check is not None:

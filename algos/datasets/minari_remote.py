@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recheck.errors import DatasetError
-from recheck.files import temporary_name
+from recheck.files import put_in_place, temporary_folder
 
 from algos.datasets.downloads import download
 
@@ -29,25 +29,6 @@ def _datasets_path(root: Path) -> Iterator[None]:
             del os.environ["MINARI_DATASETS_PATH"]
         else:
             os.environ["MINARI_DATASETS_PATH"] = before
-
-
-@contextmanager
-def _whole_or_nothing(folder: Path, minari_id: str) -> Iterator[Path]:
-    """A temporary Minari root whose dataset becomes `folder` when the block ends well."""
-    partial = temporary_name(folder)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if not (partial / minari_id / "data" / "metadata.json").is_file():
-            raise DatasetError(f"Minari's remote gave no data for {minari_id}.")
-        try:
-            os.replace(partial / minari_id, folder)
-        except OSError:
-            # Another process was faster; its copy is complete.
-            if not (folder / "data" / "metadata.json").is_file():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def fetch(minari_id: str, root: Path, urls: Sequence[str] = ()) -> Path:
@@ -68,15 +49,27 @@ def fetch(minari_id: str, root: Path, urls: Sequence[str] = ()) -> Path:
     if not _SAFE_ID.match(minari_id):
         raise DatasetError(f"{minari_id!r} is no Minari id, which is of the form namespace/name-v0.")
     folder = root / minari_id
-    if (folder / "data" / "metadata.json").is_file():
+    if _is_complete(folder):
         return folder / "data"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _whole_or_nothing(folder, minari_id) as partial:
+    # A Minari root of its own, since Minari writes to <root>/<id>; its last part becomes `folder`.
+    with temporary_folder(folder, DatasetError) as other_root:
         if urls:
-            _from_servers(minari_id, urls, partial / minari_id / "data")
+            _from_servers(minari_id, urls, other_root / minari_id / "data")
         else:
-            _from_remote(minari_id, partial)
+            _from_remote(minari_id, other_root)
+        if not _is_complete(other_root / minari_id):
+            raise DatasetError(f"Minari's remote gave no data for {minari_id}.")
+        try:
+            put_in_place(other_root / minari_id, folder, DatasetError)
+        except DatasetError:
+            # Another process was faster; its copy is complete.
+            if not _is_complete(folder):
+                raise
     return folder / "data"
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / "data" / "metadata.json").is_file()
 
 
 def _from_remote(minari_id: str, partial: Path) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recheck.errors import DatasetError
-from recheck.files import write_json
+from recheck.files import atomic_folder, remove_leftovers, write_json
 from recheck.tasks import Task, load_tasks
-from safetensors import SafetensorError
 
+from algos.datasets import file_lock
 from algos.datasets.d4rl_rows import Bounds
 from algos.datasets.manifest import manifest_document
 from algos.datasets.published import identify
@@ -46,9 +43,9 @@ def prepare(
 ) -> dict[str, Any]:
     """Bring one task's data to `output` (`results/datasets/<task>`) and return its manifest.
 
-    Everything is written into a temporary folder and moved when it is complete, the manifest last; a run that
-    was killed leaves nothing under `output` that counts as a dataset, and the next one starts clean. The
-    same source gives the same arrays and manifest.
+    Everything is written into a temporary folder, which replaces `output` when it is complete. A process that
+    was killed leaves the dataset that was there, or none; the next one removes its temporary folder. The same
+    source gives the same arrays and manifest.
 
     Args:
         task: what is read, and how.
@@ -65,55 +62,14 @@ def prepare(
         hashes=output.parent / "hashes",
         data_folder=Path(data_folder) if data_folder is not None else None,
     )
-    try:
-        with _workspace(output) as work:
+    lock = output.with_name(f".{output.name}.lock")
+    with file_lock.held(lock, f"{output} is being prepared by another process; wait for it."):
+        remove_leftovers(output)
+        with atomic_folder(output, DatasetError) as work:
             task, bounds = _with_environment(task)
             source = read_source(task, places, bounds if task.environment_id else 1.0)
             source = _in_unit_actions(source, bounds)
-            manifest = _write(task, source, work, bounds)
-            _move(work, output)
-    except (OSError, SafetensorError) as error:
-        raise DatasetError(_disk_message(output, error)) from None
-    return manifest
-
-
-def _disk_message(output: Path, error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    text = " ".join(str(error).split())
-    if number in DISK_FULL or "No space left" in text or "too large" in text or "os error 28" in text:
-        return f"The disk of {output} is full; free some space and run again, nothing was changed."
-    return f"{output} cannot be written ({text}); nothing was changed."
-
-
-@contextmanager
-def _workspace(output: Path) -> Iterator[Path]:
-    """An empty folder next to `output`, this process's while it lasts; what a killed run left is removed."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = output.parent / f".{output.name}.part"
-    work.mkdir(exist_ok=True)
-    handle = os.open(work, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"{output} is being prepared by another process; wait for it.") from None
-        try:
-            for left in work.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    finally:
-        os.close(handle)
-
-
-def _move(work: Path, output: Path) -> None:
-    """Put the finished files in place; a folder without a manifest is no dataset."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / MANIFEST_FILE).unlink(missing_ok=True)
-    shutil.rmtree(output / MINARI_FOLDER, ignore_errors=True)
-    for name in (TRANSITIONS_FILE, MINARI_FOLDER, MANIFEST_FILE):
-        os.replace(work / name, output / name)
+            return _write(task, source, work, bounds)
 
 
 def _with_environment(task: Task) -> tuple[Task, Bounds]:

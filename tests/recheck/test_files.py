@@ -152,6 +152,105 @@ def test_every_file_of_a_folder_is_flushed_before_the_rename(
     assert events == ["1 bytes", "2 bytes", "folder", "rename", "folder"]
 
 
+@pytest.mark.parametrize("mask", [0o077, 0o022])
+def test_permissions_of_a_folder_are_the_umasks(mask: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    files._umask.cache_clear()  # read once in a process
+    try:
+        with files.atomic_folder(tmp_path / "new") as temporary:
+            (temporary / "inner").mkdir(mode=0o700)
+            (temporary / "inner" / "a").touch(mode=0o600)
+    finally:
+        os.umask(before)
+        files._umask.cache_clear()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("new", "new/inner", "new/inner/a")]
+    assert modes == [0o777 & ~mask, 0o777 & ~mask, 0o666 & ~mask]
+
+
+def test_a_link_to_a_folder_stays_a_link(target: Path) -> None:
+    link = target.with_name("link")
+    link.symlink_to(target.name)
+    with files.atomic_folder(link) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert link.is_symlink()
+    assert contents(target) == {"new.txt": "new"}
+    assert sorted(target.parent.iterdir()) == [link, target]
+
+
+def test_a_link_is_replaced_and_what_it_names_untouched(target: Path) -> None:
+    link = target.with_name("link")
+    link.symlink_to("gone")
+    target.chmod(0o700)
+    with files.atomic(link) as temporary:
+        temporary.symlink_to(target.name)
+    assert link.resolve() == target
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+
+
+# --- What is written elsewhere, and what is left ---
+
+
+def test_a_temporary_folder_is_unique_and_removed(tmp_path: Path) -> None:
+    with (
+        files.temporary_folder(tmp_path / "a" / "b") as first,
+        files.temporary_folder(tmp_path / "a" / "b") as second,
+    ):
+        assert first.parent == second.parent == tmp_path / "a"
+        assert first != second
+        (first / "inner").mkdir()
+    assert list((tmp_path / "a").iterdir()) == []
+    with pytest.raises(KeyboardInterrupt), files.temporary_folder(tmp_path / "c") as third:  # noqa: PT012
+        (third / "x").write_text("x")
+        raise KeyboardInterrupt
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+def test_what_is_put_in_place_is_flushed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: events.append(f"{os.fstat(handle).st_size} bytes"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (events.append("rename"), replace(*paths)))
+    part, path = tmp_path / "a.part", tmp_path / "a"
+    path.write_text("old")
+    part.write_text("four")
+    part.chmod(0o600)
+    files.put_in_place(part, path)
+    assert events[:2] == ["4 bytes", "rename"]
+    assert len(events) == 3
+    assert path.read_text() == "four"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~files._umask()
+
+
+def test_what_cannot_be_put_in_place_stays(target: Path) -> None:
+    """A folder replaces no folder that holds something: that is `atomic_folder`."""
+    new = target.with_name("new")
+    new.mkdir()
+    (new / "new.txt").write_text("new")
+    with pytest.raises(ConfigError, match=r"result cannot be written: .*Directory not empty"):
+        files.put_in_place(new, target, ConfigError)
+    assert contents(target.parent) == {"new/new.txt": "new", "result/old.txt": "old"}
+
+
+def test_leftovers_of_killed_processes_are_removed(target: Path) -> None:
+    folder = target.parent
+    (folder / ".result.123-0123abcd.part").mkdir()
+    (folder / ".result.123-0123abcd.part" / "x").write_text("x")
+    (folder / ".result.124-0123abcd.old").mkdir()
+    (folder / ".result.9-00000000.part").write_text("x")
+    others = [".result.v2.123-0123abcd.part", ".result.lock", "result.part", ".other.1-00000000.part"]
+    for name in others:
+        (folder / name).write_text("x")
+    files.remove_leftovers(target)
+    assert {path.name for path in folder.iterdir()} == {"result", *others}
+    files.remove_leftovers(folder / "none" / "result")  # a folder that is not there
+
+
+def test_a_folder_between_the_two_renames_is_renamed_back(target: Path) -> None:
+    target.rename(target.with_name(".result.123-0123abcd.old"))
+    files.remove_leftovers(target)
+    assert contents(target.parent) == {"result/old.txt": "old"}
+
+
 # --- Messages ---
 
 

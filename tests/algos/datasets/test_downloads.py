@@ -1,6 +1,7 @@
-"""Downloads against a server on this machine: resumed, mirrored, checked, moved only when right."""
+"""Downloads against a server on this machine: resumed, mirrored, checked, renamed only if right."""
 
 import errno
+import fcntl
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -200,11 +201,37 @@ def test_a_full_disk_is_said_and_nothing_kept(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(downloads, "_copy", full)
-    with pytest.raises(DatasetError, match="No space left on device"):
+    with pytest.raises(DatasetError, match="the disk is full; free some space"):
         download([server.url], tmp_path / "file.hdf5", sha256=SHA256)
     assert files(tmp_path) == []
 
 
 def test_two_at_once_do_not_write_into_each_other(server: Server, tmp_path: Path) -> None:
-    with downloads._locked(tmp_path / "file.hdf5.part"), pytest.raises(DatasetError, match="another process"):
+    with (tmp_path / "file.hdf5.part").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DatasetError, match="is being downloaded by another process; wait for it"):
+            download([server.url], tmp_path / "file.hdf5")
+    assert server.requests == []
+
+
+def test_what_another_process_has_just_downloaded_is_taken(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one renames its part after this one looked for the file, and before it has the lock."""
+    path, flock = tmp_path / "file.hdf5", fcntl.flock
+
+    def late(handle: Any, operation: int) -> Any:
+        path.write_bytes(CONTENT)
+        return flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert download([server.url], path, sha256=SHA256) == path
+    assert server.requests == []
+    assert files(tmp_path) == ["file.hdf5"]
+
+
+def test_an_answer_that_is_no_http_is_one_message(server: Server, tmp_path: Path) -> None:
+    server.answer = lambda handler: handler.wfile.write(b"220 ready\r\n")  # type: ignore[method-assign]
+    with pytest.raises(DatasetError, match=r"127\.0\.0\.1: the connection broke off \(220 ready"):
         download([server.url], tmp_path / "file.hdf5")
+    assert files(tmp_path) == []

@@ -1,5 +1,6 @@
 """From a task to its folder: complete or not there, equal every time, compared with what is published."""
 
+import fcntl
 import json
 import os
 import random
@@ -22,7 +23,6 @@ from recheck.tasks import Task, load_tasks
 
 from algos.datasets import __main__ as datasets_command
 from algos.datasets import minari_format
-from algos.datasets import prepare as prepare_module
 from algos.datasets.d4rl_rows import qlearning_rows
 from algos.datasets.hdf5 import read_d4rl_hdf5
 from algos.datasets.prepare import prepare
@@ -36,7 +36,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def assert_no_dataset(output: Path) -> None:
     """Nothing that counts as a dataset, and nothing half-written in its folder."""
     assert not output.exists() or not (output / "manifest.json").exists()
-    assert [path.name for path in output.parent.iterdir() if path.name.endswith(".part")] == []
+    left = (".part", ".old", ".lock")
+    assert [path.name for path in output.parent.iterdir() if path.name.endswith(left)] == []
 
 
 def test_the_three_files_hold_what_the_manifest_says(
@@ -282,41 +283,48 @@ def test_killed_at_random_points_then_rerun_is_complete_and_equal(
     assert_no_dataset(tmp_path / "killed" / "none")
 
 
-def test_a_kill_between_the_moves_leaves_no_dataset(
-    make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stop_at", [0, 1], ids=["the old one is renamed", "the new one is renamed"])
+def test_an_interrupt_at_the_end_leaves_the_old_dataset(
+    make_rows: Any,
+    write_rows: Any,
+    hopper_task: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: int,
 ) -> None:
-    """The old manifest is gone before the first new file comes, so old and new are never mixed."""
+    """Old and new files are never mixed."""
     output = tmp_path / "tiny-v0"
     prepare(hopper_task(write_rows(make_rows())), output)
+    before = contents(output)
     real = os.replace
 
-    def stop_at_minari(source: Any, destination: Any) -> None:
-        if Path(destination).name == "minari":
+    def stop(source: Path, destination: Path) -> None:
+        ends = [source == output, destination == output and source.suffix == ".part"]
+        if ends[stop_at]:
             raise KeyboardInterrupt
         real(source, destination)
 
-    monkeypatch.setattr(os, "replace", stop_at_minari)
+    monkeypatch.setattr(os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         prepare(hopper_task(write_rows(make_rows(seed=1))), output)
-    monkeypatch.undo()
-    with pytest.raises(DatasetError, match="is not a prepared dataset"):
-        load_transitions(output)
-    assert_no_dataset(output)
-    prepare(hopper_task(write_rows(make_rows(seed=1))), output)
-    load_transitions(output)
+    assert contents(output) == before
+    assert [path.name for path in output.parent.iterdir() if path.name.startswith(".")] == []
 
 
 def test_two_at_once_do_not_mix(make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path) -> None:
     output = tmp_path / "tiny-v0"
-    with prepare_module._workspace(output), pytest.raises(DatasetError, match="another process"):
-        prepare(hopper_task(write_rows(make_rows())), output)
+    with (tmp_path / ".tiny-v0.lock").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DatasetError, match="is being prepared by another process; wait for it"):
+            prepare(hopper_task(write_rows(make_rows())), output)
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(
     ("kilobytes", "lengths"),
     [(1, (1000, 1000)), (60, (1000, 1000)), (200, (1000, 1000)), (600, (40,) * 50), (1000, (40,) * 50)],
 )
-def test_a_full_disk_is_one_sentence_and_keeps_the_old_dataset(
+def test_a_full_disk_is_one_message_and_keeps_the_old_dataset(
     make_rows: Any,
     write_rows: Any,
     hopper_task: Any,
@@ -333,9 +341,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_dataset(
     process = run_prepare(task, output, preexec_fn=limit)
     out, err = process.communicate()
     assert process.returncode == 2, err
-    assert err.startswith("The disk of ")
-    assert err.count("\n") == 1
-    assert "nothing was changed" in err
+    assert err == f"{output} cannot be written: the disk is full; free some space and run again.\n"
     assert out == ""
     assert contents(output) == before
     assert [path.name for path in output.parent.iterdir()] == ["tiny-v0"]
@@ -358,14 +364,14 @@ def test_the_space_that_is_asked_for_holds_the_files(
         assert plain <= asked[-2] + 2000
 
 
-def test_hdf5_that_cannot_close_its_file_is_one_sentence(
+def test_hdf5_that_cannot_close_its_file_is_one_message(
     make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("Can't decrement id ref count (error message = 'No space left on device')")
 
     monkeypatch.setattr(minari_format, "export", fail)
-    refused(hopper_task(write_rows(make_rows())), tmp_path / "out" / "tiny-v0", "full", "nothing was changed")
+    refused(hopper_task(write_rows(make_rows())), tmp_path / "out" / "tiny-v0", "the disk is full")
 
 
 # --- Loading ---

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -48,10 +49,7 @@ def atomic(path: Path, error: type[RecheckError] = FileError) -> Iterator[Path]:
         with explained(path, error):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            os.chmod(temporary, 0o666 & ~_umask())
-            _flush(temporary)
-            os.replace(temporary, path)
-            _flush(path.parent)
+            _rename_flushed(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -62,7 +60,7 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
     """Yield an empty temporary folder that replaces the folder `path` when the block ends well.
 
     The old folder, if there is one, is renamed first and removed last: it is whole until the new one is.
-    Otherwise as `atomic`.
+    Where `path` is a link, the folder that it names is replaced. Otherwise as `atomic`.
 
     Args:
         path: the target folder.
@@ -74,16 +72,12 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
     Raises:
         RecheckError: of class `error`, if the folder cannot be written. The target is unchanged.
     """
-    temporary = temporary_name(path)
+    path = path.resolve() if path.is_symlink() else path
     old = temporary_name(path, suffix="old")
     try:
-        with explained(path, error):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()
+        with temporary_folder(path, error) as temporary:
             yield temporary
-            for item in sorted(temporary.rglob("*")):
-                _flush(item)
-            _flush(temporary)
+            _flush_all(temporary)
             if path.exists():
                 os.replace(path, old)
             os.replace(temporary, path)
@@ -95,7 +89,68 @@ def atomic_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator
                 os.replace(old, path)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(path: Path, error: type[RecheckError] = FileError) -> Iterator[Path]:
+    """Yield a new empty folder with a unique name in the folder of `path`; it is removed at the end.
+
+    Args:
+        path: what is made with its help; its folder is made.
+        error: the class of the error that a failed write becomes.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        RecheckError: of class `error`, if the folder cannot be written. After any exception it is removed.
+    """
+    temporary = temporary_name(path)
+    try:
+        with explained(path, error):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            yield temporary
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_in_place(written: Path, path: Path, error: type[RecheckError] = FileError) -> None:
+    """Rename a finished file or folder to `path`, flushed and with the umask's permissions.
+
+    For what the block of `atomic` cannot write: a download that grows over several calls, a folder that a
+    library makes. A file replaces a file. A folder replaces at most an empty one.
+
+    Args:
+        written: what becomes `path`; on the same file system.
+        path: the target; its folder exists.
+        error: the class of the error that a failed rename becomes.
+
+    Raises:
+        RecheckError: of class `error`, if it cannot be renamed. Both are then as they were.
+    """
+    with explained(path, error):
+        _rename_flushed(written, path)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files and folders of `path` that killed processes left.
+
+    Only for a caller that holds a lock against all other writers of `path`. A folder that was renamed and not
+    yet replaced is renamed back.
+    """
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+-[0-9a-f]{{8}}\.(part|old)")
+    names = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    for left in names:
+        found = pattern.fullmatch(left.name)
+        if found is None:
+            continue
+        if found[1] == "old" and not path.exists():
+            os.replace(left, path)
+        elif left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, error: type[RecheckError] = FileError) -> None:
@@ -197,6 +252,21 @@ def _reason(path: Path, problem: Exception) -> str:
     if isinstance(other, str) and Path(other) not in own and f"/.{path.name}." not in other:
         text = f"{other}: {text}"
     return f"{path} cannot be written: {text}."
+
+
+def _rename_flushed(written: Path, path: Path) -> None:
+    _flush_all(written)
+    os.replace(written, path)
+    _flush(path.parent)
+
+
+def _flush_all(written: Path) -> None:
+    """Give a file, or everything in a folder, the umask's permissions and flush it to the disk."""
+    inside = sorted(written.rglob("*")) if written.is_dir() and not written.is_symlink() else []
+    for item in (*inside, written):
+        if not item.is_symlink():
+            os.chmod(item, (0o777 if item.is_dir() else 0o666) & ~_umask())
+        _flush(item)
 
 
 def _flush(path: Path) -> None:

@@ -297,9 +297,8 @@ class Plan:
             if (self.root / paths.stage(stage, self.name)).is_dir() and (
                 link.is_symlink() or not link.exists()
             ):
-                temporary = files.temporary_name(link)
-                temporary.symlink_to(self.name)
-                temporary.replace(link)
+                with files.atomic(link, ConfigError) as temporary:
+                    temporary.symlink_to(self.name)
 
     def configuration(self) -> str:
         """The configuration as JSON, for commands that plan again."""
