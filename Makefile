@@ -77,7 +77,7 @@ format: setup
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 gpu-check: setup
-	$(BIN)/python -m recheck.benchmark_configs --output results/benchmark/configs.json
+	$(BIN)/python -m recheck.methods.benchmark_configs --output results/benchmark/configs.json
 	$(BIN)/python -m algos.benchmark.gpu_check --configs results/benchmark/configs.json --output results/benchmark/gpu_check.json
 
 simulate: setup

@@ -19,13 +19,14 @@ from pathlib import Path
 
 from recheck import paths
 from recheck import plan as planning
-from recheck import probe as probing
-from recheck import published_checkpoints, restarts, results_lock
-from recheck import score_file
+from recheck.cluster import probe as probing
+from recheck.configuration import score_file
+from recheck.configuration.site import Site
 from recheck.errors import ConfigError
-from recheck.job_requests import JobRequests, asked_for, memory_factor, of_published
-from recheck.rule_functions import RuleFunction
-from recheck.site import Site
+from recheck.jobs.job_requests import JobRequests, asked_for, memory_factor, of_published
+from recheck.jobs.rule_functions import RuleFunction
+from recheck.restarts import made_again, results_lock
+from recheck.results import published_checkpoints
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from recheck import hyperparameters, shipped
+from recheck import shipped
 from recheck.errors import ConfigError, MethodError
+from recheck.methods import hyperparameters
 
 from algos.base import Method
 

@@ -28,9 +28,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from recheck import checksums, cli, files, paths, published_checkpoints
+from recheck import checksums, cli, files, paths
 from recheck.errors import EvaluationError
 from recheck.former_names import current
+from recheck.results import published_checkpoints
 
 from algos.base import Sampling
 from algos.datasets.transitions import read_manifest

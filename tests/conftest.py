@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck import blocks, plan
+from recheck import plan
+from recheck.experiments import seed_blocks
 
 # Tests read all that Snakemake says, not the one line for each stage.
 os.environ["VERBOSE"] = "1"
@@ -108,7 +109,7 @@ def job_count():
     def count(experiment, seeds_per_block):
         train = evaluate = 0
         for run in experiment.runs.values():
-            cut = blocks.cut(run.seeds, seeds_per_block)
+            cut = seed_blocks.cut(run.seeds, seeds_per_block)
             train += len(cut)
             for _, wanted in run.samplings.values():
                 evaluate += sum(any(seed in wanted for seed in block.seeds) for block in cut)

@@ -39,7 +39,7 @@ OF_SEVERAL = {
     "paper_tables/user_tables/test_clean.py": "clean tables in every form: no finding",
     "paper_tables/user_tables/test_planted.py": "tables with one planted error each",
     "paper_tables/verdicts/test_bad_input.py": "every function that judges refuses the same wrong input",
-    "recheck/test_official_values.py": "all methods' values against those of the released programs",
+    "recheck/methods/test_official_values.py": "all methods' values against those of the released programs",
     "recheck_command/test_documents.py": "what the documents say of the command",
     "recheck_command/test_latex.py": "the command's tables, set by LaTeX",
 }

@@ -26,8 +26,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import torch
-from recheck import cli, files, hyperparameters, tasks
+from recheck import cli, files, tasks
 from recheck.errors import EvaluationError
+from recheck.methods import hyperparameters
 
 from algos.base import MethodSpec, Sampling
 from algos.datasets.transforms import TransformState, apply

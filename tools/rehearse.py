@@ -5,9 +5,8 @@
 
 The experiment file stays as it is but for lengths: two seeds, two checkpoints, one episode, horizons of some
 steps. Data are generated with the right shapes. Trainings and evaluations are played in this process, with a
-few updates on small batches that are written down as the planned ones (torch is loaded once); then
-Snakemake, which finds them finished, makes scores, statistics, tables, figures and the report. What the
-tables hold is checked. Nothing of it says anything about a method.
+few updates on small batches that are written down as the planned ones (torch is loaded once). Then Snakemake
+finds them finished, makes the rest, and its tables are checked. Nothing of it says anything about a method.
 """
 
 from __future__ import annotations
@@ -29,9 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from recheck import experiments, files, paper_layout, paths, plan, records, requests, stages
+from recheck import files, paths, plan, records
+from recheck.configuration import paper_layout, requests
 from recheck.errors import RecheckError
-from recheck.experiments import Cell
+from recheck.experiments import expansion
+from recheck.restarts import stages
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NUM_ROWS, EPISODE_STEPS, HORIZON = 240, 40, 5
@@ -84,8 +85,8 @@ def set_up(root: Path, name: str, content: Mapping[str, Any] | None = None) -> R
     )
     (root / "profiles").symlink_to("workflow/profiles")
     (root / "paper_tables").symlink_to(REPOSITORY / "paper_tables")  # reported numbers, layouts, settings
-    whole = dict(content or experiments.read_file(root, name))
-    file = root / experiments.FOLDER / f"{name}.yaml"
+    whole = dict(content or expansion.read_file(root, name))
+    file = root / expansion.FOLDER / f"{name}.yaml"
     file.write_text(yaml.safe_dump(shortened(whole), sort_keys=False), encoding="utf-8")
     config = root / "workflow/config/config.yaml"
     text = config.read_text(encoding="utf-8").replace(
@@ -207,7 +208,7 @@ def shorten_environments(names: Iterable[str]) -> None:
             gymnasium.registry[name].max_episode_steps = HORIZON
 
 
-def train(root: Path, cell: Cell) -> None:
+def train(root: Path, cell: expansion.Cell) -> None:
     """Train a block for some updates and write its run folder with the planned numbers of updates."""
     import pyarrow.parquet as pq
 
@@ -241,7 +242,7 @@ def of_toy_size(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "hyperparameters": {name: SIZES.get(name, value) for name, value in given.items()}}
 
 
-def evaluate_cell(root: Path, cell: Cell) -> None:
+def evaluate_cell(root: Path, cell: expansion.Cell) -> None:
     """Evaluate a block under one sampling setting, from a copy of its folder of toy size."""
     from algos.evaluate import Request, evaluate_block
     from algos.training.execution import Execution
@@ -399,12 +400,12 @@ def further(known: Iterable[str]) -> dict[str, dict[str, Any]]:
     rows = tasks.read(REPOSITORY)
     seen: set[tuple[str, ...]] = set()
     for name in known:
-        seen |= set(signature(experiments.read_file(REPOSITORY, name), rows))
+        seen |= set(signature(expansion.read_file(REPOSITORY, name), rows))
     cut = {}
     for name in every_experiment():
         if name in known:
             continue
-        content = experiments.read_file(REPOSITORY, name)
+        content = expansion.read_file(REPOSITORY, name)
         new = {key: entry for key, entry in signature(content, rows).items() if key not in seen}
         seen |= set(new)
         if new:
@@ -416,7 +417,7 @@ def further(known: Iterable[str]) -> dict[str, dict[str, Any]]:
 def every_experiment() -> list[str]:
     """All experiments but those that the command line fills: with the user's data, with a paper's table."""
     filled = (requests.OWN, paper_layout.TABLE)
-    return [name for name in experiments.known_experiments(REPOSITORY) if name not in filled]
+    return [name for name in expansion.known_experiments(REPOSITORY) if name not in filled]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from recheck import benchmark_configs
+from recheck.methods import benchmark_configs
 
 from algos.benchmark import programs as programs_module
 from algos.diffusion.noise_networks import NoiseNetwork

@@ -4,7 +4,7 @@
         [--threads 1] [--processes 1] [--kernels auto] [--compile] [--methods iql,diffusion_ql]
         [--blocks 1,5,10] [--diffusion-steps 5,20,50,100]
 
-`configs.json` is what ``python -m recheck.benchmark_configs`` writes: for each method the
+`configs.json` is what ``python -m recheck.methods.benchmark_configs`` writes: for each method the
 hyperparameters of its variant `paper`. Data are synthetic, of Hopper's widths. Per method, seeds per
 block K and diffusion steps N:
 
@@ -151,7 +151,7 @@ def read_configs(path: Path, methods: Sequence[str] | None) -> list[dict[str, An
     except (OSError, ValueError) as error:
         raise TrainingError(
             f"the benchmark's configurations {path} cannot be read ({error}); write them with "
-            f"`python -m recheck.benchmark_configs --output {path}`"
+            f"`python -m recheck.methods.benchmark_configs --output {path}`"
         ) from error
     known = [config["method"] for config in configs]
     unknown = sorted(set(methods or ()) - set(known))
@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m algos.benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--configs", required=True, type=Path, help="from python -m recheck.benchmark_configs"
+        "--configs", required=True, type=Path, help="from python -m recheck.methods.benchmark_configs"
     )
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     parser.add_argument("--methods", default=None, help="comma-separated; all when left out")

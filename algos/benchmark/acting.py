@@ -3,9 +3,9 @@
     python -m algos.benchmark.acting --configs <configs.json> [--output results/benchmark/acting.json]
         [--methods iql,idql] [--episodes 20] [--rounds 3] [--device cpu]
 
-`configs.json` is what ``python -m recheck.benchmark_configs`` writes. Policies are untrained; their episodes
-in Hopper-v4 are short and of unequal lengths. In lockstep, as the evaluator did until format 2 of episodes,
-one call of the policy is for all episodes until the last one ends. Both paths take turns, with environments
+`configs.json` is what ``python -m recheck.methods.benchmark_configs`` writes. Policies are untrained.
+Episodes in Hopper-v4 are short and of unequal lengths. In lockstep, as the evaluator did until format 2, one
+call of the policy is for all episodes until the last one ends. Both paths take turns, with environments
 made before and other episodes in each round. A figure is all steps of all rounds per second of processor time
 of one thread, which other work on the machine moves less than wall time.
 """
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from recheck import cli, files
-from recheck.evaluation_blocks import batch_states
+from recheck.jobs.evaluation_blocks import batch_states
 from recheck.progress import Progress
 from recheck.versions import cpu_model
 
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m algos.benchmark.acting", description="Environment steps per second of an evaluation."
     )
-    parser.add_argument("--configs", required=True, type=Path, help="of recheck.benchmark_configs")
+    parser.add_argument("--configs", required=True, type=Path, help="of recheck.methods.benchmark_configs")
     parser.add_argument("--output", type=Path, default=Path("results/benchmark/acting.json"))
     parser.add_argument("--methods", default=None, help="comma-separated; all when left out")
     parser.add_argument("--episodes", type=int, default=20, help="in each round and path")

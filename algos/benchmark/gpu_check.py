@@ -250,7 +250,7 @@ def gpu_check(
     """All checks and measurements.
 
     Args:
-        configs: of the methods, as `recheck.benchmark_configs` writes them.
+        configs: of the methods, as `recheck.methods.benchmark_configs` writes them.
         device: that is checked.
         seconds: of each window; there are three to a measurement.
         compiled: also measure compiled losses.
@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m algos.benchmark.gpu_check", description=__doc__.split("\n")[0]
     )
     parser.add_argument(
-        "--configs", required=True, type=Path, help="from python -m recheck.benchmark_configs"
+        "--configs", required=True, type=Path, help="from python -m recheck.methods.benchmark_configs"
     )
     parser.add_argument("--output", required=True, type=Path, help="JSON file to write")
     parser.add_argument("--device", default="cuda", help="cuda, or cpu to try the program out")

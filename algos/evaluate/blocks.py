@@ -14,7 +14,7 @@ from typing import Any
 
 from recheck import checksums, files
 from recheck.errors import EvaluationError
-from recheck.evaluation_blocks import BLOCK_EPISODES
+from recheck.jobs.evaluation_blocks import BLOCK_EPISODES
 
 from algos.training.stored import save_json
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from recheck import checksums
 from recheck.errors import EvaluationError
-from recheck.evaluation_blocks import batch_states
+from recheck.jobs.evaluation_blocks import batch_states
 from recheck.versions import package_versions
 
 from algos.base import Method, Sampling

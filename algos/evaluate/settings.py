@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from recheck.errors import EvaluationError
+from recheck.experiments.runs import REEVALUATED_OFFSET
 from recheck.former_names import current
-from recheck.runs import REEVALUATED_OFFSET
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from recheck.errors import Preempted
-from recheck.evaluation_blocks import batch_states
+from recheck.jobs.evaluation_blocks import batch_states
 
 from algos.base import Method, Sampling
 from algos.datasets.transforms import TransformState

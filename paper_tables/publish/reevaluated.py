@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recheck import cli, files, published_checkpoints
+from recheck import cli, files
 from recheck.errors import TablesError
+from recheck.results import published_checkpoints
 
 from paper_tables import frames
 from paper_tables.rendering import table as table_module

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recheck import hyperparameters as planning
 from recheck.errors import MethodError
+from recheck.methods import hyperparameters as planning
 
 from algos.base import Method, MethodSpec, Sampling, check_hyperparameters
 from algos.methods import known_methods, method_class

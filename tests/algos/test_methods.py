@@ -3,8 +3,8 @@
 import sys
 
 import pytest
-from recheck import hyperparameters
 from recheck.errors import MethodError
+from recheck.methods import hyperparameters
 
 from algos import methods
 from algos.iql import IQL

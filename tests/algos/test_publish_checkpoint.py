@@ -4,8 +4,8 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from recheck import published_checkpoints
 from recheck.errors import EvaluationError, FileError
+from recheck.results import published_checkpoints
 from safetensors.torch import load_file
 
 from algos import publish_checkpoint

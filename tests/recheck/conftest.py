@@ -1,7 +1,7 @@
 """An experiment written for a test, and the recorded rates."""
 
 import pytest
-from recheck import step_costs
+from recheck.cost import step_costs
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from recheck import cli, score_index
+from recheck import cli
 from recheck.errors import ConfigError, Preempted
+from recheck.results import score_index
 
 
 def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, capsys):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from recheck import experiments, former_names, plan, schema, stages
+from recheck import former_names, plan, schema
+from recheck.experiments import expansion
+from recheck.restarts import stages
 
 from paper_tables.scores import tables
 
@@ -21,7 +23,7 @@ def test_published_digests_are_those_of_today():
     known = set(published[columns].drop_duplicates().itertuples(index=False, name=None))
     planned = set()
     for name in ("study", "reference"):
-        for run in experiments.load(ROOT, name).runs.values():
+        for run in expansion.load(ROOT, name).runs.values():
             config = run.config
             planned.add((config["method"], config["task"], config["variant"], run.digest))
     assert len(known) == 18
@@ -34,7 +36,7 @@ def test_published_evaluations_have_the_labels_of_today():
     planned = {
         label
         for name in ("study", "reference")
-        for run in experiments.load(ROOT, name).runs.values()
+        for run in expansion.load(ROOT, name).runs.values()
         for label in run.samplings
     }
     assert published
@@ -60,7 +62,7 @@ def test_the_record_of_a_dataset_keeps_the_hashed_name():
 
 
 def test_the_training_rule_keeps_the_hashed_name():
-    run = next(iter(experiments.load(ROOT, "smoke").runs.values()))
+    run = next(iter(expansion.load(ROOT, "smoke").runs.values()))
     assert "diffusion_steps" in run.config
     assert '"train_steps"' in run.config_text(0, 0)
     assert "diffusion_steps" not in run.config_text(0, 0)

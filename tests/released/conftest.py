@@ -313,7 +313,7 @@ def random_inputs():
 @pytest.fixture
 def paper_values():
     """A function that gives a method's hyperparameters on hopper-medium-v2."""
-    from recheck import hyperparameters
+    from recheck.methods import hyperparameters
 
     root = Path(__file__).resolve().parents[2]
 

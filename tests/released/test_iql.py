@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from recheck import published_checkpoints
+from recheck.results import published_checkpoints
 from safetensors.torch import load_file
 
 from algos.base import MethodSpec

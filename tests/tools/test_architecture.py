@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -49,6 +50,17 @@ def test_the_picture_is_todays():
         ("paper_tables/scores/x.py", "from recheck import plan", "of recheck, paper_tables may import"),
         ("paper_tables/audit/x.py", "from ..scores import tables", "audit may import documents, task_table"),
         ("workflow/src/recheck/x.py", "import numpy as np", "recheck must not import numpy"),
+        (
+            "paper_tables/scores/x.py",
+            "from recheck.jobs.rates import read_rates",
+            "of recheck, paper_tables may",
+        ),
+        ("workflow/src/recheck/methods/x.py", "from recheck import plan", "methods may import errors,"),
+        (
+            "workflow/src/recheck/restarts/x.py",
+            "from recheck.plan import Plan",
+            "restarts may import configuration",
+        ),
     ],
 )
 def test_an_import_that_is_not_allowed_is_found(tmp_path, file, line, said):
@@ -58,10 +70,31 @@ def test_an_import_that_is_not_allowed_is_found(tmp_path, file, line, said):
     for folder in ("scores", "audit"):
         (tmp_path / "paper_tables" / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / "paper_tables" / folder / "__init__.py").write_text("")
+    planning = tmp_path / "workflow/src/recheck/plan.py"
+    planning.parent.mkdir(parents=True, exist_ok=True)
+    planning.write_text("")
     found = architecture.problems(tmp_path)
     assert len(found) == 1
     assert said in found[0]
     assert found[0].startswith(f"{file}, line ")
+
+
+def test_an_annotation_may_name_what_a_program_must_not_import(tmp_path):
+    path = tmp_path / "workflow/src/recheck/restarts/x.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "if TYPE_CHECKING:\n    from recheck.plan import Plan\n    from recheck.cost import budget\n"
+    )
+    found = architecture.problems(tmp_path)
+    assert [text.partition(";")[0] for text in found] == [
+        "workflow/src/recheck/restarts/x.py, line 3: recheck.restarts.x imports recheck.cost"
+    ]
+
+
+@pytest.mark.parametrize("package", architecture.PARTS)
+def test_the_allowed_imports_go_one_way(package):
+    """`prepare` refuses a cycle."""
+    graphlib.TopologicalSorter(architecture.PARTS[package]).prepare()
 
 
 def test_no_source_file_is_longer_than_450_lines_and_no_test_file_than_700():

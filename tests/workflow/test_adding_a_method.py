@@ -117,11 +117,12 @@ def dataset(folder: Path) -> Path:
 
 PLAN = """
 import json, pathlib
-from recheck import cost_estimate, plan
+from recheck import plan
+from recheck.cost import estimate
 loaded = plan.load({"experiment": "new", **json.loads(%r)}, pathlib.Path())
 cell, *_ = loaded.cells
-print(json.dumps({"config": cell.run.config_text(0, 1), "cost": cost_estimate.report(
-    loaded, cost_estimate.predict(loaded))}))
+print(json.dumps({"config": cell.run.config_text(0, 1), "cost": estimate.report(
+    loaded, estimate.predict(loaded))}))
 """
 
 
@@ -153,7 +154,7 @@ def test_two_files_are_enough_from_the_plan_to_the_episodes(repository: Path, tm
     assert evaluated.returncode == 0, evaluated.stderr
     assert (tmp_path / "episodes.parquet").is_file()
 
-    written = command(repository, "-m", "recheck.deviations")
+    written = command(repository, "-m", "recheck.methods.deviations")
     assert written.returncode == 0, written.stderr
     assert "(`squared_bc`)" in (repository / "docs/deviations.md").read_text(encoding="utf-8")
 
@@ -163,7 +164,8 @@ def test_what_is_missing_is_said(repository: Path) -> None:
     target = repository / "workflow/config/hyperparameters/squared_bc.yaml"
     text = target.read_text(encoding="utf-8")
     read = (
-        "import pathlib\nfrom recheck import hyperparameters as h\nfrom algos.methods import method_class\n"
+        "import pathlib\nfrom recheck.methods import hyperparameters as h\n"
+        "from algos.methods import method_class\n"
         "try:\n    m = h.read(pathlib.Path(), 'squared_bc')\n"
         "    h.resolve(pathlib.Path(), m, 'paper', 'hopper-medium-v2', {})\n    method_class('squared_bc')\n"
         "except ValueError as e:\n    print(e)"

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from recheck import published_checkpoints
+from recheck.results import published_checkpoints
 
 
 def test_every_published_policy_is_played(repository):

@@ -68,11 +68,12 @@ def test_a_rehearsal_that_trains_or_evaluates_again_fails(tmp_path, monkeypatch,
 def test_the_combinations_are_complete():
     """Every method, variant, suite and sampling of every experiment is in d4rl or in what is rehearsed."""
     module = tool()
-    from recheck import experiments, tasks
+    from recheck import tasks
+    from recheck.experiments import expansion
 
     rows = tasks.read(REPOSITORY)
-    rehearsed = set(module.signature(experiments.read_file(REPOSITORY, "d4rl"), rows))
+    rehearsed = set(module.signature(expansion.read_file(REPOSITORY, "d4rl"), rows))
     for content in FURTHER.values():
         rehearsed |= set(module.signature(content, rows))
     for name in module.every_experiment():
-        assert set(module.signature(experiments.read_file(REPOSITORY, name), rows)) <= rehearsed, name
+        assert set(module.signature(expansion.read_file(REPOSITORY, name), rows)) <= rehearsed, name

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from recheck import results_lock
+from recheck.restarts import results_lock
 
 DATA = Path(__file__).parent / "former_results"
 TABLES = {"scores": 1, "statistics": 1, "tables": 1, "figures": 1, "page": 1, "all": 1}

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from recheck import paths, records, stages
+from recheck import paths, records
+from recheck.restarts import stages
 
 TASK = "hopper-medium-expert-recollected-v0"
 

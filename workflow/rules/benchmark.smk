@@ -7,7 +7,7 @@ rule benchmark_configs:
     log:
         f"{paths.LOGS}/benchmark/configs.log",
     shell:
-        "python -m recheck.benchmark_configs --output {output:q} &> {log:q}"
+        "python -m recheck.methods.benchmark_configs --output {output:q} &> {log:q}"
 
 
 rule benchmark:

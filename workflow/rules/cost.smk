@@ -31,7 +31,7 @@ rule cost:
             }
         ),
     shell:
-        "(python -m recheck.cost_estimate --config {params.configuration:q} --capacity {params.capacity:q} "
+        "(python -m recheck.cost.estimate --config {params.configuration:q} --capacity {params.capacity:q} "
         "--resources {params.resources:q} --output {params.output:q} && "
         "python -m paper_tables.verdicts.budget {params.output:q} && "
         "python -m paper_tables.scores.forecast {params.output:q} --measured {params.measured:q}) 2> {log:q}"

@@ -11,7 +11,7 @@ rule preflight:
             asked["runtime"] for asked in REQUESTS.largest().values()
         ),
     shell:
-        "python -m recheck.preflight --config {params.configuration:q} --longest-minutes {params.longest:q} "
+        "python -m recheck.cluster.preflight --config {params.configuration:q} --longest-minutes {params.longest:q} "
         "2> {log:q}"
 
 
@@ -29,7 +29,7 @@ rule probe_train:
         mem_mb=2000,
         runtime=10,
     shell:
-        "python -m recheck.probe --kind train --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
+        "python -m recheck.cluster.probe --kind train --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
 
 
 rule probe_evaluate:
@@ -45,7 +45,7 @@ rule probe_evaluate:
         mem_mb=2000,
         runtime=10,
     shell:
-        "python -m recheck.probe --kind evaluate --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
+        "python -m recheck.cluster.probe --kind evaluate --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
 
 
 # Prints both answers.
@@ -57,7 +57,7 @@ rule probe:
         f"{paths.LOGS}/probe/probe.log",
     retries: 0
     shell:
-        "python -m recheck.probe 2> {log:q}"
+        "python -m recheck.cluster.probe 2> {log:q}"
 
 
 localrules:

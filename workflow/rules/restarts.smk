@@ -3,11 +3,11 @@
 # Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates: what is made
 # again is forced, and the inputs of all else are ancient(). A job's own Snakemake does what it is asked.
 try:
-    cautions = restarts.check_folder(PLAN.root) if workflow.is_main_process else []
-    COMPARED = PLAN.comparison() if workflow.is_main_process else restarts.Comparison()
+    cautions = made_again.check_folder(PLAN.root) if workflow.is_main_process else []
+    COMPARED = PLAN.comparison() if workflow.is_main_process else made_again.Comparison()
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
-for message in [*cautions, *restarts.messages(COMPARED)]:
+for message in [*cautions, *made_again.messages(COMPARED)]:
     logger.warning(message)
 
 
@@ -58,7 +58,7 @@ def force(compared):
 def take_in(compared):
     """Write the records of results that have none; not in a dry-run."""
     if compared.adopted and workflow.is_main_process and not workflow.dryrun:
-        for message in restarts.adopt(PLAN.root, compared):
+        for message in made_again.adopt(PLAN.root, compared):
             logger.warning(message)
 
 

@@ -25,9 +25,9 @@ rule scores:
     # What the collector prints, losses that are not finite, is shown too.
     shell:
         ": > {log:q}; "
-        "(python -m recheck.score_index --config {params.identity:q} --output {output.index:q} && "
+        "(python -m recheck.results.score_index --config {params.identity:q} --output {output.index:q} && "
         "python -m paper_tables.scores --experiment-file {output.index:q} --output {params.folder:q} && "
-        "python -m recheck.score_index --config {params.identity:q} --record) 2>> {log:q} | "
+        "python -m recheck.results.score_index --config {params.identity:q} --record) 2>> {log:q} | "
         "tee -a {log:q}"
 
 

@@ -40,7 +40,7 @@ if PLAN.looks:
         params:
             unit=lambda wildcards: PLAN.unit("looks", wildcards),
         shell:
-            "python -m recheck.sequential --tables {input.tables:q} --output {output.looks:q} &> {log:q} && "
+            "python -m recheck.experiments.sequential --tables {input.tables:q} --output {output.looks:q} &> {log:q} && "
             "python -m recheck.records {params.unit:q} &>> {log:q}"
 
     localrules:

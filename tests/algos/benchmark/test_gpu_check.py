@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from recheck import benchmark_configs
+from recheck.methods import benchmark_configs
 
 from algos.benchmark import gpu_check, programs
 from algos.seed_parallel import kernels

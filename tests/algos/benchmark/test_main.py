@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from recheck import benchmark_configs
+from recheck.methods import benchmark_configs
 
 from algos.benchmark import __main__ as benchmark_command
 from algos.benchmark import programs

@@ -3,7 +3,7 @@
 import json
 
 import torch
-from recheck import benchmark_configs
+from recheck.methods import benchmark_configs
 
 from algos.benchmark import operators, programs
 

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pyarrow.parquet
 import pytest
-from recheck import hyperparameters
 from recheck import tasks as planned_tasks
+from recheck.methods import hyperparameters
 from recheck.tasks import load_tasks
 
 from algos.datasets.prepare import prepare

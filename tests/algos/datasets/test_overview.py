@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from recheck import hyperparameters
 from recheck.errors import DatasetError
+from recheck.methods import hyperparameters
 from recheck.tasks import TASKS_FILE, Task, load_tasks, task_from_json, task_from_mapping
 
 from algos.datasets.__main__ import main

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from recheck import benchmark_configs
+from recheck.methods import benchmark_configs
 
 from algos.methods import method_class
 from algos.seed_parallel.batches import ProblemSpec

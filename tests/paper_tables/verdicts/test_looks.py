@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from recheck import sequential as workflow_side
 from recheck.errors import TablesError
+from recheck.experiments import sequential as workflow_side
 
 from paper_tables.verdicts import rule
 from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences

@@ -8,25 +8,15 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from recheck import (
-    experiments,
-    files,
-    pages,
-    paper_layout,
-    paths,
-    requests,
-    restarts,
-    schema,
-    score_file,
-    sequential,
-    stages,
-    tasks,
-)
-from recheck import runs as runs_module
+from recheck import files, paths, schema, tasks
+from recheck.configuration import paper_layout, requests, score_file
+from recheck.configuration.site import Site
 from recheck.errors import ConfigError
+from recheck.experiments import expansion, sequential
+from recheck.experiments import runs as runs_module
 from recheck.former_names import hashed_form
 from recheck.records import Unit
-from recheck.site import Site
+from recheck.restarts import made_again, pages, stages
 
 BEHAVIORS = Path("workflow/behaviors")
 
@@ -37,7 +27,7 @@ class Plan:
 
     root: Path
     settings: dict[str, Any]
-    experiment: experiments.Experiment | None
+    experiment: expansion.Experiment | None
 
     @property
     def name(self) -> str:
@@ -51,7 +41,7 @@ class Plan:
         return score_file.name(self.settings, self.root)
 
     @property
-    def required_experiment(self) -> experiments.Experiment:
+    def required_experiment(self) -> expansion.Experiment:
         """The experiment; ConfigError where only existing scores are read."""
         if self.experiment is None:
             raise ConfigError(
@@ -65,13 +55,13 @@ class Plan:
         return dict(self.settings["machines"][self.settings["train_on"]])
 
     @cached_property
-    def cells(self) -> list[experiments.Cell]:
+    def cells(self) -> list[expansion.Cell]:
         """Every evaluation job."""
         if self.experiment is None:
             return []
         # Commands of finished results are given no machines: then nothing is cut.
         per_block = self.machine["seeds_per_block"] if "machines" in self.settings else 1
-        return experiments.cells(self.experiment, self.root, per_block)
+        return expansion.cells(self.experiment, self.root, per_block)
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, Any]]:
@@ -280,8 +270,8 @@ class Plan:
                 return stages.bandit_figures(self, wildcards.size)
         return stages.OF_EXPERIMENT[stage](self)
 
-    def comparison(self, forced_rules: frozenset[str] = frozenset()) -> restarts.Comparison:
-        """Which results are what this plan wants; see `recheck.restarts`.
+    def comparison(self, forced_rules: frozenset[str] = frozenset()) -> made_again.Comparison:
+        """Which results are what this plan wants; see `recheck.restarts.made_again`.
 
         Args:
             forced_rules: rules that the user has forced; what is made from their outputs follows.
@@ -331,7 +321,7 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
             score_file.name(settings, root)  # Refuses a file that is not there before anything is planned.
         return Plan(root, settings, None)
     request = requests.resolve(settings, root)
-    expanded = experiments.expand(
+    expanded = expansion.expand(
         root, request.experiment, request.content, request.rows, request.name, request.partial
     )
     expanded = replace(expanded, variation=request.variation)
@@ -351,8 +341,8 @@ def _require_published(root: Path) -> None:
 
 
 def _without_missing(
-    experiment: experiments.Experiment, settings: Mapping[str, Any], root: Path
-) -> experiments.Experiment:
+    experiment: expansion.Experiment, settings: Mapping[str, Any], root: Path
+) -> expansion.Experiment:
     """Leave out the tasks whose file has to be brought and is not there; one message for each.
 
     Raises ConfigError if nothing is left.
@@ -369,5 +359,5 @@ def _without_missing(
 
 
 @lru_cache(maxsize=8)
-def _comparison(loaded: Plan, forced_rules: frozenset[str]) -> restarts.Comparison:
-    return restarts.compare(loaded.root, stages.units(loaded), forced_rules)
+def _comparison(loaded: Plan, forced_rules: frozenset[str]) -> made_again.Comparison:
+    return made_again.compare(loaded.root, stages.units(loaded), forced_rules)

@@ -315,7 +315,7 @@ def merge(other: str | Path, root: str | Path = ".", check: bool = False) -> Ans
     Raises:
         FileError: a file is damaged, or the two folders contradict each other; nothing has been copied.
     """
-    from recheck import merge as merging
+    from recheck.results import merge as merging
 
     merged = merging.merge(Path(root), Path(other), check)
     first, *more = merged.sentences()
@@ -338,7 +338,7 @@ def crate(
     """
     import datetime
 
-    from recheck import crate as crates
+    from recheck.results import crate as crates
 
     try:
         day = datetime.date.fromisoformat(date) if date else datetime.date.today()

@@ -1,0 +1,161 @@
+"""What a step costs: recorded rates, or the benchmark of this machine."""
+
+import json
+
+import pytest
+from recheck.cost import estimate, step_costs
+from recheck.cost.forecast import EVALUATE, TRAIN
+from recheck.errors import ConfigError
+
+HOPPER = "hopper-medium-expert-recollected-v0"
+
+
+def entry(**changes):
+    return {"methods": ["iql"], "tasks": [HOPPER], "seeds": 2, "num_updates": 1000, **changes}
+
+
+def left(jobs, stage):
+    return [job for job in jobs if job.stage == stage and not job.finished]
+
+
+def test_the_benchmark_of_this_machine_takes_the_place_of_the_rates(copy, mine, monkeypatch):
+    monkeypatch.setattr(step_costs, "cpu_model", lambda: "Mine")
+    folder = copy / "results" / "benchmark"
+    folder.mkdir(parents=True)
+    rows = [
+        {
+            "method": "iql",
+            "variant": "paper",
+            "diffusion_steps": 0,
+            "block": block,
+            "seed_updates_per_second": rate,
+        }
+        for block, rate in ((1, 100.0), (10, 200.0))
+    ]
+    machine = {"device": "CPU: Mine", "cpu": "Mine", "processes": 1}
+    (folder / "benchmark.json").write_text(json.dumps({"machine": machine, "rows": rows}))
+    acting = {"method": "iql", "variant": "paper", "candidates": 1, "steps": 0, "acting_ms": 3.0}
+    (folder / "acting.json").write_text(json.dumps({"machine": machine, "rows": [acting]}))
+    steps = {"environment_id": "Hopper-v4", "step_seconds": 0.001}
+    (folder / "environments.json").write_text(json.dumps({"machine": machine, "rows": [steps]}))
+    loaded = mine({"grid": [entry(seeds=1, checkpoints=1, num_updates=100_000)]})
+    jobs = estimate.predict(loaded)
+    train, evaluate = left(jobs, TRAIN)[0], left(jobs, EVALUATE)[0]
+    start = step_costs.read(copy, "cpu").start("train")[1]
+    assert train.work_seconds[1] == pytest.approx(100_000 / 100 + start)
+    assert train.source == step_costs.BENCHMARK
+    assert train.work_seconds[2] < 3 * train.work_seconds[0]
+    assert evaluate.work_seconds[1] > evaluate.amount * 0.004
+    costs = step_costs.read(copy, "cpu")
+    config = {"method": "iql", "variant": "paper", "diffusion_steps": 0}
+    # 0.01 s and 0.05 s were measured: four ninths of the way between them.
+    assert costs.update(config, 5, "cpu")[0][1] == pytest.approx(0.01 + 0.04 * 4 / 9)
+    # One of a CPU says nothing of a GPU, one of another machine nothing of this one.
+    assert step_costs.read(copy, "gpu").updates == {}
+    monkeypatch.setattr(step_costs, "cpu_model", lambda: "Another")
+    assert not step_costs.read(copy, "cpu").updates
+    assert not step_costs.read(copy, "cpu").acting
+
+
+def test_independent_ranges_multiply_to_less_than_their_ends():
+    low, likely, high = step_costs.product((0.5, 1.0, 2.0), (1.0, 2.0, 4.0))
+    assert likely == 2.0
+    assert 0.5 < low < 1.0
+    assert 4.0 < high < 8.0
+    assert step_costs.product((1, 1, 1), (2, 3, 4)) == pytest.approx((2, 3, 4))
+
+
+# --- Ranges ---
+
+
+def test_ranges_are_added_ends_by_ends_and_multiplied_by_numbers():
+    assert step_costs.total([(1.0, 2.0, 3.0), (10.0, 20.0, 30.0)]) == (11.0, 22.0, 33.0)
+    assert step_costs.total([]) == (0.0, 0.0, 0.0)
+    assert step_costs.scaled((1.0, 2.0, 3.0), 2) == (2.0, 4.0, 6.0)
+    assert step_costs.around(1.3) == pytest.approx((1.0, 1.3, 1.69))
+
+
+def test_a_product_with_nothing_is_nothing():
+    assert step_costs.product((0.0, 0.0, 0.0), (1.0, 2.0, 3.0)) == (0.0, 0.0, 0.0)
+    # A lower end of 0 is as far as can be.
+    low, likely, high = step_costs.product((0.0, 1.0, 2.0), (1.0, 1.0, 2.0))
+    assert (low, likely) == (0.0, 1.0)
+    # log 2 twice: exp(sqrt(2) log 2).
+    assert high == pytest.approx(2 ** (2**0.5))
+
+
+@pytest.mark.parametrize(
+    ("size", "cost"),
+    [(1, 10.0), (5, 30.0), (3, 20.0), (10, 40.0), (7.5, 35.0), (20, 60.0), (0.5, 7.5)],
+)
+def test_costs_between_and_beyond_what_was_measured(size, cost):
+    assert step_costs.at({1: 10.0, 5: 30.0, 10: 40.0}, size) == pytest.approx(cost)
+
+
+def test_what_falls_with_size_does_not_fall_below_nothing():
+    assert step_costs.at({1: 10.0, 5: 2.0}, 50) == 0.0
+    assert step_costs.at({5: 2.0}, 50) == 2.0
+
+
+# --- Lookups ---
+
+RATES = {
+    "methods": {
+        "iql": {
+            "cpu": {
+                "seconds": [1.0, 2.0, 4.0],
+                "seconds_per_diffusion_step": [0.0, 0.5, 1.0],
+                "source": "here",
+            }
+        }
+    },
+    "stacking": {
+        "cpu": {"seeds": 1, "seed_share": [1.0, 1.0, 1.0]},
+        "gpu": {"seeds": 5, "seed_share": [0, 0.25, 1]},
+    },
+    "acting": {"other": {"seconds": [1.0, 1.0, 1.0], "seconds_per_candidate_step": [0.0, 0.1, 0.2]}},
+    "environments": {"other": {"step_seconds": [1, 2, 3], "length_share": [0.1, 0.5, 1]}},
+    "job_seconds": {"train": {"seconds": [5, 6, 7]}},
+}
+CONFIG = {"method": "iql", "variant": "paper", "diffusion_steps": 4}
+
+
+def test_a_shipped_rate_is_of_one_seed_and_is_multiplied_for_a_block():
+    costs = step_costs.StepCosts(RATES)
+    assert costs.update(CONFIG, 3, "cpu") == ((3.0, 12.0, 24.0), "shipped rates: here")
+    assert costs.update({**CONFIG, "method": "new"}, 3, "cpu") is None
+    # On the GPU five stacked seeds were measured: their rate is a seed's share of 1, 2 or 5 times one seed.
+    assert costs._stacked("gpu", 5) == pytest.approx((5.0, 5.0, 5.0))
+    assert costs._stacked("gpu", 1) == pytest.approx((5.0, 5 / 2, 1.0))
+    assert costs._stacked("gpu", 9) == pytest.approx((5.0, 5 * 3 / 2, 9.0))
+
+
+def test_measured_costs_take_the_place_of_rates():
+    costs = step_costs.StepCosts(
+        RATES,
+        updates={("iql", "release"): {0: {2: 1.0}, 10: {2: 3.0}}},
+        acting={("iql", "paper"): 0.01},
+        steps={"Hopper-v4": 0.002},
+    )
+    # Another variant of the method serves; four of ten steps on, and twice the seeds.
+    (low, likely, _), source = costs.update(CONFIG, 4, "cpu")
+    assert (likely, source) == (pytest.approx(2 * 1.8), step_costs.BENCHMARK)
+    assert low == pytest.approx(3.6 / 1.3)
+    assert costs.act(CONFIG, 8, 5)[1] == pytest.approx(0.4)
+    assert costs.act(CONFIG, 8, 0)[1] == pytest.approx(0.08)
+    assert costs.act({**CONFIG, "method": "new"}, 8, 5) == pytest.approx((1.0, 5.0, 9.0))
+    assert costs.step("Hopper-v4")[1] == 0.002
+    assert costs.step("Walker2d-v4") == (1.0, 2.0, 3.0)
+    assert costs.length_share("Hopper-v4") == (0.1, 0.5, 1.0)
+    assert costs.start("train") == (5.0, 6.0, 7.0)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"machine": "mine", "rows": []}'])
+def test_a_benchmark_of_no_machine_counts_for_nothing(tmp_path, content):
+    path = tmp_path / "acting.json"
+    path.write_text(content)
+    assert step_costs._file(path) == {}
+    assert step_costs._file(tmp_path / "none.json") == {}
+    path.write_text("{")
+    with pytest.raises(ConfigError, match=r"acting\.json"):
+        step_costs._file(path)

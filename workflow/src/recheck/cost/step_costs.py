@@ -1,0 +1,225 @@
+"""What one update and one environment step cost here: by this machine's benchmark, else by the shipped rates.
+
+`snakemake benchmark` writes `benchmark.json` (updates), `acting.json` (actions) and `environments.json`
+(steps) into `results/benchmark`. A file counts if it names this machine's processor, or for training on a GPU
+a GPU. Every figure is a range: lowest, most likely, highest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from recheck import files, paths
+from recheck.errors import ConfigError
+from recheck.jobs import rates as rates_module
+from recheck.versions import cpu_model
+
+Range = tuple[float, float, float]
+Measured = TypeVar("Measured")
+
+SHIPPED = "shipped rates"
+BENCHMARK = "benchmark of this machine"
+# How far a measured figure lies from what the same work takes at another hour of the same machine.
+MEASURED_FACTOR = 1.3
+
+
+def around(value: float) -> Range:
+    """The range of a figure that was measured here."""
+    return value / MEASURED_FACTOR, value, value * MEASURED_FACTOR
+
+
+def total(ranges: Iterable[Range]) -> Range:
+    """The sum of ranges, ends by ends: all low together, all high together."""
+    listed = list(ranges)
+    low, likely, high = (math.fsum(each[i] for each in listed) for i in range(3))
+    return low, likely, high
+
+
+def scaled(one: Range, factor: float) -> Range:
+    """A range times a number."""
+    return one[0] * factor, one[1] * factor, one[2] * factor
+
+
+def product(one: Range, other: Range) -> Range:
+    """The product of two independent ranges; the distances of the ends add up as squares of logarithms."""
+    likely = one[1] * other[1]
+    if likely <= 0:
+        return one[0] * other[0], likely, one[2] * other[2]
+
+    def reach(end: int) -> float:
+        ratios = [each[end] / each[1] for each in (one, other)]
+        if min(ratios) <= 0:
+            return math.inf
+        return math.hypot(*(math.log(ratio) for ratio in ratios))
+
+    return likely * math.exp(-reach(0)), likely, likely * math.exp(reach(2))
+
+
+def at(points: Mapping[int, float], where: int) -> float:
+    """Piecewise linear through measured points; beyond them along the nearest piece, one point in proportion.
+
+    Args:
+        points: size -> cost, at least one.
+        where: a size above 0.
+    """
+    known = sorted(points)
+    if where in points:
+        return points[where]
+    if len(known) == 1:
+        return points[known[0]]
+    right = next((i for i, size in enumerate(known) if size > where), len(known) - 1)
+    right = max(1, right)
+    first, second = known[right - 1], known[right]
+    slope = (points[second] - points[first]) / (second - first)
+    return max(0.0, points[first] + slope * (where - first))
+
+
+@dataclass(frozen=True)
+class StepCosts:
+    """Costs of one update and one step.
+
+    Attributes:
+        rates: of `cost_rates.yaml`.
+        updates: method, variant -> diffusion steps -> seeds in a block -> seconds of an update of the block,
+            as measured here; empty without a benchmark.
+        acting: method, variant -> seconds for one state, for each candidate and step of the sampler.
+        steps: environment's id -> seconds of one step.
+    """
+
+    rates: Mapping[str, Any]
+    updates: Mapping[tuple[str, str], Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
+    acting: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+    def update(self, config: Mapping[str, Any], num_seeds: int, device: str) -> tuple[Range, str] | None:
+        """Seconds of one update of a block of seeds, and where they come from.
+
+        Args:
+            config: of the run: method, variant, diffusion_steps.
+            num_seeds: trained together.
+            device: cpu or gpu.
+
+        Returns:
+            None where nothing is known of the method.
+        """
+        measured = _of_variant(self.updates, config["method"], config["variant"])
+        if measured is not None:
+            by_steps = {steps: _at_seeds(of_seeds, num_seeds) for steps, of_seeds in measured.items()}
+            return around(at(by_steps, int(config["diffusion_steps"]))), BENCHMARK
+        entry = rates_module.of_method(self.rates["methods"], config["method"], config["variant"])
+        if entry is None:
+            return None
+        rate = entry[device]
+        per_seed = [
+            base + int(config["diffusion_steps"]) * step
+            for base, step in zip(rate["seconds"], rate["seconds_per_diffusion_step"], strict=True)
+        ]
+        low, likely, high = (
+            seconds * stacked
+            for seconds, stacked in zip(per_seed, self._stacked(device, num_seeds), strict=True)
+        )
+        return (low, likely, high), f"{SHIPPED}: {rate['source']}"
+
+    def _stacked(self, device: str, num_seeds: int) -> Range:
+        """By what the rate of one of several stacked seeds is multiplied for a block."""
+        entry = self.rates["stacking"][device]
+        seeds = int(entry["seeds"])
+        low, likely, high = (
+            seeds * (1 + share * (num_seeds - 1)) / (1 + share * (seeds - 1)) for share in entry["seed_share"]
+        )
+        return low, likely, high
+
+    def act(self, config: Mapping[str, Any], candidates: int, steps: int) -> Range:
+        """Seconds of one core to act for one state."""
+        measured = _of_variant(self.acting, config["method"], config["variant"])
+        if measured is not None:
+            return around(measured * candidates * max(1, steps))
+        entry = rates_module.acting_entry(self.rates, config["method"], config["variant"])
+        return rates_module.acting_seconds(entry, candidates, steps)
+
+    def step(self, environment_id: str) -> Range:
+        """Seconds of one core for one step of an environment."""
+        if environment_id in self.steps:
+            return around(self.steps[environment_id])
+        low, likely, high = rates_module.environment(self.rates, environment_id)["step_seconds"]
+        return float(low), float(likely), float(high)
+
+    def length_share(self, environment_id: str) -> Range:
+        """Mean length of an experiment's episodes as a share of the horizon."""
+        low, likely, high = rates_module.environment(self.rates, environment_id)["length_share"]
+        return float(low), float(likely), float(high)
+
+    def start(self, stage: str) -> Range:
+        """Seconds of a job before its work and after it: interpreter, imports, data, record."""
+        low, likely, high = self.rates["job_seconds"][stage]["seconds"]
+        return float(low), float(likely), float(high)
+
+
+def read(root: Path, device: str) -> StepCosts:
+    """The shipped rates, and in their place what was measured on this machine.
+
+    Args:
+        root: of the repository.
+        device: that trains, cpu or gpu.
+
+    Raises:
+        ConfigError: the rates do not follow their schema, or a benchmark's file cannot be read.
+    """
+    folder = root / paths.BENCHMARK
+    return StepCosts(
+        rates_module.read_rates(root),
+        _updates(_file(folder / "benchmark.json"), device),
+        _acting(_file(folder / "acting.json")),
+        _steps(_file(folder / "environments.json")),
+    )
+
+
+def _file(path: Path) -> Mapping[str, Any]:
+    """A benchmark's file, nothing where it is absent, has no machine, or is of another one."""
+    found = files.read_json(path, ConfigError) if path.is_file() else {}
+    if not isinstance(found, dict) or not isinstance(found.get("machine"), dict):
+        return {}
+    return found if found["machine"].get("cpu") == cpu_model() else {}
+
+
+def _updates(found: Mapping[str, Any], device: str) -> dict[tuple[str, str], dict[int, dict[int, float]]]:
+    if not found or found["machine"]["device"].startswith("CPU") != (device == "cpu"):
+        return {}
+    processes = int(found["machine"]["processes"])
+    updates: dict[tuple[str, str], dict[int, dict[int, float]]] = {}
+    for row in found["rows"]:
+        seconds = row["block"] * processes / row["seed_updates_per_second"]
+        of_method = updates.setdefault((row["method"], row["variant"]), {})
+        of_method.setdefault(int(row["diffusion_steps"]), {})[int(row["block"])] = seconds
+    return updates
+
+
+def _acting(found: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    return {
+        (row["method"], row["variant"]): row["acting_ms"] / 1000 / (row["candidates"] * max(1, row["steps"]))
+        for row in found.get("rows", ())
+        if "steps" in row
+    }
+
+
+def _steps(found: Mapping[str, Any]) -> dict[str, float]:
+    return {row["environment_id"]: float(row["step_seconds"]) for row in found.get("rows", ())}
+
+
+def _at_seeds(of_seeds: Mapping[int, float], num_seeds: int) -> float:
+    """Seconds of an update of a block; where one size alone was measured, in proportion."""
+    if len(of_seeds) == 1:
+        ((seeds, seconds),) = of_seeds.items()
+        return seconds * num_seeds / seeds
+    return at(of_seeds, num_seeds)
+
+
+def _of_variant(measured: Mapping[tuple[str, str], Measured], method: str, variant: str) -> Measured | None:
+    """What was measured of a variant, else of the method's first one."""
+    if (method, variant) in measured:
+        return measured[method, variant]
+    return next((found for (name, _), found in measured.items() if name == method), None)

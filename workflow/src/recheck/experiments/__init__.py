@@ -1,0 +1,1 @@
+"""Experiments as data: from a file to runs, cells and blocks of seeds."""

@@ -1,0 +1,196 @@
+"""What the jobs of a plan ask for, as the rules take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from recheck.configuration.site import Site
+from recheck.experiments.expansion import Cell
+from recheck.files import read_json
+from recheck.former_names import current
+from recheck.jobs import resources
+from recheck.jobs.rates import read_rates
+from recheck.jobs.resources import Evaluated, Machine
+from recheck.plan import Plan
+from recheck.results import published_checkpoints
+
+
+class JobRequests:
+    """Memory, time and environments of the jobs of a plan's experiment.
+
+    Args:
+        plan: of the experiment.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.machine = Machine.of(plan.settings)
+
+    @cached_property
+    def rates(self) -> dict[str, Any]:
+        """The measured rates."""
+        return read_rates(self.plan.root)
+
+    @property
+    def device(self) -> str:
+        """What evaluation is called with: cpu, auto or cuda."""
+        name = str(self.plan.settings.get("evaluation_device", "cpu"))
+        return "cuda" if name == "gpu" else name
+
+    def check(self) -> None:
+        """Refuse a sampling setting whose evaluation cannot fit into a job, before anything is run.
+
+        Raises:
+            ConfigError: naming the first one.
+        """
+        for cell in self.plan.cells:
+            config, setting = cell.run.config, cell.sampling.setting
+            where = f"Sampling '{setting['name']}' of method {config['method']} on {config['task']}"
+            resources.check_evaluation(self._of_cell(cell), self.machine, self.rates, where)
+
+    def _of_cell(self, cell: Cell) -> Evaluated:
+        config = cell.run.config
+        return Evaluated(
+            config,
+            cell.sampling.setting,
+            cell.sampling.evaluation,
+            self.plan.row(config["task"]),
+            len(cell.block.seeds),
+        )
+
+    def _evaluated(self, wildcards: Any) -> Evaluated:
+        run, sampling = self.plan.run(wildcards), self.plan.sampling_of(wildcards)
+        return Evaluated(
+            run.config,
+            sampling.setting,
+            sampling.evaluation,
+            self.plan.row(run.config["task"]),
+            _num_seeds(wildcards),
+        )
+
+    def environments(self, wildcards: Any) -> int:
+        """Environments of an evaluation job at one time."""
+        return resources.environments(self._evaluated(wildcards), self.machine, self.rates)
+
+    def evaluation_memory_mb(self, wildcards: Any) -> int:
+        """Memory of an evaluation job, MB."""
+        return resources.evaluation_memory_mb(self._evaluated(wildcards), self.machine, self.rates)
+
+    def evaluation_minutes(self, wildcards: Any) -> int:
+        """Time limit of an evaluation job, minutes."""
+        return resources.evaluation_minutes(self._evaluated(wildcards), self.machine, self.rates)
+
+    def training_memory_mb(self, wildcards: Any) -> int:
+        """Memory of a training job, MB: what it needs, and at least that of the configuration."""
+        config = self.plan.run(wildcards).config
+        return self.training_mb(config, _num_seeds(wildcards))
+
+    def training_minutes(self, wildcards: Any) -> int:
+        """Time limit of a training job, minutes: what it needs, and at most that of the configuration."""
+        config = self.plan.run(wildcards).config
+        return self.training_limit(config, _num_seeds(wildcards))
+
+    def training_mb(self, config: Any, num_seeds: int) -> int:
+        """Memory of a training job of a configuration, MB."""
+        row = self.plan.row(config["task"])
+        needed = resources.training_memory_mb(config, row, num_seeds, self.rates)
+        return max(int(self.plan.machine["mem_mb"]), needed)
+
+    def training_limit(self, config: Any, num_seeds: int) -> int:
+        """Time limit of a training job of a configuration, minutes."""
+        device, limit = str(self.plan.settings["train_on"]), int(self.plan.machine["runtime"])
+        return resources.training_minutes(config, num_seeds, device, limit, self.rates)
+
+    def largest(self) -> dict[str, dict[str, Any]]:
+        """The largest request of each stage, for the predicted cost."""
+        cells = self.plan.cells
+        trained = [(cell.run.config, len(cell.block.seeds)) for cell in cells]
+        evaluated = [self._of_cell(cell) for cell in cells]
+        machine, rates = self.machine, self.rates
+        site = Site.of(self.plan.settings)
+        return {
+            "train": {
+                "threads": int(self.plan.machine["threads"]),
+                "gpu": int(self.plan.machine["gpu"]),
+                "mem_mb": max((self.training_mb(*each) for each in trained), default=0),
+                "runtime": max((self.training_limit(*each) for each in trained), default=0),
+                **site.resources(int(self.plan.machine["gpu"]) > 0),
+            },
+            "evaluate": {
+                "threads": machine.workers,
+                "gpu": int(machine.gpu),
+                "mem_mb": max(
+                    (resources.evaluation_memory_mb(job, machine, rates) for job in evaluated), default=0
+                ),
+                "runtime": max(
+                    (resources.evaluation_minutes(job, machine, rates) for job in evaluated), default=0
+                ),
+                **site.resources(machine.gpu),
+            },
+        }
+
+
+def asked_for(
+    rule: str,
+    declared: Mapping[str, Any],
+    default: Mapping[str, Any] | None,
+    overwritten: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What a rule's jobs ask for: the profile's defaults, the rule's own, the profile's word on the rule.
+
+    default, overwritten: Snakemake's resources, whose `raw` is what was written.
+    """
+    chosen = {key: value.raw for key, value in (default or {}).items()}
+    chosen |= declared
+    chosen |= {key: value.raw for key, value in overwritten.get(rule, {}).items()}
+    return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
+
+
+def of_published(plan: Plan, block: str) -> dict[str, int]:
+    """Memory and time of playing a published policy in one process.
+
+    Args:
+        plan: its tasks and limits.
+        block: of `recheck.results.published_checkpoints.blocks`.
+
+    Returns:
+        `mem_mb` and `runtime` (minutes).
+
+    Raises:
+        RecheckError: the policy's description or configuration cannot be read, or there is no such task.
+    """
+    folder = plan.root / published_checkpoints.FOLDER / block
+    described = published_checkpoints.describe(folder, plan.root)
+    config = current(read_json(folder / "config.json"))
+    job = Evaluated(
+        config,
+        described["sampling"],
+        current(described["evaluation"]),
+        plan.row(config["task"]),
+        len(config["seeds"]),
+    )
+    machine, rates = replace(Machine.of(plan.settings), workers=1, gpu=False), read_rates(plan.root)
+    return {
+        "mem_mb": resources.evaluation_memory_mb(job, machine, rates),
+        "runtime": resources.evaluation_minutes(job, machine, rates),
+    }
+
+
+def memory_factor(workflow: Any, attempt: int) -> int:
+    """What the memory of a job is multiplied by in its n-th attempt.
+
+    The executor submitit doubles it itself, after OUT_OF_MEMORY alone.
+
+    Args:
+        workflow: Snakemake's, asked when a job is made: the executor is not known before.
+        attempt: from 1 on.
+    """
+    executor = getattr(workflow.executor_plugin, "name", None)
+    return 1 if executor == "submitit" else int(2 ** (attempt - 1))
+
+
+def _num_seeds(wildcards: Any) -> int:
+    return int(wildcards.last) - int(wildcards.first) + 1

@@ -1,0 +1,1 @@
+"""What each result is made from, and which results are made again."""

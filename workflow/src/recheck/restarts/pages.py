@@ -1,0 +1,55 @@
+"""The page of an experiment: what it is made from, and the command that makes it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from recheck import paths
+from recheck.configuration import requests, score_file
+
+if TYPE_CHECKING:
+    from recheck.plan import Plan
+
+
+def sources(plan: Plan) -> str:
+    """What the page of a plan is made from, as JSON for ``python -m paper_tables.report``."""
+    return json.dumps(
+        {
+            "name": plan.name,
+            "title": _title(plan),
+            "description": _description(plan),
+            "command": command(plan),
+            "scores": paths.scores(plan.name),
+            "statistics": paths.stage("statistics", plan.name),
+            "tables": paths.stage("tables", plan.name),
+            "figures": [paths.stage("figures", plan.name), *plan.bandit_files()],
+            "reevaluated": paths.REEVALUATIONS if plan.reevaluation_files() else "",
+        },
+        sort_keys=True,
+    )
+
+
+def command(plan: Plan) -> str:
+    """The command line that makes everything of a plan, with the configuration that says what is run."""
+    wanted: tuple[str, ...] = ("experiment", *requests.OWN_KEYS, *requests.COMMON_KEYS)
+    if plan.experiment is None:
+        wanted = ("scores", *score_file.KEYS)
+    given = {key: plan.settings[key] for key in wanted if key in plan.settings}
+    words = " ".join(shlex.quote(f"{key}={_text(value)}") for key, value in given.items())
+    return f"snakemake --cores 2 --config {words}"
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _title(plan: Plan) -> str:
+    return f"Experiment {plan.name}" if plan.experiment is not None else f"Scores {plan.name}"
+
+
+def _description(plan: Plan) -> str:
+    if plan.experiment is not None:
+        return plan.experiment.description
+    return f"Scores that were given as {plan.settings['scores']}; nothing was trained for this page."

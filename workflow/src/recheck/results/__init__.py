@@ -1,0 +1,1 @@
+"""Finished results: their index, the published ones, those of another cluster, metadata for a deposit."""
