@@ -66,7 +66,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/python tools/lint_workflow.py
 
-# Material's notice about a later MkDocs is no warning about these documents.
+# Material's notice about a later MkDocs is not a warning about these documents.
 site: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "build/site/index.html"

@@ -281,7 +281,7 @@ class DecisionDiffuser(DiffusionMethod):
     def plan(self, observations: Tensor, sampler: Sampler, noises: Tensor) -> Tensor:
         """States ``[K, E, H, d]`` that begin with `observations` (released models/diffusion.py:402-457).
 
-        The first state is put back before each call of the network, which is the same as after each step:
+        The first state is set again before each call of the network, which is the same as after each step:
         every step is elementwise.
 
         Args:

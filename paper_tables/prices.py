@@ -44,7 +44,7 @@ class Prices:
         return next((device for device in self.devices if device.match.lower() in lowered), None)
 
     def energy_kwh(self, device: Device, hours: float) -> float:
-        """Kilowatt-hours of so many hours, the room's share included."""
+        """Kilowatt-hours of so many hours, the data centre's overhead included."""
         return hours * device.power_watts / 1000 * self.power_usage_effectiveness
 
     def money(self, device: Device, hours: float) -> float:

@@ -105,11 +105,11 @@ class Both:
         ]
         ours = method.critic
         names = ours.critic_network.names
-        twins = list(enumerate((critic.q1, critic.q2)))
+        critics = list(enumerate((critic.q1, critic.q2)))
         self.pairs = {
             "actor": self._pairs(actor, method.actor.group, 0, method.actor.network.names),
             "value": self._pairs(value, ours.value_group, 0, ours.value_network.names),
-            "critic": [p for row, q in twins for p in self._pairs(q, ours.critic_group, row, names)],
+            "critic": [p for row, q in critics for p in self._pairs(q, ours.critic_group, row, names)],
         }
         for pairs in self.pairs.values():
             for pair in pairs:

@@ -23,7 +23,7 @@ if [ -z "$python" ]; then
     exit 1
 fi
 if ! fits "$python"; then
-    say "$python is no Python 3.11 or 3.12, which this project needs."
+    say "$python is not Python 3.11 or 3.12, which this project needs."
     exit 1
 fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -248,7 +248,7 @@ def clip_to_bounds(
         The rows, and the number of action entries that were clipped.
 
     Raises:
-        DatasetError: actions outside the bounds and no clip, or a clip that is no bound.
+        DatasetError: actions outside the bounds and no clip, or a clip that is not a bound.
     """
     actions = rows["actions"]
     width = actions.shape[1]
@@ -257,7 +257,7 @@ def clip_to_bounds(
     if action_clip is not None:
         if not 0 < action_clip <= largest * (1 + 1e-6):
             raise DatasetError(
-                f"action_clip={action_clip:g} is no bound of the actions here; allowed are numbers "
+                f"action_clip={action_clip:g} is not a bound of the actions here; allowed are numbers "
                 "above 0 up "
                 f"to {largest:g}."
             )

@@ -85,7 +85,7 @@ def _compare(where: str, name: str, value: Any, found: int, unit: str) -> None:
     try:
         stated = float(value)
     except (TypeError, ValueError):
-        raise DatasetError(f"{where} declares {name} as {value!r}, which is no number.") from None
+        raise DatasetError(f"{where} declares {name} as {value!r}, which is not a number.") from None
     if stated != found:
         raise DatasetError(
             f"{where} declares {stated:,.0f} {unit} ({name}), but {found:,} were read: it is incomplete, or "

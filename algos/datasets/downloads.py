@@ -107,7 +107,7 @@ def discard(part: Path) -> None:
 def _fetch(url: str, part: Path, timeout_seconds: float) -> None:
     """Bring `part` to the whole file of `url`; what it holds of the same file already is kept."""
     if urllib.parse.urlsplit(url).scheme not in SCHEMES:
-        raise _Wrong(f"{url} is no address of the kind {', '.join(SCHEMES)}")
+        raise _Wrong(f"{url} is not an address of the kind {', '.join(SCHEMES)}")
     have = part.stat().st_size if part.exists() else 0
     validator = _known_validator(part, url) if have else None
     request = urllib.request.Request(url, headers={"User-Agent": "recheck"})

@@ -101,7 +101,7 @@ def decide(
     if strict and rule is None and 2 * int(terminals.sum()) > len(terminals):
         raise DatasetError(
             f"{where} flags {int(terminals.sum()):,} of {len(terminals):,} rows as terminals: inverted "
-            "flags, it seems (1 where an episode goes on). If most episodes do have a single step, say "
+            "flags, it seems (1 where an episode continues). If most episodes do have a single step, say "
             "ends=terminal."
         )
     both = terminals & timeouts
@@ -188,7 +188,7 @@ def _combined(flags: Flags, where: str) -> tuple[np.ndarray, np.ndarray | None]:
     if flags.terminals is None:
         assert ends is not None
         assert timeouts is not None
-        # dones next to timeouts: an end that is no time-out is a terminal.
+        # dones next to timeouts: an end that is not a time-out is a terminal.
         terminals = ends & ~timeouts
     else:
         terminals = flags.terminals.copy()

@@ -75,7 +75,7 @@ def read_hdf5(path: Path) -> FileRows:
     except MemoryError:
         raise DatasetError(f"{path} declares more data than fits into this machine's memory.") from None
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        # h5py raises any of these for damaged metadata: names that are no text, types that nothing can hold.
+        # h5py raises any of these for damaged metadata: names that are not text, types that nothing can hold.
         reason = " ".join(str(error).split())
         raise DatasetError(
             f"{path} cannot be read as HDF5 ({reason}): it is truncated or damaged; fetch it again."
@@ -88,7 +88,7 @@ def check_signature(path: Path) -> None:
     """Refuse a file that does not begin like HDF5, saying what it is instead. Raises DatasetError."""
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-            what = "it is a folder" if path.is_dir() else "it is no regular file"
+            what = "it is a folder" if path.is_dir() else "it is not a regular file"
             raise DatasetError(f"{path} cannot be opened: {what}; give the path of a D4RL-format HDF5 file.")
         with path.open("rb") as file:
             start = file.read(512)
@@ -99,7 +99,7 @@ def check_signature(path: Path) -> None:
     except ValueError as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"{str(path)!r} is no path: {error}.") from None
+        raise DatasetError(f"{str(path)!r} is not a path: {error}.") from None
     if start.startswith(SIGNATURE):
         return
     text = start.lstrip().lower()
@@ -111,7 +111,7 @@ def check_signature(path: Path) -> None:
         what = "is a Git LFS pointer, not the file itself"
     else:
         what = "does not begin like one"
-    raise DatasetError(f"{path} is no HDF5 file: it {what}; fetch the file again.")
+    raise DatasetError(f"{path} is not an HDF5 file: it {what}; fetch the file again.")
 
 
 def _read(file: h5py.File, path: Path) -> FileRows:  # noqa: C901  (one branch for each kind of bad array)

@@ -47,7 +47,7 @@ def fetch(minari_id: str, root: Path, urls: Sequence[str] = ()) -> Path:
         DatasetError: it could not be fetched; nothing of it is kept.
     """
     if not _SAFE_ID.match(minari_id):
-        raise DatasetError(f"{minari_id!r} is no Minari id, which is of the form namespace/name-v0.")
+        raise DatasetError(f"{minari_id!r} is not a Minari id, which is of the form namespace/name-v0.")
     folder = root / minari_id
     if _is_complete(folder):
         return folder / "data"
@@ -110,7 +110,7 @@ def _check_json(path: Path) -> None:
     try:
         json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise DatasetError(f"{path} is no JSON.") from None
+        raise DatasetError(f"{path} is not valid JSON.") from None
 
 
 def _fetch_files(base: str, data: Path) -> None:

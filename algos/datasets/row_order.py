@@ -21,7 +21,7 @@ STRUCTURE_QUERIES = 64
 STRUCTURE_ROWS = 20_000
 # Starting states are known where so many episodes are flagged.
 FEWEST_STARTS = 5
-# Rows that would lie in the starting states' box by chance, at most: a wider box says nothing.
+# Rows that would be in the starting states' box by chance, at most: a wider box says nothing.
 CHANCE_ROWS = 1e-3
 # A row was elsewhere before if it is so many widths outside of the starting states' box.
 ELSEWHERE_WIDTHS = 4.0
@@ -65,7 +65,7 @@ def step_ratio(observations: np.ndarray, inside: np.ndarray) -> float | None:
 
 
 def has_structure(observations: np.ndarray) -> bool:
-    """Whether rows lie near each other as states of trajectories do; independent noise has no order to lose.
+    """Whether rows are near each other as states of trajectories do; independent noise has no order to lose.
 
     Args:
         observations: [n, d].
@@ -107,7 +107,7 @@ def share_nearer(observations: np.ndarray, stored: np.ndarray, inside: np.ndarra
 def hidden_starts(observations: np.ndarray, last_rows: np.ndarray) -> np.ndarray:
     """Rows inside episodes that are starting states, though nothing ended before them.
 
-    Starting states of most simulators lie in a small box around one state. A row in that box whose
+    Starting states of most simulators are in a small box around one state. A row in that box whose
     predecessor is far outside was reset, not reached. Where starting states differ widely nothing is said.
 
     Args:
@@ -177,7 +177,7 @@ def shifted_ends(observations: np.ndarray, last_rows: np.ndarray) -> int:
 
     The step from an episode's last row to the next one's first leads elsewhere. Where nearly every such step
     is not after the flagged row but after the one before or behind it, the flags are a row off. Measured in
-    Hopper, Walker2d and door: 5 to 38 usual steps after the right row, 0.5 to 2.2 beside it.
+    Hopper, Walker2d and door: 5 to 38 usual steps after the right row, 0.5 to 2.2 after its neighbours.
 
     Args:
         observations: [n, d].
@@ -192,9 +192,9 @@ def shifted_ends(observations: np.ndarray, last_rows: np.ndarray) -> int:
     found = 0
     largest = RESET_RATIO * usual
     for shift in (1, -1):
-        beside = steps[rows - shift]
-        if np.mean(beside > 2 * steps[rows]) >= SHIFTED_SHARE and np.median(beside) > largest:
-            found, largest = shift, float(np.median(beside))
+        neighbour = steps[rows - shift]
+        if np.mean(neighbour > 2 * steps[rows]) >= SHIFTED_SHARE and np.median(neighbour) > largest:
+            found, largest = shift, float(np.median(neighbour))
     return found
 
 

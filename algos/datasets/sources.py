@@ -287,7 +287,7 @@ def _read_minari(task: Task, places: Places, limit: float | Bounds, named: bool 
     if brought is not None and (not roots or (brought / task.source).is_dir()) and brought.is_dir():
         roots.insert(0, brought)
     if roots and not roots[0].is_dir():
-        raise DatasetError(f"{roots[0]} is no folder; {task.task} needs the folder of a Minari dataset.")
+        raise DatasetError(f"{roots[0]} is not a folder; {task.task} needs the folder of a Minari dataset.")
     if roots and (task.path or minari_format.holds(roots[0], task.source)):
         folder = minari_format.find(roots[0], task.source)
     else:

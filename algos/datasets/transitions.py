@@ -121,7 +121,7 @@ def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
     arrays: dict[str, np.ndarray] = {}
     try:
         with safe_open(str(path), framework="numpy") as file:
-            for name in file.keys():  # noqa: SIM118  (safe_open is no mapping)
+            for name in file.keys():  # noqa: SIM118  (safe_open is not a mapping)
                 arrays[name] = file.get_tensor(name)
     except FileNotFoundError:
         raise DatasetError(f"{folder} holds no {TRANSITIONS_FILE}. {again}") from None

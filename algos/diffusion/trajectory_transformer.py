@@ -44,7 +44,7 @@ class TransformerSize:
 
 
 class TrajectoryTransformer(TrajectoryNetwork):
-    """The transformer's architecture; its random frequencies of time are no parameters and are not trained.
+    """The transformer's architecture; its random frequencies of time are not parameters and are not trained.
 
     Args:
         observation_dim: d.
@@ -52,7 +52,7 @@ class TrajectoryTransformer(TrajectoryNetwork):
         size: widths and depths.
 
     Raises:
-        MethodError: the width is no multiple of the heads, or the embedding is too small.
+        MethodError: the width is not a multiple of the heads, or the embedding is too small.
     """
 
     def __init__(self, observation_dim: int, horizon: int, size: TransformerSize) -> None:

@@ -27,7 +27,7 @@ AGREES_WITH_ANOTHER = 1e-3
 
 
 def of_observations(arrays: Mapping[str, np.ndarray], environment_id: str, following: bool) -> Replay | None:
-    """The rows whose states can be taken from their observations; None where they are no states.
+    """The rows whose states can be taken from their observations; None where they are not states.
 
     Args:
         arrays: the six of a prepared dataset, n rows, actions in [-1, 1].
@@ -96,7 +96,7 @@ def check_observations(
         ends_chosen: whether the user has said that these terminals are right.
 
     Returns:
-        The report, with `conclusion` for people; None where observations are no states of the environment.
+        The report, with `conclusion` for people; None where observations are not states of the environment.
 
     Raises:
         DatasetError: the data are another environment's, or pairs or terminals are not this one's.

@@ -16,7 +16,7 @@ def maze_cell(text: str, adapter: str) -> np.ndarray:
     """A cell `[row, column]` of an adapter's option ``row,column``.
 
     Raises:
-        DatasetError: the text is no such pair.
+        DatasetError: the text is not such a pair.
     """
     try:
         row, column = (int(part) for part in text.split(","))

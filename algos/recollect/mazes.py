@@ -14,7 +14,7 @@ from algos.recollect.catalogue import Planner
 def shortest_path(
     maze_map: list[list[Any]], start: tuple[int, int], target: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Cells from `start` to `target`, both included, through cells that are no wall (1), breadth first.
+    """Cells from `start` to `target`, both included, through cells that are not walls (1), breadth first.
 
     Raises DatasetError where there is no way.
     """

@@ -214,7 +214,7 @@ def measure(
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train one actor, or go on from the work folder's state."""
+    """Train one actor, or resume from the work folder's state."""
     torch.set_num_threads(1)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
@@ -323,7 +323,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    training = commands.add_parser("train", help="train one environment's actor, or go on where it stopped")
+    training = commands.add_parser("train", help="train one environment's actor, or resume where it stopped")
     training.set_defaults(run=train)
     training.add_argument("--environment", required=True, help="Gymnasium id, such as Hopper-v4")
     training.add_argument("--work", type=Path, required=True, help="folder of snapshots and state")

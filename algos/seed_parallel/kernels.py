@@ -3,7 +3,7 @@
 On AMD processors torch's default library (MKL) multiplies float32 matrices at about half the rate that
 oneDNN, which is in the same wheel, reaches; and `F.mish` evaluates an exponential, a logarithm and a
 hyperbolic tangent where one sigmoid is enough. Both forms give the same numbers up to rounding (tests:
-1e-5 relative); which one is used is no part of a run's identity, but two machines or forms differ in the
+1e-5 relative); which one is used is not part of a run's identity, but two machines or forms differ in the
 last bits, so provenance names it. `plain` is torch's own and the only form on a GPU.
 """
 
@@ -167,7 +167,7 @@ def _product_fake(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) 
 def prepare_compiler() -> None:
     """Let compiled programs call oneDNN's operator itself instead of the Python function around it.
 
-    This is no public part of torch: where it is missing, programs go on calling the function.
+    This is not a public part of torch: where it is missing, programs still call the function.
     """
     try:
         from torch._inductor import lowering

@@ -1,7 +1,7 @@
 """Windows of trajectories as batches: so many steps that follow each other, and the return from there.
 
 Planners (Diffuser, Decision Diffuser) train on windows instead of transitions. The rows of each trajectory
-lie together in one table, followed by as many filled rows as a window can reach beyond the end; a window is
+are together in one table, followed by as many filled rows as a window can reach beyond the end; a window is
 its first row.
 """
 

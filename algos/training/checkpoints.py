@@ -1,9 +1,9 @@
 """The resumable state of a run and its kept checkpoints, each checked before it is used.
 
 A state folder holds ``state-<update>.safetensors`` with ``state-<update>.json``, the last two of them, and
-one ``policy-<update>.safetensors`` per checkpoint that is done, each with its checksum. It is no output of a
-rule, because a failed job's outputs are deleted; it is removed when the run has its results. Its lock is the
-file ``<folder>.lock`` next to it.
+one ``policy-<update>.safetensors`` per checkpoint that is done, each with its checksum. It is not an output
+of a rule, because a failed job's outputs are deleted; it is removed when the run has its results. Its lock is
+the file ``<folder>.lock`` next to it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class RunState:
         except (OSError, ValueError) as error:
             raise StateError(f"{path} cannot be read ({error}). {advice}") from None
         if not isinstance(document, dict):
-            raise StateError(f"{path} is no state. {advice}")
+            raise StateError(f"{path} is not a state of a run. {advice}")
         return document
 
     def _differing(self, document: Mapping[str, Any]) -> list[str]:

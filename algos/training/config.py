@@ -73,7 +73,7 @@ class RunConfig:
             raise TrainingError("checkpoints have to be increasing update counts, at least one")
         if config.checkpoints[0] < 1 or config.checkpoints[-1] != config.num_updates:
             raise TrainingError(
-                f"checkpoints {list(config.checkpoints)} have to lie in 1 to num_updates and end with it "
+                f"checkpoints {list(config.checkpoints)} have to be in 1 to num_updates and end with it "
                 f"({config.num_updates})"
             )
         if not config.seeds or len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:

@@ -20,7 +20,7 @@ def whole_trajectories(transitions: Transitions, config: RunConfig) -> Transitio
         config: of the run.
 
     Raises:
-        TrainingError: the rows are no trajectories, or the run trains on a part of them.
+        TrainingError: the rows are not trajectories, or the run trains on a part of them.
     """
     where = f"method {config.method} trains on trajectories"
     if config.train_fraction < 1.0:

@@ -109,7 +109,7 @@ def _examined(
     return ordered, copies
 
 
-# A mean that one of these explains is no wrong copy as well.
+# A mean that one of these explains is not a wrong copy as well.
 _OF_MEANS = ("sub_task_for_the_group",)
 
 

@@ -64,7 +64,7 @@ def pairs_of(found: Sequence[NumberEvidence]) -> list[Pair]:
 
 
 def followed(pairs: Sequence[Pair], earlier: pd.DataFrame) -> list[Pair]:
-    """The earlier pairs as they are today, in their order; one that is no pair today is left out.
+    """The earlier pairs as they are today, in their order; one that is not a pair today is left out.
 
     Args:
         pairs: as `pairs_of` gives them.

@@ -90,7 +90,7 @@ def read_claims(folder: Path = FOLDER) -> list[ProseClaim]:
     """All claims, by file and in each file's order.
 
     Raises:
-        TablesError: a file is no YAML or breaks ``schemas/claims.schema.json``, an id appears twice, or a
+        TablesError: a file is not YAML or breaks ``schemas/claims.schema.json``, an id appears twice, or a
             document, known error or check does not exist.
     """
     claims: list[ProseClaim] = []

@@ -104,7 +104,7 @@ def implementations_table(spread: pd.DataFrame) -> Table:
 def contradicted(frame: pd.DataFrame) -> pd.DataFrame:
     """Numbers, each once, that independent runs or other reports contradict, the largest difference first.
 
-    Numbers that are different and lie within the spread of independent re-runs are left out: these
+    Numbers that are different and within the spread of independent re-runs are left out: these
     implementations differ, which does not show that the number is wrong.
     """
     rows = distinct(frame)

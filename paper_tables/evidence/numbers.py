@@ -22,7 +22,7 @@ def stable_ids(numbers: pd.DataFrame) -> list[str]:
     """A stable name of each reported number, in the order of the rows.
 
     `document/table/method/task`. A mean or total has its suite before the task. A table that prints one
-    place twice has the second as `...~2`. The score, its source and its selection rule are no part of the
+    place twice has the second as `...~2`. The score, its source and its selection rule are not part of the
     name: correcting them keeps it.
 
     Args:

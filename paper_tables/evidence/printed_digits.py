@@ -51,7 +51,7 @@ def arithmetic_of(
     for number, printed in zip(numbers, numbers_of(table), strict=True):
         graded = found.get(number["id"], [])
         sentences = [sentence for _, sentence in graded]
-        outcome = min((grade for grade, _ in graded), key=SEVERITIES.index, default=NOT_TESTED)
+        outcome = min((severity for severity, _ in graded), key=SEVERITIES.index, default=NOT_TESTED)
         design = design_of(printed, suites)
         if design is not None and not any(True for _ in impossible_mean([printed], suites)):
             chance = chance_that_a_mean_fits(int(printed.decimals), design.total, design.step)
@@ -68,7 +68,7 @@ def arithmetic_of(
 def _findings_by_number(
     numbers: Sequence[Number], findings: pd.DataFrame
 ) -> dict[str, list[tuple[str, str]]]:
-    """Grade and explanation of the findings that name a number, or its whole column."""
+    """Severity and explanation of the findings that name a number, or its whole column."""
     cells: dict[tuple[str, str, str], list[str]] = {}
     columns: dict[tuple[str, str], list[str]] = {}
     for number in numbers:

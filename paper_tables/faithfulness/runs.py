@@ -49,14 +49,14 @@ def read_plan(path: Path = FOLDER / "plan.yaml") -> Plan:
     """The plan.
 
     Raises:
-        TablesError: the file is absent or breaks its schema, or a number of updates is no checkpoint.
+        TablesError: the file is absent or breaks its schema, or a number of updates is not a checkpoint.
     """
     content = frames.read_yaml(path, "faithfulness_plan")
     plan = Plan(**{**content, "tasks": tuple(content["tasks"]), "seeds": tuple(content["seeds"])})
     for name in ("num_updates", "averaged_from_update"):
         if getattr(plan, name) not in plan.checkpoints:
             raise TablesError(
-                f"{path}: {name} is {getattr(plan, name)}, which is no checkpoint; checkpoints are every "
+                f"{path}: {name} is {getattr(plan, name)}, which is not a checkpoint; checkpoints are every "
                 f"{plan.checkpoint_every_updates} updates up to num_updates."
             )
     return plan

@@ -143,7 +143,7 @@ def _line(axis: Axes, rows: pd.DataFrame, places: dict[str, float], style: Any, 
 
 
 def _places(values: list[str]) -> dict[str, float]:
-    """The place of each value: in the order of the numbers, equally far apart, then what is no number."""
+    """The place of each value: in the order of the numbers, equally far apart, then what is not a number."""
     return {value: float(place) for place, value in enumerate(sorted(values, key=_number))}
 
 

@@ -119,8 +119,8 @@ def _range_of(found: Sequence[NumberEvidence]) -> tuple[float, float]:
         min(low, max(low - more, min(bands, default=low))),
         max(high, min(high + more, max(bands, default=high))),
     )
-    room = 0.03 * (high - low)
-    return low - room, high + room
+    pad = 0.03 * (high - low)
+    return low - pad, high + pad
 
 
 def _spread_of(entry: NumberEvidence) -> float | None:
@@ -229,7 +229,7 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
 
 
 CHARACTER_SHARE = 0.18
-"""Room that a character of the matrix needs, as a share of a square's width."""
+"""Space that a character of the matrix needs, as a share of a square's width."""
 
 
 def matrix_segments(verdicts: Sequence[str]) -> list[tuple[str, int, float]]:
@@ -240,11 +240,11 @@ def matrix_segments(verdicts: Sequence[str]) -> list[tuple[str, int, float]]:
 
     Returns:
         Verdict, count and width of each part, in the order of `MATRIX_STYLE`. The widths follow the counts,
-        but each part has room for its sign; together they fill the square but for a narrow border.
+        but each part has space for its sign; together they fill the square but for a narrow border.
     """
     counts = {name: verdicts.count(name) for name in MATRIX_STYLE if name in verdicts}
-    room = SQUARE_SHARE - CHARACTER_SHARE * len(counts)
-    return [(name, count, CHARACTER_SHARE + room * count / len(verdicts)) for name, count in counts.items()]
+    free = SQUARE_SHARE - CHARACTER_SHARE * len(counts)
+    return [(name, count, CHARACTER_SHARE + free * count / len(verdicts)) for name, count in counts.items()]
 
 
 def draw_matrix(found: Sequence[NumberEvidence]) -> Figure:
@@ -344,7 +344,7 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
                 draw_matrix(drawn),
                 "matrix",
                 "Verdicts by document and task. A square is parted by verdict where a document has several "
-                "numbers with evidence on one task, with how many where there is room. Copies are shown "
+                "numbers with evidence on one task, with how many where there is space. Copies are shown "
                 "where they are printed.",
             )
     return done

@@ -179,7 +179,7 @@ def steps_points(
     tasks = sorted(set.intersection(*shared)) if shared else []
     if not tasks:
         return pd.DataFrame(), [], None
-    # A method of another length of training is no rival of theirs.
+    # A method of another length of training is not compared with them.
     rows = rows[rows["task"].isin(tasks) & rows["num_updates"].isin(set(subjects["num_updates"]))]
     complete = rows.groupby("label")["task"].nunique()
     rows = rows[rows["label"].isin(set(complete[complete == len(tasks)].index))]

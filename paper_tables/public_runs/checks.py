@@ -83,7 +83,7 @@ def _suspect_scores(table: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     Three tests. A score outside its suite's range is a return or a slip. Where an episode's score has steps
     (antmaze, kitchen), a mean over a stated number of episodes is a multiple of step / episodes: 0.73 is
     none over 100 episodes. Elsewhere 0.73 may be a fraction or a run that learned nothing, and only the
-    source can tell: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked``.
+    source can say: within `LARGEST_FRACTION` of zero a score must be marked ``near_zero_checked``.
     A marked score is believed. No test can do without the mark: in ``d3rlpy.csv`` a collapsed run scores
     0.843 percent where other seeds score 32 to 113, just as a fraction of theirs would.
     """

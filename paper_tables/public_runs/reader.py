@@ -53,7 +53,7 @@ def read_sources(folder: Path = FOLDER) -> pd.DataFrame:
             raise TablesError(f"{path}, line {line}: 'commit' is empty; {row['repository']} needs one.")
         if row["printed_in"] and row["printed_in"] not in documents:
             raise TablesError(
-                f"{path}, line {line}: 'printed_in' is '{row['printed_in']}', which is no document of "
+                f"{path}, line {line}: 'printed_in' is '{row['printed_in']}', which is not a document of "
                 f"{literature.FOLDER}; its documents are {', '.join(sorted(documents))}."
             )
     return sources

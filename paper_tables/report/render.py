@@ -49,7 +49,7 @@ def index_page(summaries: Sequence[Mapping[str, Any]], others: Sequence[tuple[st
 
     Args:
         summaries: of the pages, as `Page.summary` gives them, with the page's address as `address`.
-        others: address, title and description of pages that are no experiment's.
+        others: address, title and description of pages that are not an experiment's.
     """
     return _environment().get_template("index.html").render(pages=summaries, others=others, css=_css())
 

@@ -18,7 +18,7 @@ from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records
 from paper_tables.score_files.sources import Rows, no_text, open_text
 
-# Keys of such a file that name its tasks, and are no method.
+# Keys of such a file that name its tasks, and are not methods.
 TASK_KEYS = ("tasks", "task_names", "games", "environments", "envs")
 
 
@@ -26,10 +26,10 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
     """An `.npz` file with one array per method.
 
     Raises:
-        TablesError: it is no such file, holds pickled objects, or its tasks are not named.
+        TablesError: it is not such a file, holds pickled objects, or its tasks are not named.
     """
     try:
-        # Opened here: numpy leaves a file open that is no archive.
+        # Opened here: numpy leaves a file open that is not an archive.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             arrays = {name: np.asarray(content[name]) for name in content.files}
     except (OSError, ValueError) as error:
@@ -38,7 +38,7 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
     except Exception as error:
         if type(error).__name__ != "BadZipFile":
             raise
-        raise TablesError(f"{path} is no .npz file.") from None
+        raise TablesError(f"{path} is not an .npz file.") from None
     return _records(path, arrays, options)
 
 
@@ -56,7 +56,7 @@ def read_json(path: Path, options: ScoreOptions) -> Records | Rows:
     except (OSError, EOFError) as error:
         raise TablesError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     except (ValueError, RecursionError) as error:
-        raise TablesError(f"{path} is no JSON ({error}).") from None
+        raise TablesError(f"{path} is not valid JSON ({error}).") from None
     if isinstance(content, list) and content and all(isinstance(item, Mapping) for item in content):
         return rows_of_records(path, content)
     if not isinstance(content, Mapping) or not content:
@@ -72,7 +72,7 @@ def read_pickle(path: Path, options: ScoreOptions) -> Records:
     """
     content = pickles.load(path)
     if not isinstance(content, Mapping) or not content:
-        raise TablesError(f"{path} is no dictionary method -> task -> scores.")
+        raise TablesError(f"{path} is not a dictionary method -> task -> scores.")
     return _records(path, content, options)
 
 
@@ -124,7 +124,7 @@ def _array(path: Path, method: str, values: Any) -> np.ndarray:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise TablesError(
-            f"{path}: '{method}' is no array of numbers [runs, tasks] with equally long rows."
+            f"{path}: '{method}' is not an array of numbers [runs, tasks] with equally long rows."
         ) from None
 
 

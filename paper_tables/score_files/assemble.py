@@ -41,7 +41,7 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
         options: what the user states.
 
     Raises:
-        TablesError: a name that is no task, a run that is there twice, scores in an unclear unit or out of
+        TablesError: a name that is not a task, a run that is there twice, scores in an unclear unit or out of
             range; the message has the file and the line.
     """
     messages = list(dict.fromkeys(message for records in found for message in records.messages))
@@ -104,7 +104,7 @@ def _refuse_no_fractions(rows: Runs) -> None:
     most = int(np.abs(rows.value).argmax())
     if np.abs(rows.value[most]) > plausible.FRACTIONS_UP_TO:
         raise TablesError(
-            f"{rows.place(most)}: {rows.value[most]:g} is no fraction of 1; "
+            f"{rows.place(most)}: {rows.value[most]:g} is not a fraction of 1; "
             "leave unit=fraction out where scores are in percent."
         )
 
@@ -160,7 +160,7 @@ def _refuse_out_of_range(rows: Runs, raw: np.ndarray) -> None:
 
 
 def _refuse_impossible_means(rows: Runs, raw: np.ndarray) -> None:
-    """Refuse a score that is no mean of as many episodes as its row states."""
+    """Refuse a score that is not a mean of as many episodes as its row states."""
     start = 0
     for records in rows.files:
         if not records.is_absent("episodes"):
@@ -171,9 +171,9 @@ def _refuse_impossible_means(rows: Runs, raw: np.ndarray) -> None:
                 step = None if raw[run] else plausible.not_of_episodes(task, value, counts[key])
                 if step is not None:
                     raise TablesError(
-                        f"{records.place(place)}: {value:g} on {task} is no mean of {counts[key]} episodes, "
-                        f"which is a multiple of {step:.4g}; correct it, or remove the column of episodes if "
-                        "the score is an average over checkpoints."
+                        f"{records.place(place)}: {value:g} on {task} is not a mean of {counts[key]} "
+                        f"episodes, which is a multiple of {step:.4g}; correct it, or remove the column of "
+                        "episodes if the score is an average over checkpoints."
                     )
         start += len(records.row)
 

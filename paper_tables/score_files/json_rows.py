@@ -17,7 +17,7 @@ def read_json_lines(path: Path) -> Rows:
     """One JSON object a line.
 
     Raises:
-        TablesError: a line is no JSON object, or there is none.
+        TablesError: a line is not a JSON object, or there is none.
     """
     names: dict[str, None] = {}
     lines: list[int] = []
@@ -64,9 +64,9 @@ def _row(line: str, where: str) -> dict[str, str]:
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise TablesError(f"{where} is no JSON ({error}).") from None
+        raise TablesError(f"{where} is not valid JSON ({error}).") from None
     if not isinstance(content, dict):
-        raise TablesError(f"{where} is no JSON object; each line is one row.")
+        raise TablesError(f"{where} is not a JSON object; each line is one row.")
     return flat(content)
 
 

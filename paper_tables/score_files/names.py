@@ -19,7 +19,7 @@ OURS = "ours"
 RUN = ["method", "task", "seed", "selection"]
 _AGGREGATE = re.compile(r"^(?:.*[-_ ])?(?:total|sum|average|avg|mean|overall|all)s?(?:[-_ ].*)?$", re.I)
 _SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
-# A number that is no seed: -1, 0.5.
+# A number that is not a seed: -1, 0.5.
 _NO_SEED = re.compile(r"^(?:-\d*\.?\d+|\d*\.\d*[1-9]\d*)$")
 
 
@@ -64,7 +64,7 @@ def named(found: list[Records], options: ScoreOptions, messages: list[str]) -> R
         messages: what is guessed is added.
 
     Raises:
-        TablesError: a name is no task or is missing, or a label is no seed; the message has the line.
+        TablesError: a name is not a task or is missing, or a label is not a seed; the message has the line.
     """
     parts, runs = [], []
     for records in found:
@@ -104,7 +104,7 @@ def _of_file(records: Records, options: ScoreOptions, messages: list[str]) -> tu
     if labels is not None:
         table["seed"] = _seeds(records, labels, table)
         if not all(map(_SEED.match, labels)) and not records.is_absent("seed"):
-            messages.append("Seeds have names that are no numbers: numbered within each method and task.")
+            messages.append("Seeds have names that are not numbers: numbered within each method and task.")
         return table[RUN], records.key
     group = table.groupby(["method", "task", "selection"]).ngroup().to_numpy()
     rows = pd.DataFrame({"run": group[records.key], "step": np.nan_to_num(records.step, nan=-1.0)})
@@ -162,7 +162,7 @@ def _tasks(
             except TablesError as error:
                 if _AGGREGATE.match(text.strip()):
                     raise TablesError(
-                        f"{records.place_of_key(number)}: '{text}' is no task but an aggregate; leave out "
+                        f"{records.place_of_key(number)}: '{text}' is not a task but an aggregate; leave out "
                         "rows and columns of totals and averages, which are computed."
                     ) from None
                 raise TablesError(f"{records.place_of_key(number)}: {error}") from None
@@ -200,7 +200,7 @@ def _methods(
 
 
 def _labels(records: Records, names: dict[str, RunName], messages: list[str]) -> list[str] | None:
-    """The label of each key's seed; None where nothing tells the seeds apart."""
+    """The label of each key's seed; None where nothing distinguishes the seeds."""
     if not records.is_absent("seed"):
         labels = list(records.keys["seed"])
         if "" in labels:

@@ -1,4 +1,4 @@
-"""Numbers and texts out of the cells of a column; a cell that is no number is refused with its place."""
+"""Numbers and texts out of the cells of a column; a cell that is not a number is refused with its place."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _decoded(cells: Any) -> Any:
 
 
 def _as_strings(cells: Any) -> Any:
-    """A column as strings; lists and other values that are no text are written as Python has them."""
+    """A column as strings; lists and other values that are not text are written as Python has them."""
     import pyarrow
 
     if pyarrow.types.is_string(cells.type) or pyarrow.types.is_large_string(cells.type):
@@ -105,9 +105,9 @@ def _reason(text: str) -> str:
     if _SPREAD.search(text):
         return "is a mean with its spread; a score is that of one seed"
     if text.lower().lstrip("+-") in ("nan", "inf", "infinity", "none", "null", "n/a", "na"):
-        return "is no finite number; leave the cell empty where a run is missing"
+        return "is not a finite number; leave the cell empty where a run is missing"
     if text[:1] in "=+@" or text.strip(f"-{_MINUS}—") == "":
-        return "is no number; write the number itself, and leave the cell empty where a run is missing"
+        return "is not a number; write the number itself, and leave the cell empty where a run is missing"
     if text[:1] in _MINUS:
         return f"has a dash for a minus; write -{text[1:]}"
-    return "is no number; write it as 66.3 or 1e6, and leave the cell empty where a run is missing"
+    return "is not a number; write it as 66.3 or 1e6, and leave the cell empty where a run is missing"

@@ -51,7 +51,7 @@ class ScoreOptions:
         """
         unknown = sorted(set(self.columns) - set(ROLES))
         if unknown:
-            raise TablesError(f"columns: '{unknown[0]}' is no role; allowed are {', '.join(ROLES)}.")
+            raise TablesError(f"columns: '{unknown[0]}' is not a role; allowed are {', '.join(ROLES)}.")
         if self.unit is not None and self.unit not in UNITS:
             raise TablesError(f"unit is '{self.unit}'; allowed are {', '.join(UNITS)}.")
         selection_of(self.select or "last")

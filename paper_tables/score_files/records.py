@@ -23,7 +23,7 @@ KEYS = (*TEXTS, "column")
 _CHART_COLUMN = re.compile(r"^(?P<run>.+?) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")
 
 METRICS = (*NAMES["score"], *NAMES["return"])
-# A run that stands for a group, as Weights & Biases names it by a key of the configuration: `algo: IQL`.
+# A run that represents a group, as Weights & Biases names it by a key of the configuration: `algo: IQL`.
 _GROUP = re.compile(r"^[\w./-]+: \S")
 
 
@@ -94,7 +94,7 @@ class _Keys:
         self.known: dict[tuple[str, ...], int] = {}
 
     def codes(self, texts: Mapping[str, tuple[np.ndarray, list[str]] | str], length: int) -> np.ndarray:
-        """The number of each row's combination; a text that is no column is that of all rows."""
+        """The number of each row's combination; a text that is not a column is that of all rows."""
         combined = np.zeros(length, dtype=np.int64)
         for given in texts.values():
             if not isinstance(given, str):
@@ -129,7 +129,7 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
         default_run: name of the run where no column has one.
 
     Raises:
-        TablesError: a column is missing or has two candidates, or a cell is no number.
+        TablesError: a column is missing or has two candidates, or a cell is not a number.
     """
     columns = _chart_columns(rows.names, options, str(rows.path)) or find_columns(
         rows.names, options, f"{rows.path}, line 1"

@@ -63,7 +63,7 @@ def read_text(path: Path, delimiter: str | None = None) -> Rows:
     """A CSV or TSV file, in UTF-8, or in UTF-16 with its byte order mark.
 
     Raises:
-        TablesError: the file is empty, is no text, or its columns are separated by another sign.
+        TablesError: the file is empty, is not text, or its columns are separated by another sign.
     """
     sign = delimiter or TEXT_SUFFIXES.get(suffix_of(path), ",")
     header = _header(path, sign)
@@ -102,7 +102,7 @@ def _encoding(path: Path) -> str:
 
 
 def no_text(path: Path) -> TablesError:
-    """The error about a file that is no text, with the first line that is none."""
+    """The error about a file that is not text, with the first line that is none."""
     opened = gzip.open if path.suffix.lower() == ".gz" else open
     number = 0
     with opened(path, "rb") as stream:
@@ -257,7 +257,7 @@ def read_parquet(path: Path) -> Rows:
     """A Parquet file; a null is an empty cell, a NaN is a NaN.
 
     Raises:
-        TablesError: it is no Parquet file or has no row.
+        TablesError: it is not a Parquet file or has no row.
     """
     import pyarrow
     from pyarrow import parquet

@@ -1,4 +1,4 @@
-"""The files of a finished block, read and held against each other before their numbers are used."""
+"""The files of a finished block, read and compared with each other before their numbers are used."""
 
 from __future__ import annotations
 

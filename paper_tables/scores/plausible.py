@@ -96,8 +96,8 @@ def _fractions_among_seeds(percent: pd.DataFrame) -> list[tuple[str, float, floa
 def check_against_reports(runs: pd.DataFrame, where: str) -> None:
     """Refuse scores of at most 1.5 of a method on a task that no document reports such scores for.
 
-    Methods that fail give such scores too. By themselves they cannot be told from fractions (0.66 for 66%):
-    the author of the file has to state the unit.
+    Methods that fail give such scores too, and nothing in them distinguishes them from fractions (0.66 for
+    66%): the author of the file has to state the unit.
 
     Args:
         runs: the columns `method`, `task`, `score_percent` and `score_unit`, in an unstated unit.

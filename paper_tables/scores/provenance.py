@@ -41,7 +41,9 @@ def refuse_mixed(runs: pd.DataFrame, where: str, allowed: Iterable[str] = ()) ->
     permitted = set(allowed)
     unknown = sorted(permitted - set(FIELDS))
     if unknown:
-        raise TablesError(f"{', '.join(unknown)} is no field of provenance; known are {', '.join(FIELDS)}.")
+        raise TablesError(
+            f"{', '.join(unknown)}: no such field of provenance; known are {', '.join(FIELDS)}."
+        )
     for field in FIELDS:
         found = _values(runs, field)
         if len(found) > 1 and field not in permitted:

@@ -199,5 +199,5 @@ def evaluation_format(episodes: Path) -> int:
         return int(json.loads(stated).get("format", FIRST_FORMAT))
     except (ValueError, TypeError, AttributeError):
         raise TablesError(
-            f"{episodes} states a format of evaluation that is no whole number; evaluate the run again."
+            f"{episodes} states a format of evaluation that is not a whole number; evaluate the run again."
         ) from None

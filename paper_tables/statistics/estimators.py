@@ -77,7 +77,7 @@ def performance_profile(
     """
     columns = per_task(scores_percent)
     thresholds = np.asarray(thresholds_percent, dtype=float)
-    # Per task: which seeds lie above each threshold.
+    # Per task: which seeds are above each threshold.
     above = [(column[:, None] > thresholds).astype(float) for column in columns]
     share = np.mean([task.mean(axis=0) for task in above], axis=0)
     rng = np.random.default_rng(seed)

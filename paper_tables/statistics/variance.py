@@ -37,7 +37,7 @@ def split_variance(episodes: pd.DataFrame) -> VarianceSplit:
 
     Unweighted means (Searle, Casella and McCulloch, "Variance components", 1992, chapter 4): unbiased for any
     numbers of episodes; a negative estimate is printed as 0. The course of training that all seeds
-    share is no noise and is taken out of the checkpoints first.
+    share is not noise and is subtracted of the checkpoints first.
 
     Args:
         episodes: columns `seed`, `update`, `score_percent`; every seed has the same updates.

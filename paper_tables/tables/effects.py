@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def _number(text: str) -> float:
-    """A value as it is sorted: what is no number comes last."""
+    """A value as it is sorted: what is not a number comes last."""
     value = json.loads(text)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("inf")
 

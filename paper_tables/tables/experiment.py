@@ -26,7 +26,7 @@ from paper_tables.verdicts.simulated_studies import coverage_of_one_mean
 INTERVAL_LEVEL = 0.95
 # More tasks than this are rows, fewer are columns.
 MOST_TASKS_ABREAST = 5
-# An experiment's own table is no comparison with a paper: code may move between its runs, the data may not.
+# An experiment's table is not a comparison with a paper: code may move between its runs, the data may not.
 ALLOWED_IN_EXPERIMENTS = ("git_commit", "torch_version")
 
 

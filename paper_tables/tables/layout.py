@@ -62,8 +62,8 @@ def read_layout(name: str) -> dict[str, Any]:
     """Read a layout by name or path and check it.
 
     Raises:
-        TablesError: there is no such layout, it is no YAML, breaks ``layout.schema.json``, or names a column,
-            table or aggregate that the reported numbers do not have.
+        TablesError: there is no such layout, it is not YAML, breaks ``layout.schema.json``, or names a
+            column, table or aggregate that the reported numbers do not have.
     """
     path = _layout_path(name)
     try:

@@ -82,7 +82,7 @@ def verdict_summary(cells: pd.DataFrame) -> Table:
     table.notes = [
         "Ours: mean ± sample standard deviation over seeds (number of seeds). Reported: as printed.",
         "Interval of our mean minus the reported one, the widest over all interpretations of the paper; it "
-        "decides the verdict. d: detectable, it does not hold 0, which is no verdict.",
+        "decides the verdict. d: detectable, it does not hold 0, which is not a verdict.",
         "Against re-runs: whether the interval is within or outside the spread of independent re-runs in "
         "this domain (in brackets its half-width, points), which is larger than that of seeds; open: it "
         "reaches over the border; –: not known for this domain.",

@@ -27,7 +27,7 @@ NOT_OF_A_TABLE = (
 )
 RANGE = "out_of_range"
 _NORMAL_90 = 1.645
-# So many letters tell the two reasons of `_why_not_best` apart.
+# So many letters distinguish the two reasons of `_why_not_best`.
 _KIND = 5
 
 
@@ -189,7 +189,7 @@ def bold_within_noise(
 ) -> list[TableFinding]:
     """Bold numbers that are not the highest of their row, or whose lead is within the printed spreads.
 
-    What a wrong cell alone makes so is no further error.
+    What follows from one wrong cell alone is not a further error.
 
     Args:
         table: as it was read.

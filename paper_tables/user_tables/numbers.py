@@ -19,7 +19,7 @@ from paper_tables.user_tables.shape import Row, known_name, shape_of
 from paper_tables.user_tables.sources import Literature, Source
 
 DOCUMENT = "your_table"
-# A column of the document's own runs is no copy, whatever the method.
+# A column of the document's own runs is not a copy, whatever the method.
 _RERUN = re.compile(r"\b(ours?|re-?run|reproduced|reimplementation|our implementation)\b", re.IGNORECASE)
 _ENDS = " ()[],;:"
 _MOST_NAMED = 8

@@ -31,7 +31,7 @@ class Row:
     Attributes:
         label: its text, for people.
         names: texts that could be its task's name, the likeliest first.
-        kind: `total`, `average`, or empty for a row that is no aggregate.
+        kind: `total`, `average`, or empty for a row that is not an aggregate.
         cells: column -> cell.
     """
 

@@ -92,7 +92,7 @@ class Literature:
 
         The column with most agreeing cells, an original before its copies; of equals the method's own
         authors. A cell agrees where the number printed with fewer decimals is a rounding of the other. Where
-        no column agrees, the one whose numbers stand in wrong places: other rows, columns, versions.
+        no column agrees, the one whose numbers are in wrong places: other rows, columns, versions.
 
         Args:
             column: cells of one heading, rows of the schema ``reported``.

@@ -1,4 +1,4 @@
-"""What no verdict can be computed from: refused here, in one sentence each, by every module of the package.
+"""What no verdict can be computed from: refused here, in one message each, by every module of the package.
 
 The checks take numbers and arrays alike. They return what they have checked.
 """
@@ -28,7 +28,7 @@ def numbers(values: Any, what: str) -> np.ndarray:
         what: their name in the message.
 
     Raises:
-        TablesError: text, true or false, None, or anything else that is no number.
+        TablesError: text, true or false, None, or anything else that is not a number.
     """
     try:
         return np.atleast_1d(_as_floats(values))
@@ -44,14 +44,14 @@ def finite(values: Any, what: str) -> Any:
         what: their name in the message, such as `The reported score`.
 
     Raises:
-        TablesError: one of them is no number, is not finite, or is too large.
+        TablesError: one of them is not a number, is not finite, or is too large.
     """
     found = numbers(values, what)
     wrong = found[~(np.abs(found) <= LARGEST_PERCENT)]
     if wrong.size == 0:
         return values
     if math.isfinite(wrong[0]):
-        raise TablesError(f"{what} is {wrong[0]:g}, which is no figure in percent.")
+        raise TablesError(f"{what} is {wrong[0]:g}, which is not a figure in percent.")
     raise TablesError(f"{what} is {wrong[0]:g}; it must be a finite number.")
 
 
@@ -63,7 +63,7 @@ def number(value: Any, what: str) -> float:
         what: its name in the message.
 
     Raises:
-        TablesError: it is no single number, is not finite, or is too large.
+        TablesError: it is not a single number, is not finite, or is too large.
     """
     if numbers(value, what).shape != (1,) or np.ndim(value) != 0:
         raise TablesError(f"{what} is {_short(value)}; it must be one number.")
@@ -80,7 +80,7 @@ def between(value: Any, what: str, low: float, high: float) -> float:
         high: upper border, not allowed itself.
 
     Raises:
-        TablesError: it is no single number, or outside.
+        TablesError: it is not a single number, or outside.
     """
     single = np.ndim(value) == 0 and float(numbers(value, what)[0])
     if single is False or not low < single < high:
@@ -155,7 +155,7 @@ def count(value: Any, what: str, least: int = 1) -> int:
         least: the smallest that is allowed.
 
     Raises:
-        TablesError: it is no whole number, or below `least`.
+        TablesError: it is not a whole number, or below `least`.
     """
     whole = (
         isinstance(value, int | float | np.integer | np.floating)
@@ -177,7 +177,7 @@ def counts(values: Any, what: str, least: int) -> np.ndarray:
         least: the smallest that is allowed.
 
     Raises:
-        TablesError: one of them is no whole number, or below `least`.
+        TablesError: one of them is not a whole number, or below `least`.
     """
     try:
         numbers = np.asarray(values)
@@ -199,7 +199,7 @@ def scores(values: Any, whose: str, least: int = 1) -> np.ndarray:
         least: the smallest number of seeds.
 
     Raises:
-        TablesError: they are no list of finite numbers, or too few.
+        TablesError: they are not a list of finite numbers, or too few.
     """
     try:
         found = _as_floats(values)
@@ -275,22 +275,22 @@ def at_bound(score_percent: float) -> bool:
 
 
 def _as_floats(values: Any) -> np.ndarray:
-    """As an array of numbers; text that looks like one is no number, nor are true and false.
+    """As an array of numbers; text that looks like one is not a number, nor are true and false.
 
     Raises:
         TypeError: it holds text, true or false, or complex numbers.
-        ValueError: it is no array.
+        ValueError: it is not an array.
         OverflowError: a whole number is too large.
     """
     found = np.asarray(values)
     if found.dtype.kind in "US":
-        raise TypeError("text is no number")
+        raise TypeError("text is not a number")
     if found.dtype.kind == "b" or (isinstance(values, list | tuple) and any(map(_is_bool, values))):
-        raise TypeError("true and false are no numbers")
+        raise TypeError("true and false are not numbers")
     if found.dtype.kind == "O" and any(value is None for value in found.flat):
-        raise TypeError("None is no number")
+        raise TypeError("None is not a number")
     if found.dtype.kind == "c":
-        raise TypeError("a complex number is no score")
+        raise TypeError("a complex number is not a score")
     return np.asarray(values, dtype=float)
 
 

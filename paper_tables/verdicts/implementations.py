@@ -182,10 +182,10 @@ class Estimate:
     error_percent: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no number; `pool` refuses what cannot be pooled.
+        """Refuse what is not a number; `pool` refuses what cannot be pooled.
 
         Raises:
-            TablesError: a mean or an error that is no number.
+            TablesError: a mean or an error that is not a number.
         """
         checks.numbers(self.mean_percent, f"The mean of {self.name}")
         checks.numbers(self.error_percent, f"The standard error of {self.name}")

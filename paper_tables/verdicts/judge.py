@@ -172,7 +172,7 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
         comparison: the margin and what else the question fixes.
 
     Raises:
-        TablesError: a score of ours that is not finite, scores that are no list, or another object where a
+        TablesError: a score of ours that is not finite, scores that are not a list, or another object where a
             number or a question is meant.
     """
     checks.of_kind(reported, ReportedNumber, "The reported number")

@@ -44,7 +44,7 @@ class SequentialRuns:
         """From the JSON that the workflow passes on.
 
         Raises:
-            TablesError: it is no such JSON, or the design does not keep its error.
+            TablesError: it is not such JSON, or the design does not keep its error.
         """
         try:
             content = json.loads(text)
@@ -59,15 +59,15 @@ class SequentialRuns:
             ) from error
 
     def judge(self, reported: ReportedNumber, runs: Sequence[float], comparison: Comparison) -> Verdict:
-        """The verdict by the design; `not_judged` in words where the number of seeds is no look."""
+        """The verdict by the design; `not_judged` in words where the number of seeds is not a look."""
         if len(runs) not in self.plan.looks:
             plain = judge(reported, runs, comparison)
             if plain.verdict == rule.NO_EVIDENCE:
                 return plain
             listed = ", ".join(map(str, self.plan.looks))
             reason = (
-                f"{len(runs)} seeds are no look of this sequential experiment: it looks at {listed} seeds. A "
-                "verdict in between would make its error larger than it says."
+                f"{len(runs)} seeds are not a planned look: this sequential experiment looks at {listed} "
+                "seeds. A verdict in between would make its error larger than it says."
             )
             return Verdict(
                 rule.NOT_JUDGED,

@@ -1,7 +1,7 @@
 """Many numbers at once: families, and Benjamini and Hochberg's procedure within each.
 
 A family is one document's numbers for one method under one selection rule, each number once. A copied
-number is no new test. Runs of released code, comparisons under other settings, training curves and
+number is not a new test. Runs of released code, comparisons under other settings, training curves and
 conditional verdicts are families of their own, so that adding one never changes a first answer. The
 two claims are adjusted apart. The 90% interval that is shown decides the verdict; the adjustment is a
 second sign.

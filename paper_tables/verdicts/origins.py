@@ -30,7 +30,7 @@ class Origins:
             self._first.setdefault((str(row["method_key"]), str(row["task"])), []).append(record)
 
     def of(self, number: Mapping[str, Any]) -> dict[str, Any]:
-        """The row of the number's origin; the number itself where it is no copy or has none.
+        """The row of the number's origin; the number itself where it is not a copy or has none.
 
         Args:
             number: a row of the reported numbers.

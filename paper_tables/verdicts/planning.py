@@ -62,7 +62,7 @@ class Components:
     episodes: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no variance.
+        """Refuse what is not a variance.
 
         Raises:
             TablesError: one that is negative or not finite.

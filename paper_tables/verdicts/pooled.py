@@ -49,7 +49,7 @@ def judge_implementations(
         comparison: the margin and what else the question fixes.
 
     Raises:
-        TablesError: a score that is not finite, or runs that are no mapping.
+        TablesError: a score that is not finite, or runs that are not a mapping.
     """
     checks.of_kind(reported, ReportedNumber, "The reported number")
     checks.of_kind(comparison, Comparison, "The comparison")

@@ -106,14 +106,14 @@ def chances_of_claims(
         return Chances(float(abs(true_difference_percent) < margin_percent), float(outside))
     from scipy import special
 
-    room, reach = margin_percent - half, margin_percent + half
-    inside = special.ndtr((room - true_difference_percent) / error) - special.ndtr(
-        (-room - true_difference_percent) / error
+    inner, outer = margin_percent - half, margin_percent + half
+    inside = special.ndtr((inner - true_difference_percent) / error) - special.ndtr(
+        (-inner - true_difference_percent) / error
     )
-    beyond = special.ndtr((true_difference_percent - reach) / error) + special.ndtr(
-        (-true_difference_percent - reach) / error
+    beyond = special.ndtr((true_difference_percent - outer) / error) + special.ndtr(
+        (-true_difference_percent - outer) / error
     )
-    return Chances(float(np.where(room > 0, inside, 0.0).mean()), float(beyond.mean()))
+    return Chances(float(np.where(inner > 0, inside, 0.0).mean()), float(beyond.mean()))
 
 
 def _half_widths(sides: TwoSides, level: float) -> np.ndarray:

@@ -60,7 +60,7 @@ class Interpretation:
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is no number of seeds and no standard error.
+        """Refuse what is not a number of seeds or not a standard error.
 
         Raises:
             TablesError: a number of seeds that is not whole or below 1, or an error that is negative or NaN.

@@ -90,7 +90,7 @@ class Strictness:
     caution: float = CAUTION_AT_LEVEL
 
     def __post_init__(self) -> None:
-        """Refuse what is no level and no caution.
+        """Refuse what is not a level or not a caution.
 
         Raises:
             TablesError: a level that is not above 0 and below 0.5, or a caution below 0.
@@ -283,14 +283,14 @@ def p_values(
 
     checks.margin(margin_percent)
     checks.finite(difference_percent, "The difference of the means")
-    room = np.asarray(margin_percent) - np.abs(difference_percent)
+    slack = np.asarray(margin_percent) - np.abs(difference_percent)
     error = estimate.error_percent
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(error == 0, np.sign(room) * np.inf, room / error)
+        statistic = np.where(error == 0, np.sign(slack) * np.inf, slack / error)
     # Without any error the claim is certain, but not at the margin itself: 0 * inf is NaN.
     statistic = np.where(np.isnan(statistic), -np.inf, statistic)
     reproduced = special.stdtr(estimate.df, -statistic)
-    different = special.stdtr(estimate.df, np.where((error == 0) & (room == 0), np.inf, statistic))
+    different = special.stdtr(estimate.df, np.where((error == 0) & (slack == 0), np.inf, statistic))
     unbounded = np.isinf(error)
     return np.where(unbounded, 1.0, reproduced), np.where(unbounded, 1.0, different)
 

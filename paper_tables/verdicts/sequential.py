@@ -136,7 +136,7 @@ def sequential_verdict(
     if len(ours) not in plan.looks:
         listed = ", ".join(map(str, plan.looks))
         raise TablesError(
-            f"{len(ours)} seeds are no look of this design: it looks at {listed} seeds, and looking in "
+            f"{len(ours)} seeds are not a planned look: this design looks at {listed} seeds, and looking in "
             "between would make its error larger than it says."
         )
     p_of_look: dict[str, dict[int, float]] = {"reproduced": {}, "different": {}}
@@ -266,7 +266,7 @@ def chance_at_last_look(
         margin_percent: the margin M, in points.
 
     Raises:
-        TablesError: a margin that is not above 0, a negative standard deviation, or what is no number.
+        TablesError: a margin that is not above 0, a negative standard deviation, or what is not a number.
     """
     from scipy import special
 
@@ -274,14 +274,14 @@ def chance_at_last_look(
     checks.finite(difference_percent, "The difference of the means")
     checks.not_negative(later_sd_percent, "The standard deviation of the later mean")
     checks.numbers(half_width_percent, "The half-width at the last look")
-    room, reach = margin_percent - half_width_percent, margin_percent + half_width_percent
-    inside = special.ndtr((room - difference_percent) / later_sd_percent) - special.ndtr(
-        (-room - difference_percent) / later_sd_percent
+    inner, outer = margin_percent - half_width_percent, margin_percent + half_width_percent
+    inside = special.ndtr((inner - difference_percent) / later_sd_percent) - special.ndtr(
+        (-inner - difference_percent) / later_sd_percent
     )
-    beyond = special.ndtr((difference_percent - reach) / later_sd_percent) + special.ndtr(
-        (-difference_percent - reach) / later_sd_percent
+    beyond = special.ndtr((difference_percent - outer) / later_sd_percent) + special.ndtr(
+        (-difference_percent - outer) / later_sd_percent
     )
-    return np.where(room > 0, inside, 0.0) + beyond
+    return np.where(inner > 0, inside, 0.0) + beyond
 
 
 def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = None) -> float:
@@ -295,7 +295,7 @@ def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = N
         The smallest of 0.05 p / level over the looks, at most 1: below 0.05 exactly where a look claims.
 
     Raises:
-        TablesError: a number of seeds that is no look, or a p value that is not from 0 to 1.
+        TablesError: a number of seeds that is not a look, or a p value that is not from 0 to 1.
     """
     checks.of_kind(p_of_look, Mapping, "The p values of the looks, by number of seeds,")
     checks.p_values(list(p_of_look.values()))
@@ -303,6 +303,7 @@ def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = N
     strangers = sorted(set(p_of_look) - set(plan.looks))
     if strangers:
         raise TablesError(
-            f"{strangers[0]} seeds are no look of this design: {', '.join(map(str, plan.looks))}."
+            f"{strangers[0]} seeds are not a planned look; this design looks at "
+            f"{', '.join(map(str, plan.looks))}."
         )
     return min([1.0, *(rule.LEVEL * p / plan.levels[seeds] for seeds, p in p_of_look.items())])

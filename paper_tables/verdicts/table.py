@@ -97,7 +97,7 @@ def adjust_table(judged: pd.DataFrame) -> pd.DataFrame:
     for place, (row, verdict, number) in enumerate(zip(rows, verdicts, numbers)):
         family = _family(row, verdict)
         first = first_place.setdefault((family, number), place)
-        # The same number shown a second time is no second test.
+        # The same number shown a second time is not a second test.
         families.append(family if first == place else "")
     adjusted = adjust(verdicts, families, lambda place, level: _replan(rows[place], verdicts[place], level))
     for place, (row, number) in enumerate(zip(rows, numbers)):

@@ -10,10 +10,10 @@ points and more, on one side or on both (`docs/statistics.md`):
 
 - a side that is left in two groups, more than three margins apart, is not judged: which group is typical is
   not known;
-- `different` needs a lower side whose typical seeds lie within 3.5 margins: a wider one may hold collapses
+- `different` needs a lower side whose typical seeds are within 3.5 margins: a wider one may hold collapses
   that nothing sets apart;
 - `different` by more than three margins needs eight seeds of the lower side. A side that has collapsed as a
-  whole looks exactly like a worse method, so no rule can tell the two apart; with n seeds, half of which
+  whole looks exactly like a worse method, so no rule can distinguish the two; with n seeds, half of which
   collapse, it happens in 1 of 2^n studies: 12.5% at three seeds, 0.4% at eight.
 """
 

@@ -1,8 +1,8 @@
 """Percent against fractions: where the verdict would depend on the unit, nothing is judged.
 
 A side whose scores are all at most 1.5 can be fractions (0.7 for 70%); a printed spread below 1 next to a
-mean in percent can be one too (70 +/- 0.05). Neither can be told apart from a small percentage by itself. So
-both readings are judged, and where they do not agree the user is asked to confirm the units.
+mean in percent can be one too (70 +/- 0.05). Neither can be distinguished from a small percentage by itself.
+So both units are tried, and where their verdicts do not agree the user is asked to confirm the units.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def two_units(ours: np.ndarray, reported: ReportedNumber, judge: Judge) -> str:
         if not _can_be_fractions(small) or _can_be_fractions(large):
             continue
         surely = 100 * small.mean() >= PERCENT_FROM and large.mean() >= PERCENT_FROM
-        if surely or _depends(ours, reported, judge, _other_readings(ours, reported, small is ours)):
+        if surely or _depends(ours, reported, judge, _other_units(ours, reported, small is ours)):
             return (
                 f"{whose} score of {small.mean():.3g} looks like a fraction and {large.mean():.3g} like "
                 "percent: give both in percent, or confirm the units"
@@ -76,7 +76,7 @@ def _spread_can_be_a_fraction(ours: np.ndarray, reported: ReportedNumber, spread
     return in_percent and low <= float(ours.std(ddof=1)) / spread <= high
 
 
-def _other_readings(
+def _other_units(
     ours: np.ndarray, reported: ReportedNumber, ours_are_fractions: bool
 ) -> Iterator[tuple[np.ndarray, ReportedNumber]]:
     """Both sides in percent, where the small one is taken as fractions."""
@@ -98,9 +98,9 @@ def _depends(
     ours: np.ndarray,
     reported: ReportedNumber,
     judge: Judge,
-    readings: Iterator[tuple[np.ndarray, ReportedNumber]],
+    choices: Iterator[tuple[np.ndarray, ReportedNumber]],
 ) -> bool:
-    """Whether another reading of the units gives another verdict."""
+    """Whether another choice of the units gives another verdict."""
     as_given = judge(ours, reported)
     # Near the random policy nothing is said about the number, so no unit makes it wrong.
-    return as_given != rule.UNINFORMATIVE and any(judge(*reading) != as_given for reading in readings)
+    return as_given != rule.UNINFORMATIVE and any(judge(*choice) != as_given for choice in choices)

@@ -56,7 +56,7 @@ def test_every_document_that_prints_public_runs_ran_them_itself():
         ("", "it has to be a list"),
     ],
 )
-def test_a_bad_file_is_refused_in_one_sentence(tmp_path, text, words):
+def test_a_bad_file_is_refused_in_one_message(tmp_path, text, words):
     path = tmp_path / "documents.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TablesError, match=words) as error:

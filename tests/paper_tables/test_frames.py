@@ -145,7 +145,7 @@ def test_schemas_are_written_in_one_style():
         assert text.endswith("}\n")
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, capsys):
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path, capsys):
     """A file is where the folder should be; every command that writes says so and leaves nothing."""
     from paper_tables.audit import __main__ as audit
     from paper_tables.scores import d3rlpy

@@ -33,7 +33,7 @@ def test_cost_table_by_hand(made_up_tables: dict[str, pd.DataFrame]):
     assert missing == []
     assert len(table) == 1
     row = table.iloc[0]
-    # Two tasks, half an hour each, at 400 W and a room that takes 30% on top.
+    # Two tasks, half an hour each, at 400 W, with 30% on top for the data centre.
     assert (row["kind"], row["runs"], row["hours"]) == ("gpu", 8, 1.0)
     assert row["energy_kwh"] == pytest.approx(0.4 * 1.3)
     assert row["money"] == pytest.approx(1.5)

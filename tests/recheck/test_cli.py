@@ -10,7 +10,7 @@ from recheck.errors import ConfigError, Preempted
 from recheck.results import score_index
 
 
-def test_a_command_line_says_one_sentence_and_ends_with_two(copy, monkeypatch, capsys):
+def test_a_command_line_prints_one_message_and_ends_with_two(copy, monkeypatch, capsys):
     monkeypatch.chdir(copy)
     assert score_index.main(["--config", '{"experiment": "nope"}', "--output", "x.json"]) == 2
     error = capsys.readouterr().err

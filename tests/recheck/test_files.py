@@ -310,8 +310,8 @@ def test_json_is_canonical(tmp_path: Path) -> None:
     [
         (lambda path: None, "There is no file"),
         (lambda path: path.mkdir(), "cannot be read: Is a directory"),
-        (lambda path: path.write_text('{"a": 1'), "is no JSON"),
-        (lambda path: path.write_bytes(b"\xff"), "is no JSON"),
+        (lambda path: path.write_text('{"a": 1'), "is not valid JSON"),
+        (lambda path: path.write_bytes(b"\xff"), "is not valid JSON"),
     ],
 )
 def test_json_that_cannot_be_read_is_one_message(prepare, words, tmp_path: Path) -> None:

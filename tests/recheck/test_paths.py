@@ -40,7 +40,7 @@ def test_published_scores_are_the_ones_of_the_repository():
 def test_a_run_is_finished_when_all_its_files_are_there(tmp_path, missing):
     for name in paths.RUN_FILES:
         if name == missing:
-            (tmp_path / name).mkdir()  # a folder is no file
+            (tmp_path / name).mkdir()  # a folder is not a file
         else:
             (tmp_path / name).write_bytes(b"")
     assert paths.is_finished(tmp_path) is (missing is None)

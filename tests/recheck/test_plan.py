@@ -21,11 +21,11 @@ def entry(**changes):
 
 def test_cells_without_their_file_are_listed_and_the_rest_is_planned(copy, load_plan):
     found = load_plan(copy, experiment="lite").experiment
-    assert [sentence.split("'")[1] for sentence in found.missing] == [
+    assert [message.split("'")[1] for message in found.missing] == [
         "hopper-mixed-v0",
         "halfcheetah-mixed-v0",
     ]
-    assert all("data_folder=" in sentence for sentence in found.missing)
+    assert all("data_folder=" in message for message in found.missing)
     assert len(found.task_names) == 3
     # By name in a folder of the user's.
     folder = copy / "mine"

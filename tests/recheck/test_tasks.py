@@ -64,9 +64,9 @@ def test_a_wrong_value_is_refused_with_its_column(content, words):
 
 
 def test_what_is_no_object_is_refused():
-    with pytest.raises(DatasetError, match=r"The task is no JSON \(.*\); give one object"):
+    with pytest.raises(DatasetError, match=r"The task is not valid JSON \(.*\); give one row"):
         task_from_json("{")
-    with pytest.raises(DatasetError, match="The task is no JSON object; give a row of tasks"):
+    with pytest.raises(DatasetError, match="The task is not a JSON object; give a row of tasks"):
         task_from_json("[1]")
 
 
@@ -116,7 +116,7 @@ def test_a_like_that_is_no_task_is_refused(copy):
     path.write_text(text.replace(",hopper-medium-expert-v2,,false", ",hopper-v9,,false", 1))
     tasks.read.cache_clear()
     try:
-        with pytest.raises(ConfigError, match="takes hyperparameters like 'hopper-v9', which is no task"):
+        with pytest.raises(ConfigError, match="takes hyperparameters like 'hopper-v9', which is not a task"):
             tasks.read(copy)
     finally:
         tasks.read.cache_clear()

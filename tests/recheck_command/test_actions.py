@@ -141,7 +141,7 @@ def test_power_prints_the_wanted_chance_as_it_was_given():
 def test_a_version_is_never_ignored(task: str, version: str, message: str):
     with pytest.raises(TablesError, match=message):
         actions.evidence("IQL", task, version)
-    # One that is for other tasks, or says the same, is no contradiction.
+    # One that is for other tasks, or says the same, is not a contradiction.
     assert "66.3" in actions.evidence("IQL", "hopper-medium-v2", "v2,antmaze:v0").text
     assert "66.3" in actions.evidence("IQL", "hopper-medium-v2", "antmaze:v0").text
 
@@ -152,7 +152,8 @@ def test_doctor_says_what_cannot_run_where(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path))
     text = actions.doctor().text
     assert "tables, figures, verdicts, audit: can run." in text
-    assert f"the workflow: cannot run: {tmp_path} is no checkout of the repository (say --root DIR)." in text
+    reason = f"{tmp_path} is not a checkout of the repository (say --root DIR)."
+    assert f"the workflow: cannot run: {reason}" in text
     assert "a SLURM cluster: cannot run: there is no program sbatch." in text
     assert "prepared datasets: none (results/datasets)." in text
     assert "the table of tasks: found." in text
@@ -222,8 +223,8 @@ def test_a_folder_is_described_for_a_deposit(tmp_path: Path, capsys: pytest.Capt
     assert "Ours" in (tmp_path / "ro-crate-metadata.json").read_text()
 
 
-def test_a_date_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_date_that_is_none_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "scores.csv").write_text("method,score\n")
     assert main(["crate", str(tmp_path), "--date", "27.11."]) == 2
-    assert "--date 27.11. is no date; allowed is YYYY-MM-DD" in capsys.readouterr().err
+    assert "--date 27.11. is not a date; allowed is YYYY-MM-DD" in capsys.readouterr().err
     assert not (tmp_path / "ro-crate-metadata.json").exists()

@@ -1,7 +1,7 @@
 """A trainer for the tests: slow, resumable, and with the exit code that the wrapper waits for.
 
 Its result is a chain of hashes over all updates, so that it has the same bytes exactly if no update was
-left out or done twice. Every update goes into a journal, which also shows work that was done in vain.
+left out or done twice. Every update goes into a journal, which also shows work that was lost.
 """
 
 import argparse

@@ -45,7 +45,7 @@ def test_a_run_is_one_line_for_each_stage_and_the_name_of_the_log(run, tmp_path)
     assert again.stderr.startswith("Nothing to be done")
 
 
-def test_a_failed_job_is_one_sentence_with_the_last_lines_of_its_log(run):
+def test_a_failed_job_is_one_message_with_the_last_lines_of_its_log(run):
     process = run(WORKFLOW.format(more='"made/episodes.txt"'), "--keep-going")
     assert process.returncode == 1
     lines = process.stderr.splitlines()

@@ -28,7 +28,7 @@ DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/*.md", "results/README.md", "workflow/**/README.md", ".github/*.md")
     for path in ROOT.glob(pattern)
-    # What a former version said is no promise.
+    # What a former version said is not a promise.
     if path.name != "CHANGELOG.md"
 )
 # Programs that are not this project's: first words -> why no test runs them.
@@ -40,14 +40,14 @@ NOT_OURS = {
     "python -c": "reads a dataset with Minari; tests/algos/datasets reads the same folder",
     "python -m pytest": "this is pytest",
 }
-# What stands for a name, a file or an address of the reader's.
+# Placeholders for a name, a file or an address of the reader's.
 PLACE = re.compile(r"[A-Z]{3,}|<[^>]+>|/|\.(csv|hdf5|yaml)$")
 PROGRAM = r"(?:\.venv/bin/)?(?:make|snakemake|recheck|python|pip|git|apt|cp)"
 COMMAND = re.compile(rf"^\(?(?:cd \S+ && )?(?:[A-Z_]+=\S+ )*({PROGRAM} .*|make)$")
 
 
 def code(text):
-    """(kind, text) of every piece of code in a document, lines that go on joined."""
+    """(kind, text) of every piece of code in a document, continued lines joined."""
     for language, body in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.S | re.M):
         yield language or "plain", body.replace("\\\n", " ")
     rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.S | re.M)
@@ -171,7 +171,7 @@ def is_package(name):
 
 
 def sub(words):
-    """The word of a program with several: what stands before the first option and is no place."""
+    """The word of a program with several: what comes before the first option and is not a path."""
     return [
         word for word in words[:1] if not word.startswith("-") and not PLACE.search(word) and word.isalpha()
     ]

@@ -48,7 +48,7 @@ def test_another_python_is_refused(folder):
     process = run(folder, wrong_version=1)
     assert process.returncode == 1
     assert process.stderr.count("\n") == 1
-    assert "is no Python 3.11 or 3.12" in process.stderr
+    assert "is not Python 3.11 or 3.12" in process.stderr
 
 
 def test_a_half_made_environment_is_made_anew(folder):

@@ -85,7 +85,7 @@ def test_published_scores_need_neither_data_nor_training(copy, snakemake):
     assert job_counts(said(process)) == dict.fromkeys(made, 1)
 
 
-def test_nothing_published_is_said_in_one_sentence(copy, snakemake):
+def test_nothing_published_is_said_in_one_message(copy, snakemake):
     """Nothing at all, and a table that is missing."""
     process = snakemake("tables", "figures", "--config", "scores=published")
     assert process.returncode != 0
@@ -143,17 +143,17 @@ def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "words"),
     [
         (["experiment=nope"], "There is no experiment 'nope'; known are ablations, baselines, ci"),
         (["experiment=own", "dataset=absent.hdf5"], "dataset=absent.hdf5: there is no such file."),
         (["expriment=ci"], "The configuration does not know expriment; known are"),
     ],
 )
-def test_a_refusal_is_one_sentence_and_no_trace(snakemake, copy, settings, sentence):
+def test_a_refusal_is_one_message_and_no_trace(snakemake, copy, settings, words):
     process = snakemake("-n", "--config", *settings)
     assert process.returncode != 0
-    assert sentence in said(process)
+    assert words in said(process)
     assert "Traceback" not in said(process)
     assert not (copy / "results").exists()
 
@@ -291,7 +291,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_the_first_job(copy, snakemake
 
 
 @pytest.mark.slow
-def test_a_wrong_hash_is_refused_in_one_sentence_and_leaves_nothing(copy, snakemake, small_file):
+def test_a_wrong_hash_is_refused_in_one_message_and_leaves_nothing(copy, snakemake, small_file):
     process = snakemake(*own(small_file, "1"), f"sha256={'f' * 64}")
     assert process.returncode != 0
     assert "SHA-256" in said(process)

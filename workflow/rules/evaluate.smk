@@ -4,7 +4,7 @@
 
 rule evaluate:
     input:
-        # Not all of the run's files are read here: a run whose writing was cut off is no run.
+        # Not all of the run's files are read here: a run whose writing was cut off is not a run.
         read(
             [f"{paths.DATASET}/manifest.json"]
             + [f"{paths.RUN}/{name}" for name in paths.RUN_FILES],

@@ -1,7 +1,7 @@
 # Publish: the experiment's score tables as they are kept in the repository, with a data dictionary.
 
 
-# The published files are no rule's output: Snakemake would delete the old ones before the new ones are known to be right.
+# The published files are not a rule's output: Snakemake would delete the old ones before the new ones are known to be right.
 rule publish:
     input:
         index=rules.scores.output.index,

@@ -106,10 +106,10 @@ function forest(number, evidence) {
   if (pooled) rows.push({ name: "reports pooled", kind: "pooled", score: pooled.mean, low: pooled.low, high: pooled.high });
   const ends = rows.flatMap((row) => [...(row.scores || []), row.score, row.mean, row.low, row.high, row.half ? row.score - row.half : null, row.half ? row.score + row.half : null]).filter((value) => typeof value === "number" && Math.abs(value) < 400);
   ends.push(number.score - number.margin, number.score + number.margin);
-  const least = Math.min(...ends), most = Math.max(...ends), room = 0.05 * (most - least || 1);
+  const least = Math.min(...ends), most = Math.max(...ends), pad = 0.05 * (most - least || 1);
   const longest = Math.max(...rows.map((row) => Math.min(row.name.length, 38)));
   const left = 7 * longest + 24, width = left + 530, height = 26 * rows.length + 46;
-  const at = (value) => left + ((value - least + room) / (most - least + 2 * room)) * (width - left - 16);
+  const at = (value) => left + ((value - least + pad) / (most - least + 2 * pad)) * (width - left - 16);
   const picture = document.createElementNS(SVG, "svg");
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
   picture.setAttribute("role", "img");

@@ -66,7 +66,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
         (["--workers", "0"], "number of workers is 0"),
     ],
 )
-def test_bad_input_is_one_sentence(
+def test_bad_input_is_one_message(
     arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bandit_command.main([*arguments, "--output", str(tmp_path / "out")]) == 2

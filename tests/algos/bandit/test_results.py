@@ -45,7 +45,7 @@ def test_shares_and_reward_of_known_samples() -> None:
 # --- Files ---
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_file(
+def test_a_full_disk_is_one_message_and_leaves_no_file(
     tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     settings = resolve_settings("reduced", 0, None, None)

@@ -79,7 +79,7 @@ def replaced(key: str, value: Any) -> Callable[[h5py.File], None]:
         (replaced("observations_1", h5py.SoftLink("/observations_2")), "soft link at observations_1"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(
+def test_what_does_not_fit_is_one_message(
     write: Any, hopper_task: Any, tmp_path: Path, change: Any, words: str
 ) -> None:
     with pytest.raises(DatasetError, match=words) as caught:

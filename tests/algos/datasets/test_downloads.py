@@ -170,7 +170,7 @@ def test_every_host_is_named_with_its_answer(server: Server, tmp_path: Path) -> 
     message = str(caught.value)
     assert "127.0.0.1: it answered 503" in message
     assert "cannot be reached" in message
-    assert "example.org: ftp://example.org/file.hdf5 is no address of the kind" in message
+    assert "example.org: ftp://example.org/file.hdf5 is not an address of the kind" in message
     assert "give its path" in message
     assert "data_folder" in message
     assert "\n" not in message

@@ -1,4 +1,4 @@
-"""Good files are read as promised; every kind of bad file is refused with one sentence."""
+"""Good files are read as promised; every kind of bad file is refused with one message."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from algos.datasets.hdf5 import read_d4rl_hdf5
 
 
 def refused(path: Path, *words: str) -> None:
-    """The file is refused with one sentence that holds these words and the path."""
+    """The file is refused with one message that holds these words and the path."""
     with pytest.raises(DatasetError) as caught:
         read_d4rl_hdf5(path)
     message = str(caught.value)
@@ -164,8 +164,8 @@ def test_a_truncated_file_is_refused(make_rows: Any, write_rows: Any, tmp_path: 
         (b"\n  <html>Service unavailable</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
         (b"", "empty"),
-        (b"PK\x03\x04 an archive", "no HDF5"),
-        (b"\x80\x04\x95pickle", "no HDF5"),
+        (b"PK\x03\x04 an archive", "not an HDF5 file"),
+        (b"\x80\x04\x95pickle", "not an HDF5 file"),
     ],
 )
 def test_what_is_no_hdf5_is_named(tmp_path: Path, content: bytes, word: str) -> None:
@@ -250,8 +250,8 @@ def test_more_than_the_memory_holds_is_refused(
 
 def test_pipes_and_impossible_names_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "no regular file")
-    with pytest.raises(DatasetError, match="is no path"):
+    refused(tmp_path / "pipe", "not a regular file")
+    with pytest.raises(DatasetError, match="is not a path"):
         read_d4rl_hdf5("file\0.hdf5")
 
 
@@ -263,7 +263,7 @@ def test_flipped_bytes_are_read_or_refused_and_nothing_else(
     content = write_rows(make_rows()).read_bytes()
     rng = np.random.default_rng(seed)
     path = tmp_path / "damaged.hdf5"
-    sentences = []
+    messages = []
     for _ in range(100):
         damaged = bytearray(content)
         for place in rng.integers(8, len(damaged), 8):
@@ -272,9 +272,9 @@ def test_flipped_bytes_are_read_or_refused_and_nothing_else(
         try:
             read_d4rl_hdf5(path)
         except DatasetError as error:
-            sentences.append(str(error))
-    assert 10 < len(sentences) < 100
-    assert all(sentence.endswith(".") and "\n" not in sentence for sentence in sentences)
+            messages.append(str(error))
+    assert 10 < len(messages) < 100
+    assert all(message.endswith(".") and "\n" not in message for message in messages)
 
 
 def test_links_out_of_the_file_are_refused(make_rows: Any, write_rows: Any, tmp_path: Path) -> None:

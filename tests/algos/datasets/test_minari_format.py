@@ -209,7 +209,7 @@ def test_every_minari_task_is_marked_as_recollected() -> None:
         minari.dataset.minari_dataset.parse_dataset_id(entry.source)
 
 
-def test_an_unreachable_remote_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_remote_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: Any, **__: Any) -> None:
         raise ConnectionError("the remote cannot be reached")
 

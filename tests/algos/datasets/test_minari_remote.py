@@ -54,7 +54,7 @@ def test_what_cannot_be_fetched_is_one_message_and_leaves_nothing(served: Any, t
 
 @pytest.mark.parametrize("identity", ["../../etc", "/etc", "a//b", ""])
 def test_an_id_is_no_path(tmp_path: Path, identity: str) -> None:
-    with pytest.raises(DatasetError, match="is no Minari id"):
+    with pytest.raises(DatasetError, match="is not a Minari id"):
         fetch(identity, tmp_path)
 
 

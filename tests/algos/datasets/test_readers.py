@@ -51,7 +51,11 @@ def test_the_content_says_the_format_and_not_the_name(
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"\x28\xb5\x2f\xfd rest", "is packed with zstd"), (b"", "empty"), (b"\x80\x01 old", "no HDF5")],
+    [
+        (b"\x28\xb5\x2f\xfd rest", "is packed with zstd"),
+        (b"", "empty"),
+        (b"\x80\x01 old", "not an HDF5 file"),
+    ],
 )
 def test_what_is_neither_is_named(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "file"
@@ -62,5 +66,5 @@ def test_what_is_neither_is_named(tmp_path: Path, content: bytes, word: str) -> 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DatasetError, match="no regular file"):
+    with pytest.raises(DatasetError, match="not a regular file"):
         check_format(tmp_path / "pipe")

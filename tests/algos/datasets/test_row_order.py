@@ -93,7 +93,7 @@ def test_ends_that_are_flagged_a_row_off_are_refused(
 
 
 def test_final_observations_in_rows_of_their_own_are_refused(played: Rows, prepared: Any) -> None:
-    """As RLDS keeps them: such a row is no transition, and the row before it is the terminal."""
+    """As RLDS keeps them: such a row is not a transition, and the row before it is the terminal."""
     ends = np.flatnonzero(played["terminals"] | played["timeouts"])
     rows = {
         key: np.insert(values, ends + 1, played["next_observations"][ends] if key == "observations" else 0, 0)
@@ -162,7 +162,7 @@ def test_the_next_episodes_first_state_is_no_time_outs_next_state(played: Rows, 
     ends = played["terminals"]
     harmless = np.where(ends[:, None], np.roll(played["observations"], -1, 0), played["next_observations"])
     prepared({**played, "next_observations": harmless})
-    # Where play goes on after a time-out the following row is its next state.
+    # Where play continues after a time-out the following row is its next state.
     inside = np.arange(len(timeouts)) % 5 == 2
     ends = played["terminals"] | timeouts
     prepared({**played, "timeouts": timeouts | (inside & ~ends)})

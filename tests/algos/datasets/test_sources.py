@@ -279,5 +279,5 @@ def test_a_file_without_time_outs_is_cut_at_the_horizon(
 
 
 def test_a_folder_that_is_no_minari_dataset_is_refused(hopper_task: Any, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="is no folder; tiny-v0 needs the folder of a Minari dataset"):
+    with pytest.raises(DatasetError, match="is not a folder; tiny-v0 needs the folder of a Minari dataset"):
         source(hopper_task(tmp_path / "none", source_kind="minari", source="a/b-v0"), tmp_path)

@@ -143,7 +143,7 @@ def test_action_clip_is_counted_and_checked(
         prepare(hopper_task(path), tmp_path / "own-v0")
     manifest = prepare(hopper_task(path, action_clip=1.0), tmp_path / "own-v0")
     assert manifest["num_clipped_action_entries"] == 6
-    with pytest.raises(DatasetError, match="action_clip=5 is no bound"):
+    with pytest.raises(DatasetError, match="action_clip=5 is not a bound"):
         prepare(hopper_task(path, action_clip=5.0), tmp_path / "own-v0")
 
 

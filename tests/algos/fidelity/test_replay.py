@@ -244,7 +244,7 @@ def test_the_command_line_writes_report_and_steps(shared_file: Callable[[str], P
         (["--dataset-file", "x", "--environment", "Hopper-v4", "--rows", "0"], "whole number"),
     ],
 )
-def test_a_users_mistake_is_one_sentence(
+def test_a_users_mistake_is_one_message(
     arguments: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fidelity_command.main([*arguments, "--output", str(tmp_path / "report.json")]) == 2

@@ -22,13 +22,13 @@ def lengths(rows: dict[str, np.ndarray]) -> np.ndarray:
     return np.diff(ends, prepend=-1)
 
 
-# --- Refusals, one sentence each ---
+# --- Refusals, one message each ---
 
 
 def refusal(*arguments: object) -> str:
     with pytest.raises(DatasetError) as caught:
         recollect(*arguments)  # type: ignore[arg-type]
-    sentence = str(caught.value)
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
-    return sentence
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    return message

@@ -19,9 +19,9 @@ from tests.algos.recollect.recollections import MAZES, RECOLLECTIONS, refusal
 
 
 def test_an_unknown_recollection_is_refused_with_the_known_ones() -> None:
-    sentence = refusal("hopper-perfect", 100, 0)
-    assert "'hopper-perfect'" in sentence
-    assert "hopper-medium" in sentence
+    message = refusal("hopper-perfect", 100, 0)
+    assert "'hopper-perfect'" in message
+    assert "hopper-medium" in message
 
 
 # --- Sizes, statistics and the command line ---

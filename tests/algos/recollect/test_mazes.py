@@ -58,7 +58,7 @@ def test_the_maze_pays_at_its_fixed_goal_and_ends_nothing(name: str) -> None:
     assert np.abs(near - spec.planner.goal_radius).min() > 1e-5
     assert np.array_equal(rows["rewards"] == 1, near <= spec.planner.goal_radius)
     assert set(np.unique(rows["rewards"])) == {0.0, 1.0}
-    # Going through the goal is no terminal, and the episode continues to the horizon.
+    # Going through the goal is not a terminal, and the episode continues to the horizon.
     assert not rows["terminals"].any()
     assert (lengths(rows) == spec.horizon).all()
     # The planner walks to many places, not to the rewarded one alone.

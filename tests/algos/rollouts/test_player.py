@@ -1,4 +1,4 @@
-"""What stands between a policy and its environments: observations and actions in the policy's units."""
+"""The layer between a policy and its environments: observations and actions in the policy's units."""
 
 import numpy as np
 import torch

@@ -29,7 +29,7 @@ def test_a_gpu_computes_the_same_twice(monkeypatch):
         torch, "use_deterministic_algorithms", lambda on, warn_only: asked.append((on, warn_only))
     )
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "put back afterwards")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "restored afterwards")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     assert choose_device("auto") == torch.device("cuda")
     assert asked == [(True, True)]

@@ -67,7 +67,7 @@ def test_a_waiter_does_not_remove_the_lock_of_another_waiter(tmp_path, monkeypat
     assert path.read_text() == "elsewhere 2 new"
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_lock(tmp_path, full_disk):
+def test_a_full_disk_is_one_message_and_leaves_no_lock(tmp_path, full_disk):
     path = tmp_path / "runs" / "a.lock"
     with full_disk(), pytest.raises(StateError) as caught, Lock(path, "the run").held():
         pass
@@ -78,7 +78,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_lock(tmp_path, full_disk):
 
 
 @pytest.mark.parametrize("name", ["link", "file", "file/below"])
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, name):
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path, name):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     (tmp_path / "file").write_text("x")
     path = tmp_path / name / "a.lock"

@@ -222,7 +222,7 @@ def transitions(episodes, terminals=()):
 
 
 def test_the_next_action_is_that_of_the_following_row_of_the_episode():
-    """Rows 0-2 end with a terminal, 3-4 are cut, 5 stands alone at the end."""
+    """Rows 0-2 end with a terminal, 3-4 are cut, 5 is alone at the end."""
     actions, known = trainer_module.following_actions(transitions([0, 0, 0, 1, 1, 2], terminals=[2]))
     assert actions[:, 0].tolist() == pytest.approx([0.1, 0.2, 0.0, 0.4, 0.0, 0.0])
     assert known.tolist() == [True, True, True, True, False, False]

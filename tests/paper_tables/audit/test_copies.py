@@ -13,7 +13,7 @@ from paper_tables.audit import rules
 from paper_tables.audit.numbers import Finding
 
 MINE = "my_paper"
-# Gaps of the copy that are no errors of copying: the copied table has them itself.
+# Gaps of the copy that are not errors of copying: the copied table has them itself.
 NO_COPYING = (
     "spread_absent",
     "spread_unknown",

@@ -76,7 +76,7 @@ def test_rows_of_another_table_serve_where_the_own_has_none():
     assert rows_of(total(3.0, 2), rows) == rows
     here = column([5.0, 6.0])
     assert rows_of(total(11.0, 2), [*rows, *here]) == here
-    # The same task twice is no complete set of rows.
+    # The same task twice is not a complete set of rows.
     assert rows_of(total(3.0, 2), [rows[0], rows[0]]) is None
 
 

@@ -82,7 +82,7 @@ def test_a_good_claim_is_read(tmp_path):
         ({"mood": "good"}, "mood"),
     ],
 )
-def test_a_bad_claim_is_refused_in_one_sentence(tmp_path, changed, words):
+def test_a_bad_claim_is_refused_in_one_message(tmp_path, changed, words):
     with pytest.raises(TablesError, match=words) as error:
         claims.read_claims(_written(tmp_path, GOOD | changed))
     assert str(tmp_path / "claims.yaml") in str(error.value)

@@ -41,7 +41,7 @@ def test_what_is_written_is_read_as_a_source(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "stated", "sentence"),
+    ("words", "stated", "message"),
     [
         ((), {}, "line 4: score 0.73 may be a fraction"),
         (("--unit", "percent"), {"licence": ""}, "'licence' is empty"),
@@ -51,10 +51,10 @@ def test_what_is_written_is_read_as_a_source(tmp_path, capsys):
         (("--unit", "percent", "--implementation", "mine"), {}, "'implementation' is 'mine'"),
     ],
 )
-def test_what_no_source_can_hold_is_refused_and_nothing_is_written(tmp_path, capsys, words, stated, sentence):
+def test_what_no_source_can_hold_is_refused_and_nothing_is_written(tmp_path, capsys, words, stated, message):
     assert _call(tmp_path, *words, **stated) == 2
     printed = capsys.readouterr()
-    assert sentence in printed.err
+    assert message in printed.err
     assert printed.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my.csv"]
 

@@ -4,7 +4,7 @@ from paper_tables.evidence import runs as evidence_runs
 from tests.paper_tables.public_runs.files import copy_source, rows_of, write_rows
 
 
-def test_the_command_says_one_sentence_and_writes_nothing(tmp_path, capsys):
+def test_the_command_prints_one_message_and_writes_nothing(tmp_path, capsys):
     path = copy_source(tmp_path)
     header, rows = rows_of(path)
     rows[0][header.index("task")] = "no-task-v0"

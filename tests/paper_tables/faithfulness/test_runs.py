@@ -135,7 +135,7 @@ def test_a_plan_whose_first_averaged_update_is_no_checkpoint_is_refused(tmp_path
     path.write_text(
         text.replace("averaged_from_update: 20000", "averaged_from_update: 21000"), encoding="utf-8"
     )
-    with pytest.raises(TablesError, match="averaged_from_update is 21000, which is no checkpoint"):
+    with pytest.raises(TablesError, match="averaged_from_update is 21000, which is not a checkpoint"):
         module.read_plan(path)
 
 

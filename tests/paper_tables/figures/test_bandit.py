@@ -115,9 +115,7 @@ def test_panels_show_what_lies_outside(tmp_path: Path) -> None:
     assert axes.collections[0].get_offsets().shape == (30, 2)
 
 
-def test_missing_method_and_files_are_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_method_and_files_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "run")
     numbers = pd.read_csv(tmp_path / "run" / "numbers.csv")
     numbers[numbers["method"] != "bear_mmd"].to_csv(tmp_path / "run" / "numbers.csv", index=False)

@@ -135,14 +135,14 @@ def test_what_the_data_do_not_allow_is_said(
     frames.write_parquet(scores[scores["method"] == "iql"], tmp_path / "s" / "scores.parquet", "scores")
     assert figures_command.main(["--scores", str(tmp_path / "s"), "--output", str(tmp_path / "f")]) == 0
     out = capsys.readouterr().out
-    for sentence in (
+    for message in (
         "Left out: intervals, task set A. It would be nearly empty: 1 method(s) with 3 seeds or more.",
         "Left out: improvement. No two methods share a task at equal numbers of updates.",
         "Left out: learning_curves, sample_efficiency. There are no evaluation episodes.",
         "Left out: forest. No judged cells were given (--verdicts).",
         "Left out: cost, steps. There is no cost.parquet in the folder of the scores.",
     ):
-        assert sentence in out
+        assert message in out
     left_out = pd.read_csv(tmp_path / "f" / "left_out.csv")
     assert len(left_out) >= 4
 
@@ -177,7 +177,7 @@ def test_bad_input_is_refused_before_anything_is_drawn(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_users_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_users_mistake_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert figures_command.main(["--scores", "nowhere", "--output", str(tmp_path / "f")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -53,7 +53,7 @@ def test_curves_of_other_tasks_or_lengths_are_drawn_apart(
 def test_a_training_is_listed_under_its_own_sampling_setting(
     made_up_experiment: Path, tmp_path: Path, monkeypatch
 ):
-    """The policies of N = 20 were sampled with DDIM as well: that was no training of its own."""
+    """The policies of N = 20 were sampled with DDIM as well: that was not a training run of its own."""
     shown = {}
     monkeypatch.setattr(draw, "draw_cost", lambda table, currency: shown.setdefault("table", table))
     monkeypatch.setattr(style.Figures, "save", lambda *_: None)

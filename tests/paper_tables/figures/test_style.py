@@ -24,7 +24,7 @@ def test_colours_are_distinct_for_the_colour_blind():
         assert min(distances) > 0.07
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_figure(tmp_path, full_disk):
+def test_a_full_disk_is_one_message_and_leaves_no_figure(tmp_path, full_disk):
     figures = style.Figures(tmp_path / "figures")
     with full_disk(), pytest.raises(TablesError) as caught:
         figures.save(style.new_figure(2.0), "a", "caption")

@@ -245,7 +245,7 @@ def test_a_file_that_was_cut_is_refused(tmp_path):
         ("licence", "unknown", "SPDX identifier; none where it has no licence"),
         ("licence", "you may use it", "SPDX identifier"),
         ("source", "../corl", "is '../corl'"),
-        ("printed_in", "nobody", "which is no document"),
+        ("printed_in", "nobody", "which is not a document"),
         ("num_rows", "all", "'all'"),
     ],
 )

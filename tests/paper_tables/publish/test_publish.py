@@ -161,7 +161,7 @@ def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tm
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("spoil", "message"),
     [
         (lambda folder: (folder / "losses.parquet").unlink(), "There is no file .*losses.parquet."),
         (
@@ -191,8 +191,8 @@ def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tm
         ),
     ],
 )
-def test_what_cannot_be_published_is_refused_in_one_sentence(
-    gathered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil, sentence: str
+def test_what_cannot_be_published_is_refused_in_one_message(
+    gathered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil, message: str
 ):
     """And what was published before stays."""
     published = tmp_path / "published"
@@ -203,7 +203,7 @@ def test_what_cannot_be_published_is_refused_in_one_sentence(
     assert publish.main(words) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    with pytest.raises(TablesError, match=sentence):
+    with pytest.raises(TablesError, match=message):
         publish.gather([gathered])
     assert contents(published) == before
     assert not list(tmp_path.glob("*.part"))

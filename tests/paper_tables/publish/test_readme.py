@@ -122,7 +122,7 @@ def test_a_check_names_what_differs_and_writes_nothing(place: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "message"),
     [
         ("<!-- table: one.md -->\n", "line 1: the table one.md has no line <!-- end of table -->"),
         ("x\n<!-- end of table -->\n", "line 2: '<!-- end of table -->' has no partner"),
@@ -136,15 +136,15 @@ def test_a_check_names_what_differs_and_writes_nothing(place: Path, capsys: pyte
         ("Nothing generated.\n", "shows no generated table or figure"),
     ],
 )
-def test_what_cannot_be_put_in_is_refused_in_one_sentence(
-    place: Path, capsys: pytest.CaptureFixture[str], text: str, sentence: str
+def test_what_cannot_be_put_in_is_refused_in_one_message(
+    place: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
 ):
     (place / "README.md").write_text(text, encoding="utf-8")
     for words in ([], ["--check"]):
         assert call(place, *words) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
-        with pytest.raises(TablesError, match=sentence):
+        with pytest.raises(TablesError, match=message):
             raise TablesError(error)
     assert (place / "README.md").read_text(encoding="utf-8") == text
 

@@ -137,7 +137,7 @@ def test_the_intervals_are_together_of_95_percent(folders: tuple[Path, Path]) ->
 
 
 def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_path: Path) -> None:
-    """Two seeds of one run, 2 and 4 episodes: means over all episodes; a difference is no error here."""
+    """Two seeds of one run, 2 and 4 episodes: means over all episodes; a difference is not an error here."""
     published, again, output = tmp_path / "published", tmp_path / "again", tmp_path / "table"
     for seed, first, second in ((1, [2.0, 4.0], [2.0, 4.0]), (2, [6.0] * 4, [106.0] * 4)):
         run = f"iql/hopper-v0/paper-0123abcd/N0/default-00000000/seeds{seed}-{seed}"

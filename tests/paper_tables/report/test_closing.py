@@ -70,7 +70,7 @@ def test_a_copy_without_published_policies_says_so(reevaluated: Sources, capsys:
     assert "agrees" not in said
 
 
-def test_without_tables_it_is_one_sentence(reevaluated: Sources, capsys: pytest.CaptureFixture[str]):
+def test_without_tables_it_is_one_message(reevaluated: Sources, capsys: pytest.CaptureFixture[str]):
     (Path(reevaluated.tables) / "scores.csv").unlink()
     assert closing.main(arguments(reevaluated)) == cli.EXIT_MISTAKE
     assert "the run has not come to its tables" in capsys.readouterr().err

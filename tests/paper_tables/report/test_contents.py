@@ -81,13 +81,13 @@ def test_the_verdict_on_published_policies_is_among_the_findings(reevaluated: So
     assert page.summary()["agreement"] == "Your machine agrees."
 
 
-def test_a_missing_comparison_is_one_sentence(reevaluated: Sources, tmp_path: Path):
+def test_a_missing_comparison_is_one_message(reevaluated: Sources, tmp_path: Path):
     (Path(reevaluated.reevaluated) / "comparison.json").unlink()
     with pytest.raises(TablesError, match=r"comparison\.json"):
         contents.gather(reevaluated, tmp_path / "reports")
 
 
-def test_missing_scores_are_one_sentence(sources: Sources, tmp_path: Path):
+def test_missing_scores_are_one_message(sources: Sources, tmp_path: Path):
     with pytest.raises(TablesError, match=r"scores\.parquet"):
         contents.gather(replace(sources, scores=str(tmp_path / "none")), tmp_path)
 

@@ -90,8 +90,8 @@ def test_a_list_of_objects_is_rows(tmp_path):
     [
         ({"IQL": [[1.0, 2.0, 3.0]]}, "'IQL' has 3 tasks, and 2 are named; name them in the file as 'tasks'"),
         ({"IQL": [1.0, 2.0]}, r"'IQL' has the shape \[2\]; \[runs, tasks\] or .* is needed"),
-        ({"IQL": [[1.0, 2.0], [3.0]]}, "'IQL' is no array of numbers .* with equally long rows"),
-        ({"IQL": [["high", "low"]]}, "'IQL' is no array of numbers"),
+        ({"IQL": [[1.0, 2.0], [3.0]]}, "'IQL' is not an array of numbers .* with equally long rows"),
+        ({"IQL": [["high", "low"]]}, "'IQL' is not an array of numbers"),
         ({"IQL": [[1.0, float("inf")]]}, "'IQL' holds an infinite score; a finite number or NaN is allowed"),
         ({"tasks": ["a"]}, "holds no array of scores"),
         ({"IQL": [[float("nan"), float("nan")]]}, "holds no score: every value is NaN"),
@@ -110,15 +110,15 @@ def test_files_that_are_not_what_their_name_says(tmp_path):
     with pytest.raises(TablesError, match="cannot be read as arrays: it holds pickled objects"):
         read_npz(path, NAMED)
     path.write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(TablesError, match=r"s\.npz is no \.npz file|cannot be read as arrays"):
+    with pytest.raises(TablesError, match=r"s\.npz is not an \.npz file|cannot be read as arrays"):
         read_npz(path, NAMED)
     path = tmp_path / "s.json"
     path.write_text("{")
-    with pytest.raises(TablesError, match=r"s\.json is no JSON"):
+    with pytest.raises(TablesError, match=r"s\.json is not valid JSON"):
         read_json(path, NAMED)
     path = tmp_path / "s.pickle"
     path.write_bytes(pickle.dumps([1.0]))
-    with pytest.raises(TablesError, match="is no dictionary method -> task -> scores"):
+    with pytest.raises(TablesError, match="is not a dictionary method -> task -> scores"):
         read_pickle(path, NAMED)
     with pytest.raises(TablesError, match="'IQL' has 2 tasks, and none is named"):
         read_json(as_json(tmp_path, {"IQL": [[1.0, 2.0]]}), ScoreOptions())

@@ -85,7 +85,7 @@ def test_a_score_is_a_mean_of_the_episodes_that_are_stated(tmp_path: Path):
     head = "method,task,seed,score,num_episodes\n"
     (tmp_path / "s.csv").write_text(f"{head}a,kitchen-mixed-v0,0,52.5,10\na,kitchen-mixed-v0,1,48.3,10\n")
     with pytest.raises(
-        TablesError, match=r"line 3: 48.3 on kitchen-mixed-v0 is no mean of 10 episodes.* 2.5;"
+        TablesError, match=r"line 3: 48.3 on kitchen-mixed-v0 is not a mean of 10 episodes.* 2.5;"
     ):
         read_scores(tmp_path / "s.csv")
     (tmp_path / "s.csv").write_text(f"{head}a,kitchen-mixed-v0,0,52.5,10\na,kitchen-mixed-v0,1,48.3,30\n")

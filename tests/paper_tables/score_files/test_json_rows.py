@@ -40,10 +40,10 @@ def test_a_line_may_lack_a_name_that_others_have(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"a": 1}\n{"a": \n', r"line 2 is no JSON \(Expecting value"),
-        ('{"a": 1}\n[1, 2]\n', "line 2 is no JSON object; each line is one row"),
+        ('{"a": 1}\n{"a": \n', r"line 2 is not valid JSON \(Expecting value"),
+        ('{"a": 1}\n[1, 2]\n', "line 2 is not a JSON object; each line is one row"),
         ("\n\n", "is empty; it needs one JSON object a line"),
-        ("[" * 100_000 + "\n", "line 1 is no JSON"),
+        ("[" * 100_000 + "\n", "line 1 is not valid JSON"),
     ],
 )
 def test_a_line_that_is_no_object_is_named(tmp_path, content, words):

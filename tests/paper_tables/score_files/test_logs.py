@@ -143,7 +143,7 @@ def test_corls_pickles_are_read_without_running_code(tmp_path: Path):
     "content", [pd.DataFrame({"a": [1]}), {"IQL": {HOPPER: [Path("/tmp")]}}, {"IQL": print}, b"text", 3]
 )
 def test_any_other_pickle_is_refused_in_one_message(content: object, tmp_path: Path):
-    with pytest.raises(TablesError, match=r"is not read: it holds objects of|is no dictionary"):
+    with pytest.raises(TablesError, match=r"is not read: it holds objects of|is not a dictionary"):
         read_scores(write_pickle(tmp_path / "s.pkl", content))
 
 

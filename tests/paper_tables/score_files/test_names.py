@@ -129,7 +129,7 @@ def test_a_number_of_each_rows_task():
 def test_seeds_with_names_are_numbered_and_this_is_said():
     found, messages = resolved(file(method=["x"] * 2, task=[HOPPER] * 2, seed=["blue", "amber"]))
     assert seeds_of(found) == [1, 0]
-    assert any(message.startswith("Seeds have names that are no numbers") for message in messages)
+    assert any(message.startswith("Seeds have names that are not numbers") for message in messages)
     assert not any(
         "Seeds have names" in message
         for message in resolved(file(task=[HOPPER] * 2, seed=["0", "seed-1"]))[1]

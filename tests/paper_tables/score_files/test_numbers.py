@@ -32,7 +32,7 @@ def test_an_empty_cell_is_nan_whatever_the_type(cells: pyarrow.Array):
     [
         ("66,3", "write 66.3"),
         ("66 %", "write 66"),
-        ("inf", "no finite number"),
+        ("inf", "not a finite number"),
         ("1,000,000", "signs between thousands; write 1000000"),
         ("5,498.9", "signs between thousands; write 5498.9"),
         ("3,234", "decimal comma; write 3.234, or 3234 where it is between thousands"),

@@ -197,12 +197,12 @@ BAD: dict[str, tuple[str, str]] = {
     "header.csv": ("method,task,seed,score\n", "has no score"),
     "semicolons.csv": ("method;task;seed;score\na;hopper-medium-v2;0;66.3\n", "line 1: the columns are separated by semicolons"),
     "both.csv": ("method;task;seed;score\na;hopper-medium-v2;0;66,3\n", "separated by semicolons, not by commas, and line 2 has the decimal comma '66,3'"),
-    "total.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,Average,0,66\n", "line 3: 'Average' is no task but an aggregate"),
+    "total.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,Average,0,66\n", "line 3: 'Average' is not a task but an aggregate"),
     "comma.csv": ('method,task,seed,score\na,hopper-medium-v2,0,"66,3"\n', "line 2, column 'score': '66,3' has a decimal comma; write 66.3"),
     "sign.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66.3%\n", "line 2, column 'score': '66.3%' has a percent sign; write 66.3"),
-    "nan.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2,1,NaN\n", "line 3, column 'score': 'NaN' is no finite number"),
-    "inf.csv": ("method,task,seed,score\na,hopper-medium-v2,0,-inf\n", "line 2, column 'score': '-inf' is no finite number"),
-    "text.csv": ("method,task,seed,score\na,hopper-medium-v2,0,high\n", "'high' is no number"),
+    "nan.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2,1,NaN\n", "line 3, column 'score': 'NaN' is not a finite number"),
+    "inf.csv": ("method,task,seed,score\na,hopper-medium-v2,0,-inf\n", "line 2, column 'score': '-inf' is not a finite number"),
+    "text.csv": ("method,task,seed,score\na,hopper-medium-v2,0,high\n", "'high' is not a number"),
     "spread.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66 ± 2\n", "is a mean with its spread"),
     "twice.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2,0,67\n", "line 3: a on hopper-medium-v2, seed 0 is there already in line 2"),
     "units.csv": ("method,task,seed,score\n" + "".join(f"a,hopper-medium-v2,{i},{66 + i if i % 2 else 0.66 + i / 100}\n" for i in range(6)), "two units"),
@@ -222,14 +222,14 @@ BAD: dict[str, tuple[str, str]] = {
     "minus.csv": ("method,task,seed,score\na,hopper-medium-v2,0,−1.5\n", "'−1.5' has a dash for a minus; write -1.5"),
     "excel.csv": ("sep=;\nmethod;task;seed;score\na;hopper-medium-v2;0;66\n", "line 1 is Excel's 'sep=;'; delete this line"),
     "means.csv": ("Task,BC,IQL\nhopper-medium-v2,52.9 ± 1,66\n", "line 2, column 'BC': '52.9 ± 1' is a mean with its spread"),
-    "lists.jsonl": ('{"method": "a", "task": "hopper-medium-v2", "seed": 0, "score": [1, 2]}\n', "line 1, column 'score': '[1, 2]' is no number"),
-    "deep.json": ("[" * 100_000, "deep.json is no JSON"),
-    "rows.jsonl": ('{"score": 1}\n[1]\n', "line 2 is no JSON object"),
-    "no.jsonl": ("{", "line 1 is no JSON"),
+    "lists.jsonl": ('{"method": "a", "task": "hopper-medium-v2", "seed": 0, "score": [1, 2]}\n', "line 1, column 'score': '[1, 2]' is not a number"),
+    "deep.json": ("[" * 100_000, "deep.json is not valid JSON"),
+    "rows.jsonl": ('{"score": 1}\n[1]\n', "line 2 is not a JSON object"),
+    "no.jsonl": ("{", "line 1 is not valid JSON"),
     "no.npz": ("x", "no.npz"),
     "no.json": ("{}", "no.json is empty"),
     "no.parquet": ("x", "cannot be read as a Parquet file"),
-    "ragged.json": ('{"a": [[1, 2], [3]]}', "'a' is no array of numbers"),
+    "ragged.json": ('{"a": [[1, 2], [3]]}', "'a' is not an array of numbers"),
     "tasks.json": ('{"a": [[11, 12], [13, 14]]}', "'a' has 2 tasks, and none is named"),
 }  # fmt: skip
 
@@ -257,7 +257,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path):
 def test_a_list_in_parquet_is_no_number(tmp_path: Path):
     columns = {"method": ["a"], "task": [HOPPER], "seed": [0], "score": [[1, 2]]}
     pd.DataFrame(columns).to_parquet(tmp_path / "s.parquet")
-    with pytest.raises(TablesError, match=r"row 1, column 'score': '\[1, 2\]' is no number"):
+    with pytest.raises(TablesError, match=r"row 1, column 'score': '\[1, 2\]' is not a number"):
         read_scores(tmp_path / "s.parquet")
 
 
@@ -352,7 +352,7 @@ def test_lines_of_messages_count_empty_lines_and_line_ends_in_cells(tmp_path: Pa
         "a,hopper-medium-v2,1,x",
     ]
     (tmp_path / "s.csv").write_text("\n".join(["method,task,seed,score", *rows]))
-    with pytest.raises(TablesError, match=r"s\.csv, line 7, column 'score': 'x' is no number"):
+    with pytest.raises(TablesError, match=r"s\.csv, line 7, column 'score': 'x' is not a number"):
         read_scores(tmp_path / "s.csv")
 
 

@@ -38,7 +38,7 @@ def test_empty_cells_are_counted_but_for_lines_of_nothing(tmp_path):
     found = records(tmp_path, "method,task,score\na,t,1\nb,t,\n,,\n")
     assert found.value.tolist() == [1.0]
     assert "1 empty cells not used: no score is in them." in found.messages
-    # A combination of an unused row is no run.
+    # A combination of an unused row is not a run.
     assert found.keys["method"].tolist() == ["a"]
 
 

@@ -1,4 +1,4 @@
-"""Wide tables: what each column of scores is, and what is no column of scores."""
+"""Wide tables: what each column of scores is, and what is not a column of scores."""
 
 from __future__ import annotations
 

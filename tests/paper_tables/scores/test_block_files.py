@@ -1,4 +1,4 @@
-"""The files of a finished block, held against each other."""
+"""The files of a finished block, compared with each other."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_the_format_of_the_evaluation_is_given_with_the_scores(index, stated, fo
 @pytest.mark.parametrize("stated", [b"no JSON", b'{"format": "new"}', b"[2]"])
 def test_a_format_of_the_evaluation_that_is_no_number_is_refused(index, stated):
     state_format(index, stated)
-    with pytest.raises(TablesError, match="states a format of evaluation that is no whole number"):
+    with pytest.raises(TablesError, match="states a format of evaluation that is not a whole number"):
         collected(index)
 
 

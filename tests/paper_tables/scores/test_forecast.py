@@ -1,4 +1,4 @@
-"""The forecast beside what was measured."""
+"""The forecast compared with what was measured."""
 
 import json
 

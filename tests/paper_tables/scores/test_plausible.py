@@ -98,7 +98,7 @@ def test_scores_of_a_few_tenths_are_refused_where_reports_of_any_version_begin_h
 
 
 def test_where_no_score_is_reported_they_are_named():
-    """Minari's tasks, and a dataset of one's own: nothing tells fractions from what learned nothing."""
+    """Minari's tasks, and own data: nothing distinguishes fractions from what learned nothing."""
     unknown = scores({("iql", "minari-hopper-medium-v0"): [0.10, 0.12], ("iql", "mine-v0"): [0.1, 0.3]})
     plausible.check_against_reports(unknown, "x.csv")
     said = plausible.near_zero_unreported(unknown)

@@ -87,7 +87,7 @@ def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
         (lambda b: _edit_json(b / "manifest.json", comparability="fine"), "original, unverified"),
         (lambda b: (b / "run" / "train.parquet").unlink(), "There is no file"),
         (lambda b: (b / "episodes.parquet").write_bytes(b"no parquet"), "cannot be read"),
-        (lambda b: (b / "run" / "config.json").write_text("{"), "is no JSON"),
+        (lambda b: (b / "run" / "config.json").write_text("{"), "is not valid JSON"),
         # One evaluation is of one environment, version and setting: the first row does not speak for all.
         (
             lambda b: _edit_table(b / "episodes.parquet", environment_id=_by_seed("Hopper-v4", "Hopper-v5")),
@@ -141,7 +141,7 @@ def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
         (lambda b: _edit_json(b / "manifest.json", reference_max_score=LOW), "has to be the smaller one"),
     ],
 )
-def test_a_bad_block_is_refused_in_one_sentence_and_nothing_is_written(index, tmp_path, spoil, words, capsys):
+def test_a_bad_block_is_refused_in_one_message_and_nothing_is_written(index, tmp_path, spoil, words, capsys):
     spoil(tmp_path / "block")
     status = scores_command.main(["--experiment-file", str(index), "--output", str(tmp_path / "out")])
     message = capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_sets_of_tasks_have_letters_by_use_then_size():
     assert [names[d.task_set] for d in (small, large, other)] == ["A", "B", "C"]
     many = [design("x", [[1.0]], updates=[place]) for place in range(28)]
     assert list(aggregates.task_set_names(many).values())[25:] == ["Z", "AA", "AB"]
-    # At their own lengths the updates are no part of the set.
+    # At their own lengths the updates are not part of the set.
     own = [design("x", [[1.0]], updates=[place], lengths=OWN_LENGTHS) for place in range(3)]
     assert list(aggregates.task_set_names(own).values()) == ["A"]
 

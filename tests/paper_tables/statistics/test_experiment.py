@@ -182,7 +182,7 @@ def _share_higher(scores: Path) -> float:
         (["--scores", "{made}", "--replicates", "5"], "at least 100"),
     ],
 )
-def test_a_users_mistake_is_one_sentence(
+def test_a_users_mistake_is_one_message(
     arguments: list[str],
     words: str,
     made_up_experiment: Path,

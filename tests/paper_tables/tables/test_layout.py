@@ -110,7 +110,7 @@ def test_the_runs_shown_with_a_paper_are_variants_that_exist(name):
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_bad_layout_is_refused_in_one_sentence(tmp_path, change, words, capsys):
+def test_a_bad_layout_is_refused_in_one_message(tmp_path, change, words, capsys):
     layout = yaml.safe_load((layout_module.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(layout))

@@ -130,7 +130,7 @@ def test_a_spread_is_one_however_it_is_set(raw: str, tmp_path: Path):
 
 
 def test_an_unknown_command_never_makes_other_digits(tmp_path: Path):
-    """A spread by its name; else it may be a footnote: the cell is no number, and is named as not used."""
+    """A spread by its name; else it may be a footnote: the cell is not a number, and is named as not used."""
     assert cell_of(r"99.5\std{1}", tmp_path).number == (99.5, 1.0, 1)
     assert cell_of(r"99.5\fn{1}", tmp_path).number is None
 

@@ -57,7 +57,7 @@ def test_an_original_goes_before_a_copy_that_agrees_more():
     copy = column("b", (66.3, 78.3, 47.4, 109.9), origin="copied", copied_from="a")
     user = mine(66.3, 78.3, 47.4, 109.9)
     assert found(user, column("a"), copy).document == "a"
-    # Below three fifths of the best agreement it is no original of these numbers.
+    # Below three fifths of the best agreement it is not an original of these numbers.
     other = column("a", (66.3, 78.3, 1.0, 2.0), origin="own")
     assert found(user, other, copy).document == "b"
 

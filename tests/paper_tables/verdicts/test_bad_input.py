@@ -1,4 +1,4 @@
-"""Every public function of the rule refuses what is no number, in one sentence of one class."""
+"""Every public function of the rule refuses what is not a number, in one message of one class."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_call_itself_is_right(name: str):
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_is_no_number_is_refused_in_one_sentence(name: str, bad: str):
+def test_what_is_no_number_is_refused_in_one_message(name: str, bad: str):
     call, arguments = CALLS[name]
     for place in range(len(arguments)):
         changed = [*arguments[:place], BAD[bad], *arguments[place + 1 :]]

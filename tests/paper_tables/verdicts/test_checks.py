@@ -30,7 +30,7 @@ NAN, INF = math.nan, math.inf
     ("made", "words"),
     [
         (lambda: checks.finite([1.0, NAN], "The score"), "The score is nan; it must be a finite number"),
-        (lambda: checks.finite(-2e9, "The score"), "no figure in percent"),
+        (lambda: checks.finite(-2e9, "The score"), "not a figure in percent"),
         (lambda: checks.finite("many", "The score"), "'many'; it must be a number"),
         (lambda: checks.not_negative(-0.1, "The spread"), "The spread is -0.1; it must be 0 or more"),
         (lambda: checks.margin([5.0, 0.0]), "The margin is 0 points; it must be above 0"),

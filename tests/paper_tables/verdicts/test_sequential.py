@@ -45,9 +45,9 @@ def test_a_design_that_does_not_keep_its_error_is_refused(fields: dict, words: s
 
 @pytest.mark.parametrize("count", [1, 2, 4, 7, 11])
 def test_looking_in_between_is_refused_in_words(count: int):
-    with pytest.raises(TablesError, match=r"no look of this design: it looks at 3, 5, 10 seeds"):
+    with pytest.raises(TablesError, match="not a planned look: this design looks at 3, 5, 10 seeds"):
         sequential_verdict(REPORTED, np.linspace(69, 71, count), ASKED)
-    with pytest.raises(TablesError, match="no look"):
+    with pytest.raises(TablesError, match="not a planned look"):
         sequential.sequential_p({count: 0.01})
 
 

@@ -1,4 +1,4 @@
-"""Finished cells are kept: an interrupted simulation goes on, and its bytes are the same."""
+"""Finished cells are kept: an interrupted simulation resumes, and its bytes are the same."""
 
 from __future__ import annotations
 

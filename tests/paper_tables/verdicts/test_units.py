@@ -26,7 +26,7 @@ def by_means(scores: np.ndarray, number: ReportedNumber) -> str:
         ([70.0, 70.0], 0.7, "The reported"),
         ([0.12, 0.12], 12.0, "Our"),
         ([0.9, 0.9], 12.0, "Our"),
-        # Surely two units, though both readings say the same.
+        # Surely two units, though both choices give the same verdict.
         ([0.2, 0.2], 90.0, "Our"),
         ([0.05, 0.05], 60.0, ""),
         ([0.7, 0.7], 0.7, ""),

@@ -40,17 +40,17 @@ def test_both_answers_are_needed_and_kept_as_done(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("changed", "sentence"),
+    ("changed", "words"),
     [
         ({"gpu_asked": True}, "train on n1: a GPU was asked for, and torch 2.0 sees none."),
         ({"torch": None, "torch_error": "No module"}, "torch cannot be imported (No module)."),
     ],
 )
-def test_what_stands_against_real_jobs_is_refused(tmp_path, changed, sentence):
+def test_what_would_stop_real_jobs_is_refused(tmp_path, changed, words):
     write(tmp_path, train=changed)
     with pytest.raises(ConfigError) as refusal:
         probe.report(tmp_path)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert probe.advice(tmp_path, 50) is not None
 
 
@@ -63,7 +63,7 @@ def test_an_answer_of_this_machine(copy, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("torch", "sentence"),
+    ("torch", "words"),
     [
         ({"torch": "2.13.0+cpu", "gpus": []}, "torch 2.13.0+cpu sees none here"),
         (
@@ -72,12 +72,12 @@ def test_an_answer_of_this_machine(copy, monkeypatch):
         ),
     ],
 )
-def test_jobs_for_a_gpu_are_refused_where_there_is_none(monkeypatch, torch, sentence):
+def test_jobs_for_a_gpu_are_refused_where_there_is_none(monkeypatch, torch, words):
     monkeypatch.setattr(probe, "torch_here", lambda: torch)
     with pytest.raises(ConfigError) as refusal:
         probe.check_gpu_here(["train", "evaluate", "train"])
     assert str(refusal.value).startswith("Jobs ask for a GPU (2 of train, 1 of evaluate), and ")
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "Give train_on=cpu" in str(refusal.value)
     probe.check_gpu_here([])
     monkeypatch.setattr(probe, "torch_here", lambda: {"torch": "2.13.0", "gpus": ["NVIDIA H100"]})

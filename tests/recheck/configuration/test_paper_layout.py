@@ -86,7 +86,7 @@ def test_cells_that_cannot_be_run_are_named_and_another_version_is_taken(copy, r
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "words"),
     [
         ({"table": "nope"}, "table=nope: there is no such table; known are "),
         ({"table": "cql_table_1"}, "table=cql_table_1 has nothing to run: no run on halfcheetah-random-v0"),
@@ -98,8 +98,8 @@ def test_cells_that_cannot_be_run_are_named_and_another_version_is_taken(copy, r
         ({"table": "iql_table_1", "num_updates": 5}, "gives num_updates, which only experiment=own reads"),
     ],
 )
-def test_a_wrong_table_is_refused_in_one_sentence(load_plan, given, sentence):
+def test_a_wrong_table_is_refused_in_one_message(load_plan, given, words):
     with pytest.raises(ConfigError) as refusal:
         load_plan(**given)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)

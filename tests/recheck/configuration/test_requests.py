@@ -120,7 +120,7 @@ def test_own_needs_data_and_an_environment(copy, resolve):
         ({"experiment": "mein"}, "no experiment 'mein'; known are"),
     ],
 )
-def test_what_cannot_go_together_is_refused_in_one_sentence(resolve, settings, words):
+def test_what_cannot_go_together_is_refused_in_one_message(resolve, settings, words):
     with pytest.raises(ConfigError, match=words) as refusal:
         resolve({}, **settings)
     assert "\n" not in str(refusal.value)

@@ -90,16 +90,16 @@ def test_the_bandit_belongs_to_the_whole_experiment(load_plan):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "sentence"),
+    ("chosen", "words"),
     [
         ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
         ({"seeds": -1}, "seeds is -1; it has to be at least 1"),
-        ({"seeds": "0,x"}, "seeds=0,x: 'x' is no seed; allowed are whole numbers from 0 to"),
+        ({"seeds": "0,x"}, "seeds=0,x: 'x' is not a seed; allowed are whole numbers from 0 to"),
         ({"seeds": 10**9}, "seeds is 1000000000; it has to be at most 10000"),
         ({"seeds": [0, 2**31]}, "seeds.1 is 2147483648; it has to be at most 2147483647"),
         (
             {"seeds": "0,2147483648"},
-            "'2147483648' is no seed; allowed are whole numbers from 0 to 2147483647",
+            "'2147483648' is not a seed; allowed are whole numbers from 0 to 2147483647",
         ),
         ({"seeds": "1,1"}, "names something twice"),
         ({"seeds": ""}, "seeds= names nothing"),
@@ -108,16 +108,16 @@ def test_the_bandit_belongs_to_the_whole_experiment(load_plan):
         ({"methods": "iqll"}, "There is no method 'iqll'; known are awac, awr, bc"),
         ({"methods": "bc"}, "methods=bc: experiment 'd4rl' does not run it; it runs iql, diffusion_ql, idql"),
         ({"tasks": "hopper"}, "tasks=hopper: there is no such task or group; experiment 'd4rl' runs half"),
-        ({"tasks": "hammer-human-v1"}, "tasks=hammer-human-v1: it is no task of this experiment; exp"),
-        ({"tasks": "adroit_v1,hammer-human-v1"}, "tasks=hammer-human-v1: it is no task of this experiment"),
+        ({"tasks": "hammer-human-v1"}, "tasks=hammer-human-v1: it is not a task of this experiment; exp"),
+        ({"tasks": "adroit_v1,hammer-human-v1"}, "hammer-human-v1: it is not a task of this experiment"),
         ({"methods": "idql", "tasks": "kitchen_v0"}, "has no run with methods idql; tasks kitchen-complete"),
         ({"scores": "published", "seeds": 3}, "gives seeds and scores=published: existing scores are read"),
         ({"scores": "published", "methods": "iql"}, "gives methods and scores=published"),
         ({"scores": "published", "tasks": "x"}, "gives tasks, which say how a file of scores is read"),
     ],
 )
-def test_a_wrong_selection_is_refused_in_one_sentence(load_plan, chosen, sentence):
+def test_a_wrong_selection_is_refused_in_one_message(load_plan, chosen, words):
     with pytest.raises(ConfigError) as refusal:
         load_plan(experiment="d4rl", **chosen)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)

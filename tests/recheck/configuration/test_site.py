@@ -30,7 +30,7 @@ def test_no_job_asks_for_more_time_than_the_site_allows(load_plan):
 
 
 @pytest.mark.parametrize(
-    ("site", "sentence"),
+    ("site", "words"),
     [
         ({"account": 83}, "site.account is 83; it has to be text or null"),
         ({"walltime_minutes": 0}, "site.walltime_minutes is 0; it has to be at least 10"),
@@ -38,10 +38,10 @@ def test_no_job_asks_for_more_time_than_the_site_allows(load_plan):
         ({"partition": ""}, "site.partition"),
     ],
 )
-def test_a_wrong_site_is_refused_in_one_sentence(load_plan, site, sentence):
+def test_a_wrong_site_is_refused_in_one_message(load_plan, site, words):
     with pytest.raises(ConfigError) as refusal:
         load_plan(site=site)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

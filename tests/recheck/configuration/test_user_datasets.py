@@ -304,7 +304,7 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "words"),
     [
         ({"dataset": None}, "needs dataset="),
         ({"dataset": "absent.hdf5"}, "absent.hdf5: there is no such file"),
@@ -312,23 +312,23 @@ def test_own_takes_the_file_and_the_medium_expert_values(load_plan, hdf5):
         ({"env": "Hoper-v4"}, "no environment 'Hoper-v4'; did you mean Hopper-v4"),
         ({"env": "HalfCheetah-v4"}, "has 17 and 6; environments that fit are Hopper-v4"),
         ({"methods": "iql,nope"}, "no method 'nope'; known are "),
-        ({"seeds": "-1"}, "'-1' is no seed; allowed are whole numbers from 0 to"),
-        ({"seeds": "0,x"}, "'x' is no seed"),
+        ({"seeds": "-1"}, "'-1' is not a seed; allowed are whole numbers from 0 to"),
+        ({"seeds": "0,x"}, "'x' is not a seed"),
         ({"seeds": 0}, "seeds is 0; it has to be at least 1"),
         ({"num_updates": 0.5}, "num_updates"),
         ({"num_updates": 10.5}, "num_updates is 10.5; it has to be a whole number"),
         ({"sha256": "abc"}, "64 hexadecimal digits"),
         (
             {"hyperparameters_like": "hopper"},
-            "needs hyperparameters_like=, the task whose hyperparameters are taken; 'hopper' is no task",
+            "needs hyperparameters_like=, the task whose hyperparameters are taken; 'hopper' is not a task",
         ),
     ],
 )
-def test_a_wrong_word_about_ones_own_file_is_refused_in_one_sentence(load_plan, hdf5, changes, sentence):
+def test_a_wrong_word_about_ones_own_file_is_refused_in_one_message(load_plan, hdf5, changes, words):
     settings = {"experiment": "own", "dataset": hdf5(), "env": "Hopper-v4", **changes}
     with pytest.raises(ConfigError) as refusal:
         load_plan(**settings)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

@@ -34,7 +34,7 @@ def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     per_update = rate["seconds"][1] + 5 * rate["seconds_per_diffusion_step"][1]
     start = recorded_rates["job_seconds"]["train"]["seconds"][1]
     assert train[0].work_seconds[1] == pytest.approx(1000 * per_update + start)
-    # 3 checkpoints of 2 episodes, the last of 5, 1 fresh one; of 1,000 steps the share that Hopper stands.
+    # 3 checkpoints of 2 episodes, the last of 5, 1 fresh one; of 1,000 steps the share before Hopper falls.
     hopper = recorded_rates["environments"]["Hopper"]
     steps = 12 * 1000 * hopper["length_share"][1]
     action = 50 * 5 * recorded_rates["acting"]["diffusion_ql"]["seconds_per_candidate_step"][1]

@@ -99,7 +99,7 @@ def test_runs_compared_with_reference_runs_have_their_settings(repository, facts
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "words"),
     [
         ({"grid": [entry(methods=["nope"])]}, "no method 'nope'; known are "),
         ({"grid": [entry(tasks=["hopper-v9"])]}, "no task 'hopper-v9'; known are antmaze"),
@@ -295,17 +295,17 @@ def test_runs_compared_with_reference_runs_have_their_settings(repository, facts
         ({"grid": [entry()], "evaluation": {"episodes": 501}}, "can be at most 500"),
     ],
 )
-def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
+def test_a_wrong_experiment_is_refused_in_one_message(mine, content, words):
     with pytest.raises(ConfigError) as refusal:
         mine(content)
     message = str(refusal.value)
-    assert sentence in message
+    assert words in message
     assert "\n" not in message
     assert message.endswith(".")
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "words"),
     [
         ({"experiment": "smok"}, "no experiment 'smok'; known are ablations, baselines, ci"),
         ({"train_on": "tpu"}, "train_on is 'tpu'; allowed are cpu, gpu"),
@@ -318,22 +318,22 @@ def test_a_wrong_experiment_is_refused_in_one_sentence(mine, content, sentence):
         ),
     ],
 )
-def test_a_wrong_configuration_is_refused_in_one_sentence(load_plan, changes, sentence):
+def test_a_wrong_configuration_is_refused_in_one_message(load_plan, changes, words):
     with pytest.raises(ConfigError) as refusal:
         load_plan(**changes)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "sentence"),
+    ("old", "new", "words"),
     [
         (",gym-locomotion,recollected,", ",locomotions,recollected,", "suite is 'locomotions'; allowed are"),
         ("hopper-medium-expert-v2,,false", "hopper-v9,,false", "takes hyperparameters like 'hopper-v9'"),
         ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "is there twice"),
     ],
 )
-def test_a_wrong_task_table_is_refused_in_one_sentence(copy, load_plan, old, new, sentence):
+def test_a_wrong_task_table_is_refused_in_one_message(copy, load_plan, old, new, words):
     path = copy / tasks.FILE
     text = path.read_text()
     assert old in text
@@ -341,4 +341,4 @@ def test_a_wrong_task_table_is_refused_in_one_sentence(copy, load_plan, old, new
     tasks.read.cache_clear()
     with pytest.raises(ConfigError) as refusal:
         load_plan(copy, experiment="ci")
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)

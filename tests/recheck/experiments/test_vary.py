@@ -107,7 +107,7 @@ def test_an_own_value_in_another_place_is_no_value_of_yaml_1_1():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "words"),
     [
         (
             {"vary": "eta:1", "methods": "iql"},
@@ -128,8 +128,8 @@ def test_an_own_value_in_another_place_is_no_value_of_yaml_1_1():
         ({"vary": "expectile:0.5", "scores": "published"}, "gives vary and scores=published"),
     ],
 )
-def test_a_wrong_ablation_is_refused_in_one_sentence(load_plan, given, sentence):
+def test_a_wrong_ablation_is_refused_in_one_message(load_plan, given, words):
     with pytest.raises(ConfigError) as refusal:
         load_plan(**given)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)

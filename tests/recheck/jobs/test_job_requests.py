@@ -56,7 +56,7 @@ def test_a_gpu_is_asked_for_where_policies_act_on_one():
     assert requests(evaluation_device="auto").device == "auto"
 
 
-def test_too_little_memory_for_the_candidates_is_refused_in_one_sentence():
+def test_too_little_memory_for_the_candidates_is_refused_in_one_message():
     with pytest.raises(ConfigError, match=r"draws .* candidates .* by 4 processes would need") as said:
         requests(experiment="ablations", evaluation_memory_mb=1000, evaluation_workers=4).check()
     assert re.match(r"Sampling '\w+' of method \w+ on ", str(said.value))

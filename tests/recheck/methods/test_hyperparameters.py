@@ -140,7 +140,7 @@ def test_the_schema_lists_the_transforms_that_exist(repository):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "words"),
     [
         ("expectile", 0.49, "expectile is 0.49; it has to be at least 0.5"),
         ("expectile", 1.0, "expectile is 1.0; it has to be less than 1"),
@@ -152,12 +152,12 @@ def test_the_schema_lists_the_transforms_that_exist(repository):
         ("batch_size", "256", "batch_size is '256'; it has to be a whole number"),
     ],
 )
-def test_values_outside_the_allowed_ones_are_refused(name, value, sentence):
+def test_values_outside_the_allowed_ones_are_refused(name, value, words):
     method = hyperparameters.read(ROOT, "idql")
     values = {**resolve("idql", "hopper-medium-v2").values, name: value}
     with pytest.raises(ConfigError) as refusal:
         hyperparameters.check_values(ROOT, method, values, 5, "here")
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert str(refusal.value).startswith("here")
     assert "\n" not in str(refusal.value)
 

@@ -368,7 +368,7 @@ def test_idql_at_the_papers_commit(official):
 
 
 def test_evaluation_of_the_papers(official):
-    """Episodes at each checkpoint of the experiment d4rl, and where its checkpoints lie."""
+    """Episodes at each checkpoint of the experiment d4rl, and where its checkpoints are."""
     iql, tables = official["IQL"], official["Diffusion-QL"]
     for task, (_, episodes, seeds) in evaluated("iql").items():
         domain = iql["per_domain"]["antmaze"] if "antmaze" in task else iql["common"]

@@ -171,7 +171,7 @@ def test_a_damaged_run_is_refused_with_or_without_its_record(made):
 
 
 def test_a_run_without_a_record_that_shows_another_configuration_or_other_rows_is_trained_again(made):
-    """A folder that was copied to another place, or one of data that have been prepared anew since."""
+    """A folder that was copied to another place, or one of data that have been prepared again since."""
     (made / "results/runs/t/record.json").unlink()
     (made / "shown.json").write_text(json.dumps({"seeds": [0], "data": {"content": "c1"}}))
 

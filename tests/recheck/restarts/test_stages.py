@@ -100,7 +100,7 @@ def test_scores_read_every_file_of_the_experiment(copy, mine):
         assert cell.episodes in unit.inputs
         assert f"{cell.run_folder}/config.json" in unit.inputs
     assert f"{paths.dataset(HOPPER)}/manifest.json" in unit.inputs
-    # Policies are no score.
+    # Policies are not scores.
     assert not [path for path in unit.inputs if path.endswith("policies.safetensors")]
 
 

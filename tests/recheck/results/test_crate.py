@@ -66,7 +66,7 @@ def test_a_record_becomes_an_action_with_what_it_read_and_made(results, part):
     made = action["result"] if isinstance(action["result"], list) else [action["result"]]
     whole = part == "."
     assert made == [{"@id": "tables/x/scores.csv" if whole else "scores.csv"}]
-    # What lies outside the folder is no part of the deposit.
+    # What is outside the folder is not part of the deposit.
     read = action.get("object", [])
     read = read if isinstance(read, list) else [read]
     assert read == [{"@id": "scores/x/scores.parquet"}] * whole
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_what_it_says_is_found(results, damage):
         crate.verify(results)
 
 
-def test_no_folder_and_an_empty_one_are_one_sentence(tmp_path):
+def test_no_folder_and_an_empty_one_are_one_message(tmp_path):
     with pytest.raises(FileError, match="There is no folder"):
         crate.describe(tmp_path / "none", "n", "d", "2026-11-27")
     with pytest.raises(FileError, match="holds no file of results"):

@@ -173,25 +173,23 @@ def path_outside(here, other, load_plan):
 
 
 @pytest.mark.parametrize(
-    ("make", "sentence"),
+    ("make", "words"),
     [
         (damaged, "is not what was written (its record is"),
         (other_policies, "holds other policies of the same seeds here than in"),
         (other_episodes, "holds other episodes of the same policies here than in"),
         (other_rows, "has other rows here than in"),
         (runs_of_other_rows, "was made from another results/datasets"),
-        (path_outside, "names results/../../x, which is no file of results"),
+        (path_outside, "names results/../../x, which is not a file of results"),
     ],
 )
-def test_a_contradiction_is_refused_in_one_sentence_and_nothing_is_copied(
-    clusters, load_plan, make, sentence
-):
+def test_a_contradiction_is_refused_in_one_message_and_nothing_is_copied(clusters, load_plan, make, words):
     here, other = clusters
     make(here, other, load_plan)
     before = tree(here)
     with pytest.raises(FileError) as refusal:
         merge.merge(here, other)
-    assert sentence in str(refusal.value)
+    assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert tree(here) == before
 

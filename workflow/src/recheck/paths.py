@@ -23,12 +23,12 @@ INDEX = f"{RESULTS}/report.html"
 
 DATASET = f"{RESULTS}/datasets/{{task}}"
 
-# One run of several seeds. `digest` covers all that changes the result; seeds and block size are no part
+# One run of several seeds. `digest` covers all that changes the result; seeds and block size are not part
 # of it.
 RUN_GROUP = "{method}/{task}/{variant}-{digest}/N{diffusion_steps}"
 BLOCK = RUN_GROUP + "/seeds{first}-{last}"
 RUN = f"{RESULTS}/runs/{BLOCK}"
-# Resumable state is no rule's output, because a failed job's outputs are deleted.
+# Resumable state is not a rule's output, because a failed job's outputs are deleted.
 STATE = f"{RESULTS}/state/{BLOCK}"
 EPISODES_BLOCK = RUN_GROUP + "/{sampling}/seeds{first}-{last}"
 EPISODES_STATE = f"{RESULTS}/state/{EPISODES_BLOCK}"

@@ -93,7 +93,7 @@ class Plan:
         runs = self.required_experiment.runs
         if group not in runs:
             raise ConfigError(
-                f"{group} is no run of experiment '{self.name}'; the configuration that it was made "
+                f"{group} is not a run of experiment '{self.name}'; the configuration that it was made "
                 "with has changed, "
                 "or it belongs to another experiment."
             )
@@ -108,7 +108,7 @@ class Plan:
         samplings = self.run(wildcards).samplings
         if wildcards.sampling not in samplings:
             raise ConfigError(
-                f"{wildcards.sampling} is no sampling setting of experiment '{self.name}'; known are "
+                f"{wildcards.sampling} is not a sampling setting of experiment '{self.name}'; known are "
                 f"{schema.listed(samplings)}."
             )
         return samplings[wildcards.sampling][0]

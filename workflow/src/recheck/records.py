@@ -85,7 +85,7 @@ def unit_from_json(text: str) -> Unit:
     """A unit from its text.
 
     Raises:
-        FileError: the text is no unit.
+        FileError: the text is not a unit.
     """
     try:
         content = json.loads(text)

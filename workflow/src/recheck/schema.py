@@ -61,7 +61,7 @@ def read_yaml(path: Path, error: type[RecheckError] = ConfigError) -> Any:
     except ConfigError as problem:  # a key twice
         raise error(str(problem)) from None
     except UnicodeDecodeError:
-        raise error(f"{path}: this is not YAML (it is no UTF-8 text).") from None
+        raise error(f"{path}: this is not YAML (it is not UTF-8 text).") from None
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

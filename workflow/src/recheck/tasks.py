@@ -115,16 +115,16 @@ def task_from_json(text: str) -> Task:
     """A task from JSON: a row of tasks.csv with overrides, or the path of a file with one.
 
     Raises:
-        DatasetError: the text is no JSON object, or no task.
+        DatasetError: the text is not a JSON object, or no task.
     """
     if not text.lstrip().startswith("{") and Path(text).is_file():
         text = Path(text).read_text(encoding="utf-8")
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise DatasetError(f"The task is no JSON ({error}); give one object, a row of tasks.csv.") from None
+        raise DatasetError(f"The task is not valid JSON ({error}); give one row of tasks.csv.") from None
     if not isinstance(content, dict):
-        raise DatasetError("The task is no JSON object; give a row of tasks.csv.")
+        raise DatasetError("The task is not a JSON object; give a row of tasks.csv.")
     return task_from_mapping(content)
 
 
@@ -163,14 +163,14 @@ def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
     """All rows of tasks.csv by task name, typed as the schema says.
 
     Raises:
-        ConfigError: a row breaks the schema, a task is there twice, or a `hyperparameters_like` is no task.
+        ConfigError: a row breaks the schema, a task is there twice, `hyperparameters_like` names no task.
     """
     rows = _rows(root / FILE, schema.load(root, "tasks"), ConfigError)
     for name, row in rows.items():
         like = row.get("hyperparameters_like")
         if like and like not in rows:
             raise ConfigError(
-                f"{FILE}: task '{name}' takes hyperparameters like '{like}', which is no task; "
+                f"{FILE}: task '{name}' takes hyperparameters like '{like}', which is not a task; "
                 f"known are {schema.listed(sorted(rows))}."
             )
     return MappingProxyType(rows)

@@ -343,7 +343,7 @@ def crate(
     try:
         day = datetime.date.fromisoformat(date) if date else datetime.date.today()
     except ValueError:
-        raise FileError(f"--date {date} is no date; allowed is YYYY-MM-DD, such as 2026-11-27.") from None
+        raise FileError(f"--date {date} is not a date; allowed is YYYY-MM-DD, such as 2026-11-27.") from None
     place = Path(folder)
     title = name or f"Recheck: {place.resolve().name}"
     said = description or "Results of Recheck: scores, tables, figures and the records of what made them."

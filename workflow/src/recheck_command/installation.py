@@ -1,4 +1,4 @@
-"""What is installed, which data are at hand, and what cannot run here and why."""
+"""What is installed, which data are available, and what cannot run here and why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def missing(root: Path) -> dict[str, list[str]]:
         if program is not None and shutil.which(program) is None:
             lacks.append(f"there is no program {program}")
         if purpose in OF_CHECKOUT and not (root / "Snakefile").is_file():
-            lacks.append(f"{root.resolve()} is no checkout of the repository (say --root DIR)")
+            lacks.append(f"{root.resolve()} is not a checkout of the repository (say --root DIR)")
         found[purpose] = lacks
     return found
 

@@ -199,7 +199,7 @@ input:
 
 output:
   One line for each purpose (tables, workflow, training, Minari's datasets, a cluster, TensorBoard logs): can
-  run, or what is not installed. Then versions, which data files are at hand, and the GPU.
+  run, or what is not installed. Then versions, which data files are available, and the GPU.
 
 examples:
   recheck doctor

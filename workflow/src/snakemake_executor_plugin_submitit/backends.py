@@ -69,7 +69,7 @@ class Backend(Protocol):
         """
 
     def cancel(self, job_ids: Iterable[str]) -> None:
-        """Cancel jobs; those that have ended are no error.
+        """Cancel jobs; those that have ended are not errors.
 
         Raises:
             CommandError: no answer.

@@ -194,7 +194,7 @@ def request_of(rule: str, resources: Mapping[str, Any], threads: int, allowed: I
             raise SubmititError(f"Rule {rule}: give GPUs either by gpu or by gres={gres}, not by both.")
         wanted = f"gpu:{model}:{gpus}" if model else f"gpu:{gpus}"
         gres = wanted if gres is None else f"{gres},{wanted}"
-    # A gpu_model alone is no request: profiles set it once for all rules, those without a GPU too.
+    # A gpu_model alone is not a request: profiles set it once for all rules, those without a GPU too.
     if gres is not None:
         options["gres"] = gres
 

@@ -357,7 +357,7 @@ class Slurm:
         return parse_limits(self.call(["scontrol", "show", "config"]))
 
     def cancel(self, job_ids: Iterable[str]) -> None:
-        """Cancel jobs. Jobs that are already gone are no error.
+        """Cancel jobs. Jobs that are already gone are not errors.
 
         Raises:
             CommandError: the controller did not answer.

@@ -22,11 +22,11 @@ _SNAKEMAKE = str(Path(snakemake.__file__).parent)
 _LOG_FILES = "Complete log(s): "
 _SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
 # What says nothing to a person: the record of the failed job, which follows, says more; where nothing was
-# made before there is nothing to put back.
+# made before there is nothing to restore.
 _LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "Cannot restore ")
 # What Snakemake puts behind the name of a flagged output: "table.csv (update)".
 _FLAGS = re.compile(r" \([a-z, ]+\)$")
-# 'WorkflowError in file "Snakefile", line 3:' before the sentence that says what is wrong, and where it was
+# 'WorkflowError in file "Snakefile", line 3:' before the message that says what is wrong, and where it was
 # raised behind it.
 _PLACE = re.compile(r'^\w+ in (rule \S+ in )?file "?.*"?, line \d+:?\s*\n|\n  File ".*", line \d+, in .*')
 

@@ -107,7 +107,7 @@ def reaches(host: str, port: int) -> bool:
 
 
 def faults(seen: Mapping[str, Any]) -> list[str]:
-    """What would stop real jobs, one sentence each."""
+    """What would stop real jobs, one message each."""
     where = f"{seen['kind']} on {seen['host']}"
     if seen["torch"] is None:
         return [f"{where}: torch cannot be imported ({seen['torch_error']})."]

@@ -127,7 +127,7 @@ def _tasks(
         members = [task for task in groups.get(name, [name]) if task in known]
         if not members:
             there = name in groups or name in tasks.read(root)
-            reason = "it is no task of this experiment" if there else "there is no such task or group"
+            reason = "it is not a task of this experiment" if there else "there is no such task or group"
             raise ConfigError(
                 f"tasks={name}: {reason}; experiment '{experiment}' runs {schema.listed(known)}."
             )
@@ -221,7 +221,7 @@ def seeds(value: Any) -> int | list[int]:
     """Seeds of the command line: a number of seeds, or seeds as a list or comma separated.
 
     Raises:
-        ConfigError: something is no whole number from 0 on, or there is none.
+        ConfigError: something is not a whole number from 0 on, or there is none.
     """
     if isinstance(value, int):
         return value
@@ -231,7 +231,7 @@ def seeds(value: Any) -> int | list[int]:
     for part in listed(value):
         if not re.fullmatch(r"[0-9]+", part) or int(part) > LARGEST_SEED:
             raise ConfigError(
-                f"seeds={value}: '{part}' is no seed; allowed are whole numbers from 0 to {LARGEST_SEED}."
+                f"seeds={value}: '{part}' is not a seed; allowed are whole numbers from 0 to {LARGEST_SEED}."
             )
         numbers.append(int(part))
     return numbers

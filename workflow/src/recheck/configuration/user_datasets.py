@@ -94,7 +94,7 @@ def _row(root: Path, name: str, entry: Mapping[str, Any], where: str, like: str 
     if chosen is None or chosen not in tasks.read(root):
         raise ConfigError(
             f"{where} needs hyperparameters_like=, the task whose hyperparameters are taken"
-            f"{f'; {chosen!r} is no task' if chosen else f' in {environment}'}; known are "
+            f"{f'; {chosen!r} is not a task' if chosen else f' in {environment}'}; known are "
             f"{schema.listed(sorted(tasks.read(root)))}."
         )
     sha256 = entry.get("sha256")

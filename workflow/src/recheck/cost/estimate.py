@@ -72,7 +72,7 @@ def report(
     """The forecast as text."""
     experiment = loaded.required_experiment
     out = [f"Experiment {experiment.name}: {experiment.description.strip()}", ""]
-    # What is left out, and what is chosen: each message is a sentence.
+    # What is left out, and what is chosen.
     out += [*experiment.missing, ""] if experiment.missing else []
     left = [job for job in jobs if not job.finished]
     work = [job for job in left if job.stage in STAGES]

@@ -23,7 +23,7 @@ Measured = TypeVar("Measured")
 
 SHIPPED = "shipped rates"
 BENCHMARK = "benchmark of this machine"
-# How far a measured figure lies from what the same work takes at another hour of the same machine.
+# How far a measured figure is from what the same work takes at another hour of the same machine.
 MEASURED_FACTOR = 1.3
 
 

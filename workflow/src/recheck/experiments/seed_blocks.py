@@ -31,7 +31,7 @@ class Block:
 def finished(group_folder: Path) -> list[Block]:
     """The finished blocks in a run group's folder, in order of their first seed.
 
-    A folder that lacks a file of a finished run is no block: its seeds are missing.
+    A folder that lacks a file of a finished run is not a block: its seeds are missing.
     """
     if not group_folder.is_dir():
         return []

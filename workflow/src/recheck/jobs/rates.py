@@ -51,7 +51,7 @@ def acting_seconds(entry: Mapping[str, Any], candidates: int, steps: int) -> tup
     Args:
         entry: of `acting_entry`.
         candidates: actions that are drawn for a state.
-        steps: of the sampler; 0 where the policy is no diffusion model.
+        steps: of the sampler; 0 where the policy is not a diffusion model.
     """
     low, likely, high = (
         base + candidates * steps * each

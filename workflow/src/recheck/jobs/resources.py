@@ -82,7 +82,7 @@ class Evaluated:
 
     @property
     def steps(self) -> int:
-        """Of the sampler; 0 where the policy is no diffusion model."""
+        """Of the sampler; 0 where the policy is not a diffusion model."""
         own = self.config["hyperparameters"].get("sampling_steps")
         return int(self.sampling.get("steps") or own or self.config["diffusion_steps"])
 

@@ -47,7 +47,7 @@ def default_values(method: hyperparameters.Method, name: str) -> str:
             if entry is not None:
                 found[label] = _text(entry["value"])
     if not found:
-        raise ConfigError(f"{where}: the deviation '{name}' gives no default and is no hyperparameter.")
+        raise ConfigError(f"{where}: the deviation '{name}' gives no default and is not a hyperparameter.")
     per_value: dict[str, list[str]] = {}
     for label, value in found.items():
         per_value.setdefault(value, []).append(label)

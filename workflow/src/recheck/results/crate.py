@@ -119,7 +119,7 @@ def verify(folder: Path) -> None:
         crate = ROCrate(folder)
     except (ValueError, KeyError, OSError) as error:
         raise FileError(
-            f"{folder / NAME} is no RO-Crate metadata ({' '.join(str(error).split())})."
+            f"{folder / NAME} is not RO-Crate metadata ({' '.join(str(error).split())})."
         ) from None
     for entity in crate.data_entities:
         path = folder / entity.id

@@ -105,7 +105,7 @@ def merge(root: Path, other: Path, only_check: bool = False) -> Merged:
         only_check: compare, and copy nothing.
 
     Raises:
-        FileError: `other` is no results folder, or this one; a file there is not what was written; or a
+        FileError: `other` is not a results folder, or this one; a file there is not what was written; or a
             result contradicts one that is here. Nothing has been copied then.
     """
     source = _results_folder(root, other)
@@ -176,7 +176,7 @@ def _check_intact(source: Path, result: Result) -> None:
     """Compare every file with the hash in the record, whole."""
     for path, known in result.content["outputs"].items():
         if ".." in Path(path).parts or not Path(path).is_relative_to(paths.RESULTS):
-            raise FileError(f"{_there(source, result.record)} names {path}, which is no file of results.")
+            raise FileError(f"{_there(source, result.record)} names {path}, which is not a file of results.")
         found = _there(source, path)
         if not found.is_file() or files.sha256(found) != known["sha256"]:
             raise FileError(
