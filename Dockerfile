@@ -1,5 +1,7 @@
 # docker build --tag recheck --build-arg TORCH_INDEX=<index of torch's CPU or CUDA build> .
 # docker run --rm --volume "$PWD/results:/opt/recheck/results" recheck snakemake --cores 2
+# The tag moves with Debian's point releases. To pin it, write debian:12-slim@sha256:<digest> with the digest that
+# `docker buildx imagetools inspect debian:12-slim` prints; dependabot then raises it.
 FROM debian:12-slim
 ARG TORCH_INDEX=""
 ENV TORCH_INDEX=${TORCH_INDEX}

@@ -1,9 +1,12 @@
-"""The policy at the end of a run, with all that evaluating it again needs, for ``results/published``.
+"""The policies at the end of runs, with all that evaluating them again needs, for ``results/published``.
 
-    python -m algos.publish_checkpoint --run <run folder> --dataset results/datasets/<task>
-        --episodes results/episodes/<...>/seeds<a>-<b>.parquet [--output results/published/checkpoints]
+    python -m algos.publish_checkpoint results/runs/<method>/<task>/<variant>-<digest>[=<episodes>] ...
+        [--output results/published/checkpoints]
 
-Writes the folder ``<method>/<task>/<variant>-<digest>/N<steps>/<sampling>/seeds<a>-<b>`` there:
+A folder stands for every finished block of seeds in it; dataset and episodes are found next to ``runs``, in
+the same folder of results. ``=5`` keeps the first five episodes of each seed, where playing all again takes
+long; an episode does not depend on how many there are. Each block becomes the folder
+``<method>/<task>/<variant>-<digest>/N<steps>/<sampling>/seeds<a>-<b>``:
 
 ``config.json``           the run's configuration, its last checkpoint the only one
 ``policies.safetensors``  that checkpoint, and what is done to observations
@@ -21,7 +24,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +59,58 @@ MANIFEST_KEYS = (
 )
 
 
-def publish(run: Path, dataset: Path, episodes: Path, output: Path) -> Path:
-    """Write the folder of a run's last checkpoint.
+@dataclass(frozen=True)
+class Finished:
+    """A block of seeds whose policies can be published.
 
-    Args:
+    Attributes:
         run: a finished run folder.
         dataset: folder with the manifest of its dataset.
         episodes: table of the evaluator for that run.
+        first_episodes: how many of each seed are kept, from the first; None for all.
+    """
+
+    run: Path
+    dataset: Path
+    episodes: Path
+    first_episodes: int | None = None
+
+
+def find(folder: Path, first_episodes: int | None = None) -> list[Finished]:
+    """Every finished block in a folder of runs, in order of its path.
+
+    Args:
+        folder: ``<results>/runs/<method>``, or a folder in it.
+        first_episodes: as of `Finished`.
+
+    Raises:
+        EvaluationError: there is no finished run, or its episodes are absent or of several sampling settings.
+    """
+    runs = sorted(path.parent for path in folder.rglob("config.json") if paths.is_finished(path.parent))
+    if not runs:
+        raise EvaluationError(f"{folder} holds no finished run; give a folder in results/runs.")
+    return [_located(run, first_episodes) for run in runs]
+
+
+def _located(run: Path, first_episodes: int | None) -> Finished:
+    """A run with the files of the same folder of results that belong to it."""
+    *_, task, _, _, block = run.resolve().parts
+    group = run.resolve().parent
+    results = group.parents[4]
+    found = sorted((results / "episodes" / group.relative_to(results / "runs")).glob(f"*/{block}.parquet"))
+    if len(found) != 1:
+        raise EvaluationError(
+            f"{run}: {len(found)} sampling settings have episodes of it in {results / 'episodes'}; exactly "
+            "one is needed."
+        )
+    return Finished(run, results / "datasets" / task, found[0], first_episodes)
+
+
+def publish(finished: Finished, output: Path) -> Path:
+    """Write the folder of a run's last checkpoint.
+
+    Args:
+        finished: the run with its dataset and its episodes.
         output: the folder of all published checkpoints.
 
     Returns:
@@ -70,8 +118,10 @@ def publish(run: Path, dataset: Path, episodes: Path, output: Path) -> Path:
 
     Raises:
         EvaluationError: a file is absent or not what was written, the episodes are not of these policies, the
-            program that trained differed from its commit, or all policies together would be too large.
+            program that trained differed from its commit, fewer episodes were played than are to be kept, or
+            all policies together would be too large.
     """
+    run, episodes = finished.run, finished.episodes
     advice = "Only a finished run with its episodes can be published."
     checksums.check(run / "config.json", advice, EvaluationError)
     document = files.read_json(run / "config.json", EvaluationError)
@@ -82,11 +132,13 @@ def publish(run: Path, dataset: Path, episodes: Path, output: Path) -> Path:
     kept = {name: value for name, value in tensors.items() if name.startswith((f"{last}/", "transforms/"))}
     rows = pq.ParquetFile(episodes).read(use_threads=False)
     rows = rows.filter((pc.field("update") == last) & (pc.field("purpose") == CHECKPOINT))
-    description = _description(run, record, rows, last, len(config.seeds))
+    if finished.first_episodes is not None:
+        rows = rows.filter(pc.field("episode") < finished.first_episodes)
+    description = _description(finished, record, rows, last, len(config.seeds))
     group = paths.run_group(config.method, config.task, config.variant, config.digest, config.diffusion_steps)
     block = f"{group}/{record['label']}/seeds{config.seeds[0]}-{config.seeds[-1]}"
     _check_size(output, output / block, kept)
-    manifest = current(read_manifest(dataset))
+    manifest = current(read_manifest(finished.dataset))
     with files.atomic_folder(output / block, EvaluationError) as folder:
         save_json(folder / "config.json", {**document, "checkpoints": [last]}, EvaluationError)
         save_tensors(folder / "policies.safetensors", kept, EvaluationError)
@@ -110,8 +162,9 @@ def _record_of(run: Path, episodes: Path, advice: str) -> dict[str, Any]:
 
 
 def _description(
-    run: Path, record: Mapping[str, Any], rows: pa.Table, update: int, num_seeds: int
+    finished: Finished, record: Mapping[str, Any], rows: pa.Table, update: int, num_seeds: int
 ) -> dict[str, Any]:
+    run, wanted = finished.run, finished.first_episodes
     provenance = files.read_json(run / "provenance.json", EvaluationError)
     if provenance["git"].get("dirty") is not False:
         raise EvaluationError(
@@ -123,6 +176,8 @@ def _description(
         raise EvaluationError(
             f"The {rows.num_rows} episodes of checkpoint {update} are not equally many for {num_seeds} seeds."
         )
+    if wanted is not None and count != wanted:
+        raise EvaluationError(f"{run}: {wanted} episodes of each seed are to be kept; {count} were played.")
     setting = asdict(Evaluation.from_mapping(record["evaluation"]))
     return {
         "format": 1,
@@ -154,20 +209,34 @@ def _check_size(output: Path, folder: Path, tensors: Mapping[str, Any]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
-        prog="python -m algos.publish_checkpoint", description="Keep the policy at the end of a run."
+        prog="python -m algos.publish_checkpoint", description="Keep the policies at the end of runs."
     )
-    parser.add_argument("--run", required=True, type=Path, help="run folder of the trainer")
-    parser.add_argument("--dataset", required=True, type=Path, help="folder with manifest.json")
-    parser.add_argument("--episodes", required=True, type=Path, help="parquet file of the evaluator")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUNS[=EPISODES]",
+        help="folder in results/runs, and how many episodes of each seed are kept (all)",
+    )
     parser.add_argument(
         "--output", type=Path, default=published_checkpoints.FOLDER, help="folder of all of them"
     )
     options = parser.parse_args(arguments)
 
     def command() -> None:
-        print(json.dumps(str(publish(options.run, options.dataset, options.episodes, options.output))))
+        for finished in [block for given in options.runs for block in find(*_request(given))]:
+            print(json.dumps(str(publish(finished, options.output))))
 
     return cli.run(command)
+
+
+def _request(given: str) -> tuple[Path, int | None]:
+    """A folder and its number of episodes, from one word of the command line."""
+    folder, equals, count = given.rpartition("=")
+    if not equals:
+        return Path(given), None
+    if not count.isdecimal() or int(count) < 1:
+        raise EvaluationError(f"{given}: the number of episodes is '{count}'; it has to be at least 1.")
+    return Path(folder), int(count)
 
 
 if __name__ == "__main__":

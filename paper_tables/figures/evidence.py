@@ -91,9 +91,13 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     return figure
 
 
+def _flags_of(entry: NumberEvidence) -> list[str]:
+    return [flag for flag in entry.verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
+
+
 def _verdict_words(entry: NumberEvidence) -> str:
-    flags = [flag for flag in entry.verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
-    # Two flags in words are wider than the plot.
+    flags = _flags_of(entry)
+    # Two flags in words are wider than the plot; the legend says what their marks mean.
     more = ", ".join(FLAG_MARKS[flag][0] if len(flags) > 1 else flag.replace("_", " ") for flag in flags)
     return f"{MARKS[entry.verdict.verdict][0]} {entry.verdict.verdict}{', ' if more else ''}{more}"
 
@@ -225,6 +229,10 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
             )
         )
         labels.append("pooled mean, 95% prediction interval")
+    short = {flag for entry in found for flag in _flags_of(entry) if len(_flags_of(entry)) > 1}
+    for flag in sorted(short):
+        handles.append(Line2D([], [], linewidth=0))
+        labels.append(f"{FLAG_MARKS[flag][0]}: {flag.replace('_', ' ')}")
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
 
 

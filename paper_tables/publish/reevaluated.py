@@ -7,7 +7,7 @@ prints a line for each policy and one sentence for all. The same kind of machine
 the same episodes to the byte. Elsewhere the last bits of a sum may differ and a course of events with them;
 then the two evaluations agree if the interval of the mean difference between the episodes with equal reset
 seeds holds 0 for every policy. The intervals together have 95%. Ends with 2 where they do not agree. With
-``--output`` it writes ``comparison.md``, ``.csv``, ``.tex`` (a row for each method and task) and
+``--output`` it writes ``comparison.md``, ``.csv``, ``.tex`` (a row for each method and task, best first) and
 ``comparison.json`` (``agrees``, ``sentence``) instead, and ends with 0 either way.
 """
 
@@ -26,6 +26,7 @@ from recheck.errors import TablesError
 from recheck.results import published_checkpoints
 
 from paper_tables import frames
+from paper_tables.rendering import names
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import number
@@ -182,14 +183,84 @@ def sentence(found: list[Comparison]) -> str:
 
 
 def verdict(found: list[Comparison]) -> str:
-    """What a person wants to know, and `sentence`.
+    """What a person wants to know, `order`, and `sentence`.
 
     Args:
         found: at least one.
     """
     agrees = all(item.agrees for item in found)
     said = "agrees" if agrees else "does not agree"
-    return f"Your machine {said} with the published scores. {sentence(found)}"
+    parts = (f"Your machine {said} with the published scores.", order(found), sentence(found))
+    return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The seeds of one published run together.
+
+    Attributes:
+        task: of the run.
+        label: method and variant.
+        seeds: of its training.
+        num_episodes: of all seeds.
+        published: mean over the published episodes.
+        again: mean over the episodes here.
+        agrees: whether every policy does.
+    """
+
+    task: str
+    label: str
+    seeds: tuple[int, ...]
+    num_episodes: int
+    published: float
+    again: float
+    agrees: bool
+
+
+def runs(found: list[Comparison]) -> list[Run]:
+    """Policies of one task, method and variant together: by task, the best published mean first.
+
+    Args:
+        found: at least one.
+    """
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for item in found:
+        method, task, variant = Path(item.block).parts[:3]
+        groups.setdefault((task, f"{method} {variant.rpartition('-')[0]}"), []).append(item)
+    together = []
+    for (task, label), items in groups.items():
+        episodes = sum(item.num_episodes for item in items)
+        published, again = (
+            sum(getattr(item, name) * item.num_episodes for item in items) / episodes
+            for name in ("published", "again")
+        )
+        seeds = tuple(sorted({seed for item in items for seed in item.seeds}))
+        agrees = all(item.agrees for item in items)
+        together.append(Run(task, label, seeds, episodes, published, again, agrees))
+    return sorted(together, key=lambda run: (run.task, -run.published, run.label))
+
+
+def order(found: list[Comparison]) -> str:
+    """Whether the methods of a task have the published order here; empty where no task has two.
+
+    Args:
+        found: at least one.
+    """
+    by_task: dict[str, list[Run]] = {}
+    for run in runs(found):
+        by_task.setdefault(run.task, []).append(run)
+    said = []
+    for task, published in by_task.items():
+        if len(published) > 1:
+            here = sorted(published, key=lambda run: -run.again)
+            listed = _listed(here)
+            also = "as published" if here == published else f"published: {_listed(published)}"
+            said.append(f"Order on {task}: {listed} ({also}).")
+    return " ".join(said)
+
+
+def _listed(ranked: list[Run]) -> str:
+    return ", ".join(names.display_name(run.label) for run in ranked)
 
 
 def comparison_table(found: list[Comparison]) -> Table:
@@ -204,29 +275,19 @@ def comparison_table(found: list[Comparison]) -> Table:
         text_columns=2,
         lead=[verdict(found)],
     )
-    groups: dict[tuple[str, str], list[Comparison]] = {}
-    for item in found:
-        method, task, variant = Path(item.block).parts[:3]
-        groups.setdefault((task, f"{method} {variant.rpartition('-')[0]}"), []).append(item)
-    for (task, label), items in sorted(groups.items()):
-        episodes = sum(item.num_episodes for item in items)
-        published, again = (
-            sum(getattr(item, name) * item.num_episodes for item in items) / episodes
-            for name in ("published", "again")
-        )
-        seeds = sorted({seed for item in items for seed in item.seeds})
-        table.rows.append(
-            [
-                Cell(task),
-                Cell(label),
-                Cell(str(len(seeds))),
-                Cell(str(episodes)),
-                Cell(number(published, 1)),
-                Cell(number(again, 1)),
-                Cell(f"{again - published:+.1f}"),
-                Cell("yes" if all(item.agrees for item in items) else "no"),
-            ]
-        )
+    table.rows = [
+        [
+            Cell(run.task),
+            Cell(run.label),
+            Cell(str(len(run.seeds))),
+            Cell(str(run.num_episodes)),
+            Cell(number(run.published, 1)),
+            Cell(number(run.again, 1)),
+            Cell(f"{run.again - run.published:+.1f}"),
+            Cell("yes" if run.agrees else "no"),
+        ]
+        for run in runs(found)
+    ]
     units = {item.unit for item in found}
     table.notes = [
         f"Mean {'normalised score in percent' if units == {'percent'} else 'score or return'} over all "

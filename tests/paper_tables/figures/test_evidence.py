@@ -99,6 +99,25 @@ def test_two_flags_are_both_named_next_to_the_verdict(found):
     assert all(FLAG_MARKS[flag][0] in words for flag in flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD)
 
 
+def test_the_legend_explains_the_marks_of_several_flags_and_no_others(found):
+    """Words next to a verdict need no explanation; marks do."""
+    numbers = evidence.with_evidence(found)
+    several = [entry for entry in numbers if len(evidence._flags_of(entry)) > 1][:2]
+    one = [entry for entry in numbers if len(evidence._flags_of(entry)) == 1][:2]
+    assert several
+    assert one
+    wanted = {
+        f"{FLAG_MARKS[flag][0]}: {flag.replace('_', ' ')}"
+        for entry in several
+        for flag in evidence._flags_of(entry)
+    }
+    for rows, marks in ((several + one, wanted), (one, set())):
+        [legend] = evidence.draw_forest(rows, "title").legends
+        assert {text.get_text() for text in legend.get_texts() if ": " in text.get_text()} - {
+            "other reports (open: less comparable)"
+        } == marks
+
+
 def test_no_evidence_draws_nothing(tmp_path):
     assert evidence.evidence_figures([], tmp_path).captions == {}
 

@@ -159,3 +159,49 @@ def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_pa
     said = json.loads((output / "comparison.json").read_text())
     assert said["agrees"] is False
     assert said["sentence"].startswith("Your machine does not agree with the published scores.")
+
+
+def policy(label: str, seed: int, published: float, again: float, task: str = "hopper-v0") -> Comparison:
+    method, variant = label.split()
+    run = f"{method}/{task}/{variant}-0123abcd/N0/default-00000000/seeds{seed}-{seed}"
+    ends = (again - published, -50.0, 50.0, "percent")
+    return Comparison(run, 4, 0, *ends, published, again, (seed,))
+
+
+def test_methods_stand_by_their_published_score_within_a_task() -> None:
+    found = [
+        policy("bc paper", 0, 30, 31), policy("bc paper", 1, 40, 41), policy("iql paper", 0, 90, 88),
+        policy("diffusion_ql paper", 0, 70, 75), policy("idql release", 0, 33, 10),
+        policy("iql corl_paper_settings", 0, 99, 99, "walker2d-v0"),
+        policy("iql corl_paper_settings", 0, 12, 12, "ant-v0"),
+    ]  # fmt: skip
+    rows = [[cell.text for cell in row] for row in reevaluated.comparison_table(found).rows]
+    assert [row[:2] for row in rows] == [
+        ["ant-v0", "iql corl_paper_settings"], ["hopper-v0", "iql paper"],
+        ["hopper-v0", "diffusion_ql paper"], ["hopper-v0", "bc paper"], ["hopper-v0", "idql release"],
+        ["walker2d-v0", "iql corl_paper_settings"],
+    ]  # fmt: skip
+    assert rows[3][2:] == ["2", "8", "35.0", "36.0", "+1.0", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("bc_here", "said"),
+    [
+        (36.0, "Order on hopper-v0: IQL (paper settings), BC (paper settings) (as published)."),
+        (
+            95.0,
+            "Order on hopper-v0: BC (paper settings), IQL (paper settings) (published: IQL (paper settings), "
+            "BC (paper settings)).",
+        ),
+    ],
+)
+def test_the_order_of_the_methods_is_said(bc_here: float, said: str) -> None:
+    found = [policy("bc paper", 0, 35, bc_here), policy("iql paper", 0, 90, 88)]
+    assert reevaluated.order(found) == said
+    assert f"with the published scores. {said} The re-evaluation agrees" in reevaluated.verdict(found)
+
+
+def test_one_method_a_task_has_no_order() -> None:
+    found = [policy("iql paper", 0, 90, 88), policy("bc paper", 0, 35, 36, "ant-v0")]
+    assert reevaluated.order(found) == ""
+    assert "scores. The re-evaluation" in reevaluated.verdict(found)

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from recheck import cli
+from recheck import cli, files, published_checkpoints
 
+from paper_tables import frames
 from paper_tables.publish import reevaluated as reevaluated_module
 from paper_tables.publish.reevaluated import Comparison
 from paper_tables.report import closing
@@ -31,24 +32,34 @@ def test_it_ends_with_scores_the_verdict_and_where_to_look(
 
 
 def test_the_readme_shows_what_is_said_of_the_published_policies(repository: Path, tmp_path: Path):
-    """The numbers are those of one run; words and form are today's."""
+    """Form, words and published numbers are today's; the column `Here` is one machine's, of one run."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
     [shown] = re.findall(r"```text\n(Task .*?)\n```", readme, re.DOTALL)
-    policies = [
-        Comparison("iql/hopper-sac-tqc-v0/corl_paper_settings-bb100815/N0/d/s", 10, 0, *difference, *values)
-        for difference, values in zip(
-            [
-                (0.0, 0.0, 0.0, "percent"),
-                (0.705, -1.266, 2.68, "percent"),
-                (-0.032, -3.911, 3.847, "percent"),
-            ],
-            [(57.4, 57.4, (10,)), (57.4, 58.0, (11,)), (57.4, 57.4, (12,))],
-        )
-    ]
-    reevaluated_module.write(policies, tmp_path)
-    said, agrees = closing.reevaluation(tmp_path)
-    assert agrees
-    assert "\n".join(line.rstrip() for line in said.splitlines()) == shown
+    head, _, *rows, _, verdict = [re.split(r" {2,}", line) for line in shown.splitlines()]
+    place = published_checkpoints.FOLDER
+    reevaluated_module.write(published_as_here(repository / place), tmp_path)
+    said, _ = closing.reevaluation(tmp_path)
+    _, _, *expected, _, expected_verdict = [re.split(r" {2,}", line) for line in said.splitlines()]
+    assert head == ["Task", "Method", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"]
+    assert [row[:5] for row in rows] == [row[:5] for row in expected]
+    for *_, published, here, difference, agrees in rows:
+        assert abs(float(here) - float(published) - float(difference)) < 0.11
+        assert agrees == "yes"
+    start, counts = re.fullmatch(
+        r"(Your machine agrees .*?The re-evaluation agrees) to the byte (\(.*)\)\.", expected_verdict[0]
+    ).groups()
+    assert verdict[0].startswith(f"{start} within the interval {counts}; ")
+
+
+def published_as_here(folder: Path) -> list[Comparison]:
+    """Every published policy as if its episodes had been the same here."""
+    found = []
+    for path in sorted(folder.rglob("episodes.parquet")):
+        episodes = frames.read_plain_parquet(path)
+        manifest = files.read_json(path.with_name("manifest.json"))
+        block = str(path.parent.relative_to(folder))
+        found.append(reevaluated_module.compare(block, episodes, episodes, manifest, 0.95))
+    return found
 
 
 def test_what_it_names_is_there(repository: Path):
