@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from recheck import cli, files, published_checkpoints
+from recheck import cli, files
+from recheck.results import published_checkpoints
 
 from paper_tables import frames
 from paper_tables.publish import reevaluated as reevaluated_module
