@@ -27,8 +27,7 @@ from pathlib import Path
 from recheck import cli
 
 from paper_tables.scores import provenance, spellings, tables
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import not_used, write
+from paper_tables.tables import layout_files, not_used, write
 from paper_tables.verdicts.looks import SequentialRuns
 
 
@@ -64,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     layouts = options.layout
     if "all" in layouts:
-        layouts = list(dict.fromkeys([*layout_module.layout_names(), *layouts]))
+        layouts = list(dict.fromkeys([*layout_files.layout_names(), *layouts]))
         layouts.remove("all")
     runs = None if options.scores is None else tables.read_runs(options.scores)
     sequential = None if options.sequential is None else SequentialRuns.read(options.sequential)

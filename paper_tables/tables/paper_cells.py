@@ -15,7 +15,8 @@ from paper_tables import frames
 from paper_tables.rendering.text import marks_of_run
 from paper_tables.scores import plausible, provenance
 from paper_tables.scores.tables import STATED
-from paper_tables.tables.layout import RULE_OF, reported_of_column, reported_value
+from paper_tables.tables.column_layout import reported_of_column, reported_value
+from paper_tables.tables.layout_files import RULE_OF
 
 if TYPE_CHECKING:
     from paper_tables.verdicts.looks import SequentialRuns

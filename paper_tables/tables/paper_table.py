@@ -1,13 +1,14 @@
 """A paper's own table, as data in ``layouts/``, with our scores next to the reported ones.
 
 A layout names the rows, their order and groups, totals or averages, the bold rule, and which runs of ours
-are shown with which column. `paper_cells.layout_cells` fills its places, `layout_table` writes them down.
+are shown with which column. `layout_files` reads it, `paper_cells.layout_cells` fills its places,
+`column_layout` lays out its columns, and `layout_table` puts the rows, totals and notes together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,73 +16,23 @@ import pandas as pd
 
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import NOTHING, mark_notes, number, our_text, with_spread
-from paper_tables.rendering.verdicts import verdict_marks, verdict_notes
+from paper_tables.rendering.text import NOTHING, mark_notes, number, with_spread
+from paper_tables.rendering.verdicts import verdict_notes
 from paper_tables.scores import provenance
 from paper_tables.scores.tables import STATED
-from paper_tables.tables.layout import documents_of, reported_of_column, reported_value
+from paper_tables.tables.column_layout import (
+    ColumnLayout,
+    bold_values,
+    documents_of,
+    reported_of_column,
+    reported_value,
+    row_cells,
+)
 from paper_tables.tables.not_used import not_used_note
 from paper_tables.tables.paper_cells import layout_cells
 from paper_tables.verdicts import rule
 
 __all__ = ["layout_cells", "layout_table"]
-
-
-def _bold(values: Sequence[float | None], rule: dict[str, Any]) -> list[bool]:
-    """Which reported numbers of a row the paper's rule sets in bold."""
-    present = [value for value in values if value is not None and not np.isnan(value)]
-    if not present or rule["rule"] == "none":
-        return [False] * len(values)
-    highest = max(present)
-    least = highest
-    if rule["rule"] == "within_percent_of_highest":
-        least = highest - abs(highest) * rule.get("percent", 5) / 100
-    return [value is not None and not np.isnan(value) and value >= least - 1e-9 for value in values]
-
-
-@dataclass(frozen=True)
-class TableContext:
-    """What the cells of one table are written from.
-
-    Attributes:
-        layout: as `read_layout` gives it.
-        numbers: heading -> reported numbers of the column's tables; absent for a column of ours alone.
-        by_place: (group, task, heading) -> cell.
-    """
-
-    layout: dict[str, Any]
-    numbers: dict[str, pd.DataFrame]
-    by_place: dict[tuple[str, str, str], dict[str, Any]]
-
-    @property
-    def columns(self) -> list[dict[str, Any]]:
-        """The layout's columns."""
-        return list(self.layout["columns"])
-
-    @property
-    def decimals(self) -> int:
-        """Digits after the point."""
-        return int(self.layout["decimals"])
-
-    @property
-    def over_all(self) -> bool:
-        """Whether bold, totals and marks take our columns in as they take the paper's."""
-        result: bool = self.layout["bold"].get("over") == "all"
-        return result
-
-    def header(self) -> list[str]:
-        """Task, then each column's reported numbers and ours."""
-        names = ["Task"]
-        for column in self.columns:
-            if "reported" in column:
-                names.append(column["heading"])
-            if "ours" in column:
-                names.append(f"{column['heading']} (ours)" if "reported" in column else column["heading"])
-        return names
-
-    def place(self, group: dict[str, Any], row: dict[str, Any], column: dict[str, Any]) -> dict[str, Any]:
-        """The cell of a row and column."""
-        return self.by_place[(group["name"], row["task"], column["heading"])]
 
 
 def layout_table(
@@ -95,21 +46,21 @@ def layout_table(
         runs: the score rows that are shown.
         all_runs: the score rows that were read; those that are not shown are named in a note.
     """
-    context = TableContext(
+    columns = ColumnLayout(
         layout,
         {c["heading"]: reported_of_column(layout, c) for c in layout["columns"] if "reported" in c},
         {(c["group"], c["task"], c["column"]): c for c in frames.records(cells)},
     )
     title = f"{layout['title']}: reported and ours"
-    table = Table(title if not context.over_all else layout["title"], context.header())
+    table = Table(title if not columns.over_all else layout["title"], columns.header())
     for position, group in enumerate(layout["groups"]):
         if position:
             table.rows.append(None)
         for row in group["rows"]:
             if not row.get("hidden"):
-                table.rows.append([Cell(row.get("label", row["task"])), *_row(context, group, row)])
+                table.rows.append([Cell(row.get("label", row["task"])), *row_cells(columns, group, row)])
         for aggregate in group.get("aggregates", []):
-            table.rows.append([Cell(aggregate["label"]), *_aggregates(context, group, aggregate)])
+            table.rows.append([Cell(aggregate["label"]), *_aggregates(columns, group, aggregate)])
     used = {mark for line in table.rows if line is not None for cell in line for mark in cell.marks}
     table.notes = _layout_notes(layout, cells, runs, used)
     if all_runs is not None and (note := not_used_note(layout, all_runs, runs)):
@@ -117,67 +68,22 @@ def layout_table(
     return table
 
 
-def _row(context: TableContext, group: dict[str, Any], row: dict[str, Any]) -> list[Cell]:
-    """The cells of one row, without its label."""
-    pieces: list[tuple[float | None, Cell, tuple[float, ...]]] = []
-    for column in context.columns:
-        cell = context.place(group, row, column)
-        if "reported" in column:
-            pieces.append((cell["printed_mean"], _reported_cell(cell, context.decimals), ()))
-        if "ours" in column:
-            scores = tuple(cell["our_scores_percent"])
-            mean = float(np.mean(scores)) if scores and context.over_all else None
-            pieces.append((mean, _our_cell(cell, context.decimals), scores))
-    values = [value for value, _, _ in pieces]
-    weights = _bold(values, context.layout["bold"])
-    present = [value for value in values if value is not None and not np.isnan(value)]
-    written = []
-    for (value, text, scores), weight in zip(pieces, weights):
-        near = context.over_all and _reaches(value, scores, max(present, default=0.0))
-        written.append(replace(text, bold=weight, marks=(*text.marks, *(("w",) if near else ()))))
-    return written
-
-
-def _reaches(mean: float | None, scores: Sequence[float], highest: float) -> bool:
-    """Whether the 95% interval of a mean below the row's highest reaches it."""
-    if mean is None or len(scores) < 2 or mean >= highest:
-        return False
-    from paper_tables.statistics.intervals import mean_interval
-
-    return mean_interval(np.asarray(scores)).high >= highest
-
-
-def _reported_cell(cell: dict[str, Any], decimals: int) -> Cell:
-    if cell["printed_mean"] is None or pd.isna(cell["printed_mean"]):
-        return Cell(NOTHING)
-    marks = ("m",) if cell["confidence"] == "from_memory" else ()
-    return Cell(with_spread(cell["printed_mean"], cell["printed_spread"], decimals), False, "", marks)
-
-
-def _our_cell(cell: dict[str, Any], decimals: int) -> Cell:
-    if not len(cell["our_scores_percent"]):
-        return Cell(NOTHING)
-    verdict = cell["verdict"] if isinstance(cell["verdict"], str) else ""
-    marks = tuple(cell["marks"]) + (verdict_marks(cell) if verdict else ())
-    return Cell(our_text(cell["our_scores_percent"], decimals), False, verdict, marks)
-
-
-def _aggregates(context: TableContext, group: dict[str, Any], aggregate: dict[str, Any]) -> list[Cell]:
+def _aggregates(columns: ColumnLayout, group: dict[str, Any], aggregate: dict[str, Any]) -> list[Cell]:
     """Each column's total or average, without the label."""
     pieces: list[tuple[float | None, Cell]] = []
-    for column in context.columns:
+    for column in columns.listed:
         spanned = [
             other
-            for other in context.layout["groups"]
+            for other in columns.layout["groups"]
             if other["name"] in aggregate.get("over", [group["name"]])
         ]
-        cells = [context.place(other, row, column) for other in spanned for row in other["rows"]]
+        cells = [columns.place(other, row, column) for other in spanned for row in other["rows"]]
         if "reported" in column:
-            pieces.append(_reported_aggregate(context, group, aggregate, column, cells))
+            pieces.append(_reported_aggregate(columns, group, aggregate, column, cells))
         if "ours" in column:
-            value, cell = _our_aggregate(aggregate["kind"], cells, context.decimals, context.over_all)
-            pieces.append((value if context.over_all else None, cell))
-    weights = _bold([value for value, _ in pieces], context.layout["bold"])
+            value, cell = _our_aggregate(aggregate["kind"], cells, columns.decimals, columns.over_all)
+            pieces.append((value if columns.over_all else None, cell))
+    weights = bold_values([value for value, _ in pieces], columns.layout["bold"])
     return [replace(cell, bold=weight) for (_, cell), weight in zip(pieces, weights)]
 
 
@@ -186,7 +92,7 @@ def _combine(kind: str, values: Sequence[float]) -> float:
 
 
 def _reported_aggregate(
-    context: TableContext,
+    columns: ColumnLayout,
     group: dict[str, Any],
     aggregate: dict[str, Any],
     column: dict[str, Any],
@@ -195,7 +101,7 @@ def _reported_aggregate(
     """The printed total or average, or that of the printed rows."""
     printed = None
     if "reported" in aggregate:
-        numbers = context.numbers[column["heading"]]
+        numbers = columns.numbers[column["heading"]]
         printed = reported_value(numbers, column["reported"], group["suite"], aggregate["reported"])
     values = [cell["printed_mean"] for cell in cells if pd.notna(cell["printed_mean"])]
     if printed is not None:
@@ -207,7 +113,7 @@ def _reported_aggregate(
         value, marks = None, ()
     if value is None:
         return None, Cell(NOTHING)
-    return value, Cell(number(value, context.decimals), False, "", marks)
+    return value, Cell(number(value, columns.decimals), False, "", marks)
 
 
 def _our_aggregate(

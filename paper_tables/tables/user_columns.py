@@ -9,7 +9,7 @@ import pandas as pd
 
 from paper_tables import frames
 from paper_tables.scores.tables import STATED
-from paper_tables.tables.layout import reported_of_column
+from paper_tables.tables.column_layout import reported_of_column
 
 
 def with_user_methods(layout: dict[str, Any], runs: pd.DataFrame | None) -> dict[str, Any]:

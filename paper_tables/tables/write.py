@@ -13,9 +13,8 @@ from paper_tables import frames
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.text import cells_csv
 from paper_tables.scores import tables
-from paper_tables.tables import effects, paper_table, verdict_summary
+from paper_tables.tables import effects, layout_files, paper_table, verdict_summary
 from paper_tables.tables import experiment as experiment_module
-from paper_tables.tables import layout as layout_module
 from paper_tables.tables.user_columns import with_user_methods
 from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences
 from paper_tables.verdicts.table import adjust_together
@@ -42,7 +41,7 @@ def judge_layouts(
     """Layout, judged cells and shown runs of several layouts, each reported number in one family once."""
     found = []
     for name in names:
-        layout = with_user_methods(layout_module.read_layout(name), runs)
+        layout = with_user_methods(layout_files.read_layout(name), runs)
         found.append((layout, *paper_table.layout_cells(layout, runs, allowed, sequential)))
     if len(found) < 2:
         return found

@@ -12,7 +12,7 @@ import pytest
 from recheck_command import actions
 
 from paper_tables.rendering import table as table_module
-from paper_tables.tables.layout import combined_layout_names, layout_names
+from paper_tables.tables.layout_files import combined_layout_names, layout_names
 
 TASKS = [
     f"{body}-{kind}-v2"

@@ -21,7 +21,7 @@ from recheck import plan, schema
 from recheck.errors import RecheckError
 from recheck_command.__main__ import parser as recheck_parser
 
-from paper_tables.tables.layout import read_layout
+from paper_tables.tables.layout_files import read_layout
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

@@ -14,10 +14,9 @@ import pytest
 
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import paper_table
+from paper_tables.tables import layout_files, paper_table
 
-LAYOUTS = [*layout_module.layout_names(), *layout_module.combined_layout_names()]
+LAYOUTS = [*layout_files.layout_names(), *layout_files.combined_layout_names()]
 FORMULA = '=HYPERLINK("http://x","y")'
 
 
@@ -94,7 +93,7 @@ def test_latex_compiles_and_fits(name: str, tmp_path: Path):
         table = Table("Wide", ["Task", *[f"diffusion_ql {n}" for n in range(25)]], [cells] * 3, ["ab" * 60])
         table.notes = ["Datasets: " + ", ".join(["halfcheetah-medium-expert-v2"] * 9)]
     else:
-        layout = layout_module.read_layout(name)
+        layout = layout_files.read_layout(name)
         table = paper_table.layout_table(layout, *paper_table.layout_cells(layout))
     assert all(points <= 5 for points in compiled(table, tmp_path))
     assert (tmp_path / "table.pdf").stat().st_size > 1000

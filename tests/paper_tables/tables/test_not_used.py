@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from paper_tables import frames
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import not_used, paper_table
+from paper_tables.tables import layout_files, not_used, paper_table
 from paper_tables.tables.__main__ import main
 
 
@@ -53,7 +52,7 @@ def runs(rows: list[tuple[str, str]], seeds: int = 3) -> pd.DataFrame:
     ],
 )
 def test_what_matches_nothing_is_named_with_its_number(method: str, task: str, words: str):
-    layout = layout_module.read_layout("iql_table_1")
+    layout = layout_files.read_layout("iql_table_1")
     every = runs([("iql", "halfcheetah-medium-v2"), (method, task)])
     cells, shown = paper_table.layout_cells(layout, every)
     assert not_used.not_used_note(layout, every, shown) == f"3 rows not used: {words} (3)."
@@ -61,7 +60,7 @@ def test_what_matches_nothing_is_named_with_its_number(method: str, task: str, w
 
 
 def test_nothing_is_said_where_all_is_used():
-    layout = layout_module.read_layout("iql_table_1")
+    layout = layout_files.read_layout("iql_table_1")
     every = runs([("iql", "halfcheetah-medium-v2")])
     _, shown = paper_table.layout_cells(layout, every)
     assert not_used.not_used_note(layout, every, shown) == ""

@@ -5,8 +5,7 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables.rendering import table as table_module
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import paper_cells, paper_table
+from paper_tables.tables import layout_files, paper_cells, paper_table
 from tests.paper_tables.tables.runs import some_runs
 
 
@@ -28,7 +27,7 @@ def cell_of(cells: pd.DataFrame, task: str, column: str) -> pd.Series:
 )
 def test_what_cannot_be_compared_is_said(other, reason):
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0, 92.0]}, **other)
-    cells, _ = paper_cells.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_cells.layout_cells(layout_files.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert cell["verdict"] == "not_judged"
     assert reason in cell["not_judged_reason"]
@@ -37,7 +36,7 @@ def test_what_cannot_be_compared_is_said(other, reason):
 
 def test_an_unverified_number_is_not_judged():
     runs = some_runs({"pen-human-v1": [70.0, 71.0, 72.0]}, update=1_000_000)
-    cells, _ = paper_cells.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
+    cells, _ = paper_cells.layout_cells(layout_files.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "pen-human-v1", "Diffusion-QL")
     assert cell["confidence"] == "from_memory"
     assert cell["verdict"] == "not_judged"
@@ -48,11 +47,11 @@ def test_the_papers_own_length_of_training_is_taken_where_there_are_several():
     long = some_runs({task: [90.0, 91.0]})
     short = some_runs({task: [10.0, 11.0]}, update=20_000, digest="ffffffff")
     cells, _ = paper_cells.layout_cells(
-        layout_module.read_layout("diffusion_ql_table_1"), pd.concat([short, long])
+        layout_files.read_layout("diffusion_ql_table_1"), pd.concat([short, long])
     )
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == (90.0, 91.0)
     other = some_runs({task: [10.0, 11.0]}, digest="ffffffff")
-    layout = layout_module.read_layout("diffusion_ql_table_1")
+    layout = layout_files.read_layout("diffusion_ql_table_1")
     cells, shown = paper_cells.layout_cells(layout, pd.concat([other, long]))
     assert cell_of(cells, task, "Diffusion-QL")["our_scores_percent"] == ()
     text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
@@ -77,7 +76,7 @@ def test_mixed_provenance_in_a_row_is_refused_unless_allowed(field):
         {task: [80.0, 81.0]}, selection="best_online", method="diffusion_bc", **{field: MIXED[field]}
     )
     both = pd.concat([runs, other], ignore_index=True)
-    layout = layout_module.read_layout("diffusion_ql_table_2")
+    layout = layout_files.read_layout("diffusion_ql_table_2")
     with pytest.raises(TablesError, match=rf"Row {task} .*mixes {field} .*--allow-mixed-provenance {field}"):
         paper_cells.layout_cells(layout, both)
     cells, _ = paper_cells.layout_cells(layout, both, [field])
@@ -90,4 +89,4 @@ def test_seeds_of_one_cell_must_share_their_provenance_too():
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0]})
     runs.loc[runs["seed"] == 1, "mujoco_version"] = "3.3.0"
     with pytest.raises(TablesError, match=r"mixes mujoco_version 3\.11\.0 and 3\.3\.0"):
-        paper_cells.layout_cells(layout_module.read_layout("diffusion_ql_table_1"), runs)
+        paper_cells.layout_cells(layout_files.read_layout("diffusion_ql_table_1"), runs)

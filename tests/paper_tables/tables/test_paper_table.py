@@ -1,31 +1,15 @@
 """The papers' tables with our columns: verdicts, marks, provenance."""
 
-import numpy as np
 import pandas as pd
-import pytest
 import yaml
 
 from paper_tables.rendering import table as table_module
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import paper_table, verdict_summary, write
+from paper_tables.tables import layout_files, paper_table, verdict_summary, write
 from tests.paper_tables.tables.runs import some_runs
 
 
 def cell_of(cells: pd.DataFrame, task: str, column: str) -> pd.Series:
     return cells[(cells["task"] == task) & (cells["column"] == column)].iloc[0]
-
-
-@pytest.mark.parametrize(
-    ("rule", "bold"),
-    [
-        ({"rule": "highest"}, [False, True, False, True]),
-        ({"rule": "within_percent_of_highest", "percent": 5}, [True, True, False, True]),
-        ({"rule": "none"}, [False] * 4),
-    ],
-)
-def test_bold_rules(rule, bold):
-    assert paper_table._bold([95.0, 100.0, 94.9, 100.0], rule) == bold
-    assert paper_table._bold([None, np.nan], rule) == [False, False]
 
 
 # --- Ours next to theirs ---
@@ -40,7 +24,7 @@ def test_ours_are_next_to_theirs_with_the_verdict():
             "walker2d-medium-v2": [60.0, 110.0, 87.0, 95.0, 70.0],
         }
     )
-    layout = layout_module.read_layout("diffusion_ql_table_1")
+    layout = layout_files.read_layout("diffusion_ql_table_1")
     cells, shown = paper_table.layout_cells(layout, runs)
     assert cell_of(cells, "halfcheetah-medium-expert-v2", "Diffusion-QL")["verdict"] == "reproduced"
     assert cell_of(cells, "hopper-medium-v2", "Diffusion-QL")["verdict"] == "different (lower)"
@@ -56,7 +40,7 @@ def test_ours_are_next_to_theirs_with_the_verdict():
 
 
 def test_totals_of_ours_need_all_rows():
-    layout = layout_module.read_layout("diffusion_ql_table_2")
+    layout = layout_files.read_layout("diffusion_ql_table_2")
     tasks = [row["task"] for row in layout["groups"][0]["rows"]]
     runs = some_runs({task: [90.0 + k, 91.0 + k] for k, task in enumerate(tasks)}, selection="best_online")
     text = table_module.markdown(paper_table.layout_table(layout, *paper_table.layout_cells(layout, runs)))
@@ -66,11 +50,11 @@ def test_totals_of_ours_need_all_rows():
 
 
 def test_another_selection_rule_is_a_flag_and_a_family_of_its_own(tmp_path):
-    text = (layout_module.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()
+    text = (layout_files.LAYOUT_FOLDER / "diffusion_ql_table_1.yaml").read_text()
     layout = yaml.safe_load(text) | {"our_selection": "last"}
     path = tmp_path / "other.yaml"
     path.write_text(yaml.safe_dump(layout))
-    layout = layout_module.read_layout(str(path))
+    layout = layout_files.read_layout(str(path))
     cells, shown = paper_table.layout_cells(layout, some_runs({"hopper-medium-v2": [30.0, 31.0, 30.5]}))
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")
     assert (cell["verdict"], cell["flags"]) == ("different (lower)", "other_selection")
@@ -106,7 +90,7 @@ def test_marks_for_version_environment_and_hyperparameters():
         environment_match="adapted",
         hyperparameters_like="antmaze-umaze-v0",
     )
-    layout = layout_module.read_layout("diffusion_ql_table_1")
+    layout = layout_files.read_layout("diffusion_ql_table_1")
     cells, shown = paper_table.layout_cells(layout, runs)
     cell = cell_of(cells, "antmaze-umaze-v0", "Diffusion-QL")
     assert cell["marks"] == ("v2", "a", "h")

@@ -6,7 +6,7 @@ import copy
 
 import pandas as pd
 
-from paper_tables.tables.layout import read_layout
+from paper_tables.tables.layout_files import read_layout
 from paper_tables.tables.user_columns import with_user_methods
 from tests.paper_tables.tables.runs import some_runs
 

@@ -9,10 +9,9 @@ from recheck.errors import TablesError
 from paper_tables import literature
 from paper_tables.rendering import table as table_module
 from paper_tables.tables import __main__ as tables
-from paper_tables.tables import layout as layout_module
-from paper_tables.tables import paper_table
+from paper_tables.tables import layout_files, paper_table
 
-LAYOUTS = layout_module.layout_names()
+LAYOUTS = layout_files.layout_names()
 
 
 # --- Layouts ---
@@ -25,7 +24,7 @@ def test_the_four_tables_of_the_issue_are_there():
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_number_of_a_layouts_tables_has_its_place(name):
     """No reported number of the tables is left out of the layout, and none is in two places."""
-    layout = layout_module.read_layout(name)
+    layout = layout_files.read_layout(name)
     numbers = literature.read_document(layout["document"])
     numbers = numbers[numbers["table"].isin(layout["tables"])]
     headings = [column["reported"] for column in layout["columns"]]
@@ -44,7 +43,7 @@ def test_every_number_of_a_layouts_tables_has_its_place(name):
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_papers_columns_show_the_printed_numbers(name):
-    layout = layout_module.read_layout(name)
+    layout = layout_files.read_layout(name)
     cells, shown = paper_table.layout_cells(layout)
     assert shown.empty
     text = table_module.markdown(paper_table.layout_table(layout, cells, shown))
@@ -58,7 +57,7 @@ def test_the_papers_columns_show_the_printed_numbers(name):
 
 
 def test_order_groups_totals_and_weight_of_iql_table_1():
-    layout = layout_module.read_layout("iql_table_1")
+    layout = layout_files.read_layout("iql_table_1")
     lines = table_module.markdown(
         paper_table.layout_table(layout, *paper_table.layout_cells(layout))
     ).splitlines()
@@ -87,7 +86,7 @@ def test_the_runs_shown_with_a_paper_are_variants_that_exist(name):
     folder = Path(__file__).parents[3] / "workflow" / "config" / "hyperparameters"
     if not folder.is_dir():
         pytest.skip("paper_tables is installed without the workflow")
-    for column in layout_module.read_layout(name)["columns"]:
+    for column in layout_files.read_layout(name)["columns"]:
         if "ours" in column:
             known = yaml.safe_load((folder / f"{column['ours']['method']}.yaml").read_text(encoding="utf-8"))
             variant = known["variants"][column["ours"]["variant"]]
@@ -111,7 +110,7 @@ def test_the_runs_shown_with_a_paper_are_variants_that_exist(name):
     ],
 )
 def test_a_bad_layout_is_refused_in_one_message(tmp_path, change, words, capsys):
-    layout = yaml.safe_load((layout_module.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
+    layout = yaml.safe_load((layout_files.LAYOUT_FOLDER / "iql_table_1.yaml").read_text()) | change
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(layout))
     assert tables.main(["--layout", str(path), "--output", str(tmp_path / "out")]) == 2
@@ -123,4 +122,4 @@ def test_a_bad_layout_is_refused_in_one_message(tmp_path, change, words, capsys)
 
 def test_an_unknown_layout_is_refused_with_the_known_ones():
     with pytest.raises(TablesError, match="iql_table_1"):
-        layout_module.read_layout("table_of_wonders")
+        layout_files.read_layout("table_of_wonders")

@@ -1,4 +1,4 @@
-"""Layouts of the papers' tables, and the reported numbers that they name."""
+"""The layouts of the papers' tables: files of ``layouts/`` or a user's, found by name or path, checked."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from recheck import schema
 from recheck.errors import TablesError
 from recheck.former_names import read_with_former_names
 
-from paper_tables import frames, literature
+from paper_tables import frames
+from paper_tables.tables.column_layout import reported_of_column
 
 LAYOUT_FOLDER = Path(__file__).parents[1] / "layouts"
 COMBINED_FOLDER = LAYOUT_FOLDER / "combined"
@@ -83,45 +83,3 @@ def read_layout(name: str) -> dict[str, Any]:
                 f"'{column['reported']}'; it has {', '.join(sorted(set(reported['method'])))}."
             )
     return layout
-
-
-def reported_of_column(layout: dict[str, Any], column: dict[str, Any]) -> pd.DataFrame:
-    """The reported numbers that a column is taken from: its own document's, or the layout's."""
-    return _numbers(
-        layout["name"],
-        column.get("document", layout.get("document")),
-        column.get("tables", layout.get("tables", [])),
-    )
-
-
-def documents_of(layout: dict[str, Any]) -> list[str]:
-    """The documents that a layout's columns are taken from."""
-    named = [
-        column.get("document", layout.get("document")) for column in layout["columns"] if "reported" in column
-    ]
-    return list(dict.fromkeys(str(name) for name in named))
-
-
-def _numbers(name: str, document: str | None, tables: list[str]) -> pd.DataFrame:
-    if not document:
-        raise TablesError(f"Layout {name}: a column has no document; give it to the column or the layout.")
-    numbers = literature.read_document(document)
-    unknown = sorted(set(tables) - set(numbers["table"]))
-    if unknown:
-        raise TablesError(
-            f"Layout {name}: {document} has no table {', '.join(unknown)}; it has "
-            f"{', '.join(sorted(set(numbers['table'])))}."
-        )
-    return numbers[numbers["table"].isin(tables)]
-
-
-def reported_value(numbers: pd.DataFrame, method: str, suite: str, task: str) -> dict[str, Any] | None:
-    """The row of one reported number; None where the table has none.
-
-    Raises:
-        TablesError: the table reports it more than once.
-    """
-    found = numbers[(numbers["method"] == method) & (numbers["task"] == task) & (numbers["suite"] == suite)]
-    if len(found) > 1:
-        raise TablesError(f"{method} on {task} is reported {len(found)} times in one table.")
-    return None if found.empty else {str(key): value for key, value in found.iloc[0].items()}
