@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recheck import files
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- parts: begin -->", "<!-- parts: end -->"
@@ -351,7 +353,7 @@ def main() -> int:
     )
     parser.add_argument("--write", action="store_true", help="draw the picture into docs/architecture.md")
     if parser.parse_args().write:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        files.write_text(PAGE, page(PAGE.read_text(encoding="utf-8")))
         return 0
     found = problems()
     print("\n".join(found) or "Every import is allowed.")

@@ -35,13 +35,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from recheck import cli
+from recheck.errors import BanditError
 from recheck.progress import Progress
 
 from algos.bandit.data import make_data
 from algos.bandit.networks import CVAE, Critic, Shared
 from algos.bandit.policies import PolicyKey, build_policy, policy_keys
 from algos.bandit.results import write_results
-from algos.bandit.settings import KERNELS, BanditError, Settings, resolve_settings
+from algos.bandit.settings import KERNELS, Settings, resolve_settings
 from algos.seed_parallel import kernels
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs, RandomInput, SeedStreams
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from recheck.errors import RecheckError
+from recheck.errors import BanditError
 
 STATE_DIM = 2  # (0, 0), kept in the networks' inputs because it is in the fan-in of their initialisation
 ACTION_DIM = 2
 # Through a chain of products this small, torch's own form is the faster one (43 ms against 57 ms per
 # update of Diffusion-QL with N = 50).
 KERNELS = "plain"
-
-
-class BanditError(RecheckError):
-    """The toy was asked for something that it cannot do; the message says what is allowed."""
 
 
 class Mode(NamedTuple):

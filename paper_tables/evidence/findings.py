@@ -35,7 +35,7 @@ A_METHOD = 2
 
 
 @dataclass(frozen=True)
-class Finding:
+class LargeFinding:
     """One finding.
 
     Attributes:
@@ -53,7 +53,7 @@ class Finding:
     figures: str
 
 
-def largest_findings(frame: pd.DataFrame, spread: pd.DataFrame, drifted: pd.DataFrame) -> list[Finding]:
+def largest_findings(frame: pd.DataFrame, spread: pd.DataFrame, drifted: pd.DataFrame) -> list[LargeFinding]:
     """The largest findings of each kind, in the order of `QUOTAS`.
 
     Args:
@@ -68,9 +68,9 @@ def largest_findings(frame: pd.DataFrame, spread: pd.DataFrame, drifted: pd.Data
         OWN_CODE: _by_runs(frame, OWN_CODE, SAME_CODE),
         DIGITS: _digits(frame),
     }
-    chosen: list[Finding] = []
+    chosen: list[LargeFinding] = []
     for kind, found in candidates.items():
-        of_kind: list[Finding] = []
+        of_kind: list[LargeFinding] = []
         for one in found:
             places = {other.place for other in [*chosen, *of_kind]}
             methods = [other.method for other in of_kind]
@@ -82,7 +82,7 @@ def largest_findings(frame: pd.DataFrame, spread: pd.DataFrame, drifted: pd.Data
     return chosen
 
 
-def findings_table(findings: list[Finding]) -> Table:
+def findings_table(findings: list[LargeFinding]) -> Table:
     """The findings, one row each."""
     table = Table(
         "The most surprising findings",
@@ -99,7 +99,7 @@ def findings_table(findings: list[Finding]) -> Table:
     return table
 
 
-def _by_runs(frame: pd.DataFrame, kind: str, basis: str) -> Iterator[Finding]:
+def _by_runs(frame: pd.DataFrame, kind: str, basis: str) -> Iterator[LargeFinding]:
     """Numbers that runs of one class contradict, the largest difference first."""
     rows = contradicted(frame)
     rows = rows[(rows["basis"] == basis) & rows["verdict"].isin(DIFFERENT)]
@@ -110,7 +110,7 @@ def _by_runs(frame: pd.DataFrame, kind: str, basis: str) -> Iterator[Finding]:
             int(row["decimals"]),
         )
         assumed = ", spread assumed" if rule.CONDITIONAL in str(row["flags"]).split("; ") else ""
-        yield Finding(
+        yield LargeFinding(
             kind,
             str(row["method_key"]),
             f"{row['method_key']} {row['task']}",
@@ -121,10 +121,10 @@ def _by_runs(frame: pd.DataFrame, kind: str, basis: str) -> Iterator[Finding]:
         )
 
 
-def _between(spread: pd.DataFrame) -> Iterator[Finding]:
+def _between(spread: pd.DataFrame) -> Iterator[LargeFinding]:
     """Methods and tasks whose implementations differ most."""
     for row in frames.records(spread.sort_values("gap", ascending=False, kind="stable")):
-        yield Finding(
+        yield LargeFinding(
             BETWEEN,
             str(row["method"]),
             f"{row['method']} {row['task']}",
@@ -133,11 +133,11 @@ def _between(spread: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-def _drifts(drifted: pd.DataFrame) -> Iterator[Finding]:
+def _drifts(drifted: pd.DataFrame) -> Iterator[LargeFinding]:
     """Methods whose numbers in a later document differ most, in the mean over tasks, from their authors'."""
     order = drifted["mean_difference"].abs().sort_values(ascending=False, kind="stable").index
     for row in frames.records(drifted.loc[order]):
-        yield Finding(
+        yield LargeFinding(
             DRIFT,
             str(row["method_key"]),
             f"{row['method_key']} in {row['document']}",
@@ -147,7 +147,7 @@ def _drifts(drifted: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-def _digits(frame: pd.DataFrame) -> Iterator[Finding]:
+def _digits(frame: pd.DataFrame) -> Iterator[LargeFinding]:
     """Documents with the most numbers whose digits cannot be."""
     impossible = distinct(frame)
     impossible = impossible[impossible["arithmetic"] == "impossible"]
@@ -157,7 +157,7 @@ def _digits(frame: pd.DataFrame) -> Iterator[Finding]:
         of_table = (impossible["document"] == row["document"]) & (impossible["table"] == row["table"])
         first = frames.records(impossible[of_table])[0]
         why = str(first["arithmetic_sentences"]).split(". ")[0].removeprefix("impossible: ").rstrip(".")
-        yield Finding(
+        yield LargeFinding(
             DIGITS,
             "",
             f"digits of {place}",

@@ -38,7 +38,7 @@ PLACE = ["seed", "episode", "episode_seed"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PolicyComparison:
     """The episodes of one policy, published and played again.
 
     Attributes:
@@ -78,7 +78,7 @@ class Comparison:
 
 def compare(
     block: str, published: pd.DataFrame, again: pd.DataFrame, manifest: dict[str, Any], level: float
-) -> Comparison:
+) -> PolicyComparison:
     """Compare episode by episode.
 
     Args:
@@ -104,7 +104,7 @@ def compare(
     differences = scores_again - scores
     low, high = _interval(differences, level)
     equal = (both["raw_return"] == both["raw_return_again"]) & (both["length"] == both["length_again"])
-    return Comparison(
+    return PolicyComparison(
         block=block,
         seeds=tuple(sorted({int(seed) for seed in both["seed"]})),
         num_episodes=len(both),
@@ -126,7 +126,7 @@ def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
     return found.low, found.high
 
 
-def compare_all(published: Path, reevaluated: Path) -> list[Comparison]:
+def compare_all(published: Path, reevaluated: Path) -> list[PolicyComparison]:
     """Every published policy, in order.
 
     Args:
@@ -159,7 +159,7 @@ def _episodes(path: Path) -> pd.DataFrame:
     return table[[*PLACE, "raw_return", "length"]]
 
 
-def sentence(found: list[Comparison]) -> str:
+def sentence(found: list[PolicyComparison]) -> str:
     """One sentence for all policies: agree to the byte, within the interval, or not.
 
     Args:
@@ -182,7 +182,7 @@ def sentence(found: list[Comparison]) -> str:
     )
 
 
-def verdict(found: list[Comparison]) -> str:
+def verdict(found: list[PolicyComparison]) -> str:
     """What a person wants to know, `order`, and `sentence`.
 
     Args:
@@ -217,13 +217,13 @@ class Run:
     agrees: bool
 
 
-def runs(found: list[Comparison]) -> list[Run]:
+def runs(found: list[PolicyComparison]) -> list[Run]:
     """Policies of one task, method and variant together: by task, the best published mean first.
 
     Args:
         found: at least one.
     """
-    groups: dict[tuple[str, str], list[Comparison]] = {}
+    groups: dict[tuple[str, str], list[PolicyComparison]] = {}
     for item in found:
         method, task, variant = Path(item.block).parts[:3]
         groups.setdefault((task, f"{method} {variant.rpartition('-')[0]}"), []).append(item)
@@ -240,7 +240,7 @@ def runs(found: list[Comparison]) -> list[Run]:
     return sorted(together, key=lambda run: (run.task, -run.published, run.label))
 
 
-def order(found: list[Comparison]) -> str:
+def order(found: list[PolicyComparison]) -> str:
     """Whether the methods of a task have the published order here; empty where no task has two.
 
     Args:
@@ -263,7 +263,7 @@ def _listed(ranked: list[Run]) -> str:
     return ", ".join(names.display_name(run.label) for run in ranked)
 
 
-def comparison_table(found: list[Comparison]) -> Table:
+def comparison_table(found: list[PolicyComparison]) -> Table:
     """A row for each published run: its seeds together, published and here.
 
     Args:
@@ -298,7 +298,7 @@ def comparison_table(found: list[Comparison]) -> Table:
     return table
 
 
-def write(found: list[Comparison], folder: Path) -> None:
+def write(found: list[PolicyComparison], folder: Path) -> None:
     """Write the table and the verdict into a folder, as ``comparison.*``."""
     table_module.write(comparison_table(found), folder, "comparison")
     document = {"agrees": all(item.agrees for item in found), "sentence": verdict(found)}

@@ -15,7 +15,7 @@ def table(found) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def chosen(table, inputs) -> list[findings.Finding]:
+def chosen(table, inputs) -> list[findings.LargeFinding]:
     return findings.largest_findings(table, field.implementation_spread(inputs.runs), field.drift(table))
 
 

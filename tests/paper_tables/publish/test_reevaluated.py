@@ -11,7 +11,7 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables.publish import reevaluated
-from paper_tables.publish.reevaluated import Comparison
+from paper_tables.publish.reevaluated import PolicyComparison
 
 MANIFEST = {"reference_min_score": 0.0, "reference_max_score": 200.0}
 
@@ -66,15 +66,15 @@ def test_interval_by_hand() -> None:
 def test_a_clear_difference_does_not_agree() -> None:
     found = reevaluated.compare("b", episodes([0.0, 0.0, 0.0]), episodes([20.0, 21.0, 22.0]), MANIFEST, 0.95)
     assert not found.agrees
-    same = Comparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
+    same = PolicyComparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
     assert "does not agree (2 published policies, 5 episodes): b differs" in reevaluated.sentence(
         [same, found]
     )
 
 
 def test_within_the_interval_is_said_so() -> None:
-    near = Comparison("near", 2, 1, -1.25, -3.0, 0.5, "percent")
-    same = Comparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
+    near = PolicyComparison("near", 2, 1, -1.25, -3.0, 0.5, "percent")
+    same = PolicyComparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
     text = reevaluated.sentence([same, near])
     assert "agrees within the interval" in text
     assert "1 not to the byte" in text
@@ -161,11 +161,13 @@ def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_pa
     assert said["sentence"].startswith("Your machine does not agree with the published scores.")
 
 
-def policy(label: str, seed: int, published: float, again: float, task: str = "hopper-v0") -> Comparison:
+def policy(
+    label: str, seed: int, published: float, again: float, task: str = "hopper-v0"
+) -> PolicyComparison:
     method, variant = label.split()
     run = f"{method}/{task}/{variant}-0123abcd/N0/default-00000000/seeds{seed}-{seed}"
     ends = (again - published, -50.0, 50.0, "percent")
-    return Comparison(run, 4, 0, *ends, published, again, (seed,))
+    return PolicyComparison(run, 4, 0, *ends, published, again, (seed,))
 
 
 def test_methods_stand_by_their_published_score_within_a_task() -> None:

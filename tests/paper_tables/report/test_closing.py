@@ -12,7 +12,7 @@ from recheck.results import published_checkpoints
 
 from paper_tables import frames
 from paper_tables.publish import reevaluated as reevaluated_module
-from paper_tables.publish.reevaluated import Comparison
+from paper_tables.publish.reevaluated import PolicyComparison
 from paper_tables.report import closing
 from paper_tables.report.contents import Sources
 
@@ -52,7 +52,7 @@ def test_the_readme_shows_what_is_said_of_the_published_policies(repository: Pat
     assert verdict[0].startswith(f"{start} within the interval {counts}; ")
 
 
-def published_as_here(folder: Path) -> list[Comparison]:
+def published_as_here(folder: Path) -> list[PolicyComparison]:
     """Every published policy as if its episodes had been the same here."""
     found = []
     for path in sorted(folder.rglob("episodes.parquet")):

@@ -33,6 +33,10 @@ class EvaluationError(RecheckError):
     """A policy cannot be evaluated."""
 
 
+class BanditError(RecheckError):
+    """The two-dimensional bandit was asked for something that it cannot do."""
+
+
 class TablesError(RecheckError):
     """A table, a reported number or a score file cannot be used."""
 

@@ -270,7 +270,7 @@ class Plan:
                 return stages.bandit_figures(self, wildcards.size)
         return stages.OF_EXPERIMENT[stage](self)
 
-    def comparison(self, forced_rules: frozenset[str] = frozenset()) -> made_again.Comparison:
+    def comparison(self, forced_rules: frozenset[str] = frozenset()) -> made_again.RecordComparison:
         """Which results are what this plan wants; see `recheck.restarts.made_again`.
 
         Args:
@@ -359,5 +359,5 @@ def _without_missing(
 
 
 @lru_cache(maxsize=8)
-def _comparison(loaded: Plan, forced_rules: frozenset[str]) -> made_again.Comparison:
+def _comparison(loaded: Plan, forced_rules: frozenset[str]) -> made_again.RecordComparison:
     return made_again.compare(loaded.root, stages.units(loaded), forced_rules)

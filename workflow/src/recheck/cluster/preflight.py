@@ -31,7 +31,7 @@ LEAST_FREE_GB = 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing that was looked at: `state` is OK, WARNING or FAULT."""
 
     state: str
@@ -75,7 +75,7 @@ def partitions() -> list[Partition] | None:
     return [Partition(name, gres, minutes(limit)) for name, gres, limit in rows]
 
 
-def of_cluster(site: Site, gpu: bool, longest_minutes: int) -> Iterator[Finding]:
+def of_cluster(site: Site, gpu: bool, longest_minutes: int) -> Iterator[Check]:
     """What SLURM has of what is asked for.
 
     Args:
@@ -85,89 +85,89 @@ def of_cluster(site: Site, gpu: bool, longest_minutes: int) -> Iterator[Finding]
     """
     known = partitions()
     if shutil.which("sbatch") is None or known is None:
-        yield Finding(FAULT, "SLURM", "sbatch or sinfo is not here or does not answer: is this a login node?")
+        yield Check(FAULT, "SLURM", "sbatch or sinfo is not here or does not answer: is this a login node?")
         return
     names = list(dict.fromkeys(part.name for part in known))
-    yield Finding(OK, "SLURM", f"partitions {listed(names)}")
+    yield Check(OK, "SLURM", f"partitions {listed(names)}")
     for kind in dict.fromkeys((gpu, False)):
         yield from _of_partition(site, kind, known, longest_minutes)
     yield from _of_account(site)
 
 
-def _of_partition(site: Site, gpu: bool, known: list[Partition], longest_minutes: int) -> Iterator[Finding]:
+def _of_partition(site: Site, gpu: bool, known: list[Partition], longest_minutes: int) -> Iterator[Check]:
     name = site.partition_of(gpu)
     what = f"partition of jobs {'with a GPU' if gpu else 'without a GPU'}"
     own = [part for part in known if part.name == name]
     if name is None:
-        yield Finding(WARNING, what, "none is set: SLURM takes its default; site.partition names one")
+        yield Check(WARNING, what, "none is set: SLURM takes its default; site.partition names one")
         own = known
     elif not own:
         names = listed(dict.fromkeys(part.name for part in known))
-        yield Finding(FAULT, what, f"there is no partition {name}; known are {names}")
+        yield Check(FAULT, what, f"there is no partition {name}; known are {names}")
         return
     else:
-        yield Finding(OK, what, name)
+        yield Check(OK, what, name)
     if name is not None:
         limits = [part.limit_minutes for part in own if part.limit_minutes is not None]
         if limits and longest_minutes > min(limits):
-            yield Finding(
+            yield Check(
                 FAULT,
                 f"time limit of {name}",
                 f"jobs ask for up to {longest_minutes} minutes, it allows {min(limits)}; set "
                 f"site.walltime_minutes: {min(limits)} (longer training resumes from its state)",
             )
         else:
-            yield Finding(OK, f"time limit of {name}", f"{longest_minutes} minutes are allowed")
+            yield Check(OK, f"time limit of {name}", f"{longest_minutes} minutes are allowed")
     if gpu:
         types = sorted({part.gres for part in own if "gpu" in part.gres})
         wanted = site.gpu_model
         if not types:
-            yield Finding(FAULT, "GPU", "the partition has none; set site.partition, or train_on: cpu")
+            yield Check(FAULT, "GPU", "the partition has none; set site.partition, or train_on: cpu")
         elif wanted is not None and not any(wanted in re.split(r"[:,(]", text) for text in types):
-            yield Finding(FAULT, "GPU", f"there is no type {wanted}; sinfo shows {listed(types)}")
+            yield Check(FAULT, "GPU", f"there is no type {wanted}; sinfo shows {listed(types)}")
         else:
-            yield Finding(OK, "GPU", listed(types))
+            yield Check(OK, "GPU", listed(types))
 
 
-def _of_account(site: Site) -> Iterator[Finding]:
+def _of_account(site: Site) -> Iterator[Check]:
     user = getpass.getuser()
     text = _call("sacctmgr", "--noheader", "--parsable2", "show", "assoc", f"user={user}", "format=account")
     if text is None:
-        yield Finding(WARNING, "account", "sacctmgr does not answer: not looked at (the probe shows it)")
+        yield Check(WARNING, "account", "sacctmgr does not answer: not looked at (the probe shows it)")
         return
     accounts = sorted({line.strip() for line in text.splitlines() if line.strip()})
     if site.account is None:
-        yield Finding(OK, "account", f"none is set, SLURM takes the default; yours are {listed(accounts)}")
+        yield Check(OK, "account", f"none is set, SLURM takes the default; yours are {listed(accounts)}")
     elif site.account not in accounts:
-        yield Finding(FAULT, "account", f"{user} has no account {site.account}; there are {listed(accounts)}")
+        yield Check(FAULT, "account", f"{user} has no account {site.account}; there are {listed(accounts)}")
     else:
-        yield Finding(OK, "account", site.account)
+        yield Check(OK, "account", site.account)
 
 
-def of_files(root: Path, site: Site) -> Iterator[Finding]:
+def of_files(root: Path, site: Site) -> Iterator[Check]:
     """Container and results folder."""
     if site.container is not None:
         found = shutil.which("apptainer") is not None
         there_is = "apptainer is here" if found else "apptainer is not here; the nodes need it"
-        yield Finding(OK if found else WARNING, "container", f"{site.container}, {there_is}")
+        yield Check(OK if found else WARNING, "container", f"{site.container}, {there_is}")
     folder = root / paths.RESULTS
     place = folder.resolve()
     there = next(parent for parent in (place, *place.parents) if parent.exists())
     if not os.access(there, os.W_OK):
-        yield Finding(FAULT, "results", f"{place} cannot be written")
+        yield Check(FAULT, "results", f"{place} cannot be written")
         return
     free = shutil.disk_usage(there).free / 1e9
     home = Path.home().resolve()
     text = f"{place}, {free:.0f} GB free"
     if free < LEAST_FREE_GB:
-        yield Finding(WARNING, "results", f"{text}: little; `results` may be a link to scratch")
+        yield Check(WARNING, "results", f"{text}: little; `results` may be a link to scratch")
     elif not folder.is_symlink() and home in place.parents:
-        yield Finding(WARNING, "results", f"{text}, in your home: with a quota make it a link to scratch")
+        yield Check(WARNING, "results", f"{text}, in your home: with a quota make it a link to scratch")
     else:
-        yield Finding(OK, "results", text)
+        yield Check(OK, "results", text)
 
 
-def of_data(loaded: plan.Plan) -> Finding:
+def of_data(loaded: plan.Plan) -> Check:
     """Which datasets are prepared, and which will be downloaded where Snakemake runs."""
     absent = [
         task
@@ -177,8 +177,8 @@ def of_data(loaded: plan.Plan) -> Finding:
     rows = {task: loaded.row(task) for task in absent}
     remote = [task for task, row in rows.items() if row.get("urls") or row["source_kind"] == "minari"]
     if not remote:
-        return Finding(OK, "data", "nothing has to be downloaded")
-    return Finding(
+        return Check(OK, "data", "nothing has to be downloaded")
+    return Check(
         WARNING,
         "data",
         f"to be downloaded here, not on the nodes: {listed(remote)}; without network bring the files "
@@ -186,14 +186,14 @@ def of_data(loaded: plan.Plan) -> Finding:
     )
 
 
-def findings(loaded: plan.Plan, longest_minutes: int) -> list[Finding]:
+def findings(loaded: plan.Plan, longest_minutes: int) -> list[Check]:
     """Everything that is looked at."""
     site = Site.of(loaded.settings)
     gpu = int(loaded.machine["gpu"]) > 0 or loaded.settings.get("evaluation_device") == "gpu"
     return [*of_cluster(site, gpu, longest_minutes), *of_files(loaded.root, site), of_data(loaded)]
 
 
-def report(found: list[Finding]) -> str:
+def report(found: list[Check]) -> str:
     """The findings as text, faults first in the last line."""
     faults = sum(finding.state == FAULT for finding in found)
     lines = [f"{finding.state:8}{finding.what}: {finding.text}." for finding in found]

@@ -21,7 +21,7 @@ from recheck.restarts.stages import ON_REQUEST
 
 
 @dataclass
-class Comparison:
+class RecordComparison:
     """What the comparison of all units with their records says.
 
     Attributes:
@@ -67,7 +67,7 @@ def check_folder(root: Path) -> list[str]:
     return []
 
 
-def compare(root: Path, units: Iterable[Unit], forced_rules: Iterable[str] = ()) -> Comparison:
+def compare(root: Path, units: Iterable[Unit], forced_rules: Iterable[str] = ()) -> RecordComparison:
     """Compare units with their records.
 
     Args:
@@ -78,7 +78,7 @@ def compare(root: Path, units: Iterable[Unit], forced_rules: Iterable[str] = ())
     Raises:
         ConfigError: a trained run is not what was written.
     """
-    found = Comparison()
+    found = RecordComparison()
     # Three rules prepare datasets, one for each kind of source.
     rules = {"dataset" if name.endswith("_dataset") else name for name in forced_rules}
     changed: set[str] = set()  # outputs that will be others: paths, or all keys of a file
@@ -137,7 +137,7 @@ def _follows(unit: Unit, changed: set[str]) -> str | None:
     return None
 
 
-def _state(root: Path, unit: Unit, found: Comparison) -> tuple[str | None, bool]:
+def _state(root: Path, unit: Unit, found: RecordComparison) -> tuple[str | None, bool]:
     """Why a unit that is there is made again (None: it is not), and whether its rows stay the same."""
     record = records.read(root, unit)
     if record is None:
@@ -156,7 +156,7 @@ def _state(root: Path, unit: Unit, found: Comparison) -> tuple[str | None, bool]
     return _other_input(root, unit, record["inputs"], found.unread), False
 
 
-def _made_again(broken: str, unit: Unit, found: Comparison) -> tuple[str, bool]:
+def _made_again(broken: str, unit: Unit, found: RecordComparison) -> tuple[str, bool]:
     """The reason of a damaged unit that is made again, and whether its rows stay the same."""
     found.unread.update(unit.outputs)
     # The same source gives the same rows. Should they be others, the runs' records say so.
@@ -184,7 +184,7 @@ def _as_known(root: Path, unit: Unit, known: Mapping[str, Any]) -> dict[str, Any
     return wanted
 
 
-def _without_record(root: Path, unit: Unit, found: Comparison) -> tuple[str | None, bool]:
+def _without_record(root: Path, unit: Unit, found: RecordComparison) -> tuple[str | None, bool]:
     unusable = records.is_unusable(root, unit)
     if not unit.long:
         return ("its record cannot be used" if unusable else "nothing says what it was made from"), False
@@ -242,14 +242,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _note_lost(unit: Unit, missing: Mapping[str, Unit], found: Comparison) -> None:
+def _note_lost(unit: Unit, missing: Mapping[str, Unit], found: RecordComparison) -> None:
     for path in unit.inputs:
         gone = missing.get(path.partition("#")[0])
         if gone is not None and gone not in found.lost:
             found.lost.append(gone)
 
 
-def messages(comparison: Comparison) -> list[str]:
+def messages(comparison: RecordComparison) -> list[str]:
     """What is reported to the user, one message each; long lists are cut."""
     said = []
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -276,7 +276,7 @@ def messages(comparison: Comparison) -> list[str]:
     return said
 
 
-def _unusable(comparison: Comparison) -> str:
+def _unusable(comparison: RecordComparison) -> str:
     if not comparison.unusable:
         return ", as those of an earlier version"
     return (
@@ -284,7 +284,7 @@ def _unusable(comparison: Comparison) -> str:
     )
 
 
-def adopt(root: Path, comparison: Comparison) -> list[str]:
+def adopt(root: Path, comparison: RecordComparison) -> list[str]:
     """Write the records of results that have none, once; returns messages for the user."""
     if not comparison.adopted:
         return []
