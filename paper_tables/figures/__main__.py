@@ -16,9 +16,9 @@
 Where methods cover different tasks, or equal tasks for different numbers of updates, the aggregates are
 drawn apart: ``intervals``, ``intervals_2`` and so on. A comparison of fewer than two methods with three seeds
 is not drawn. The same folder holds ``index.csv`` (figure, whether it is drawn, caption or reason) and
-``left_out.csv`` (what the data did not allow, and why). Names and looks are in ``config/names.yaml``. Colours
-are those of Okabe and Ito, safe for the colour-blind, and never carry a meaning alone. No file holds a date,
-so bytes repeat under the pinned versions.
+``left_out.csv`` (what the data did not allow, and why). Names and styles are in ``config/names.yaml``.
+Colours are those of Okabe and Ito, safe for the colour-blind, and never carry a meaning alone. No file holds
+a date, so bytes repeat under the pinned versions.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m paper_tables.figures.simulation --simulation results/simulation/simulation.csv
         --output results/simulation
 
-Written next to ``simulation.csv``: ``verdict_error.{md,csv,tex,pdf,png}``, the largest one-sided error by law
-and numbers of seeds, before and after; ``verdict_power.*``, the chance of a claim where it is true;
-``verdict_printed.*``, what a paper leaves out; ``verdict_families.*``, many numbers at once;
+Written next to ``simulation.csv``: ``verdict_error.{md,csv,tex,pdf,png}``, the largest one-sided error by
+distribution and numbers of seeds, before and after; ``verdict_power.*``, the chance of a claim where it is
+true; ``verdict_printed.*``, what a paper leaves out; ``verdict_families.*``, many numbers at once;
 ``verdict_implementations.*``, correct re-implementations.
 """
 
@@ -62,7 +62,7 @@ def error_by_group(table: pd.DataFrame, variant: str) -> pd.DataFrame:
 
 
 def error_table(table: pd.DataFrame) -> Table:
-    """Before and after, by law and numbers of seeds."""
+    """Before and after, by distribution and numbers of seeds."""
     after, before = error_by_group(table, RULE), error_by_group(table, WELCH)
     found = Table("Largest one-sided error at the margin, percent", ["Seeds of", *map(str, after.columns)])
     for name in GROUPS:
@@ -149,7 +149,7 @@ def printed_table(table: pd.DataFrame) -> Table:
     ]
     found = Table(
         "Largest one-sided error by what the paper prints, percent",
-        ["The paper prints", "Laws", "Welch alone", "Rule"],
+        ["The paper prints", "Distributions", "Welch alone", "Rule"],
         text_columns=2,
     )
     names = {"printed": "as above", "no spread": "normal, theirs 1/3 to 3 times ours"}
@@ -207,7 +207,7 @@ def implementations_table(table: pd.DataFrame) -> Table:
 
 
 def draw_error(table: pd.DataFrame) -> Figure:
-    """Largest one-sided error by law, before and after, one panel for each pair of seeds."""
+    """Largest one-sided error by distribution, before and after, one panel for each pair of seeds."""
     after, before = error_by_group(table, RULE), error_by_group(table, WELCH)
     pairs = list(after.columns)
     figure = new_figure(3.2)
@@ -288,7 +288,7 @@ def write(table: pd.DataFrame, folder: Path) -> list[str]:
         table_module.write(found, folder, name)
     figures = Figures(folder)
     with house_style():
-        figures.save(draw_error(table), "verdict_error", "Largest one-sided error by law and seeds.")
+        figures.save(draw_error(table), "verdict_error", "Largest one-sided error by distribution and seeds.")
         figures.save(draw_power(table), "verdict_power", "Chance of a claim where it is true.")
     return [*tables, *figures.captions]
 

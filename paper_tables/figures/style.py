@@ -185,21 +185,21 @@ class LabelStyle:
 def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
     """The style of every label of a figure.
 
-    The first variant of a method has the look of `config/names.yaml`. Further ones are lighter, with another
+    The first variant of a method has the style of `config/names.yaml`. Further ones are lighter, with another
     dash, and every second one has an open marker.
 
     Args:
         labels: of `statistics.configurations.with_labels`.
     """
     ordered = names.in_order_of_settings([*_LABELS.get(), *labels])
-    looks = names.looks_of(names.method_of(label) for label in ordered)
+    styles = names.styles_of(names.method_of(label) for label in ordered)
     found = {}
-    for method, look in looks.items():
+    for method, style in styles.items():
         variants = [label for label in ordered if names.method_of(label) == method]
         for place, label in enumerate(variants):
             lightness = 0.55 * place / max(len(variants) - 1, 2)
-            line = _LINES[(_LINES.index(look.line) + place) % len(_LINES)]
-            found[label] = LabelStyle(_lighter(look.colour, lightness), line, look.marker, place % 2 == 0)
+            line = _LINES[(_LINES.index(style.line) + place) % len(_LINES)]
+            found[label] = LabelStyle(_lighter(style.colour, lightness), line, style.marker, place % 2 == 0)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Display names of methods and settings, and the look of each method; the data is `config/names.yaml`."""
+"""Display names of methods and settings, and the style of each method; the data is `config/names.yaml`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DIGEST = re.compile(r"^(?P<name>.+)-(?P<digest>[0-9a-f]{8})$")
 
 
 @dataclass(frozen=True)
-class Look:
+class MethodStyle:
     """How one method is drawn.
 
     Attributes:
@@ -38,14 +38,14 @@ class Names:
 
     Attributes:
         names: identifier of a method -> display name.
-        looks: identifier of a method -> look.
+        styles: identifier of a method -> style.
         aliases: another spelling, in small letters -> identifier.
         settings: name of a variant or sampling setting -> words.
         documents: short name of a document -> display name.
     """
 
     names: dict[str, str]
-    looks: dict[str, Look]
+    styles: dict[str, MethodStyle]
     aliases: dict[str, str]
     settings: dict[str, str]
     documents: dict[str, str]
@@ -62,19 +62,19 @@ def load_names() -> Names:
     """Read the names.
 
     Raises:
-        TablesError: the file breaks its schema, an alias has no method, or two methods have one look.
+        TablesError: the file breaks its schema, an alias has no method, or two methods have one style.
     """
     content = load("names")
     methods = content["methods"]
-    looks = {key: Look(row["colour"], row["marker"], row["line"]) for key, row in methods.items()}
-    if len(set(looks.values())) < len(looks):
+    styles = {key: MethodStyle(row["colour"], row["marker"], row["line"]) for key, row in methods.items()}
+    if len(set(styles.values())) < len(styles):
         raise TablesError("config/names.yaml, methods: two methods have the same colour, marker and line.")
     unknown = sorted(set(content["aliases"].values()) - set(methods))
     if unknown:
         raise TablesError(f"config/names.yaml, aliases: {', '.join(unknown)} is not among the methods.")
     return Names(
         names={key: row["name"] for key, row in methods.items()},
-        looks=looks,
+        styles=styles,
         aliases={key.lower(): value for key, value in content["aliases"].items()},
         settings=dict(content["settings"]),
         documents=dict(content["documents"]),
@@ -128,27 +128,27 @@ def _setting(part: str) -> str:
     return part if _UPDATES.match(part) else part.replace("_", " ")
 
 
-def looks_of(methods: Iterable[str]) -> dict[str, Look]:
-    """The look of each method; that of a listed one is the same everywhere.
+def styles_of(methods: Iterable[str]) -> dict[str, MethodStyle]:
+    """The style of each method; that of a listed one is the same everywhere.
 
     Args:
         methods: identifiers, see `method_of`.
 
     Returns:
-        method -> look. A method that is not listed takes one that its name gives and no other here has.
+        method -> style. A method that is not listed takes one that its name gives and no other here has.
     """
-    known = load_names().looks
+    known = load_names().styles
     wanted = sorted(set(methods))
     found = {method: known[method] for method in wanted if method in known}
     colours, markers, lines = (
-        sorted({getattr(look, part) for look in known.values()}) for part in ("colour", "marker", "line")
+        sorted({getattr(style, part) for style in known.values()}) for part in ("colour", "marker", "line")
     )
     free = [
-        Look(colour, marker, line)
+        MethodStyle(colour, marker, line)
         for line in reversed(lines)
         for marker in markers
         for colour in colours
-        if Look(colour, marker, line) not in known.values()
+        if MethodStyle(colour, marker, line) not in known.values()
     ]
     for method in wanted:
         if method not in found:

@@ -1,4 +1,4 @@
-"""Display names, and one look per method."""
+"""Display names, and one style per method."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_a_method_has_one_look_everywhere():
     alone = style.label_styles(["iql"])["iql"]
     together = style.label_styles(["bc", "IQL", "diffusion_ql N=5", "unknown"])
     assert together["IQL"] == alone
-    looks = names.looks_of(["one", "two", "three", *names.load_names().looks])
-    assert len(set(looks.values())) == len(looks)
+    styles = names.styles_of(["one", "two", "three", *names.load_names().styles])
+    assert len(set(styles.values())) == len(styles)
 
 
 def test_a_variant_keeps_its_look_in_every_figure_of_an_experiment():
@@ -52,8 +52,8 @@ def test_a_variant_keeps_its_look_in_every_figure_of_an_experiment():
         every = style.label_styles(labels)
         alone = style.label_styles(["iql corl_paper_settings"])
     assert alone["iql corl_paper_settings"] == every["iql corl_paper_settings"]
-    assert len({(look.colour, look.line) for look in every.values()}) == 3
-    assert every["iql paper"].colour == names.load_names().looks["iql"].colour
+    assert len({(style.colour, style.line) for style in every.values()}) == 3
+    assert every["iql paper"].colour == names.load_names().styles["iql"].colour
 
 
 def test_every_document_has_a_name_for_print_and_no_name_is_idle():
