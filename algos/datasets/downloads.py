@@ -75,7 +75,7 @@ def download(
                 reasons.append(f"{host_of(url)}: {wrong}")
     raise DatasetError(
         f"{destination.name} could not be downloaded ({'; '.join(reasons) or 'no address is known'}); "
-        "fetch it by other means and give its path, or the folder that holds it as data_folder."
+        "download it another way and give its path, or the folder that holds it as data_folder."
     )
 
 

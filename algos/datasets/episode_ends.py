@@ -101,7 +101,7 @@ def decide(
     if strict and rule is None and 2 * int(terminals.sum()) > len(terminals):
         raise DatasetError(
             f"{where} flags {int(terminals.sum()):,} of {len(terminals):,} rows as terminals: inverted "
-            "flags, it seems (1 where an episode continues). If most episodes do have a single step, say "
+            "flags, it seems (1 where an episode continues). If most episodes do have a single step, give "
             "ends=terminal."
         )
     both = terminals & timeouts

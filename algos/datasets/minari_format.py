@@ -156,7 +156,7 @@ def _metadata(folder: Path, minari_id: str) -> dict[str, Any]:
         raise DatasetError(f"{path} lacks {', '.join(missing)}; such a dataset is not loaded.")
     if minari_id and metadata["dataset_id"] != minari_id:
         raise DatasetError(
-            f"{path} calls itself {metadata['dataset_id']!r}, but {minari_id!r} was asked for."
+            f"{path} names itself {metadata['dataset_id']!r}, but {minari_id!r} was asked for."
         )
     return dict(metadata)
 

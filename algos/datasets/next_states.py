@@ -150,7 +150,7 @@ def _refuse_unmoved(observations: np.ndarray, stored: np.ndarray, choice: str | 
         raise DatasetError(
             f"{where}: next_observations equals observations in {same:,} of {len(observations):,} rows, "
             "as if "
-            "nothing moved; say next_observations=following to use the following row, or "
+            "nothing moved; give next_observations=following to use the following row, or "
             "next_observations=file if this is right."
         )
 
@@ -168,7 +168,7 @@ def _refuse_next_states_of_other_rows(
             f"{where}: next_observations differs from the following row's observation in nearly all of "
             f"{len(inside):,} rows inside episodes, and is nearer to its own row's observation in only "
             f"{nearer:.0%} of them: it does not belong to these rows (shifted, of other rows, or not "
-            "filled). Say next_observations=following to use the following row, or "
+            "filled). Give next_observations=following to use the following row, or "
             "next_observations=file if this is right."
         )
 
@@ -182,20 +182,20 @@ def _refuse_resets(
         raise DatasetError(
             f"{where}: next_observations of {len(reset):,} of {int(ends.timeouts.sum()):,} time-outs is the "
             f"next episode's first observation (the first is row {int(reset[0])}): the value of a time-out "
-            "would be that of another episode. Say next_observations=following, which leaves time-outs out, "
+            "would be that of another episode. Give next_observations=following, which leaves time-outs out, "
             "or next_observations=file if this is right."
         )
 
 
 def _refuse_invented_pairs(observations: np.ndarray, ends: EpisodeEnds, where: str) -> None:
     """Refuse rows that the following row does not continue though no end is flagged between them."""
-    accept = "Mend the flags, or say next_observations=following to pair these rows all the same."
+    accept = "Correct the flags, or give next_observations=following to pair these rows anyway."
     beyond = ends.counts["episodes_beyond_horizon"]
     if beyond:
         raise DatasetError(
             f"{where} has {beyond:,} episodes that are longer than the environment's limit (the longest of "
             f"{ends.counts['longest_episode']:,} steps): ends are missing in its flags, and rows would be "
-            f"paired across episodes. Say ends=horizon to cut them at the limit. {accept}"
+            f"paired across episodes. Give ends=horizon to cut them at the limit. {accept}"
         )
     ratio = row_order.step_ratio(observations, np.flatnonzero(~ends.last_rows[:-1]))
     unordered = ratio is not None and ratio > row_order.UNORDERED_RATIO
@@ -204,7 +204,7 @@ def _refuse_invented_pairs(observations: np.ndarray, ends: EpisodeEnds, where: s
             f"{where}: the following row is as far away as any other row (median distances' ratio "
             f"{ratio:.2f}, below {row_order.UNORDERED_RATIO:g} in files that are in order): the rows are "
             "shuffled, and the file has no next_observations to pair them with. Store next_observations, or "
-            "say next_observations=following if the rows are in order."
+            "give next_observations=following if the rows are in order."
         )
     shift = row_order.shifted_ends(observations, ends.last_rows)
     if shift:
@@ -229,7 +229,7 @@ def _refuse_rows_without_step(rows: Mapping[str, np.ndarray], ends: EpisodeEnds,
         raise DatasetError(
             f"{where} has {len(found):,} last rows of episodes with neither action nor reward (the first is "
             f"row {int(found[0])}): final observations in rows of their own, as RLDS keeps them, it seems. "
-            "Leave these rows out and flag the row before each; if these steps were taken, say "
+            "Leave these rows out and flag the row before each; if these steps were taken, give "
             "next_observations=following, or =file where it holds them."
         )
 

@@ -307,5 +307,5 @@ def check_recorded_hash(task: Task, hashes: Path, sha256: str) -> None:
     elif before != sha256:
         raise DatasetError(
             f"The file of {task.task} has the SHA-256 {sha256}, but the first one had {before} (recorded in "
-            f"{hashes.name}/{task.task}.json); it is another file."
+            f"{hashes.name}/{task.task}.json); it is a different file."
         )

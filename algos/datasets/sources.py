@@ -171,7 +171,7 @@ def _check_hash(task: Task, path: Path, found: str) -> None:
     if task.sha256 is not None and found != task.sha256:
         raise DatasetError(
             f"{path} has the SHA-256 {found}, but {task.task} needs {task.sha256}: "
-            "it is another or a damaged file."
+            "it is a different or a damaged file."
         )
 
 

@@ -128,7 +128,7 @@ class Evaluator:
             raise EvaluationError(
                 f"the run {run} was trained on other data of task {self.config.task} (content "
                 f"{known[:12]}..., the dataset here is {here[:12]}...); train it "
-                f"again, or bring those data back"
+                f"again, or restore those data"
             )
 
     # --- What is played ---

@@ -103,7 +103,7 @@ def _answer(
             raise Preempted from None
         raise EvaluationError(
             f"a process that plays episodes has died (exit status {process.exitcode}); what is finished is "
-            f"kept. Where the system ended it for want of memory, a smaller pool of environments "
+            f"kept. Where the system ended it because memory ran out, a smaller pool of environments "
             f"(--environments) takes less"
         ) from None
     if isinstance(message, RecheckError):

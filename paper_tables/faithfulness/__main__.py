@@ -74,7 +74,7 @@ def show(content: str, document: Path, only_check: bool) -> None:
     if new == old:
         return
     if only_check:
-        raise TablesError(f"{document} does not show what the runs give; {COMMAND} puts it right.")
+        raise TablesError(f"{document} does not show the values of the runs; {COMMAND} updates it.")
     frames.write_text(new, document)
 
 

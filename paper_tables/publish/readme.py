@@ -228,7 +228,7 @@ def _run(options: argparse.Namespace) -> None:
             refresh(document, options.tables, options.figures)
         elif wrong := differences(document, options.tables, options.figures):
             raise TablesError(
-                f"{document}: {', '.join(wrong)} is not what the data give; {REFRESH} puts it right."
+                f"{document}: {', '.join(wrong)} differs from what the data give; {REFRESH} updates it."
             )
 
 

@@ -160,7 +160,7 @@ def _part(path: Path, method: str, tasks: list[str], array: np.ndarray, one_task
         named = f"{len(tasks)} are named" if tasks else "none is named"
         raise TablesError(
             f"{path}: '{method}' has {array.shape[1]} tasks, and {named}; name them in the file as 'tasks' "
-            "or say tasks=TASK,TASK,..."
+            "or give tasks=TASK,TASK,..."
         )
     if np.isinf(array).any():
         raise TablesError(f"{path}: '{method}' holds an infinite score; a finite number or NaN is allowed.")

@@ -41,7 +41,7 @@ def assemble(found: list[Records], options: ScoreOptions) -> UserScores:
         options: what the user states.
 
     Raises:
-        TablesError: a name that is not a task, a run that is there twice, scores in an unclear unit or out of
+        TablesError: a name that is not a task, a run that appears twice, scores in an unclear unit or out of
             range; the message has the file and the line.
     """
     messages = list(dict.fromkeys(message for records in found for message in records.messages))
@@ -136,7 +136,7 @@ def _refuse_raw_returns(rows: Runs) -> None:
         if len(here) and np.median(np.abs(rows.value[here])) > 2 * most:
             raise TablesError(
                 f"{rows.place(int(here[0]))}: {rows.value[here[0]]:g} on {task} looks like a "
-                f"raw return; a score in percent is {own.range_text()}. Say unit=return, or "
+                f"raw return; a score in percent is {own.range_text()}. Give unit=return, or "
                 "unit=percent if it is right."
             )
 

@@ -119,12 +119,12 @@ def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Col
         where: the file's header, for an error.
 
     Raises:
-        TablesError: a stated column is absent, a name is there twice, two columns could have one role, or no
+        TablesError: a stated column is absent, a name appears twice, two columns could have one role, or no
             column has the scores.
     """
     repeated = sorted({name for name in names if list(names).count(name) > 1})
     if repeated:
-        raise TablesError(f"{where}: the column '{repeated[0]}' is there twice; keep one.")
+        raise TablesError(f"{where}: the column '{repeated[0]}' appears twice; keep one.")
     by_role: dict[str, str] = {}
     for role, column in options.columns.items():
         if column not in names:
@@ -155,7 +155,7 @@ def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Col
         if not values:
             raise TablesError(
                 f"{where} has no column for the scores; it has {_few(names, 20)}. Name it score, "
-                "normalized_score or return, or say columns=score:COLUMN."
+                "normalized_score or return, or give columns=score:COLUMN."
             )
     texts = {role: name for role, name in by_role.items() if role not in ("score", "return")}
     used = {*texts.values(), *values}
@@ -172,7 +172,7 @@ def _guess(role: str, names: Sequence[str], where: str) -> str | None:
         return min(found, key=lambda name: known.index(plain(name)))
     if len(found) > 1:
         raise TablesError(
-            f"{where}: {' and '.join(repr(name) for name in found)} could each be the {role}; say "
+            f"{where}: {' and '.join(repr(name) for name in found)} could each be the {role}; give "
             f"columns={role}:{found[0]}."
         )
     return found[0] if found else None

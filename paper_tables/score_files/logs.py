@@ -102,13 +102,13 @@ def _metric(names: list[str], where: str) -> tuple[str, str]:
         found = [name for name in names if plain(name) in NAMES[unit] and plain(name) != "value"]
         if len(found) > 1:
             raise TablesError(
-                f"{where}: {' and '.join(repr(name) for name in found)} could each be the {unit}; say "
+                f"{where}: {' and '.join(repr(name) for name in found)} could each be the {unit}; give "
                 f"columns={unit}:{found[0]}."
             )
         if found:
             return found[0], unit
     raise TablesError(
-        f"{where} has no metric that is a score by its name; it has {', '.join(names[:20])}. Say "
+        f"{where} has no metric that is a score by its name; it has {', '.join(names[:20])}. Give "
         f"columns=score:{names[0]}."
     )
 

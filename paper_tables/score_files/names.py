@@ -152,7 +152,7 @@ def _tasks(
         run = records.keys["run"][missing]
         raise TablesError(
             f"{records.place_of_key(missing)}{f' (run {run!r})' if run else ''} names no "
-            f"task{_why_no_task(run, options)}; add a column task, or say task=TASK."
+            f"task{_why_no_task(run, options)}; add a column task, or give task=TASK."
         )
     resolved: dict[str, str] = {}
     for number, text in enumerate(map(str, given)):

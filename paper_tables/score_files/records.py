@@ -217,7 +217,7 @@ def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Colum
     if step is None:
         if others and any(match["range"] or plain(match["metric"]) in METRICS for match in matches.values()):
             raise TablesError(
-                f"{where}, line 1: this chart's axis is '{others[0]}'; export it over the step, or say "
+                f"{where}, line 1: this chart's axis is '{others[0]}'; export it over the step, or give "
                 f"columns=step:{others[0]} if that counts updates."
             )
         return None
@@ -229,7 +229,7 @@ def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Colum
         if len(candidates) > 1:
             raise TablesError(
                 f"{where}, line 1: the runs have the metrics {', '.join(repr(name) for name in candidates)}; "
-                f"say columns=score:{candidates[0]}."
+                f"give columns=score:{candidates[0]}."
             )
         wanted = candidates[0]
     if wanted not in metrics:

@@ -144,7 +144,7 @@ def _header(path: Path, sign: str) -> list[str]:
         if others:
             raise TablesError(
                 f"{path}, line 1: the columns are separated by {DELIMITERS[others[0]]}, not by "
-                f"{DELIMITERS.get(sign, repr(sign))}; write a CSV file with commas, or say "
+                f"{DELIMITERS.get(sign, repr(sign))}; write a CSV file with commas, or give "
                 f"delimiter={'tab' if others[0] == chr(9) else others[0]}."
             )
     values = [name for name in names if re.fullmatch(r"[+-]?\d+\.\d+(?:[eE][+-]?\d+)?", name)]

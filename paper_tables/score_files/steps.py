@@ -93,7 +93,7 @@ def selected(
         if options.select is None:
             messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
         if np.isnan(rows.step).any():
-            raise TablesError("Runs have several rows and no column has the step; say columns=step:COLUMN.")
+            raise TablesError("Runs have several rows and no column has the step; give columns=step:COLUMN.")
         if ends := _unequal_ends(rows, steps):
             messages.append(ends)
     chosen = _chosen(rows, steps, rule, count)

@@ -14,7 +14,7 @@ from recheck.former_names import current
 
 from paper_tables import frames
 
-ADVICE = "Remove the file and start the same command, which makes it again, or bring it back."
+ADVICE = "Remove the file and start the same command, which makes it again, or restore it."
 # Columns of an episodes' table in which one evaluation has one value.
 OF_ONE_EVALUATION = ("sampling", "environment_id", "gymnasium_version", "mujoco_version")
 
@@ -81,7 +81,7 @@ def read_manifest(path: Path, task: str) -> dict[str, Any]:
     """
     manifest = _read_object(path, "dataset_manifest")
     if manifest.get("task", task) != task:
-        raise TablesError(f"{path} is of the task {manifest['task']}, but the run's task is {task}.")
+        raise TablesError(f"{path} is of task {manifest['task']}, but the run's task is {task}.")
     low, high = manifest.get("reference_min_score"), manifest.get("reference_max_score")
     if low is not None and high is not None and low >= high:
         raise TablesError(f"{path} has the references {low} and {high}; the first has to be the smaller one.")

@@ -29,7 +29,7 @@ def check_episodes(
         where: the file, for the message.
 
     Raises:
-        TablesError: an episode is missing, is there twice, is one too many or has another seed, or a purpose
+        TablesError: an episode is missing, appears twice, is one too many or has another seed, or a purpose
             is missing.
     """
     unknown = sorted(set(episodes["update"]) - set(checkpoints))

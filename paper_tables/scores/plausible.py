@@ -51,7 +51,7 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
         low, high = percent["score_percent"].min(), percent["score_percent"].max()
         raise TablesError(
             f"{where}: all {len(percent)} scores are between {low:.3g} and {high:.3g} and look like "
-            "fractions; scores are in percent, 66.5 and not 0.665. Say unit=fraction, or unit=percent if "
+            "fractions; scores are in percent, 66.5 and not 0.665. Give unit=fraction, or unit=percent if "
             "they are right."
         )
     by_method = {
@@ -64,7 +64,7 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
         if any(_similar(hundredfold, by_method[other].mean()) for other in large):
             raise TablesError(
                 f"{where}: the scores of {name} look like fractions and those of {', '.join(large)} like "
-                "percent; give all in one unit, or say unit=percent if they are right."
+                "percent; give all in one unit, or give unit=percent if they are right."
             )
     mixed = _fractions_among_seeds(percent)
     # A seed that collapses to 0.8 next to 80 is real; many of them are another unit.
@@ -72,7 +72,7 @@ def check_unit(runs: pd.DataFrame, where: str) -> None:
         place, value, other = mixed[0]
         raise TablesError(
             f"{where}: {place} has {value:.3g} and {other:.3g}, and {len(mixed)} of {len(percent)} scores "
-            "are like that; these look like two units. Give all in one unit, or say unit=percent if they are "
+            "are like that; these look like two units. Give all in one unit, or unit=percent if they are "
             "right."
         )
 
@@ -118,7 +118,7 @@ def check_against_reports(runs: pd.DataFrame, where: str) -> None:
         more = f" ({len(found)} such methods and tasks)" if len(found) > 1 else ""
         raise TablesError(
             f"{where}: {place} has {low:.3g} to {high:.3g}{more}; reported scores of this task begin at "
-            f"about {usual:.0f} percent. Say unit=fraction if all scores of the file are fractions, "
+            f"about {usual:.0f} percent. Give unit=fraction if all scores of the file are fractions, "
             "unit=percent if they are right, or give all in one unit."
         )
 
@@ -175,7 +175,7 @@ def near_zero_unreported(runs: pd.DataFrame) -> list[str]:
                 f"{method} on {task}: scores of {own.min():.3g} to {own.max():.3g} are taken as percent, as "
                 "of a method that learned nothing; fewer than "
                 f"{REPORTS} reported scores of this task are known, so that fractions cannot be told from "
-                "them. Say unit=fraction, or unit=percent if they are right."
+                "them. Give unit=fraction, or unit=percent if they are right."
             )
     return messages
 

@@ -176,12 +176,12 @@ def _total_finding(misfit: Misfit, table: UserTable) -> TableFinding:
 
 
 def repeated_rows(table: UserTable) -> list[str]:
-    """Messages about tasks that are there twice with the same numbers; others are findings of the rules."""
+    """Messages about tasks that appear twice with the same numbers; others are findings of the rules."""
     tasks: dict[str, bool] = {}
     for (_, task), places in table.places.items():
         if len({place.row_number for place in places}) > 1:
             tasks[task] = tasks.get(task, True) and len({place.cell.number for place in places}) == 1
-    return [f"Task {task} is there twice, with the same numbers." for task, same in tasks.items() if same]
+    return [f"Task {task} appears twice, with the same numbers." for task, same in tasks.items() if same]
 
 
 def bold_within_noise(

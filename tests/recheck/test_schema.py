@@ -82,12 +82,12 @@ def test_what_is_allowed_passes():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: 1\nb: 2\na: 3\n", r"x\.yaml, line 3: 'a' is there twice; keep one"),
-        ("a: {b: 1, b: 2}\n", r"x\.yaml, line 1: 'b' is there twice"),
+        ("a: 1\nb: 2\na: 3\n", r"x\.yaml, line 3: 'a' appears twice; keep one"),
+        ("a: {b: 1, b: 2}\n", r"x\.yaml, line 1: 'b' appears twice"),
         ("time: 12:30\n", r"x\.yaml, line 1: YAML reads 12:30 as the number 750"),
         ("code: 0123\n", r"x\.yaml, line 1: YAML reads 0123 as the number 83"),
         ("a: [\n", r"x\.yaml, line 2: this is not YAML"),
-        (b"a: \xff\n", "no UTF-8 text"),
+        (b"a: \xff\n", "not UTF-8 text"),
     ],
 )
 def test_yaml_that_could_be_misread_is_refused(text, words, tmp_path: Path):

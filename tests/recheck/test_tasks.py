@@ -88,9 +88,9 @@ def test_a_table_is_refused_with_the_line(table):
     write, row = table
     name = row.split(",")[0]
     assert list(tasks.load_tasks(write(row))) == [name]
-    with pytest.raises(DatasetError, match=rf"tasks\.csv, line 3: the task {name} is there twice; keep one"):
+    with pytest.raises(DatasetError, match=rf"tasks\.csv, line 3: the task {name} appears twice; keep one"):
         tasks.load_tasks(write(row, row))
-    with pytest.raises(DatasetError, match=r"tasks\.csv, line 3 has another number of cells than the header"):
+    with pytest.raises(DatasetError, match=r"tasks\.csv, line 3 has more or fewer cells than the header"):
         tasks.load_tasks(write(row, row + ",more"))
     with pytest.raises(DatasetError, match="does not exist"):
         tasks.load_tasks(write(row).with_name("none.csv"))

@@ -135,7 +135,7 @@ def test_power_prints_the_wanted_chance_as_it_was_given():
     [
         ("hopper-medium-v2", "zz", "version is 'zz'; write v2"),
         ("hopper-medium", "zz", "version is 'zz'; write v2"),
-        ("hopper-medium-v2", "v0", "Task 'hopper-medium-v2' has a version of its own; leave out version=v0"),
+        ("hopper-medium-v2", "v0", "Task 'hopper-medium-v2' has a version already; leave out version=v0"),
     ],
 )
 def test_a_version_is_never_ignored(task: str, version: str, message: str):
@@ -152,7 +152,7 @@ def test_doctor_says_what_cannot_run_where(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path))
     text = actions.doctor().text
     assert "tables, figures, verdicts, audit: can run." in text
-    reason = f"{tmp_path} is not a checkout of the repository (say --root DIR)."
+    reason = f"{tmp_path} is not a checkout of the repository (give --root DIR)."
     assert f"the workflow: cannot run: {reason}" in text
     assert "a SLURM cluster: cannot run: there is no program sbatch." in text
     assert "prepared datasets: none (results/datasets)." in text

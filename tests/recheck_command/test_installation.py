@@ -41,7 +41,7 @@ def test_each_purpose_says_what_it_lacks(without):
 
 def test_the_workflow_needs_the_repositorys_folder(tmp_path):
     (lack,) = installation.missing(tmp_path)["the workflow"]
-    assert lack == f"{tmp_path} is not a checkout of the repository (say --root DIR)"
+    assert lack == f"{tmp_path} is not a checkout of the repository (give --root DIR)"
     # What needs no checkout does not ask for one.
     assert installation.missing(tmp_path)["training"] == installation.missing(ROOT)["training"]
 

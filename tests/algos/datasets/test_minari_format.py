@@ -317,7 +317,7 @@ def test_an_episode_id_given_twice_is_refused(make_minari: Any, minari_root: Pat
 
 def test_another_dataset_under_the_id_is_refused(make_minari: Any, minari_root: Path, tmp_path: Path) -> None:
     edit_metadata(make_minari(), dataset_id="D4RL/hopper/other-v2")
-    refused(minari_root, "calls itself 'D4RL/hopper/other-v2'", tmp_path)
+    refused(minari_root, "names itself 'D4RL/hopper/other-v2'", tmp_path)
     refused(tmp_path, "holds no Minari dataset", tmp_path)
 
 

@@ -146,10 +146,10 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
     lines = TASKS_FILE.read_text().splitlines()
     path = tmp_path / "tasks.csv"
     path.write_text("\n".join([lines[0], lines[1], lines[2], lines[1]]) + "\n")
-    with pytest.raises(DatasetError, match=r"line 4: the task hopper-medium-v2 is there twice"):
+    with pytest.raises(DatasetError, match=r"line 4: the task hopper-medium-v2 appears twice"):
         load_tasks(path)
     path.write_text("\n".join([lines[0], lines[1] + ",more"]) + "\n")
-    with pytest.raises(DatasetError, match="another number of cells"):
+    with pytest.raises(DatasetError, match="more or fewer cells"):
         load_tasks(path)
 
 

@@ -105,7 +105,7 @@ def test_a_check_names_what_differs_and_writes_nothing(place: Path, capsys: pyte
         "the table one.md (line 3)",
         "the table two.md (line 8)",
         "the figure docs/images/published_steps.png",
-        "`snakemake readme --cores 1 -F --config scores=published` puts it right",
+        "`snakemake readme --cores 1 -F --config scores=published` updates it",
     ):
         assert words in error
     assert (place / "README.md").read_text(encoding="utf-8") == DOCUMENT

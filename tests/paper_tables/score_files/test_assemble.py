@@ -41,7 +41,7 @@ def table(folder: Path, factor: dict[tuple[str, str], float] | None = None, **co
 @pytest.mark.parametrize("methods", [("iql",), ("iql", "bc")])
 def test_fractions_on_one_task_are_refused(factor: float, methods: tuple[str, ...], tmp_path: Path):
     path = table(tmp_path, {(method, "hopper-medium-v2"): factor for method in methods})
-    with pytest.raises(TablesError, match=r"on hopper-medium-v2 has .*Say unit=fraction if all"):
+    with pytest.raises(TablesError, match=r"on hopper-medium-v2 has .*Give unit=fraction if all"):
         read_scores(path)
     scores = read_scores(path, ScoreOptions(unit="percent")).runs
     own = scores[(scores["method"] == "iql") & (scores["task"] == "hopper-medium-v2")]

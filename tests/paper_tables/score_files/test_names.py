@@ -89,7 +89,7 @@ def test_spellings_of_a_seed(seed):
         ),
         ({"task": [HOPPER], "seed": ["0.5"]}, {}, "seed 0.5"),
         ({"task": [HOPPER] * 2, "seed": ["0", ""]}, {}, "line 2 has no seed, while other rows have one"),
-        ({"method": ["a"]}, {}, "line 1 names no task; add a column task, or say task=TASK"),
+        ({"method": ["a"]}, {}, "line 1 names no task; add a column task, or give task=TASK"),
         (
             {"run": ["IQL-hopper-medium"]},
             {},

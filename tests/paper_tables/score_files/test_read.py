@@ -213,7 +213,7 @@ BAD: dict[str, tuple[str, str]] = {
     "column.csv": ("method,task,seed\na,hopper-medium-v2,0\n", "has no column for the scores"),
     "no_task.csv": ("method,seed,score\na,0,66\n", "line 2 (run 'no_task') names no task"),
     "two.csv": ("method,task,seed,score,normalized_score\na,hopper-medium-v2,0,66,66\n", "'score' and 'normalized_score' could each be the score"),
-    "double.csv": ("method,task,seed,score,score\na,hopper-medium-v2,0,66,66\n", "the column 'score' is there twice"),
+    "double.csv": ("method,task,seed,score,score\na,hopper-medium-v2,0,66,66\n", "the column 'score' appears twice"),
     "cells.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66,5\n", "line 2 has 5 cells; the header has 4"),
     "short.csv": ("method,task,seed,score\na,hopper-medium-v2,0,66\na,hopper-medium-v2\n", "line 3 has 2 cells; the header has 4"),
     "no_names.csv": ("a,hopper-medium-v2,0,66.5\n", "line 1 holds the number 66.5; it needs the names of the columns"),

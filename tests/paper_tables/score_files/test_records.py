@@ -67,7 +67,7 @@ def test_a_charts_export_has_a_column_for_each_run(tmp_path):
 @pytest.mark.parametrize(
     ("header", "stated", "words"),
     [
-        ("Step,r1 - one,r1 - two", {}, "the runs have the metrics 'one', 'two'; say columns=score:one"),
+        ("Step,r1 - one,r1 - two", {}, "the runs have the metrics 'one', 'two'; give columns=score:one"),
         ("Step,r1 - x", {"columns": "score:y"}, "line 1 has no metric 'y'; it has x"),
         ("Step,r1 - score__MIN,r1 - score__MAX", {}, "has only the ranges of 'score'; export its values too"),
     ],

@@ -71,7 +71,7 @@ def test_steps_that_are_not_known():
     found, messages = select(single)
     assert found["update"].tolist() == [0, 0]
     assert messages == []
-    with pytest.raises(TablesError, match="no column has the step; say columns=step:COLUMN"):
+    with pytest.raises(TablesError, match="no column has the step; give columns=step:COLUMN"):
         select(rows_of([0, 0], [np.nan, np.nan], [1.0, 2.0]))
 
 

@@ -45,7 +45,7 @@ def test_former_names_are_read_and_unknown_keys_let_be(block):
 def test_a_manifest_is_the_tasks_and_its_references_ascend(block):
     path = block / "manifest.json"
     assert block_files.read_manifest(path, "hopper-x-v0")["reference_min_score"] == -20.0
-    with pytest.raises(TablesError, match=r"is of the task hopper-x-v0, but the run's task is other-v0"):
+    with pytest.raises(TablesError, match=r"is of task hopper-x-v0, but the run's task is other-v0"):
         block_files.read_manifest(path, "other-v0")
     for low in (3230.0, 5000.0):
         path.write_text(json.dumps(manifest(reference_min_score=low)))

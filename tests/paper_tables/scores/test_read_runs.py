@@ -125,7 +125,7 @@ def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
         (lambda b: _edit_table(b / "run" / "train.parquet", noise_loss="x"), "holds noise_loss as"),
         (lambda b: _edit_table(b / "run" / "timing.parquet", wall_seconds=np.nan), "holds wall_seconds nan"),
         # Files of other runs and tasks.
-        (lambda b: _edit_json(b / "manifest.json", task="walker2d-x-v0"), "is of the task walker2d-x-v0"),
+        (lambda b: _edit_json(b / "manifest.json", task="walker2d-x-v0"), "is of task walker2d-x-v0"),
         (lambda b: _edit_json(b / "run" / "config.json", seeds=[5]), "of the seeds [5]; seed 0"),
         (
             lambda b: _edit_json(b / "run" / "config.json", num_updates=1),

@@ -77,4 +77,4 @@ def test_the_same_numbers_twice_are_said(tmp_path: Path):
     path.write_text(TWICE.format("52.9"))
     table, found = audit_table(path)
     assert not found
-    assert "Task hopper-medium-v2 is there twice, with the same numbers." in table.messages
+    assert "Task hopper-medium-v2 appears twice, with the same numbers." in table.messages

@@ -330,7 +330,7 @@ def test_a_wrong_configuration_is_refused_in_one_message(load_plan, changes, wor
     [
         (",gym-locomotion,recollected,", ",locomotions,recollected,", "suite is 'locomotions'; allowed are"),
         ("hopper-medium-expert-v2,,false", "hopper-v9,,false", "takes hyperparameters like 'hopper-v9'"),
-        ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "is there twice"),
+        ("hopper-mixed-v0,", "hopper-sac-tqc-v0,", "appears twice"),
     ],
 )
 def test_a_wrong_task_table_is_refused_in_one_message(copy, load_plan, old, new, words):

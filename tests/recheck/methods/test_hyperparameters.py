@@ -193,7 +193,7 @@ def test_unknown_methods_variants_and_uncovered_tasks_are_refused_with_what_is_k
 def test_a_value_written_twice_is_refused(copy):
     path = copy / "workflow/config/hyperparameters/bc.yaml"
     path.write_text(path.read_text().replace("method: bc\n", "method: bc\nmethod: bc\n"))
-    with pytest.raises(ConfigError, match="'method' is there twice"):
+    with pytest.raises(ConfigError, match="'method' appears twice"):
         hyperparameters.read(copy, "bc")
 
 

@@ -179,7 +179,7 @@ def path_outside(here, other, load_plan):
         (other_policies, "holds other policies of the same seeds here than in"),
         (other_episodes, "holds other episodes of the same policies here than in"),
         (other_rows, "has other rows here than in"),
-        (runs_of_other_rows, "was made from another results/datasets"),
+        (runs_of_other_rows, "was made from a different results/datasets"),
         (path_outside, "names results/../../x, which is not a file of results"),
     ],
 )

@@ -191,7 +191,7 @@ def read_json(path: Path, error: type[RecheckError] = FileError) -> Any:
     except OSError as problem:
         raise error(f"{path} cannot be read: {problem.strerror or problem}.") from None
     except ValueError as problem:
-        raise error(f"{path} is not valid JSON ({problem}); it is damaged or another file.") from None
+        raise error(f"{path} is not valid JSON ({problem}); it is damaged or a different file.") from None
 
 
 def sha256(path: Path, error: type[RecheckError] = FileError) -> str:

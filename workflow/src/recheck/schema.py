@@ -25,7 +25,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if key in seen:
                 mark = key_node.start_mark
                 raise ConfigError(
-                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' is there twice; keep one."
+                    f"{Path(mark.name).name}, line {mark.line + 1}: '{key}' appears twice; keep one."
                 )
             seen.add(key)
         return dict(super().construct_mapping(node, deep=deep))

@@ -132,7 +132,7 @@ def load_tasks(path: Path = TASKS_FILE) -> dict[str, Task]:
     """All tasks by name, in the order of the file.
 
     Raises:
-        DatasetError: a row breaks the schema, or a task is there twice.
+        DatasetError: a row breaks the schema, or a task appears twice.
     """
     rows = _rows(path, schema.read(SCHEMA_FILE), DatasetError)
     return {name: task_from_mapping(row, path.name) for name, row in rows.items()}
@@ -163,7 +163,7 @@ def read(root: Path) -> Mapping[str, Mapping[str, Any]]:
     """All rows of tasks.csv by task name, typed as the schema says.
 
     Raises:
-        ConfigError: a row breaks the schema, a task is there twice, `hyperparameters_like` names no task.
+        ConfigError: a row breaks the schema, a task appears twice, `hyperparameters_like` names no task.
     """
     rows = _rows(root / FILE, schema.load(root, "tasks"), ConfigError)
     for name, row in rows.items():
@@ -184,7 +184,7 @@ def _rows(path: Path, rules: Mapping[str, Any], error: type[RecheckError]) -> di
         row = {key: _typed(text or "", rules["properties"].get(key, {})) for key, text in cells.items()}
         schema.check(row, rules, where, error)
         if row["task"] in rows:
-            raise error(f"{where}: the task {row['task']} is there twice; keep one.")
+            raise error(f"{where}: the task {row['task']} appears twice; keep one.")
         rows[row["task"]] = MappingProxyType(row)
     return rows
 
@@ -196,7 +196,7 @@ def _cells(path: Path, error: type[RecheckError]) -> Iterator[tuple[int, dict[st
             for cells in reader:
                 if None in cells or None in cells.values():
                     raise error(
-                        f"{path.name}, line {reader.line_num} has another number of cells than the header."
+                        f"{path.name}, line {reader.line_num} has more or fewer cells than the header."
                     )
                 yield reader.line_num, cells
     except FileNotFoundError:

@@ -264,7 +264,7 @@ def evidence(method: str, task: str, version: str | None = None) -> Answer:
     name = task_table.resolve(task, version).name
     stated = task_table.version_of(task_table.stem_of(name), version)
     if stated is not None and not name.endswith(f"-{stated}"):
-        raise TablesError(f"Task '{task}' has a version of its own; leave out version={version}.")
+        raise TablesError(f"Task '{task}' has a version already; leave out version={version}.")
     numbers = literature.read_all()
     keys = sorted(set(numbers["method_key"]))
     key = method_key(method) or (method if method in keys else None)

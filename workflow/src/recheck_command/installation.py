@@ -35,7 +35,7 @@ def missing(root: Path) -> dict[str, list[str]]:
         if program is not None and shutil.which(program) is None:
             lacks.append(f"there is no program {program}")
         if purpose in OF_CHECKOUT and not (root / "Snakefile").is_file():
-            lacks.append(f"{root.resolve()} is not a checkout of the repository (say --root DIR)")
+            lacks.append(f"{root.resolve()} is not a checkout of the repository (give --root DIR)")
         found[purpose] = lacks
     return found
 

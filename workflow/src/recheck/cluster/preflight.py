@@ -216,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = findings(plan.load(json.loads(given.config), Path()), given.longest_minutes)
         print(report(found), flush=True)
         if any(finding.state == FAULT for finding in found):
-            raise ConfigError("The preflight found faults; nothing was sent.")
+            raise ConfigError("The preflight found faults; nothing was submitted.")
         return 0
 
     return cli.run(command)

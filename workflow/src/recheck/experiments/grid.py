@@ -167,7 +167,7 @@ def resolve_run(catalogue: Catalogue, point: GridPoint) -> Run:
     if point.diffusion_steps is not None and not method.diffusion:
         raise ConfigError(
             f"{where}: diffusion_steps {point.diffusion_steps} is given for method '{method.name}', which "
-            "has no diffusion steps; put it into a grid entry of its own."
+            "has no diffusion steps; put it into a separate entry of the grid."
         )
     own = catalogue.variants.get(variant, {}) if variant is not None else {}
     if variant in catalogue.variants and variant in method.variants:
@@ -253,7 +253,7 @@ def check_sampling(
             raise ConfigError(
                 f"{where}: sampling setting '{name}' gives {schema.listed(given)}, which method "
                 f"'{method.name}' does "
-                "not have; put it into a grid entry of its own, or exclude it."
+                "not have; put it into a separate entry of the grid, or exclude it."
             )
         return
     if steps is not None and steps > config["diffusion_steps"]:

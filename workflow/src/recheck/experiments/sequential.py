@@ -127,7 +127,7 @@ def read(root: Path, name: str, content: Mapping[str, Any], results_name: str | 
         raise ConfigError(
             f"{where}: its seeds have been looked at by the design {json.dumps(before, sort_keys=True)}, and "
             f"its file now says {json.dumps(design, sort_keys=True)}. A design that is changed after a look "
-            "does not keep its error: put the old one back, or give the experiment another name."
+            "does not keep its error: restore the old one, or give the experiment another name."
         )
     return Looks(kept_as, design, kept["runs"])
 

@@ -123,7 +123,7 @@ def _require_sources(root: Path, unit: Unit, reason: str | None) -> None:
     if gone:
         raise ConfigError(
             f"{unit.stage} {unit.name} has to be made again ({reason or 'it is forced'}), but {gone[0]} "
-            "is not there. Bring it back, or give the folder that holds it as data_folder=."
+            "is not there. Restore it, or give the folder that holds it as data_folder=."
         )
 
 

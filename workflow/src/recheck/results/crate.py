@@ -126,7 +126,9 @@ def verify(folder: Path) -> None:
         if entity.type != "File" or not path.is_file():
             raise FileError(f"{folder / NAME} names {entity.id}, which is not there.")
         if entity["sha256"] != files.sha256(path) or int(entity["contentSize"]) != path.stat().st_size:
-            raise FileError(f"{path} is not what {folder / NAME} says; `recheck crate` writes it again.")
+            raise FileError(
+                f"{path} differs from what {folder / NAME} says; `recheck crate` writes it again."
+            )
 
 
 def members(folder: Path) -> Iterator[Path]:

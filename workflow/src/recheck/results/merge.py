@@ -205,7 +205,7 @@ def _check_inputs(root: Path, source: Path, result: Result) -> None:
         if now is not None and now != known:
             where = paths.RESULTS if here is not None else source
             raise FileError(
-                f"{result.name} in {source} was made from another {path.partition('#')[0]} than the one in "
+                f"{result.name} in {source} was made from a different {path.partition('#')[0]} than that in "
                 f"{where}: the two do not belong together. Remove one of them, and merge again."
             )
 
