@@ -42,7 +42,7 @@ def refuse_mixed(runs: pd.DataFrame, where: str, allowed: Iterable[str] = ()) ->
     unknown = sorted(permitted - set(FIELDS))
     if unknown:
         raise TablesError(
-            f"{', '.join(unknown)}: no such field of provenance; known are {', '.join(FIELDS)}."
+            f"{', '.join(unknown)} is not a field of provenance; known are {', '.join(FIELDS)}."
         )
     for field in FIELDS:
         found = _values(runs, field)

@@ -81,7 +81,7 @@ def test_mixed_provenance_in_a_row_is_refused_unless_allowed(field):
         paper_cells.layout_cells(layout, both)
     cells, _ = paper_cells.layout_cells(layout, both, [field])
     assert (cells["our_scores_percent"].str.len() > 0).sum() == 2
-    with pytest.raises(TablesError, match="no field of provenance"):
+    with pytest.raises(TablesError, match="not a field of provenance"):
         paper_cells.layout_cells(layout, both, ["mood"])
 
 
