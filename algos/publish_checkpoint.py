@@ -3,7 +3,7 @@
     python -m algos.publish_checkpoint results/runs/<method>/<task>/<variant>-<digest>[=<episodes>] ...
         [--output results/published/checkpoints]
 
-A folder stands for every finished block of seeds in it; dataset and episodes are found next to ``runs``, in
+A folder means every finished block of seeds in it; dataset and episodes are found next to ``runs``, in
 the same folder of results. ``=5`` keeps the first five episodes of each seed, where playing all again takes
 long; an episode does not depend on how many there are. Each block becomes the folder
 ``<method>/<task>/<variant>-<digest>/N<steps>/<sampling>/seeds<a>-<b>``:

@@ -85,7 +85,7 @@ def _is_right(destination: Path, sha256: str | None) -> bool:
 
 @contextmanager
 def _discarded_on_a_full_disk(part: Path) -> Iterator[None]:
-    """Free the space of a part that the disk has no room for."""
+    """Free the space of a part that does not fit on the disk."""
     try:
         yield
     except OSError as error:

@@ -174,8 +174,8 @@ def near_zero_unreported(runs: pd.DataFrame) -> list[str]:
             messages.append(
                 f"{method} on {task}: scores of {own.min():.3g} to {own.max():.3g} are taken as percent, as "
                 "of a method that learned nothing; fewer than "
-                f"{REPORTS} reported scores of this task are known, so that fractions cannot be told from "
-                "them. Give unit=fraction, or unit=percent if they are right."
+                f"{REPORTS} reported scores of this task are known, so that these scores cannot be told "
+                "apart from fractions. Give unit=fraction, or unit=percent if they are right."
             )
     return messages
 

@@ -70,7 +70,7 @@ class Macros:
         return cls(found)
 
     def expand(self, raw: str) -> str:
-        """A text with every macro replaced by what it stands for."""
+        """A text with every macro replaced by its content."""
         if not self.known:
             return raw
         calls = re.compile(rf"\\({'|'.join(map(re.escape, self.known))})(?![a-zA-Z])")

@@ -281,7 +281,7 @@ def test_a_file_that_the_block_reads_is_named(tmp_path: Path) -> None:
         shutil.copy(source, temporary)
 
 
-def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     with pytest.raises(FileError, match="cannot be written"):
         files.write_text(tmp_path / "a" / "b.txt", "x")

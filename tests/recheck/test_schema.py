@@ -67,7 +67,7 @@ def test_the_error_is_of_the_callers_class():
         schema.check({"name": 1}, RULES, "x.yaml", TablesError)
 
 
-def test_of_several_faults_the_first_by_place_is_said():
+def test_of_several_faults_the_first_by_place_is_reported():
     with pytest.raises(ConfigError, match="count is 0"):
         schema.check({"name": "A", "count": 0}, RULES, "x.yaml")
 

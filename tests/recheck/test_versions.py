@@ -46,11 +46,11 @@ def test_results_that_are_a_link_are_no_change_of_the_program(checkout, tmp_path
 @pytest.mark.parametrize(
     "name", ["Snakefile", "algos/iql.py", "workflow/config/tasks.csv", "paper_tables/a.csv"]
 )
-def test_a_changed_line_of_what_makes_results_is_said(checkout, name):
+def test_a_changed_line_of_what_makes_results_is_reported(checkout, name):
     (checkout / name).write_text("after\n")
     assert dirty(checkout) is True
 
 
-def test_outside_a_checkout_nothing_is_said(tmp_path):
+def test_outside_a_checkout_nothing_is_reported(tmp_path):
     versions.git_state.cache_clear()
     assert versions.git_state(tmp_path) == {"commit": None, "dirty": None}

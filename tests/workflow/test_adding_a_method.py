@@ -159,7 +159,7 @@ def test_two_files_are_enough_from_the_plan_to_the_episodes(repository: Path, tm
     assert "(`squared_bc`)" in (repository / "docs/deviations.md").read_text(encoding="utf-8")
 
 
-def test_what_is_missing_is_said(repository: Path) -> None:
+def test_what_is_missing_is_reported(repository: Path) -> None:
     """A class that is not there, a value outside what the file allows, a name that another meaning has."""
     target = repository / "workflow/config/hyperparameters/squared_bc.yaml"
     text = target.read_text(encoding="utf-8")

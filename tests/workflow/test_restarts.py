@@ -330,7 +330,7 @@ def test_a_failed_forced_retraining_leaves_the_finished_run(finished, snakemake)
 
 
 @pytest.mark.slow
-def test_a_lost_run_is_said(finished, snakemake):
+def test_a_lost_run_is_reported(finished, snakemake):
     (run,) = (finished / "results/runs").glob("*/small-v0/*/N0/seeds0-0")
     shutil.rmtree(run)
     process = snakemake("-n", *FORMER)

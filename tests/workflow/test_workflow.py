@@ -85,7 +85,7 @@ def test_published_scores_need_neither_data_nor_training(copy, snakemake):
     assert job_counts(said(process)) == dict.fromkeys(made, 1)
 
 
-def test_nothing_published_is_said_in_one_message(copy, snakemake):
+def test_nothing_published_is_reported_in_one_message(copy, snakemake):
     """Nothing at all, and a table that is missing."""
     process = snakemake("tables", "figures", "--config", "scores=published")
     assert process.returncode != 0
@@ -158,7 +158,7 @@ def test_a_refusal_is_one_message_and_no_trace(snakemake, copy, settings, words)
     assert not (copy / "results").exists()
 
 
-def test_missing_files_are_said_once_and_the_rest_is_planned(snakemake):
+def test_missing_files_are_reported_once_and_the_rest_is_planned(snakemake):
     process = snakemake("-n", "--config", "experiment=lite")
     assert process.returncode == 0, said(process)
     for task in ("hopper-mixed-v0", "halfcheetah-mixed-v0"):

@@ -92,7 +92,7 @@ def test_a_latency_is_the_median_of_calls_in_milliseconds(configs, monkeypatch):
     assert found == {"1": pytest.approx(1.0), "10": pytest.approx(1.0)}
 
 
-def test_a_process_that_ends_early_is_said(configs, monkeypatch):
+def test_a_process_that_ends_early_is_reported(configs, monkeypatch):
     class Pipe:
         def close(self):
             pass

@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_one_message(
     assert str(caught.value).count("buffer.h5") == 1
 
 
-def test_observations_of_several_parts_are_said(write: Any, hopper_task: Any, tmp_path: Path) -> None:
+def test_observations_of_several_parts_are_reported(write: Any, hopper_task: Any, tmp_path: Path) -> None:
     def change(file: h5py.File) -> None:
         file["observations_1_0"] = file["observations_1"][()]
         del file["observations_1"]

@@ -194,7 +194,7 @@ def test_an_error_page_is_recognised(server: Server, tmp_path: Path) -> None:
     assert not (tmp_path / "file.hdf5").exists()
 
 
-def test_a_full_disk_is_said_and_nothing_kept(
+def test_a_full_disk_is_reported_and_nothing_kept(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:

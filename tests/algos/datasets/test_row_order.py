@@ -106,7 +106,7 @@ def test_final_observations_in_rows_of_their_own_are_refused(played: Rows, prepa
         prepared(rows)
 
 
-def test_rows_that_are_there_twice_are_said(played: Rows, prepared: Any) -> None:
+def test_duplicate_rows_are_reported(played: Rows, prepared: Any) -> None:
     """As in a file that was joined with a part of itself."""
     part = sum(LENGTHS[:10])
     twice = {key: np.concatenate([values[:part], values]) for key, values in played.items()}

@@ -255,7 +255,7 @@ def test_what_a_file_gave(make_rows: Any, write_rows: Any, hopper_task: Any, tmp
     assert "Not used of the file: rng_state." in found.notes
 
 
-def test_actions_beyond_the_bounds_are_clipped_where_that_is_said(
+def test_actions_beyond_the_bounds_are_clipped_where_that_is_reported(
     make_rows: Any, write_rows: Any, hopper_task: Any, tmp_path: Path
 ) -> None:
     rows = make_rows()

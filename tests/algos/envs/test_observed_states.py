@@ -54,7 +54,7 @@ def test_terminals_that_do_not_end_the_episode_are_refused(walker: Any, checked:
     assert "states were taken" in checked(rows, ends="terminal")
 
 
-def test_data_that_agree_with_no_environment_are_said(make_rows: Any, walker: Any, checked: Any) -> None:
+def test_data_that_agree_with_no_environment_are_reported(make_rows: Any, walker: Any, checked: Any) -> None:
     made_up = make_rows(widths=(17, 6))
     for environment in ("Walker2d-v4", "HalfCheetah-v4"):
         assert checked(made_up, environment).startswith("cannot be checked: the dataset holds no state")

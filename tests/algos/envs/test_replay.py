@@ -89,7 +89,7 @@ def test_states_of_another_size_are_another_environments(
         prepare(walker_task(rows), tmp_path / "own-v0")
 
 
-def test_without_states_the_reason_is_said(make_rows: Any, walker_task: Any, tmp_path: Path) -> None:
+def test_without_states_the_reason_is_reported(make_rows: Any, walker_task: Any, tmp_path: Path) -> None:
     manifest = prepare(walker_task(make_rows(), "Hopper-v4"), tmp_path / "own-v0")
     assert manifest["environment_check"]["conclusion"].startswith(
         "cannot be checked: the dataset holds no state"

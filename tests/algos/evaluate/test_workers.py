@@ -16,7 +16,7 @@ SAMPLING = {"name": "default"}
 EVALUATION = {"episodes": 10, "episodes_last": 30, "episodes_reevaluated": 10}
 
 
-def test_a_process_that_dies_is_said(untrained, dataset, tmp_path, monkeypatch):
+def test_a_process_that_dies_is_reported(untrained, dataset, tmp_path, monkeypatch):
     """With what is finished kept."""
     monkeypatch.setattr(workers, "_serve", dies)
     with pytest.raises(EvaluationError, match=r"has died \(exit status 9\); what is finished is kept"):

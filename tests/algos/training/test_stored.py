@@ -46,7 +46,7 @@ def test_a_full_disk_is_one_message(dataset, run_config, tmp_path):
     assert not list((tmp_path / "state").glob("*safetensors*"))
 
 
-def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     """What safetensors raises on a full disk: an error of its own, without a number."""
 
     def full(*_):

@@ -30,7 +30,7 @@ def test_where_one_of_the_two_is_a_wrong_copy_that_is_the_finding():
     assert twice(original, printed(score=66.3, **copied), printed(score=63.3, **copied)) == []
 
 
-def test_a_later_version_that_changed_numbers_is_said_with_its_count():
+def test_a_later_version_that_changed_numbers_is_reported_with_its_count():
     old = {"table": "Table 1, earlier version"}
     numbers = [
         printed("a-v2", 10.0, **old),

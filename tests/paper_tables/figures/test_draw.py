@@ -128,7 +128,7 @@ def test_bytes_repeat_and_hold_no_date(
     assert matplotlib.rcParams["font.size"] == 20
 
 
-def test_what_the_data_do_not_allow_is_said(
+def test_what_the_data_do_not_allow_is_reported(
     made_up_tables: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     scores = made_up_tables["scores"]

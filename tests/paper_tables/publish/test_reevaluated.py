@@ -197,7 +197,7 @@ def test_methods_stand_by_their_published_score_within_a_task() -> None:
         ),
     ],
 )
-def test_the_order_of_the_methods_is_said(bc_here: float, said: str) -> None:
+def test_the_order_of_the_methods_is_reported(bc_here: float, said: str) -> None:
     found = [policy("bc paper", 0, 35, bc_here), policy("iql paper", 0, 90, 88)]
     assert reevaluated.order(found) == said
     assert f"with the published scores. {said} The re-evaluation agrees" in reevaluated.verdict(found)

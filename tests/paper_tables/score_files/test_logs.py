@@ -179,7 +179,7 @@ def test_methods_that_no_document_knows_stay_apart(folder: str, tmp_path: Path):
     assert "From the configuration or folder of each run: task, seed, method." in found.messages
 
 
-def test_runs_of_a_logger_are_said_once(tmp_path: Path):
+def test_runs_of_a_logger_are_reported_once(tmp_path: Path):
     for seed in range(3):
         run = tmp_path / f"run-{seed}"
         run.mkdir()

@@ -126,7 +126,7 @@ def test_a_number_of_each_rows_task():
     assert np.isnan(of_runs(found, "task", lambda name: None)).all()
 
 
-def test_seeds_with_names_are_numbered_and_this_is_said():
+def test_seeds_with_names_are_numbered_and_this_is_reported():
     found, messages = resolved(file(method=["x"] * 2, task=[HOPPER] * 2, seed=["blue", "amber"]))
     assert seeds_of(found) == [1, 0]
     assert any(message.startswith("Seeds have names that are not numbers") for message in messages)

@@ -115,7 +115,7 @@ def test_the_fixture_goes_through_the_whole(d3rlpy: pd.DataFrame, tmp_path: Path
     assert len(pd.read_csv(tmp_path / "cells.csv")) == 5 * 12
 
 
-def test_names_that_are_likely_slips_are_said_and_noted(
+def test_names_that_are_likely_slips_are_reported_and_noted(
     made_up_tables: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     rows = made_up_tables["scores"].query("method != 'diffusion_ql'").copy()

@@ -76,6 +76,6 @@ def test_episodes_are_never_taken_for_seeds():
         ({"seed": [0, 1], "update": [1, 1], "score_percent": [1.0, 2.0]}, "two episodes"),
     ],
 )
-def test_variance_that_cannot_be_split_is_said(episodes: dict, words: str):
+def test_variance_that_cannot_be_split_is_reported(episodes: dict, words: str):
     with pytest.raises(TablesError, match=words):
         variance_module.split_variance(pd.DataFrame(episodes))

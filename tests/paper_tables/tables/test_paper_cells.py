@@ -25,7 +25,7 @@ def cell_of(cells: pd.DataFrame, task: str, column: str) -> pd.Series:
         ({"score_unit": "return"}, "our score is a raw return"),
     ],
 )
-def test_what_cannot_be_compared_is_said(other, reason):
+def test_what_cannot_be_compared_is_reported(other, reason):
     runs = some_runs({"hopper-medium-v2": [90.0, 91.0, 92.0]}, **other)
     cells, _ = paper_cells.layout_cells(layout_files.read_layout("diffusion_ql_table_1"), runs)
     cell = cell_of(cells, "hopper-medium-v2", "Diffusion-QL")

@@ -69,7 +69,7 @@ def test_a_clear_difference_is_different():
     assert list(cells["verdict"]) == ["different (higher)"]
 
 
-def test_near_the_random_policy_nothing_is_said():
+def test_near_the_random_policy_nothing_is_reported():
     """Both sides within 10 points: never `reproduced`, however equal."""
     runs = our_runs([8.0, 8.1, 8.2], method="diffusion_ql", variant="paper", update=20_000)
     low = literature.read_reference_runs()

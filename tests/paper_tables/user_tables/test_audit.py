@@ -72,7 +72,7 @@ def test_a_task_in_two_rows_is_a_finding(turned: bool, tmp_path: Path):
     assert "60.1" in f"{found.printed} {found.source_value}"
 
 
-def test_the_same_numbers_twice_are_said(tmp_path: Path):
+def test_the_same_numbers_twice_are_reported(tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text(TWICE.format("52.9"))
     table, found = audit_table(path)

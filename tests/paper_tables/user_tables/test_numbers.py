@@ -48,7 +48,7 @@ def test_a_column_of_a_documents_numbers_is_copied_and_one_of_none_a_rerun(table
     assert "Column 'IQL' is compared with iql: 3 of 3 agree." in table.messages
 
 
-def test_sums_have_the_rows_above_them_and_the_rest_is_said(table):
+def test_sums_have_the_rows_above_them_and_the_rest_is_reported(table):
     (aggregate,) = table.aggregates
     assert (aggregate.row.label, aggregate.row.kind) == ("total", "total")
     assert [row.task for row in aggregate.above] == [

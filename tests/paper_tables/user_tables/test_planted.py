@@ -396,7 +396,7 @@ def test_a_copy_of_a_documents_own_reruns_is_compared_with_it(tmp_path: Path):
     assert (found.printed, found.source_value) == ("82.6", "82.1")
 
 
-def test_a_cell_below_no_heading_is_said(tmp_path: Path):
+def test_a_cell_below_no_heading_is_reported(tmp_path: Path):
     (tmp_path / "t.csv").write_text(
         "Task,BC,CQL\nhopper-medium-v2,52.9,58.5,99\nwalker2d-medium-v2,75.3,72.5\n"
     )

@@ -90,7 +90,7 @@ def test_columns_of_other_documents_say_the_rule_where_they_are_two_and_agree(ce
     )
 
 
-def test_without_the_documents_numbers_under_the_tables_rule_nothing_is_said(cells):
+def test_without_the_documents_numbers_under_the_tables_rule_nothing_is_reported(cells):
     user = table(
         ("m", LAST["m"], "last", "a"), ("n", LAST["n"], "last", "a"), ("k", BEST["k"], "best_online", "a")
     )

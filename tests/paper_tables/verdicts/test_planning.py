@@ -55,7 +55,7 @@ def test_seeds_for_a_margin_is_the_smallest_number(reported: int | None):
     assert chance(found) >= 0.8 > chance(found - 1)
 
 
-def test_too_wide_a_spread_is_said():
+def test_too_wide_a_spread_is_reported():
     assert seeds_for_margin(30.0, 5.0) == ">100"
     with pytest.raises(TablesError, match="above 0"):
         seeds_for_margin(3.0, 0.0)

@@ -50,7 +50,7 @@ def test_variants_share_their_studies():
 
 
 def test_known_rates():
-    """Nearly no noise: at the margin half of the studies lie on either side and none is claimed wrongly."""
+    """Nearly no noise: at the margin half of the studies are on either side and none is claimed wrongly."""
     clear = Scenario("", "", Normal(1e-3), Normal(1e-3), 5, 5, true_difference_percent=0.0)
     assert module.simulate(clear, 500) == Rates(1.0, 0.0, 0.0)
     far = Scenario("", "", Normal(1e-3), Normal(1e-3), 5, 5, true_difference_percent=10.0)

@@ -98,7 +98,7 @@ def test_a_wide_lower_side_may_hold_collapses():
     assert (wide.verdict, wide.note) == (rule.INCONCLUSIVE, typical.WIDE)
 
 
-def test_the_reason_is_said():
+def test_the_reason_is_reported():
     two_groups = typical.judge_typical_runs([70.0, 71.0, 52.0, 53.0], [54.0, 53.0, 70.0, 71.0], M)
     assert (two_groups.verdict, two_groups.note) == (rule.INCONCLUSIVE, typical.TWO_GROUPS)
     identical = typical.judge_typical_runs([70.0, 70.0, 10.0], [70.0, 71.0, 70.5, 70.2], M)

@@ -43,7 +43,7 @@ def test_an_experiment_as_it_is(resolve):
     assert HOPPER in found.rows
 
 
-def test_a_part_of_it_has_a_name_of_its_own_and_is_said(resolve):
+def test_a_part_of_it_has_a_name_of_its_own_and_is_reported(resolve):
     found = resolve({"grid": [entry(methods=["iql", "bc"], seeds=2)]}, methods="bc")
     assert found.partial
     assert found.name.startswith("mine-")
@@ -140,7 +140,7 @@ def test_a_table_names_its_results(repository):
     assert found.notes[0].startswith("Table iql_table_1 needs ")
 
 
-def test_a_varied_hyperparameter_is_said_and_named(resolve):
+def test_a_varied_hyperparameter_is_reported_and_named(resolve):
     found = resolve({}, vary="expectile:0.5,0.9")
     assert found.partial
     assert found.variation.name == "expectile"

@@ -63,7 +63,7 @@ def test_choosing_all_is_the_experiment_itself(load_plan):
     assert same.request() == whole.request()
 
 
-def test_a_selection_is_said_and_reaches_the_commands_that_plan_again(load_plan):
+def test_a_selection_is_reported_and_reaches_the_commands_that_plan_again(load_plan):
     loaded = load_plan(experiment="d4rl", methods="iql,idql", tasks="kitchen_v0,hopper-medium-v2", seeds=2)
     assert any("methods iql, idql" in message and "seeds 0, 1" in message for message in loaded.missing)
     assert any(loaded.name in message for message in loaded.missing)
@@ -72,7 +72,7 @@ def test_a_selection_is_said_and_reaches_the_commands_that_plan_again(load_plan)
     assert wanted(again) == wanted(loaded)
 
 
-def test_a_method_without_any_of_the_tasks_is_said(load_plan):
+def test_a_method_without_any_of_the_tasks_is_reported(load_plan):
     loaded = load_plan(experiment="d4rl", methods="iql,idql", tasks="kitchen_v0")
     assert {run.config["method"] for run in loaded.experiment.runs.values()} == {"iql"}
     assert any("has no run of idql within this selection" in message for message in loaded.missing)

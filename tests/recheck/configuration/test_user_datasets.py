@@ -201,7 +201,7 @@ def test_a_wrong_declaration_is_one_message(declare, content, message):
     assert "my.yaml" in str(refusal.value)
 
 
-def test_a_declared_dataset_that_nothing_asks_for_is_said(write, declare):
+def test_a_declared_dataset_that_nothing_asks_for_is_reported(write, declare):
     file = declare({"mine": {"path": write("a.hdf5"), "environment": "Hopper-v4"}})
     with pytest.raises(ConfigError, match="declares mine, but experiment 'ci' names none of them"):
         load(experiment="ci", datasets=file)

@@ -72,7 +72,7 @@ def test_a_method_without_a_rate_costs_what_is_not_known(mine, recorded_rates):
     assert "NaN" not in json.dumps(estimate.document(jobs))
 
 
-def test_what_is_chosen_is_said_as_a_sentence_and_cores_are_counted(load_plan):
+def test_what_is_chosen_is_reported_and_cores_are_counted(load_plan):
     loaded = load_plan(experiment="d4rl", train_on="cpu", methods="iql", tasks="hopper-medium-v2", seeds=1)
     text = estimate.report(loaded, estimate.predict(loaded), given={"cores": 1})
     assert "\nOf experiment 'd4rl': methods iql; tasks hopper-medium-v2; seeds 0.\n" in text

@@ -150,7 +150,7 @@ def test_a_part_of_the_scores_that_is_gone_makes_them_again(made, name):
     assert not found.lost
 
 
-def test_a_lost_run_or_dataset_is_said_and_what_was_made_from_it_stays(made):
+def test_a_lost_run_or_dataset_is_reported_and_what_was_made_from_it_stays(made):
     (made / RUN).unlink()
     (made / MANIFEST).unlink()
     found = made_again.compare(made, ALL)

@@ -79,7 +79,7 @@ def test_a_page_is_made_again_where_its_words_change(load_plan, write_experiment
     assert wanted[0] != wanted[1]
 
 
-def test_without_published_policies_it_is_said_and_none_is_played(load_plan, copy):
+def test_without_published_policies_it_is_reported_and_none_is_played(load_plan, copy):
     loaded = load_plan(copy, experiment="smoke")
     assert loaded.reevaluation_files() == []
     assert loaded.missing == (

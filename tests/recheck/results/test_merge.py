@@ -204,7 +204,7 @@ def test_folders_that_cannot_be_merged(clusters):
         merge.merge(here, other / "workflow")
 
 
-def test_seeds_in_two_blocks_and_results_without_a_record_are_said(clusters):
+def test_seeds_in_two_blocks_and_results_without_a_record_are_reported(clusters):
     here, other = clusters
     for path in (other / "results/runs").rglob("seeds1-1"):
         shutil.copytree(path, Path(here, path.relative_to(other)).with_name("seeds1-2"))
