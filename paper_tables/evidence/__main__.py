@@ -27,7 +27,7 @@ from paper_tables.evidence.field import (
 )
 from paper_tables.evidence.findings import findings_table, largest_findings
 from paper_tables.evidence.frame import FORMAT, evidence_frame, frame_csv, version_of
-from paper_tables.evidence.html import evidence_page
+from paper_tables.evidence.html import evidence_page, page_data
 from paper_tables.evidence.judgement import Inputs, NumberEvidence, judge_all
 from paper_tables.evidence.tables import (
     counts_of,
@@ -95,8 +95,8 @@ def write_all(inputs: Inputs, folder: Path, page: Path | None) -> dict[str, int]
     with files.atomic_folder(folder, TablesError) as temporary:
         version = write_tables(found, inputs, temporary)
         if page is not None:
-            text = evidence_page(found, frame, inputs.documents, read_claims(), read_sources(), version)
-            files.write_text(page, text, TablesError)
+            content = page_data(found, frame, inputs.documents, read_claims(), read_sources(), version)
+            files.write_text(page, evidence_page(content), TablesError)
     return counts_of(distinct(frame))
 
 

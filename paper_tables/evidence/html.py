@@ -28,25 +28,8 @@ FOLDER = Path(__file__).parent / "page"
 DIGITS = 3
 
 
-def evidence_page(
-    found: Sequence[NumberEvidence],
-    frame: pd.DataFrame,
-    documents: Mapping[str, Document],
-    claims: Sequence[ProseClaim],
-    sources: pd.DataFrame,
-    version: str,
-) -> str:
-    """The page as HTML.
-
-    Args:
-        found: the evidence of every number.
-        frame: the same as `evidence_frame` gives it.
-        documents: by short name.
-        claims: claims in prose.
-        sources: of the public runs.
-        version: of the table of evidence.
-    """
-    content = page_data(found, frame, documents, claims, sources, version)
+def evidence_page(content: Mapping[str, Any]) -> str:
+    """The page as HTML; content as `page_data` gives it."""
     parts = {
         "library_css": _read("vendor/dataTables.dataTables.min.css"),
         "page_css": _read("page.css"),
@@ -78,7 +61,16 @@ def page_data(
     sources: pd.DataFrame,
     version: str,
 ) -> dict[str, Any]:
-    """What the page shows, as data; arguments as of `evidence_page`."""
+    """What the page shows, as data.
+
+    Args:
+        found: the evidence of every number.
+        frame: the same as `evidence_frame` gives it.
+        documents: by short name.
+        claims: claims in prose.
+        sources: of the public runs.
+        version: of the table of evidence.
+    """
     table = first_screen(frame)
     return {
         "version": version,
