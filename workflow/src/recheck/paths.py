@@ -4,6 +4,7 @@ The strings hold Snakemake wildcards in braces, so that rules use them as they a
 in. All paths are relative to the repository's root, from which Snakemake runs.
 """
 
+from functools import cache
 from pathlib import Path
 
 RESULTS = "results"
@@ -56,6 +57,7 @@ def dataset(task: str) -> str:
     return DATASET.format(task=task)
 
 
+@cache  # Asked several times for each job of a plan.
 def run_group(method: str, task: str, variant: str, digest: str, diffusion_steps: int) -> str:
     """The part of a path that all blocks of one run share."""
     return RUN_GROUP.format(

@@ -14,7 +14,6 @@ from recheck.configuration.site import Site
 from recheck.errors import ConfigError
 from recheck.experiments import expansion, sequential
 from recheck.experiments import runs as runs_module
-from recheck.former_names import hashed_form
 from recheck.records import Unit
 from recheck.restarts import made_again, pages, stages
 
@@ -115,11 +114,11 @@ class Plan:
 
     def sampling(self, wildcards: Any) -> str:
         """A sampling setting, as JSON for the evaluator."""
-        return json.dumps(self.sampling_of(wildcards).setting, sort_keys=True)
+        return self.sampling_of(wildcards).setting_text
 
     def evaluation(self, wildcards: Any) -> str:
         """An evaluation setting, as JSON for the evaluator; a rule's parameter, so with the hashed names."""
-        return json.dumps(hashed_form(self.sampling_of(wildcards).evaluation), sort_keys=True)
+        return self.sampling_of(wildcards).evaluation_text
 
     def row(self, task: str) -> Mapping[str, Any]:
         """A task's row.

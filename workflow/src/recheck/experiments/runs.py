@@ -67,6 +67,16 @@ class Sampling:
         }
         return f"{self.name}-{digest(content)}"
 
+    @cached_property
+    def setting_text(self) -> str:
+        """The setting as JSON."""
+        return json.dumps(self.setting, sort_keys=True)
+
+    @cached_property
+    def evaluation_text(self) -> str:
+        """The evaluation setting as JSON; a rule's parameter, so with the hashed names."""
+        return json.dumps(hashed_form(self.evaluation), sort_keys=True)
+
 
 @dataclass
 class Run:
@@ -100,5 +110,13 @@ class Run:
 
     def config_text(self, first: int, last: int) -> str:
         """The resolved configuration of one block, as JSON; a rule's parameter, so with the hashed names."""
-        full = {**hashed_form(self.config), "digest": self.digest, "seeds": list(range(first, last + 1))}
-        return json.dumps(full, sort_keys=True)
+        before, after = self._around_seeds
+        return f"{before}{json.dumps(list(range(first, last + 1)))}{after}"
+
+    @cached_property
+    def _around_seeds(self) -> tuple[str, str]:
+        """The configuration as JSON before and after the list of its seeds: there are many blocks of one run."""
+        mark = "the seeds are here"
+        full = {**hashed_form(self.config), "digest": self.digest, "seeds": mark}
+        before, _, after = json.dumps(full, sort_keys=True).partition(json.dumps(mark))
+        return before, after

@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from snakemake.common import overwrite_function_params
+
 
 class RuleFunction:
     """A function of wildcards whose signature is computed once.
 
-    Snakemake asks for the signature of each such function two or three times for every job of a plan, which
-    takes longer than most of the functions. `inspect.signature` returns `__signature__` where there is one.
+    Snakemake asks for the parameters of each such function two or three times for every job of a plan, which
+    takes longer than most of the functions. It takes them from the function itself where they are set.
 
     Args:
         function: of wildcards, and of what else Snakemake passes by name.
@@ -20,6 +22,7 @@ class RuleFunction:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self.__signature__ = inspect.signature(function)
+        overwrite_function_params(self, self.__signature__.parameters)
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         """What the function returns."""
