@@ -2,11 +2,12 @@
 
     python tools/measure_dry_run.py [--experiment d4rl] [--times 1,10] [--rounds 3] [--profile]
 
-The bare workflow has the same rules' shape and nothing else: a job of training for each block, a job of
-evaluation for each of its samplings, one that collects. `--times 10` gives the experiment ten times as many
-seeds. A third workflow has as many wildcards, inputs, parameters and resources as the project's rules, from
-functions that return a constant: what is over it is the project's own, what it is over the bare one is
-Snakemake's. All take turns; figures are medians of processor time and the largest memory of the process.
+The bare workflow has as many jobs, and each job as many wildcards, files, parameters and resources as ours,
+all of them constants. The second one has the same from functions that return a constant: what is over it is
+the project's own, what it is over the bare one is what Snakemake takes to call functions. The third one has
+the fewest parts that give as many jobs: one wildcard, no parameters. `--times 10` gives the experiment ten
+times as many seeds. All take turns; figures are medians of processor time and the largest memory of the
+process.
 `--profile` prints where the experiment's dry run spends its time instead.
 """
 
@@ -25,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# As many outputs and inputs as the project's rules have: files are most of a plan's work.
-BARE = """
+# The fewest parts that give as many jobs: one wildcard, no parameters.
+LEAST = """
 N, OUT = {count}, [f"p{{i}}" for i in range(5)]
 rule all:
     input: expand("e/{{n}}/t", n=range(N)), expand("e/{{n}}/u", n=range(N))
@@ -85,6 +86,20 @@ rule evaluate:
 """
 
 
+def without_functions(text: str) -> str:
+    """A workflow whose functions, and marks on files, are replaced by what they return."""
+    lines = [line for line in text.splitlines() if not line.startswith(("def ", "    return"))]
+    plain = "\n".join(lines)
+    for function, value in (("=given", "=TEXT"), ("=number", "=60")):
+        plain = plain.replace(function, value)
+    return re.sub(r"\b(?:update|files)\(((?:[^()]|\([^()]*\))*)\)", r"\1", plain) + "\n"
+
+
+# As many wildcards, files, parameters and resources, all of them constants.
+BARE = without_functions(SHAPED)
+WORKFLOWS = {"bare": BARE, "same rules": SHAPED, "least": LEAST}
+
+
 @dataclass(frozen=True)
 class Measured:
     """One dry run.
@@ -121,11 +136,17 @@ def dry_run(folder: Path, options: Sequence[str]) -> Measured:
     )
 
 
-def other_folder(parent: Path, jobs: int, text: str) -> Path:
-    """A folder with another workflow of as many jobs."""
-    folder = parent / f"{'bare' if text is BARE else 'shaped'}{jobs}"
+def other_folder(parent: Path, jobs: int, name: str) -> Path:
+    """A folder with another workflow of as many jobs.
+
+    Args:
+        parent: of the folder.
+        jobs: about as many; one of training and one of evaluation each time.
+        name: of `WORKFLOWS`.
+    """
+    folder = parent / f"{name.replace(' ', '_')}{jobs}"
     folder.mkdir(exist_ok=True)
-    (folder / "Snakefile").write_text(text.format(count=jobs // 2), encoding="utf-8")
+    (folder / "Snakefile").write_text(WORKFLOWS[name].format(count=jobs // 2), encoding="utf-8")
     return folder
 
 
@@ -134,20 +155,22 @@ def compare(experiment: str, times: int, rounds: int, scratch: Path) -> str:
     options = ["--cores", "1", "--config", f"experiment={experiment}", f"seeds={10 * times}", "train_on=cpu"]
     if times == 0:
         options = ["--cores", "1", "--config", f"experiment={experiment}", "train_on=gpu"]
-    ours, bare, shaped = [], [], []
+    ours: list[Measured] = []
+    others: dict[str, list[Measured]] = {name: [] for name in WORKFLOWS}
     for _ in range(rounds):
         ours.append(dry_run(ROOT, options))
-        bare.append(dry_run(other_folder(scratch, ours[0].jobs, BARE), ["--cores", "1"]))
-        shaped.append(dry_run(other_folder(scratch, ours[0].jobs, SHAPED), ["--cores", "1"]))
-    seconds, others, same = (
-        statistics.median(each.seconds for each in runs) for runs in (ours, bare, shaped)
-    )
-    memory, of_bare = (max(each.memory_mb for each in runs) for runs in (ours, bare))
-    label = experiment if times == 0 else f"{experiment}, {10 * times} seeds, one a block"
-    return (
-        f"| {label} | {ours[0].jobs:,} | {seconds:.1f} | {others:.1f} | {seconds / others:.2f} "
-        f"| {same:.1f} | {seconds / same:.2f} | {memory:.0f} | {of_bare:.0f} | {memory / of_bare:.2f} |"
-    )
+        for name, runs in others.items():
+            runs.append(dry_run(other_folder(scratch, ours[0].jobs, name), ["--cores", "1"]))
+    seconds = statistics.median(each.seconds for each in ours)
+    memory = max(each.memory_mb for each in ours)
+    parts = [experiment if times == 0 else f"{experiment}, {10 * times} seeds, one a block"]
+    parts += [f"{ours[0].jobs:,}", f"{seconds:.1f}"]
+    for runs in others.values():
+        other = statistics.median(each.seconds for each in runs)
+        parts += [f"{other:.1f}", f"{seconds / other:.2f}"]
+    of_bare = max(each.memory_mb for each in others["bare"])
+    parts += [f"{memory:.0f}", f"{of_bare:.0f}", f"{memory / of_bare:.2f}"]
+    return f"| {' | '.join(parts)} |"
 
 
 def profile(experiment: str, times: int) -> None:
@@ -174,9 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Load {load:.1f} at the beginning, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}.\n")
     print(
         "| experiment | jobs | dry run, s | bare, s | ratio | same rules, empty, s | ratio "
-        "| MB | bare, MB | ratio |"
+        "| fewest parts, s | ratio | MB | bare, MB | ratio |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---" * 12 + "|")
     with tempfile.TemporaryDirectory() as scratch:
         for times in sizes:
             print(compare(given.experiment, times, given.rounds, Path(scratch)), flush=True)

@@ -17,6 +17,7 @@ rule benchmark:
         multiext(f"{paths.BENCHMARK}/benchmark", ".json", ".md"),
         acting=f"{paths.BENCHMARK}/acting.json",
         environments=f"{paths.BENCHMARK}/environments.json",
+        starts=f"{paths.BENCHMARK}/starts.json",
     log:
         f"{paths.LOGS}/benchmark/benchmark.log",
     threads: MACHINE["threads"]
@@ -27,12 +28,19 @@ rule benchmark:
         runtime=MACHINE["runtime"],
     params:
         folder=subpath(output[0], parent=True),
+        # Side by side, as jobs of training will run: an update takes longer where all cores are busy.
+        processes=lambda wildcards: (
+            max(1, workflow.resource_settings.cores // MACHINE["threads"])
+            if workflow.local_exec and MACHINE["gpu"] == 0
+            else 1
+        ),
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.benchmark --configs {input.configs:q} --output {params.folder:q} "
-        "--device $device --threads {threads} &> {log:q} && "
+        "--device $device --threads {threads} --processes {params.processes:q} &> {log:q} && "
         "python -m algos.benchmark.acting --configs {input.configs:q} --output {output.acting:q} &>> {log:q} && "
-        "python -m algos.benchmark.environments --output {output.environments:q} &>> {log:q}"
+        "python -m algos.benchmark.environments --output {output.environments:q} &>> {log:q} && "
+        "python -m algos.benchmark.starts --output {output.starts:q} &>> {log:q}"
 
 
 localrules:

@@ -23,7 +23,7 @@ def left(jobs, stage):
 
 def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     content = {
-        "grid": [entry(methods=["diffusion_ql"], seeds=3, checkpoints=4)],
+        "grid": [entry(methods=["diffusion_ql"], seeds=3, checkpoints=4, num_updates=400_000)],
         "evaluation": EVALUATION,
     }
     loaded = mine(content)
@@ -33,7 +33,7 @@ def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     rate = recorded_rates["methods"]["diffusion_ql"]["cpu"]
     per_update = rate["seconds"][1] + 5 * rate["seconds_per_diffusion_step"][1]
     start = recorded_rates["job_seconds"]["train"]["seconds"][1]
-    assert train[0].work_seconds[1] == pytest.approx(1000 * per_update + start)
+    assert train[0].work_seconds[1] == pytest.approx(400_000 * per_update + start)
     # 3 checkpoints of 2 episodes, the last of 5, 1 fresh one; of 1,000 steps the share before Hopper falls.
     hopper = recorded_rates["environments"]["Hopper"]
     steps = 12 * 1000 * hopper["length_share"][1]
@@ -52,6 +52,8 @@ def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     text = estimate.report(loaded, jobs, {"largest job (train)": {"gpu": 1}}, {"cores": 2})
     for part in ("CPU-hours", rate["source"], "largest job (train): gpu=1", "2 cores", "its limit is 1.0 h"):
         assert part in text
+    # 12 episodes of three seeds, 1,000 steps at most.
+    assert "Steps of evaluation: 18,000 likely, 36,000 if every episode lasts to its horizon." in text
     on_gpu = estimate.predict(mine(content, train_on="gpu"))
     assert {job.stage: job.unit for job in on_gpu if job.stage in STAGES} == {
         "train": "GPU-hours",

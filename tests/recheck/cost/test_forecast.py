@@ -1,7 +1,8 @@
 """Jobs of a plan and what each takes."""
 
 import pytest
-from recheck.cost import estimate, step_costs
+from recheck import paths
+from recheck.cost import estimate, forecast, step_costs
 from recheck.cost.forecast import DATASET, EVALUATE, RESULTS, TRAIN, Cut, Forecaster
 
 from tests.recheck.cells import finish
@@ -103,20 +104,40 @@ def test_amounts_are_updates_and_steps_of_all_seeds(forecaster):
     jobs = forecaster.jobs()
     assert sum(job.amount for job in by_method(jobs, TRAIN)["iql"]) == 4 * 1000
     # Two checkpoints of 4 episodes, the last of 10, 2 new ones: 20 of up to 1,000 steps, of each seed.
-    share = forecaster.costs.length_share("Hopper-v4")[1]
-    assert sum(job.amount for job in by_method(jobs, EVALUATE)["iql"]) == pytest.approx(4 * 20_000 * share)
+    played = by_method(jobs, EVALUATE)["iql"]
+    assert sum(job.most for job in played) == 4 * 20_000
+    assert sum(job.amount for job in played) == pytest.approx(4 * lasting(forecaster, 4, 4, 12), abs=4)
+
+
+def lasting(forecaster, *episodes):
+    """Steps of one seed: episodes of policies of 333, 667 and 1,000 updates, or of the last of them."""
+    updates = [333, 667, 1000][-len(episodes) :]
+    shares = [forecaster.costs.length_share("Hopper-v4", at)[1] for at in updates]
+    return sum(1000 * number * share for number, share in zip(episodes, shares, strict=True))
+
+
+def test_a_prepared_datasets_episodes_say_how_long_trained_policies_last(mine):
+    grid = [entry(methods=["bc"], seeds=1, checkpoints=1, num_updates=100_000)]
+    loaded = mine({"grid": grid, "evaluation": EVALUATION})
+    costs = step_costs.read(loaded.root, "cpu")
+    (before,) = by_method(Forecaster(loaded, costs).jobs(), EVALUATE)["bc"]
+    assert before.amount == 12_000 * costs.length_share("Hopper-v4")[1]
+    manifest = loaded.root / paths.dataset(HOPPER) / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"num_transitions": 99949, "num_episodes": 170}')
+    forecast._mean_length.cache_clear()
+    (after,) = by_method(Forecaster(loaded, costs).jobs(), EVALUATE)["bc"]
+    assert after.amount == pytest.approx(12_000 * 99949 / 170 / 1000, abs=1)
 
 
 def test_a_cut_leaves_the_first_seeds_the_last_checkpoints_and_fewer_episodes(forecaster):
-    share = forecaster.costs.length_share("Hopper-v4")[1]
-
     def steps(cut):
         return sum(job.amount for job in by_method(forecaster.jobs(cut), EVALUATE).get("iql", ()))
 
-    assert steps(Cut(seeds=2)) == pytest.approx(2 * 20_000 * share)
+    assert steps(Cut(seeds=2)) == pytest.approx(2 * lasting(forecaster, 4, 4, 12), abs=2)
     # The last checkpoint alone has 10 episodes and the new ones 2.
-    assert steps(Cut(checkpoints=1)) == pytest.approx(4 * 12_000 * share)
-    assert steps(Cut(episodes=3)) == pytest.approx(4 * (3 + 3 + 3 + 2) * 1000 * share)
+    assert steps(Cut(checkpoints=1)) == pytest.approx(4 * lasting(forecaster, 12), abs=4)
+    assert steps(Cut(episodes=3)) == pytest.approx(4 * lasting(forecaster, 3, 3, 5), abs=4)
     assert steps(Cut(tasks=frozenset({HOPPER}))) == 0
     kept = forecaster.jobs(Cut(tasks=frozenset({HOPPER})))
     assert {job.cell["task"] for job in kept if job.stage == DATASET} == {OTHER}

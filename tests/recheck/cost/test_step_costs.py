@@ -38,10 +38,13 @@ def test_the_benchmark_of_this_machine_takes_the_place_of_the_rates(copy, mine, 
     (folder / "acting.json").write_text(json.dumps({"machine": machine, "rows": [acting]}))
     steps = {"environment_id": "Hopper-v4", "step_seconds": 0.001}
     (folder / "environments.json").write_text(json.dumps({"machine": machine, "rows": [steps]}))
+    started = {"stage": "train", "seconds": 3.5}
+    (folder / "starts.json").write_text(json.dumps({"machine": machine, "rows": [started]}))
     loaded = mine({"grid": [entry(seeds=1, checkpoints=1, num_updates=100_000)]})
     jobs = estimate.predict(loaded)
     train, evaluate = left(jobs, TRAIN)[0], left(jobs, EVALUATE)[0]
     start = step_costs.read(copy, "cpu").start("train")[1]
+    assert start == 3.5
     assert train.work_seconds[1] == pytest.approx(100_000 / 100 + start)
     assert train.source == step_costs.BENCHMARK
     assert train.work_seconds[2] < 3 * train.work_seconds[0]
@@ -148,6 +151,34 @@ def test_measured_costs_take_the_place_of_rates():
     assert costs.step("Walker2d-v4") == (1.0, 2.0, 3.0)
     assert costs.length_share("Hopper-v4") == (0.1, 0.5, 1.0)
     assert costs.start("train") == (5.0, 6.0, 7.0)
+    measured = step_costs.StepCosts(RATES, starts={"train": 1.3})
+    assert measured.start("train") == pytest.approx((1.0, 1.3, 1.69))
+
+
+def falling(**changes):
+    early = {"updates": 100, "trained_updates": 10_000, "length_share": [0.02, 0.1, 0.2]}
+    body = {"length_share": [0.4, 0.5, 0.8], "early_length_share": early, **changes}
+    return step_costs.StepCosts({**RATES, "environments": {"other": body}})
+
+
+def test_policies_of_few_updates_fall_early():
+    costs = falling()
+    assert costs.length_share("Hopper-v4", 0) == (0.02, 0.1, 0.2)
+    assert costs.length_share("Hopper-v4", 100) == (0.02, 0.1, 0.2)
+    # Halfway in the logarithm between 100 and 10,000.
+    assert costs.length_share("Hopper-v4", 1000) == pytest.approx((0.21, 0.3, 0.5))
+    assert costs.length_share("Hopper-v4", 10_000) == costs.length_share("Hopper-v4") == (0.4, 0.5, 0.8)
+
+
+def test_a_prepared_dataset_says_how_long_its_trained_policies_last():
+    costs = falling()
+    assert costs.length_share("Hopper-v4", 10**6, 0.6) == pytest.approx((0.48, 0.6, 0.96))
+    assert costs.length_share("Hopper-v4", 1000, 0.6)[1] == pytest.approx(0.35)
+    # No further than the rates reach: nobody imitates a dataset that well.
+    assert costs.length_share("Hopper-v4", 10**6, 0.05)[1] == 0.4
+    assert costs.length_share("Hopper-v4", 10**6, 1.0) == pytest.approx((0.64, 0.8, 1.0))
+    # Where no episode ends with a fall, the data say nothing that the rates do not.
+    assert step_costs.StepCosts(RATES).length_share("Hopper-v4", 10, 0.9) == (0.1, 0.5, 1.0)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"machine": "mine", "rows": []}'])

@@ -2,8 +2,9 @@
 
 import inspect
 
-from recheck.jobs.rule_functions import RuleFunction
-from snakemake.common import get_function_params, get_input_function_aux_params
+import pytest
+from recheck.jobs.rule_functions import PARAMETERS, RuleFunction
+from snakemake.common import FUNC_OVERWRITE_PARAMS_ATTR, get_function_params, get_input_function_aux_params
 
 
 class Requests:
@@ -19,6 +20,12 @@ def test_snakemake_sees_the_parameters_of_the_function_and_passes_those_alone():
     assert wrapped({"seed": 3}, **given) == 123
 
 
-def test_the_signature_is_computed_once():
+def test_the_signature_is_computed_once(monkeypatch):
     wrapped = RuleFunction(lambda wildcards: wildcards)
     assert inspect.signature(wrapped) is wrapped.__signature__
+    monkeypatch.setattr(inspect, "signature", lambda function: pytest.fail("computed again"))
+    assert list(get_function_params(wrapped)) == ["wildcards"]
+
+
+def test_snakemake_reads_the_parameters_under_that_name():
+    assert FUNC_OVERWRITE_PARAMS_ATTR == PARAMETERS

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from recheck import paths
+from recheck import files, paths
 from recheck.cost.step_costs import Range, StepCosts, product, scaled, total
+from recheck.errors import ConfigError
 from recheck.experiments.expansion import Cell
 from recheck.jobs import rates, resources
 from recheck.jobs.job_requests import JobRequests
@@ -58,6 +61,7 @@ class Job:
         limit_minutes: its time limit; 0 without one.
         disk_mb: of what it leaves.
         amount: seed-updates, or environment steps (most likely).
+        most: environment steps if every episode lasts to the horizon.
         after: names of jobs that must have ended.
         finished: whether its results are there.
         source: where the cost comes from.
@@ -75,6 +79,7 @@ class Job:
     limit_minutes: int = 0
     disk_mb: float = 0.0
     amount: int = 0
+    most: int = 0
     after: tuple[str, ...] = ()
     finished: bool = False
     source: str = ""
@@ -156,7 +161,7 @@ class Forecaster:
         job, machine = evaluated(cell, self.plan, seeds, cut), requests.machine
         name = job.row["environment_id"]
         horizon = int(job.row.get("horizon") or resources.DEFAULT_HORIZON)
-        steps = scaled(self.costs.length_share(name), job.episodes * horizon)
+        steps = scaled(self._episodes(job), horizon)
         acting = self.costs.act(job.config, job.candidates, job.steps)
         work = product(steps, total([self.costs.step(name), acting]))
         workers = min(machine.workers, self.most_cores or machine.workers, _parts(job))
@@ -174,11 +179,28 @@ class Forecaster:
             limit_minutes=resources.evaluation_minutes(job, machine, requests.rates),
             disk_mb=job.episodes * EPISODE_MB,
             amount=round(steps[1]),
+            most=job.episodes * horizon,
             after=(cell.run_folder,),
             finished=(self.plan.root / cell.episodes).is_file(),
             source="a step and an action, as rates and benchmark have them; on a GPU those of a CPU"
             if machine.gpu
             else "a step and an action, as rates and benchmark have them",
+        )
+
+    def _episodes(self, job: resources.Evaluated) -> Range:
+        """Episodes of all seeds and checkpoints, each counted by the share of its horizon that it lasts."""
+        amounts, updates = job.evaluation, list(job.config["checkpoints"])
+        counts = [amounts["episodes"]] * (len(updates) - 1)
+        counts.append(amounts["episodes_last"] + amounts["episodes_reevaluated"])
+        manifest = self.plan.root / paths.dataset(job.config["task"]) / "manifest.json"
+        of_data = _mean_length(manifest)
+        if of_data is not None:
+            of_data /= int(job.row.get("horizon") or resources.DEFAULT_HORIZON)
+        return total(
+            scaled(
+                self.costs.length_share(job.row["environment_id"], at, of_data), job.num_seeds * num_episodes
+            )
+            for at, num_episodes in zip(updates, counts, strict=True)
         )
 
     def _policy_mb(self, config: Mapping[str, Any]) -> float:
@@ -217,6 +239,14 @@ class Forecaster:
         per_job = scaled(_range(self.costs.rates["results_seconds"]["each_evaluation"]), len(evaluations))
         seconds = total([per_job, self.costs.start(RESULTS)])
         return Job(RESULTS, RESULTS, {}, seconds, seconds, after=tuple(evaluations))
+
+
+@cache  # One dataset has many cells.
+def _mean_length(manifest: Path) -> float | None:
+    """Mean length of the episodes of a prepared dataset, steps; None where it is not prepared."""
+    found = files.read_json(manifest, ConfigError) if manifest.is_file() else {}
+    counts = [found.get(name) for name in ("num_transitions", "num_episodes")]
+    return counts[0] / counts[1] if all(counts) else None
 
 
 # Rows of an episode in its parquet file, and its finished blocks until then.

@@ -90,6 +90,10 @@ def stages(jobs: Sequence[Job]) -> list[str]:
             without = f", without {schema.listed(sorted(unknown))}: {NOT_KNOWN}" if unknown else ""
             spent = _hours(known)
             out.append(f"Together, {stage}: {number(spent[LIKELY])} {unit} ({bounds(spent)}){without}.")
+    played = [job for job in jobs if job.stage == EVALUATE]
+    if played:
+        steps, most = sum(job.amount for job in played), sum(job.most for job in played)
+        out.append(f"Steps of evaluation: {steps:,} likely, {most:,} if every episode lasts to its horizon.")
     return out
 
 

@@ -1,8 +1,8 @@
 """What one update and one environment step cost here: by this machine's benchmark, else by the shipped rates.
 
-`snakemake benchmark` writes `benchmark.json` (updates), `acting.json` (actions) and `environments.json`
-(steps) into `results/benchmark`. A file counts if it names this machine's processor, or for training on a GPU
-a GPU. Every figure is a range: lowest, most likely, highest.
+`snakemake benchmark` writes into `results/benchmark`: `benchmark.json` (updates), `acting.json` (actions),
+`environments.json` (steps), `starts.json` (starts of processes). A file counts if it names this machine's
+processor, or for training on a GPU a GPU. Every figure is a range: lowest, most likely, highest.
 """
 
 from __future__ import annotations
@@ -88,12 +88,14 @@ class StepCosts:
             as measured here; empty without a benchmark.
         acting: method, variant -> seconds for one state, for each candidate and step of the sampler.
         steps: environment's id -> seconds of one step.
+        starts: stage -> seconds until the work of a process begins.
     """
 
     rates: Mapping[str, Any]
     updates: Mapping[tuple[str, str], Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
     acting: Mapping[tuple[str, str], float] = field(default_factory=dict)
     steps: Mapping[str, float] = field(default_factory=dict)
+    starts: Mapping[str, float] = field(default_factory=dict)
 
     def update(self, config: Mapping[str, Any], num_seeds: int, device: str) -> tuple[Range, str] | None:
         """Seconds of one update of a block of seeds, and where they come from.
@@ -148,13 +150,38 @@ class StepCosts:
         low, likely, high = rates_module.environment(self.rates, environment_id)["step_seconds"]
         return float(low), float(likely), float(high)
 
-    def length_share(self, environment_id: str) -> Range:
-        """Mean length of an experiment's episodes as a share of the horizon."""
-        low, likely, high = rates_module.environment(self.rates, environment_id)["length_share"]
-        return float(low), float(likely), float(high)
+    def length_share(
+        self, environment_id: str, updates: float = math.inf, of_data: float | None = None
+    ) -> Range:
+        """Mean length of the episodes of an experiment's policies, as a share of the horizon.
+
+        Args:
+            environment_id: of the environment.
+            updates: that a policy was trained for. Where an episode ends with a fall, policies of few updates
+                fall early: in between the share is linear in the logarithm of the updates.
+            of_data: mean length of the dataset's own episodes as such a share, the likely one of its trained
+                policies where an episode ends with a fall; None where it is not known.
+        """
+        entry = rates_module.environment(self.rates, environment_id)
+        low, likely, high = map(float, entry["length_share"])
+        early = entry.get("early_length_share")
+        if early is None:
+            return low, likely, high
+        if of_data is not None:
+            middle = min(high, max(low, of_data))
+            low, likely, high = low * middle / likely, middle, min(1.0, high * middle / likely)
+        first, last = float(early["updates"]), float(early["trained_updates"])
+        way = min(1.0, max(0.0, math.log(max(updates, 1.0) / first) / math.log(last / first)))
+        begin = early["length_share"]
+        low, likely, high = (
+            one + way * (other - one) for one, other in zip(begin, (low, likely, high), strict=True)
+        )
+        return low, likely, high
 
     def start(self, stage: str) -> Range:
         """Seconds of a job before its work and after it: interpreter, imports, data, record."""
+        if stage in self.starts:
+            return around(self.starts[stage])
         low, likely, high = self.rates["job_seconds"][stage]["seconds"]
         return float(low), float(likely), float(high)
 
@@ -175,6 +202,7 @@ def read(root: Path, device: str) -> StepCosts:
         _updates(_file(folder / "benchmark.json"), device),
         _acting(_file(folder / "acting.json")),
         _steps(_file(folder / "environments.json")),
+        _starts(_file(folder / "starts.json")),
     )
 
 
@@ -208,6 +236,10 @@ def _acting(found: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 def _steps(found: Mapping[str, Any]) -> dict[str, float]:
     return {row["environment_id"]: float(row["step_seconds"]) for row in found.get("rows", ())}
+
+
+def _starts(found: Mapping[str, Any]) -> dict[str, float]:
+    return {row["stage"]: float(row["seconds"]) for row in found.get("rows", ())}
 
 
 def _at_seeds(of_seeds: Mapping[int, float], num_seeds: int) -> float:

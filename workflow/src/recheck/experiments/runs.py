@@ -115,7 +115,7 @@ class Run:
 
     @cached_property
     def _around_seeds(self) -> tuple[str, str]:
-        """The configuration as JSON before and after the list of its seeds: there are many blocks of one run."""
+        """The configuration as JSON before and after the list of its seeds; one run has many blocks."""
         mark = "the seeds are here"
         full = {**hashed_form(self.config), "digest": self.digest, "seeds": mark}
         before, _, after = json.dumps(full, sort_keys=True).partition(json.dumps(mark))

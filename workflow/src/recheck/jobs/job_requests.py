@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from recheck.configuration.site import Site
@@ -18,6 +18,27 @@ from recheck.plan import Plan
 from recheck.results import published_checkpoints
 
 
+def _once(compute: Callable[[JobRequests, Any], int]) -> Callable[[JobRequests, Any], int]:
+    """A method of a job's wildcards, computed once for all blocks of a run that have as many seeds."""
+
+    @wraps(compute)
+    def known(self: JobRequests, wildcards: Any) -> int:
+        key = (
+            compute.__name__,
+            *(
+                getattr(wildcards, name)
+                for name in ("method", "task", "variant", "digest", "diffusion_steps")
+            ),
+            getattr(wildcards, "sampling", None),
+            _num_seeds(wildcards),
+        )
+        if key not in self.known:
+            self.known[key] = compute(self, wildcards)
+        return self.known[key]
+
+    return known
+
+
 class JobRequests:
     """Memory, time and environments of the jobs of a plan's experiment.
 
@@ -28,6 +49,7 @@ class JobRequests:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.machine = Machine.of(plan.settings)
+        self.known: dict[tuple[Any, ...], int] = {}
 
     @cached_property
     def rates(self) -> dict[str, Any]:
@@ -46,7 +68,11 @@ class JobRequests:
         Raises:
             ConfigError: naming the first one.
         """
-        for cell in self.plan.cells:
+        # Blocks of one run and size ask for the same.
+        asked = {
+            (cell.run.group, cell.sampling.label, len(cell.block.seeds)): cell for cell in self.plan.cells
+        }
+        for cell in asked.values():
             config, setting = cell.run.config, cell.sampling.setting
             where = f"Sampling '{setting['name']}' of method {config['method']} on {config['task']}"
             resources.check_evaluation(self._of_cell(cell), self.machine, self.rates, where)
@@ -71,23 +97,28 @@ class JobRequests:
             _num_seeds(wildcards),
         )
 
+    @_once
     def environments(self, wildcards: Any) -> int:
         """Environments of an evaluation job at one time."""
         return resources.environments(self._evaluated(wildcards), self.machine, self.rates)
 
+    @_once
     def evaluation_memory_mb(self, wildcards: Any) -> int:
         """Memory of an evaluation job, MB."""
         return resources.evaluation_memory_mb(self._evaluated(wildcards), self.machine, self.rates)
 
+    @_once
     def evaluation_minutes(self, wildcards: Any) -> int:
         """Time limit of an evaluation job, minutes."""
         return resources.evaluation_minutes(self._evaluated(wildcards), self.machine, self.rates)
 
+    @_once
     def training_memory_mb(self, wildcards: Any) -> int:
         """Memory of a training job, MB: what it needs, and at least that of the configuration."""
         config = self.plan.run(wildcards).config
         return self.training_mb(config, _num_seeds(wildcards))
 
+    @_once
     def training_minutes(self, wildcards: Any) -> int:
         """Time limit of a training job, minutes: what it needs, and at most that of the configuration."""
         config = self.plan.run(wildcards).config

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from snakemake.common import overwrite_function_params
+# What `snakemake.common.overwrite_function_params` sets; the plan does not import Snakemake.
+PARAMETERS = "_overwrite_params"
 
 
 class RuleFunction:
@@ -22,7 +23,7 @@ class RuleFunction:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self.__signature__ = inspect.signature(function)
-        overwrite_function_params(self, self.__signature__.parameters)
+        setattr(self, PARAMETERS, self.__signature__.parameters)
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         """What the function returns."""
