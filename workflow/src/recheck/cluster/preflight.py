@@ -85,7 +85,11 @@ def of_cluster(site: Site, gpu: bool, longest_minutes: int) -> Iterator[Check]:
     """
     known = partitions()
     if shutil.which("sbatch") is None or known is None:
-        yield Check(FAULT, "SLURM", "sbatch or sinfo is not here or does not answer: is this a login node?")
+        yield Check(
+            FAULT,
+            "SLURM",
+            "sbatch or sinfo is not here or does not answer; run it on a login node of the cluster",
+        )
         return
     names = list(dict.fromkeys(part.name for part in known))
     yield Check(OK, "SLURM", f"partitions {listed(names)}")

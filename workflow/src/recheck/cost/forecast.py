@@ -245,8 +245,8 @@ class Forecaster:
 def _mean_length(manifest: Path) -> float | None:
     """Mean length of the episodes of a prepared dataset, steps; None where it is not prepared."""
     found = files.read_json(manifest, ConfigError) if manifest.is_file() else {}
-    counts = [found.get(name) for name in ("num_transitions", "num_episodes")]
-    return counts[0] / counts[1] if all(counts) else None
+    steps, episodes = found.get("num_transitions"), found.get("num_episodes")
+    return float(steps / episodes) if steps and episodes else None
 
 
 # Rows of an episode in its parquet file, and its finished blocks until then.
