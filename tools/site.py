@@ -33,7 +33,7 @@ PYTHON = {
     "Commands as functions": ["recheck_command.actions"],
     "Verdicts": [
         "paper_tables.verdicts.judge",
-        "paper_tables.verdicts.rule",
+        "paper_tables.verdicts.decision_rule",
         "paper_tables.verdicts.sequential",
     ],
     "Statistics": ["paper_tables.statistics.aggregates"],

@@ -16,7 +16,7 @@ from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import DIFFERENT
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.verdict import Verdict
 
 BRIDGE = Path(__file__).with_name("bridge.yaml")
@@ -77,12 +77,15 @@ def followed(pairs: Sequence[Pair], earlier: pd.DataFrame) -> list[Pair]:
 
 Steps = Sequence[tuple[str, Callable[[Pair], bool]]]
 STEPS: Steps = (
-    ("not tuned for each task", lambda pair: pair.kind != rule.OTHER_SETTINGS),
-    ("of the same selection rule", lambda pair: rule.OTHER_SELECTION not in pair.verdict.flags),
+    ("not tuned for each task", lambda pair: pair.kind != decision_rule.OTHER_SETTINGS),
+    ("of the same selection rule", lambda pair: decision_rule.OTHER_SELECTION not in pair.verdict.flags),
     ("copies only at their origin", lambda pair: not pair.entry.is_copy),
     ("of other code than the document's", lambda pair: pair.kind == INDEPENDENT),
-    ("more than random on a side", lambda pair: pair.verdict.verdict != rule.UNINFORMATIVE),
-    ("with a printed spread (not conditional)", lambda pair: rule.CONDITIONAL not in pair.verdict.flags),
+    ("more than random on a side", lambda pair: pair.verdict.verdict != decision_rule.UNINFORMATIVE),
+    (
+        "with a printed spread (not conditional)",
+        lambda pair: decision_rule.CONDITIONAL not in pair.verdict.flags,
+    ),
 )
 
 
@@ -149,9 +152,12 @@ def _counts(numbers: Sequence[str], verdicts: Sequence[str]) -> list[Cell]:
     counts = [
         len(verdicts),
         len(set(numbers)),
-        verdicts.count(rule.REPRODUCED),
+        verdicts.count(decision_rule.REPRODUCED),
         sum(verdicts.count(different) for different in DIFFERENT),
-        *(verdicts.count(name) for name in (rule.INCONCLUSIVE, rule.UNINFORMATIVE, rule.NOT_JUDGED)),
+        *(
+            verdicts.count(name)
+            for name in (decision_rule.INCONCLUSIVE, decision_rule.UNINFORMATIVE, decision_rule.NOT_JUDGED)
+        ),
     ]
     return list(map(_count, counts))
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from paper_tables.config import load_margins
 from paper_tables.documents import Document
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import domain_of
 from paper_tables.verdicts.judge import Comparison, ReportedNumber
@@ -31,7 +31,7 @@ from paper_tables.verdicts.table import _whole
 
 INDEPENDENT = "independent"
 SAME_CODE = "same_code"
-CLASSES = (INDEPENDENT, SAME_CODE, rule.OTHER_SELECTION, rule.OTHER_SETTINGS)
+CLASSES = (INDEPENDENT, SAME_CODE, decision_rule.OTHER_SELECTION, decision_rule.OTHER_SETTINGS)
 
 TUNED = "tuned_per_task"
 NOT_THE_METHOD = "other"
@@ -123,16 +123,16 @@ class DirectRuns:
         # An unstated rule is compared with the last evaluation, as in the papers' tables.
         asked = USUAL_SELECTION if wanted == UNSTATED else wanted
         at_hand = sorted(set(part["selection"]))
-        selection = next((rule for rule in (asked, USUAL_SELECTION) if rule in at_hand), at_hand[0])
+        selection = next((name for name in (asked, USUAL_SELECTION) if name in at_hand), at_hand[0])
         chosen = part[part["selection"] == selection]
         own = self._documents[str(number["document"])].is_own_code(str(number["method_key"]), implementation)
         printed = set(chosen["printed_in"].dropna())
         # Settings chosen per task by the method's own authors are the method's settings.
         of_the_authors = any((document, number["method_key"]) in self._own_methods for document in printed)
         if settings == TUNED and not of_the_authors:
-            kind = rule.OTHER_SETTINGS
+            kind = decision_rule.OTHER_SETTINGS
         elif selection != asked:
-            kind = rule.OTHER_SELECTION
+            kind = decision_rule.OTHER_SELECTION
         else:
             kind = SAME_CODE if own else INDEPENDENT
         return RunGroup(
@@ -188,13 +188,13 @@ def comparison_of(
         not_judged_reason: why the number cannot be judged at all.
     """
     stated = str(number["selection"])
-    other_selection = kind == rule.OTHER_SELECTION or (
+    other_selection = kind == decision_rule.OTHER_SELECTION or (
         bool(selection) and stated != UNSTATED and selection != stated
     )
     return Comparison(
         margin_percent=_margins().of_suite(str(number["suite"])),
         not_judged_reason=not_judged_reason,
-        other_settings=kind == rule.OTHER_SETTINGS,
+        other_settings=kind == decision_rule.OTHER_SETTINGS,
         other_selection=other_selection,
         band=known.bands.get(domain_of(str(number["task"]))),
         largest_known_sd_percent=known.largest_known_sds.get((number["method_key"], number["task"])),
@@ -236,4 +236,4 @@ def named_groups(groups: Sequence[RunGroup]) -> dict[str, RunGroup]:
 
 
 def _selection(groups: Sequence[RunGroup]) -> str:
-    return groups[0].selection if groups[0].kind == rule.OTHER_SETTINGS else ""
+    return groups[0].selection if groups[0].kind == decision_rule.OTHER_SETTINGS else ""

@@ -16,7 +16,7 @@ from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import DIFFERENT, distinct, interval_text, number_cell, signed
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, with_spread
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, judge
 
 LEAST_IMPLEMENTATIONS = 2
@@ -111,7 +111,12 @@ def contradicted(frame: pd.DataFrame) -> pd.DataFrame:
     flags = rows["flags"].str.split("; ")
     plain = flags.map(
         lambda names: (
-            not {rule.OTHER_SETTINGS, rule.OTHER_SELECTION, rule.WITHIN_IMPLEMENTATION_SPREAD} & set(names)
+            not {
+                decision_rule.OTHER_SETTINGS,
+                decision_rule.OTHER_SELECTION,
+                decision_rule.WITHIN_IMPLEMENTATION_SPREAD,
+            }
+            & set(names)
         )
     )
     wrong = rows["verdict"].isin(DIFFERENT) & plain
@@ -182,7 +187,7 @@ def agreement(entry: NumberEvidence) -> str:
     }
     if verdicts & set(DIFFERENT):
         return DISAGREE
-    return AGREE if verdicts == {rule.REPRODUCED} else OPEN
+    return AGREE if verdicts == {decision_rule.REPRODUCED} else OPEN
 
 
 def disagreements_table(found: Sequence[NumberEvidence]) -> Table:

@@ -18,7 +18,7 @@ from paper_tables.evidence.field import contradicted
 from paper_tables.evidence.tables import DIFFERENT, distinct, interval_text, signed
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import with_spread
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 FINDINGS = 10
 CONTRADICTED, BETWEEN, DRIFT, OWN_CODE, DIGITS = (
@@ -109,7 +109,7 @@ def _by_runs(frame: pd.DataFrame, kind: str, basis: str) -> Iterator[LargeFindin
             None if row["spread_kind"] == "none" else row["spread_percent"],
             int(row["decimals"]),
         )
-        assumed = ", spread assumed" if rule.CONDITIONAL in str(row["flags"]).split("; ") else ""
+        assumed = ", spread assumed" if decision_rule.CONDITIONAL in str(row["flags"]).split("; ") else ""
         yield LargeFinding(
             kind,
             str(row["method_key"]),

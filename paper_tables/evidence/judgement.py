@@ -27,14 +27,21 @@ from paper_tables.evidence.numbers import Number, by_place, place_of, with_ids
 from paper_tables.evidence.printed_digits import Arithmetic, arithmetic_of
 from paper_tables.evidence.rereports import Literature, ReportedAgain, judge_by_reports
 from paper_tables.public_runs.reader import read_runs
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.multiplicity import adjust, family_of
 from paper_tables.verdicts.verdict import Verdict
 
 RE_REPORTED = "re_reported"
 NO_BASIS = "none"
-BASES = (INDEPENDENT, SAME_CODE, RE_REPORTED, rule.OTHER_SELECTION, rule.OTHER_SETTINGS, NO_BASIS)
+BASES = (
+    INDEPENDENT,
+    SAME_CODE,
+    RE_REPORTED,
+    decision_rule.OTHER_SELECTION,
+    decision_rule.OTHER_SETTINGS,
+    NO_BASIS,
+)
 NOT_A_CELL = "A mean or total over tasks: the number of each task is judged for itself"
 UNVERIFIED = "The reported number was noted from memory and could not be looked up"
 
@@ -161,9 +168,9 @@ def _evidence(
 def _put_together(number: Number, direct: DirectEvidence, again: ReportedAgain) -> tuple[str, Verdict]:
     """The basis and the verdict on it."""
     if number["aggregate"] != "cell":
-        return NO_BASIS, _none(rule.NOT_JUDGED, NOT_A_CELL)
+        return NO_BASIS, _none(decision_rule.NOT_JUDGED, NOT_A_CELL)
     if number["confidence"] != "seen":
-        return NO_BASIS, _none(rule.NOT_JUDGED, UNVERIFIED)
+        return NO_BASIS, _none(decision_rule.NOT_JUDGED, UNVERIFIED)
     for basis in BASES:
         if basis in direct.judged:
             return basis, _with_interval(direct.judged[basis].verdict)
@@ -173,7 +180,7 @@ def _put_together(number: Number, direct: DirectEvidence, again: ReportedAgain) 
     reason = again.words or "No public run of this method on this task and version, and no other report"
     if direct.same_runs:
         reason = f"The number is the mean of the public runs of {', '.join(direct.same_runs)}. {reason}"
-    return NO_BASIS, _none(rule.NO_EVIDENCE, reason)
+    return NO_BASIS, _none(decision_rule.NO_EVIDENCE, reason)
 
 
 def _with_interval(verdict: Verdict) -> Verdict:
@@ -185,9 +192,9 @@ def _with_interval(verdict: Verdict) -> Verdict:
     low, high, margin = verdict.interval_low, verdict.interval_high, verdict.margin_percent
     if low is None or high is None or margin is None:
         return verdict
-    if rule.verdict_of_interval(low, high, margin) != verdict.verdict:
+    if decision_rule.verdict_of_interval(low, high, margin) != verdict.verdict:
         return verdict
-    place = {rule.REPRODUCED: "is within", rule.INCONCLUSIVE: "reaches over"}
+    place = {decision_rule.REPRODUCED: "is within", decision_rule.INCONCLUSIVE: "reaches over"}
     words = (
         f"The 90% interval of the difference, [{low:.1f}, {high:.1f}], "
         f"{place.get(verdict.verdict, 'is beyond')} the margin of {margin:g} points."
@@ -246,11 +253,13 @@ def _would_decide(number: Number, basis: str, verdict: Verdict, direct: DirectEv
     if number["confidence"] != "seen":
         return "The printed table, so that the number can be looked up."
     missing = {
-        rule.NO_EVIDENCE: f"Runs of {where}, at least three seeds, or three other documents that ran it.",
-        rule.UNINFORMATIVE: "A task on which the method learns more than the random policy.",
-        rule.NOT_JUDGED: f"Runs of {where} whose seeds differ, and the spread of the reported number.",
+        decision_rule.NO_EVIDENCE: f"Runs of {where}, at least three seeds, or three other documents "
+        "that ran it.",
+        decision_rule.UNINFORMATIVE: "A task on which the method learns more than the random policy.",
+        decision_rule.NOT_JUDGED: f"Runs of {where} whose seeds differ, and the spread of the "
+        "reported number.",
     }
-    if verdict.verdict != rule.INCONCLUSIVE:
+    if verdict.verdict != decision_rule.INCONCLUSIVE:
         return missing.get(verdict.verdict, "") or _plain_runs(where, verdict)
     single = direct.judged[basis].single if basis in direct.judged else {}
     if len(single) > 1 and len({item.verdict for item in single.values()}) > 1:
@@ -263,11 +272,11 @@ def _would_decide(number: Number, basis: str, verdict: Verdict, direct: DirectEv
 def _more_seeds(verdict: Verdict) -> str:
     """What would decide an inconclusive number: spread, seeds or implementations."""
     parts = []
-    if rule.CONDITIONAL in verdict.flags:
+    if decision_rule.CONDITIONAL in verdict.flags:
         parts.append("the spread between seeds of the reported number")
     if verdict.seeds_needed.isdigit():
         parts.append(f"{verdict.seeds_needed} seeds of one implementation if there is no difference")
-    elif verdict.seeds_needed == "never" and rule.CONDITIONAL not in verdict.flags:
+    elif verdict.seeds_needed == "never" and decision_rule.CONDITIONAL not in verdict.flags:
         parts.append("more seeds of the reported number itself; no number of other runs is enough")
     text = ", or ".join(parts) or "more independent implementations, and more seeds of the reported number"
     return text[0].upper() + text[1:] + "."
@@ -276,9 +285,9 @@ def _more_seeds(verdict: Verdict) -> str:
 def _plain_runs(where: str, verdict: Verdict) -> str:
     """What would make a claim with a flag a plain one."""
     needed: dict[str, str] = {
-        rule.OTHER_SETTINGS: f"runs of {where} with the document's own hyperparameters",
-        rule.OTHER_SELECTION: f"runs of {where} with the document's own selection rule",
-        rule.CONDITIONAL: "the spread between seeds of the reported number",
+        decision_rule.OTHER_SETTINGS: f"runs of {where} with the document's own hyperparameters",
+        decision_rule.OTHER_SELECTION: f"runs of {where} with the document's own selection rule",
+        decision_rule.CONDITIONAL: "the spread between seeds of the reported number",
     }
     parts = [needed[flag] for flag in needed if flag in verdict.flags]
     return f"For a verdict without a flag: {', and '.join(parts)}." if parts else ""

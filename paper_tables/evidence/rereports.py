@@ -21,7 +21,7 @@ from paper_tables.config import load_margins
 from paper_tables.evidence.direct import comparison_of, reported_number
 from paper_tables.evidence.numbers import Number
 from paper_tables.rendering.text import signed
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import POOLED_FROM, Estimate, Pooled, pool
 from paper_tables.verdicts.pooled import pooled_errors
@@ -181,7 +181,10 @@ def _enough(reports: Sequence[Report]) -> tuple[list[Report], tuple[str, ...]]:
     """The reports to pool: the comparable ones, with others where they are too few, and flags for that."""
     usable = [report for report in reports if not report.left_out]
     flags: list[str] = []
-    for flag, words in ((rule.OTHER_SELECTION, OTHER_RULE), (rule.OTHER_SETTINGS, PER_TASK)):
+    for flag, words in (
+        (decision_rule.OTHER_SELECTION, OTHER_RULE),
+        (decision_rule.OTHER_SETTINGS, PER_TASK),
+    ):
         more = [report for report in reports if report.left_out == words]
         if len(usable) < POOLED_FROM and more:
             usable = [*usable, *more]
@@ -238,28 +241,35 @@ def _verdict(
         pooled.error_percent**2 * pooled.implementations
     )
     estimates = pooled_errors(reported, pooled, float(assumed_sd), comparison)
-    half = max(float(rule.half_width(estimate)) for estimate in estimates)
-    p_values = [rule.p_values(difference, estimate, margin) for estimate in estimates]
+    half = max(float(decision_rule.half_width(estimate)) for estimate in estimates)
+    p_values = [decision_rule.p_values(difference, estimate, margin) for estimate in estimates]
     reproduced, different = (max(float(p[which]) for p in p_values) for which in (0, 1))
     low, high = difference - half, difference + half
     bounded = bool(np.isfinite(half))
     conditional = not reported.prints_spread or any(report.assumed for report in usable)
-    name = rule.verdict_of_interval(low, high, margin)
+    name = decision_rule.verdict_of_interval(low, high, margin)
     reason = ""
     within = load_margins().uninformative_within_percent
     if refusal:
-        name, reason = rule.NOT_JUDGED, refusal
+        name, reason = decision_rule.NOT_JUDGED, refusal
     elif max(abs(pooled.mean_percent), abs(reported.mean_percent)) <= within:
-        name, reason = rule.UNINFORMATIVE, f"Both sides are within {within:g} points of the random policy."
+        name, reason = (
+            decision_rule.UNINFORMATIVE,
+            f"Both sides are within {within:g} points of the random policy.",
+        )
     elif reported.seed_counts is not None and reported.seed_counts[0] == 1:
-        name = rule.INCONCLUSIVE
+        name = decision_rule.INCONCLUSIVE
         reason = "The reported number is of one seed: nothing can be said about its error."
-    elif name == rule.REPRODUCED and checks.at_bound(reported.mean_percent) and not reported.spread_percent:
-        name = rule.INCONCLUSIVE
-    tested = name in (*rule.CLAIMS, rule.INCONCLUSIVE)
+    elif (
+        name == decision_rule.REPRODUCED
+        and checks.at_bound(reported.mean_percent)
+        and not reported.spread_percent
+    ):
+        name = decision_rule.INCONCLUSIVE
+    tested = name in (*decision_rule.CLAIMS, decision_rule.INCONCLUSIVE)
     return Verdict(
         name,
-        (rule.CONDITIONAL,) if conditional else (),
+        (decision_rule.CONDITIONAL,) if conditional else (),
         reason,
         difference_percent=difference,
         interval_low=low if bounded else None,

@@ -15,14 +15,14 @@ from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOTHING, number, with_spread
 from paper_tables.rendering.text import signed as signed_text
 from paper_tables.rendering.verdicts import counted, differs_under_adjustment
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 BASIS_WORDS = {
     INDEPENDENT: "independent runs",
     SAME_CODE: "runs of the document's own code",
     RE_REPORTED: "other documents' reports",
-    rule.OTHER_SELECTION: "runs selected by another rule",
-    rule.OTHER_SETTINGS: "runs with other settings",
+    decision_rule.OTHER_SELECTION: "runs selected by another rule",
+    decision_rule.OTHER_SETTINGS: "runs with other settings",
     NO_BASIS: NOTHING,
 }
 BASIS_MARKS = {
@@ -32,8 +32,8 @@ BASIS_MARKS = {
 IMPOSSIBLE = ("dig", "the printed digits are impossible for the stated design")
 COPIED = ("cp", "a copy, judged at its origin")
 NOT_KEPT = ("bh", "the claim is not kept by Benjamini and Hochberg at 5% in its family")
-OPEN = (rule.INCONCLUSIVE, rule.UNINFORMATIVE)
-DIFFERENT = (rule.DIFFERENT_HIGHER, rule.DIFFERENT_LOWER)
+OPEN = (decision_rule.INCONCLUSIVE, decision_rule.UNINFORMATIVE)
+DIFFERENT = (decision_rule.DIFFERENT_HIGHER, decision_rule.DIFFERENT_LOWER)
 
 
 def marks_of(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 def counts_of(part: pd.DataFrame) -> dict[str, int]:
     """Judged, reproduced, different, open and not judged numbers of some rows."""
     verdicts = part["verdict"]
-    reproduced = int((verdicts == rule.REPRODUCED).sum())
+    reproduced = int((verdicts == decision_rule.REPRODUCED).sum())
     different = int(verdicts.isin(DIFFERENT).sum())
     still_open = int(verdicts.isin(OPEN).sum())
     return {
@@ -178,7 +178,7 @@ def summary_by(frame: pd.DataFrame, column: str, heading: str, title: str) -> Ta
 
 
 def _conditional(part: pd.DataFrame) -> pd.Series:
-    return part["flags"].str.split("; ").map(lambda flags: rule.CONDITIONAL in flags)
+    return part["flags"].str.split("; ").map(lambda flags: decision_rule.CONDITIONAL in flags)
 
 
 def first_screen(frame: pd.DataFrame) -> Table:
@@ -196,15 +196,15 @@ def first_screen(frame: pd.DataFrame) -> Table:
         ),
         ("Runs of the document's own code", lambda: rows["basis"] == SAME_CODE),
         ("Three or more other reports", lambda: rows["basis"] == RE_REPORTED),
-        ("Runs selected by another rule", lambda: rows["basis"] == rule.OTHER_SELECTION),
-        ("Runs with other settings", lambda: rows["basis"] == rule.OTHER_SETTINGS),
+        ("Runs selected by another rule", lambda: rows["basis"] == decision_rule.OTHER_SELECTION),
+        ("Runs with other settings", lambda: rows["basis"] == decision_rule.OTHER_SETTINGS),
         (
             "No public run, and fewer than three other reports",
-            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == rule.NO_EVIDENCE),
+            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == decision_rule.NO_EVIDENCE),
         ),
         (
             "A sum over tasks, or not verified",
-            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == rule.NOT_JUDGED),
+            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == decision_rule.NOT_JUDGED),
         ),
     ]
     table = Table(
@@ -221,10 +221,10 @@ def first_screen(frame: pd.DataFrame) -> Table:
         verdicts = part["verdict"]
         values = (
             len(part),
-            int((verdicts == rule.REPRODUCED).sum()),
+            int((verdicts == decision_rule.REPRODUCED).sum()),
             int(verdicts.isin(DIFFERENT).sum()),
-            int((verdicts == rule.INCONCLUSIVE).sum()),
-            int((verdicts == rule.UNINFORMATIVE).sum()),
+            int((verdicts == decision_rule.INCONCLUSIVE).sum()),
+            int((verdicts == decision_rule.UNINFORMATIVE).sum()),
             int((chosen & conditional).sum()),
         )
         table.rows.append([Cell(name), *(Cell(f"{value:,}") for value in values)])

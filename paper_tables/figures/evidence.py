@@ -26,7 +26,7 @@ from paper_tables.figures.style import INK, Figures, house_style
 from paper_tables.rendering import names
 from paper_tables.rendering.table import MARKS
 from paper_tables.rendering.text import FLAG_MARKS
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,16 +43,16 @@ SQUARE_SHARE = 0.94
 BASIS_STYLE: dict[str, tuple[str, str]] = {
     INDEPENDENT: ("#0072B2", "o"),
     SAME_CODE: ("#8A4F00", "s"),
-    rule.OTHER_SELECTION: ("#777777", "P"),
-    rule.OTHER_SETTINGS: ("#777777", "X"),
+    decision_rule.OTHER_SELECTION: ("#777777", "P"),
+    decision_rule.OTHER_SETTINGS: ("#777777", "X"),
 }
 REPORT_COLOUR = "#8D3B72"
 MATRIX_STYLE: dict[str, tuple[str, str]] = {
-    rule.REPRODUCED: ("#009E73", "✓"),
-    rule.DIFFERENT_LOWER: ("#D55E00", "↓"),
-    rule.DIFFERENT_HIGHER: ("#E69F00", "↑"),
-    rule.INCONCLUSIVE: ("#CFCFCF", "?"),
-    rule.UNINFORMATIVE: ("#EAD9E4", "○"),
+    decision_rule.REPRODUCED: ("#009E73", "✓"),
+    decision_rule.DIFFERENT_LOWER: ("#D55E00", "↓"),
+    decision_rule.DIFFERENT_HIGHER: ("#E69F00", "↑"),
+    decision_rule.INCONCLUSIVE: ("#CFCFCF", "?"),
+    decision_rule.UNINFORMATIVE: ("#EAD9E4", "○"),
 }
 
 
@@ -92,7 +92,7 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
 
 
 def _flags_of(entry: NumberEvidence) -> list[str]:
-    return [flag for flag in entry.verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
+    return [flag for flag in entry.verdict.flags if flag != decision_rule.WITHIN_IMPLEMENTATION_SPREAD]
 
 
 def _verdict_words(entry: NumberEvidence) -> str:
@@ -375,7 +375,7 @@ def first_forest_rows(found: Sequence[NumberEvidence]) -> list[NumberEvidence]:
         for entry in found
         if entry.number["origin"] == "own"
         and entry.basis == INDEPENDENT
-        and entry.verdict.verdict in (*rule.CLAIMS, rule.INCONCLUSIVE)
+        and entry.verdict.verdict in (*decision_rule.CLAIMS, decision_rule.INCONCLUSIVE)
     ]
     ranked = sorted(own, key=lambda entry: (-entry.verdict.our_seeds, entry.number["id"]))[:FIRST_ROWS]
     return sorted(ranked, key=lambda entry: (str(entry.number["method"]), str(entry.number["task"])))

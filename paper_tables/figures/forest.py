@@ -19,7 +19,7 @@ from paper_tables.figures.style import (
 )
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.verdicts import differs_under_adjustment
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def draw_forest(cells: pd.DataFrame) -> Figure:
         used.append(verdict)
         if np.isfinite(row["interval_low"]):
             low, high = max(row["interval_low"], -reach), min(row["interval_high"], reach)
-            line = "--" if rule.CONDITIONAL in str(row["flags"]) else "-"
+            line = "--" if decision_rule.CONDITIONAL in str(row["flags"]) else "-"
             axis.plot([low, high], [height, height], line, color=colour, linewidth=1.1, zorder=2)
             for end, cut, arrow in (
                 (low, row["interval_low"] < -reach, "<"),

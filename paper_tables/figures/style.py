@@ -17,7 +17,7 @@ from recheck.errors import TablesError
 
 from paper_tables.rendering import names
 from paper_tables.statistics import configurations
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,11 +41,11 @@ _LINES = ("solid", "dashed", "dotted", "dashdot")
 INK = "#222222"
 PALE = "#B8B8B8"
 VERDICT_STYLE: dict[str, tuple[str, str, bool]] = {
-    rule.REPRODUCED: ("#009E73", "o", True),
-    rule.DIFFERENT_LOWER: ("#D55E00", "v", True),
-    rule.DIFFERENT_HIGHER: ("#D55E00", "^", True),
-    rule.INCONCLUSIVE: ("#666666", "s", False),
-    rule.UNINFORMATIVE: ("#CC79A7", "D", False),
+    decision_rule.REPRODUCED: ("#009E73", "o", True),
+    decision_rule.DIFFERENT_LOWER: ("#D55E00", "v", True),
+    decision_rule.DIFFERENT_HIGHER: ("#D55E00", "^", True),
+    decision_rule.INCONCLUSIVE: ("#666666", "s", False),
+    decision_rule.UNINFORMATIVE: ("#CC79A7", "D", False),
 }
 METRIC_NAMES = {"iqm": "IQM", "mean": "Mean", "median": "Median", "optimality_gap": "Optimality gap"}
 STYLE: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Intervals over training seeds: t over seeds, and t over tasks.
 
-The intervals of verdicts are in ``verdicts/rule.py``, the bootstrap is in ``bootstrap.py``.
+The intervals of verdicts are in ``verdicts/decision_rule.py``, the bootstrap is in ``bootstrap.py``.
 
 The unit that is resampled is always the training seed, within its task, never the episode. Score matrices
 are `[seeds, tasks]`, in percent. Nothing here touches the global random state: rliable 1.2.0 draws from

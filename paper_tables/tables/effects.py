@@ -24,7 +24,7 @@ from paper_tables.statistics.estimators import LEAST_COVERAGE, LEAST_SEEDS
 from paper_tables.statistics.intervals import mean_interval, satterthwaite_interval
 from paper_tables.statistics.summary import LOW_COVERAGE
 from paper_tables.tables.experiment import coverage_marks, coverage_note
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 LEVEL = 0.95
 SELECTION = "last"
@@ -191,8 +191,8 @@ def _half_width(scores: list[np.ndarray], references: list[np.ndarray]) -> float
     """Half of the interval of a difference.
 
     On one task the wider of those under unequal and equal variances, as the verdicts have it
-    (`verdicts.rule`); over tasks Satterthwaite's, of the sum of all cells' squared errors. A task that has
-    its own value as this one adds no difference and no error.
+    (`verdicts.decision_rule`); over tasks Satterthwaite's, of the sum of all cells' squared errors. A task
+    that has its own value as this one adds no difference and no error.
     """
     if min(map(len, [*scores, *references])) < LEAST_SEEDS:
         return float("nan")
@@ -200,10 +200,10 @@ def _half_width(scores: list[np.ndarray], references: list[np.ndarray]) -> float
     if not pairs:
         return 0.0
     if len(scores) == 1:
-        estimates = rule.two_error_estimates(
+        estimates = decision_rule.two_error_estimates(
             scores[0].var(ddof=1), len(scores[0]), references[0].var(ddof=1), len(references[0])
         )
-        return max(float(rule.half_width(estimate, (1 - LEVEL) / 2)) for estimate in estimates)
+        return max(float(decision_rule.half_width(estimate, (1 - LEVEL) / 2)) for estimate in estimates)
     # The mean of 2 K columns, a and -b, is half of the mean over K tasks of a - b.
     columns = [column for own, other in pairs for column in (own, -other)]
     interval = satterthwaite_interval(columns, LEVEL)

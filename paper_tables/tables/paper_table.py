@@ -30,7 +30,7 @@ from paper_tables.tables.column_layout import (
 )
 from paper_tables.tables.not_used import not_used_note
 from paper_tables.tables.paper_cells import layout_cells
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 __all__ = ["layout_cells", "layout_table"]
 
@@ -172,7 +172,7 @@ def more_seeds(cells: pd.DataFrame) -> list[str]:
     Args:
         cells: as `layout_cells` gives them.
     """
-    rows = [row for row in frames.records(cells) if row["verdict"] == rule.INCONCLUSIVE]
+    rows = [row for row in frames.records(cells) if row["verdict"] == decision_rule.INCONCLUSIVE]
     if not rows:
         return []
     needed: dict[str, list[str]] = {}

@@ -10,15 +10,15 @@ from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, signed, with_spread
 from paper_tables.rendering.verdicts import counted, differs_under_adjustment, verdict_marks
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 ORDER = (
-    rule.INCONCLUSIVE,
-    rule.REPRODUCED,
-    rule.DIFFERENT_LOWER,
-    rule.DIFFERENT_HIGHER,
-    rule.UNINFORMATIVE,
-    rule.NOT_JUDGED,
+    decision_rule.INCONCLUSIVE,
+    decision_rule.REPRODUCED,
+    decision_rule.DIFFERENT_LOWER,
+    decision_rule.DIFFERENT_HIGHER,
+    decision_rule.UNINFORMATIVE,
+    decision_rule.NOT_JUDGED,
 )
 FEW_SEEDS = 10
 """What a study of one laboratory can train."""
@@ -121,10 +121,12 @@ def _typical_notes(judged: pd.DataFrame) -> list[str]:
 
 def _reason_notes(judged: pd.DataFrame) -> list[str]:
     """Why numbers are not judged, what a conditional claim assumes, what the second line says."""
-    conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
-    explained = judged["verdict"].isin([rule.NOT_JUDGED, rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER])
+    conditional = judged["flags"].fillna("").astype(str).str.contains(decision_rule.CONDITIONAL)
+    explained = judged["verdict"].isin(
+        [decision_rule.NOT_JUDGED, decision_rule.DIFFERENT_LOWER, decision_rule.DIFFERENT_HIGHER]
+    )
     inconclusive = judged[
-        (explained | (conditional & judged["verdict"].isin(list(rule.CLAIMS))))
+        (explained | (conditional & judged["verdict"].isin(list(decision_rule.CLAIMS))))
         & (judged["reason"].fillna("") != "")
     ]
     grouped: dict[str, list[str]] = {}
@@ -142,14 +144,14 @@ def lead(judged: pd.DataFrame) -> list[str]:
     if judged.empty:
         return ["No reported number has a run of ours."]
     lines = [f"Of {len(judged)} numbers with runs of ours: {counted(judged['verdict'], ORDER)}."]
-    conditional = judged["flags"].fillna("").astype(str).str.contains(rule.CONDITIONAL)
-    claims = judged["verdict"].isin(list(rule.CLAIMS))
+    conditional = judged["flags"].fillna("").astype(str).str.contains(decision_rule.CONDITIONAL)
+    claims = judged["verdict"].isin(list(decision_rule.CLAIMS))
     if (conditional & claims).any():
         lines.append(
             f"{int((conditional & claims).sum())} of the {int(claims.sum())} claims are conditional: the "
             "paper prints no spread."
         )
-    open_cells = judged[judged["verdict"] == rule.INCONCLUSIVE]
+    open_cells = judged[judged["verdict"] == decision_rule.INCONCLUSIVE]
     if not open_cells.empty:
         needed = [_decided_by(row) for row in frames.records(open_cells)]
         parts = [f"{needed.count(way)} by {way}" for way in WAYS[:3] if way in needed]

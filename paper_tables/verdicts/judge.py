@@ -3,8 +3,8 @@
     reported = ReportedNumber(97.4, spread_percent=6.4, spread_kind="standard_deviation_over_seeds", seeds=4)
     judge(reported, [95.0, 98.2, 96.1], Comparison(margin_percent=5)).verdict
 
-The rule itself is in ``rule.py``. Here is what comes before and after it: what cannot be judged, what is
-near the random policy, which spread is assumed where none is printed, typical runs, and the spread between
+The rule itself is in ``decision_rule.py``. Here is what comes before and after it: what cannot be judged,
+what is near the random policy, which spread is assumed where none is printed, typical runs, and the spread between
 independent implementations.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.config import load_margins
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.implementations import Band
 from paper_tables.verdicts.reported_error import (
     HOLDING_NO_SEEDS,
@@ -159,7 +159,10 @@ class Comparison:
     @property
     def flags(self) -> tuple[str, ...]:
         """The flags that the question itself brings, in the vocabulary's order."""
-        asked = {rule.OTHER_SETTINGS: self.other_settings, rule.OTHER_SELECTION: self.other_selection}
+        asked = {
+            decision_rule.OTHER_SETTINGS: self.other_settings,
+            decision_rule.OTHER_SELECTION: self.other_selection,
+        }
         return tuple(name for name, holds in asked.items() if holds)
 
 
@@ -179,9 +182,9 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
     checks.of_kind(comparison, Comparison, "The comparison")
     ours = checks.scores(runs, "ours", least=0)
     if ours.size == 0:
-        return _without_claim(rule.NO_EVIDENCE, "No runs of this method and task.", comparison)
+        return _without_claim(decision_rule.NO_EVIDENCE, "No runs of this method and task.", comparison)
     verdict = replace(
-        _without_claim(rule.INCONCLUSIVE, "", comparison),
+        _without_claim(decision_rule.INCONCLUSIVE, "", comparison),
         difference_percent=float(ours.mean()) - float(reported.mean_percent),
         our_mean_percent=float(ours.mean()),
         our_sd_percent=checks.sample_sd(ours) if len(ours) > 1 else None,
@@ -189,7 +192,7 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
     )
     refusal = comparison.not_judged_reason or _two_units(ours, reported, comparison)
     if refusal:
-        return _decided(verdict, rule.NOT_JUDGED, refusal)
+        return _decided(verdict, decision_rule.NOT_JUDGED, refusal)
     near_random = _near_random(float(ours.mean()), reported, comparison)
     missing = _missing_spread(ours, reported)
     if missing is None:
@@ -198,7 +201,7 @@ def judge(reported: ReportedNumber, runs: Sequence[float] | np.ndarray, comparis
         return _decided(verdict, *missing)
     if near_random:
         return replace(
-            _decided(verdict, rule.UNINFORMATIVE, f"{near_random} {verdict.reason}"),
+            _decided(verdict, decision_rule.UNINFORMATIVE, f"{near_random} {verdict.reason}"),
             seeds_needed="",
             ranks="",
         )
@@ -242,21 +245,24 @@ def _near_random(our_mean: float, reported: ReportedNumber, comparison: Comparis
 def _missing_spread(ours: np.ndarray, reported: ReportedNumber) -> tuple[str, str] | None:
     """The verdict and its reason where a side has no usable spread between seeds; None where both have."""
     if len(ours) == 1:
-        return rule.INCONCLUSIVE, "One seed of ours: nothing can be said about its error."
+        return decision_rule.INCONCLUSIVE, "One seed of ours: nothing can be said about its error."
     counts = reported.seed_counts
     # One contested count of a single seed cannot be bounded, and every interpretation must agree.
     if counts is not None and counts[0] == 1:
-        return rule.INCONCLUSIVE, "The reported number is of one seed: nothing can be said about its error."
+        return (
+            decision_rule.INCONCLUSIVE,
+            "The reported number is of one seed: nothing can be said about its error.",
+        )
     sides = [("Ours", ours)]
     if reported.scores_percent is not None:
         sides.append(("The reported side", np.asarray(reported.scores_percent)))
     constant = [(name, scores) for name, scores in sides if checks.identical(scores)]
     for name, scores in constant:
         if not checks.at_bound(float(scores[0])):
-            return rule.NOT_JUDGED, f"{name}: all {len(scores)} seeds are identical ({scores[0]:g})."
+            return decision_rule.NOT_JUDGED, f"{name}: all {len(scores)} seeds are identical ({scores[0]:g})."
     their_sd = reported.spread_percent if reported.prints_spread else None
     if checks.identical(ours) and not their_sd:
-        return rule.NOT_JUDGED, "Neither side has a spread between seeds that is known and above 0."
+        return decision_rule.NOT_JUDGED, "Neither side has a spread between seeds that is known and above 0."
     return None
 
 
@@ -267,20 +273,24 @@ def _judged_by_rule(
     margin, sd, seeds = comparison.margin_percent, checks.sample_sd(ours), len(ours)
     difference = float(verdict.difference_percent or 0.0)
     interpretations, notes = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
-    bounds = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin)
-    cautious = rule.bounds_of_difference(difference, sd, seeds, interpretations, margin, rule.CAUTIOUS)
-    low, high = rule.confidence_interval(difference, bounds)
+    bounds = decision_rule.bounds_of_difference(difference, sd, seeds, interpretations, margin)
+    cautious = decision_rule.bounds_of_difference(
+        difference, sd, seeds, interpretations, margin, decision_rule.CAUTIOUS
+    )
+    low, high = decision_rule.confidence_interval(difference, bounds)
     bounded = math.isfinite(high)
-    name = rule.verdict_of_interval(low, high, margin)
-    if name == rule.REPRODUCED and (sd == 0 or not any(i.error_percent > 0 for i in interpretations)):
-        name = rule.INCONCLUSIVE
+    name = decision_rule.verdict_of_interval(low, high, margin)
+    if name == decision_rule.REPRODUCED and (
+        sd == 0 or not any(i.error_percent > 0 for i in interpretations)
+    ):
+        name = decision_rule.INCONCLUSIVE
         notes.append("All seeds of a side are exactly at a bound of the score: their spread is not known.")
     assumed = any(interpretation.assumed for interpretation in interpretations)
     verdict = replace(
         verdict,
         verdict=name,
         adjusted_verdict=name,
-        flags=((rule.CONDITIONAL,) if assumed else ()) + verdict.flags,
+        flags=((decision_rule.CONDITIONAL,) if assumed else ()) + verdict.flags,
         interval_low=low if bounded else None,
         interval_high=high if bounded else None,
         detectable=bounded and not low <= 0 <= high,
@@ -331,8 +341,10 @@ def _agree(
         return True
     alone = set()
     for interpretation in interpretations:
-        bounds = rule.bounds_of_difference(difference, sd, seeds, [interpretation], margin)
-        alone.add(rule.verdict_of_interval(*rule.confidence_interval(difference, bounds), margin))
+        bounds = decision_rule.bounds_of_difference(difference, sd, seeds, [interpretation], margin)
+        alone.add(
+            decision_rule.verdict_of_interval(*decision_rule.confidence_interval(difference, bounds), margin)
+        )
     return len(alone) == 1
 
 
@@ -374,17 +386,17 @@ def _with_band(verdict: Verdict, comparison: Comparison) -> Verdict:
     if band is None or verdict.interval_low is None or verdict.interval_high is None:
         return verdict
     half = max(band.half_width_percent, comparison.margin_percent)
-    code = int(rule.claims_of_intervals(verdict.interval_low, verdict.interval_high, half))
+    code = int(decision_rule.claims_of_intervals(verdict.interval_low, verdict.interval_high, half))
     place = {1: "within", 0: "open"}.get(code, "outside")
     flags, reason = verdict.flags, verdict.reason
-    if verdict.verdict in (rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER):
+    if verdict.verdict in (decision_rule.DIFFERENT_LOWER, decision_rule.DIFFERENT_HIGHER):
         if place == "outside":
             words = (
                 f"The difference is also beyond the spread of independent re-runs in {band.domain} "
                 f"({half:.3g} points): it is more than two implementations usually differ by."
             )
         else:
-            flags = (*flags, rule.WITHIN_IMPLEMENTATION_SPREAD)
+            flags = (*flags, decision_rule.WITHIN_IMPLEMENTATION_SPREAD)
             words = (
                 f"Independent re-runs in {band.domain} differ by up to {half:.3g} points ({band.share:.0%} "
                 f"of {band.pairs}), and the interval does not exclude that: these implementations differ, "

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule, sequential
+from paper_tables.verdicts import decision_rule, sequential
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, judge
 from paper_tables.verdicts.sequential import SequentialPlan, sequential_verdict
 from paper_tables.verdicts.verdict import Verdict
@@ -62,7 +62,7 @@ class SequentialRuns:
         """The verdict by the design; `not_judged` in words where the number of seeds is not a look."""
         if len(runs) not in self.plan.looks:
             plain = judge(reported, runs, comparison)
-            if plain.verdict == rule.NO_EVIDENCE:
+            if plain.verdict == decision_rule.NO_EVIDENCE:
                 return plain
             listed = ", ".join(map(str, self.plan.looks))
             reason = (
@@ -70,14 +70,14 @@ class SequentialRuns:
                 "seeds. A verdict in between would make its error larger than it says."
             )
             return Verdict(
-                rule.NOT_JUDGED,
+                decision_rule.NOT_JUDGED,
                 comparison.flags,
                 reason,
                 margin_percent=plain.margin_percent,
                 our_mean_percent=plain.our_mean_percent,
                 our_sd_percent=plain.our_sd_percent,
                 our_seeds=plain.our_seeds,
-                adjusted_verdict=rule.NOT_JUDGED,
+                adjusted_verdict=decision_rule.NOT_JUDGED,
             )
         look = sequential_verdict(reported, runs, comparison, self.plan)
         at = look.looked_at[-1]
@@ -87,7 +87,7 @@ class SequentialRuns:
             sequential.LAST_LOOK: f"The last look, at {at} seeds",
             sequential.CONTINUE: f"A look at {at} seeds; the next is at {look.next_seeds}",
         }[look.state]
-        if look.verdict.verdict in (rule.NOT_JUDGED, rule.UNINFORMATIVE):
+        if look.verdict.verdict in (decision_rule.NOT_JUDGED, decision_rule.UNINFORMATIVE):
             words = f"Stopped at {at} seeds: no number of seeds changes this verdict"
         tested = look.verdict.p_reproduced is not None
         return replace(

@@ -14,7 +14,7 @@ import numpy as np
 from recheck.errors import TablesError
 
 from paper_tables.verdicts import checks
-from paper_tables.verdicts.rule import INCONCLUSIVE, LEVEL, two_error_estimates, verdict_of_interval
+from paper_tables.verdicts.decision_rule import INCONCLUSIVE, LEVEL, two_error_estimates, verdict_of_interval
 
 _ROUNDS = 50
 _CLOSE = 1e-12

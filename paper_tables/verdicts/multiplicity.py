@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.verdict import Verdict
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -32,7 +32,7 @@ def family_of(document: str, method: str, selection: str, verdict: Verdict) -> s
     """
     parting = [
         flag
-        for flag in (rule.CONDITIONAL, rule.OTHER_SETTINGS, rule.OTHER_SELECTION)
+        for flag in (decision_rule.CONDITIONAL, decision_rule.OTHER_SETTINGS, decision_rule.OTHER_SELECTION)
         if flag in verdict.flags
     ]
     return " | ".join([document, method, selection, *parting])
@@ -114,7 +114,7 @@ def adjust(
     result = list(verdicts)
     members: dict[str, list[int]] = {}
     for place, (verdict, family) in enumerate(zip(verdicts, families, strict=True)):
-        tested = verdict.claims or verdict.verdict == rule.INCONCLUSIVE
+        tested = verdict.claims or verdict.verdict == decision_rule.INCONCLUSIVE
         if family and tested and verdict.cautious_p_reproduced is not None:
             members.setdefault(family, []).append(place)
     for family, places in members.items():
@@ -124,13 +124,13 @@ def adjust(
         for position, i in enumerate(places):
             verdict = replace(verdicts[i], adjusted_family=family, family_size=len(places))
             if verdict.claims:
-                adjusted = kept_reproduced if verdict.verdict == rule.REPRODUCED else kept_different
+                adjusted = kept_reproduced if verdict.verdict == decision_rule.REPRODUCED else kept_different
                 p_value = float(adjusted[position])
                 kept = p_value <= FALSE_DISCOVERY_RATE
                 verdict = replace(
                     verdict,
                     adjusted_p=p_value,
-                    adjusted_verdict=verdict.verdict if kept else rule.INCONCLUSIVE,
+                    adjusted_verdict=verdict.verdict if kept else decision_rule.INCONCLUSIVE,
                 )
             if replan is not None:
                 margin, seeds = replan(i, level_within_family(reproduced, position))

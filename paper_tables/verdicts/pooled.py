@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.implementations import POOLED_FROM, Estimate, Pooled, pool
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
 from paper_tables.verdicts.verdict import Verdict
@@ -74,9 +74,9 @@ def _agreement(single: Mapping[str, Verdict]) -> Verdict:
         return replace(widest, reason=f"{listed}. {widest.reason}".strip())
     return replace(
         widest,
-        verdict=rule.INCONCLUSIVE,
-        adjusted_verdict=rule.INCONCLUSIVE,
-        flags=tuple(flag for flag in widest.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD),
+        verdict=decision_rule.INCONCLUSIVE,
+        adjusted_verdict=decision_rule.INCONCLUSIVE,
+        flags=tuple(flag for flag in widest.flags if flag != decision_rule.WITHIN_IMPLEMENTATION_SPREAD),
         reason=f"The implementations do not agree ({listed}), and none is chosen.",
         # No single test answers this question, so it is in no family.
         p_reproduced=None,
@@ -119,21 +119,24 @@ def _judge_pooled(
         seeds_needed="",
         typical_verdict="",
         implementation_spread="",
-        flags=tuple(flag for flag in first.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD),
+        flags=tuple(flag for flag in first.flags if flag != decision_rule.WITHIN_IMPLEMENTATION_SPREAD),
         reason=summary,
     )
-    undecided = {single[name].verdict for name in usable} & {rule.NOT_JUDGED, rule.UNINFORMATIVE}
+    undecided = {single[name].verdict for name in usable} & {
+        decision_rule.NOT_JUDGED,
+        decision_rule.UNINFORMATIVE,
+    }
     if undecided or first.p_reproduced is None:
         agreed = _agreement({name: single[name] for name in usable})
         return replace(verdict, verdict=agreed.verdict, adjusted_verdict=agreed.verdict, reason=agreed.reason)
     margin = comparison.margin_percent
     estimates = pooled_errors(reported, pooled, float(verdict.our_sd_percent or 0.0), comparison)
-    half = max(float(rule.half_width(estimate)) for estimate in estimates)
-    p_values = [rule.p_values(difference, estimate, margin) for estimate in estimates]
+    half = max(float(decision_rule.half_width(estimate)) for estimate in estimates)
+    p_values = [decision_rule.p_values(difference, estimate, margin) for estimate in estimates]
     reproduced, different = (max(float(p[which]) for p in p_values) for which in (0, 1))
     low, high = difference - half, difference + half
     bounded = math.isfinite(half)
-    name = rule.verdict_of_interval(low, high, margin)
+    name = decision_rule.verdict_of_interval(low, high, margin)
     return replace(
         verdict,
         verdict=name,
@@ -151,7 +154,7 @@ def _judge_pooled(
 
 def pooled_errors(
     reported: ReportedNumber, pooled: Pooled, our_sd_percent: float, comparison: Comparison
-) -> list[rule.ErrorEstimate]:
+) -> list[decision_rule.ErrorEstimate]:
     """The error of the pooled mean minus the reported one, for every interpretation of the report.
 
     The pooled mean's error has k - 1 degrees of freedom; the reported one's can only lower them.
@@ -160,7 +163,7 @@ def pooled_errors(
     estimates = []
     for interpretation in interpretations:
         reported_variance = float(interpretation.error_percent) ** 2 * interpretation.seeds
-        unequal, _ = rule.two_error_estimates(
+        unequal, _ = decision_rule.two_error_estimates(
             pooled.error_percent**2 * pooled.implementations,
             pooled.implementations,
             reported_variance,
@@ -168,5 +171,5 @@ def pooled_errors(
         )
         df = pooled.df if interpretation.assumed else min(pooled.df, float(unequal.df))
         error = math.hypot(pooled.error_percent, float(interpretation.error_percent))
-        estimates.append(rule.ErrorEstimate(np.asarray(error), np.asarray(float(df))))
+        estimates.append(decision_rule.ErrorEstimate(np.asarray(error), np.asarray(float(df))))
     return estimates

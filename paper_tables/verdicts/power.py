@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.reported_error import Interpretation
 
 LARGEST_NUMBER_OF_SEEDS = 100
@@ -83,7 +83,10 @@ class Chances:
 
 
 def chances_of_claims(
-    sides: TwoSides, margin_percent: float, true_difference_percent: float = 0.0, level: float = rule.LEVEL
+    sides: TwoSides,
+    margin_percent: float,
+    true_difference_percent: float = 0.0,
+    level: float = decision_rule.LEVEL,
 ) -> Chances:
     """Chances that a number is judged `reproduced` and `different`, for normal seeds.
 
@@ -121,7 +124,9 @@ def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
     varies = sides.reported_spread == HYPOTHETICAL
     nodes = _NODES_OF_BOTH if varies else _NODES
     ours = _variance_nodes(sides.our_sd_percent, sides.our_seeds, nodes)
-    caution = rule.CAUTION_AT_LEVEL if level >= rule.LEVEL else rule.CAUTION_BELOW_LEVEL
+    caution = (
+        decision_rule.CAUTION_AT_LEVEL if level >= decision_rule.LEVEL else decision_rule.CAUTION_BELOW_LEVEL
+    )
     if sides.reported_spread == ASSUMED:
         ratio = sides.reported_sd_percent / sides.our_sd_percent if sides.our_sd_percent > 0 else 1.0
         error = np.sqrt(ours) * ratio / math.sqrt(sides.reported_seeds)
@@ -135,8 +140,8 @@ def _half_widths(sides: TwoSides, level: float) -> np.ndarray:
         ours, reported = (grid.ravel() for grid in np.meshgrid(ours, theirs))
         known = Interpretation(sides.reported_seeds, np.sqrt(reported / sides.reported_seeds))
     half = np.zeros_like(ours)
-    for estimate in rule.error_estimates(np.sqrt(ours), sides.our_seeds, [known], caution):
-        half = np.maximum(half, rule.half_width(estimate, level))
+    for estimate in decision_rule.error_estimates(np.sqrt(ours), sides.our_seeds, [known], caution):
+        half = np.maximum(half, decision_rule.half_width(estimate, level))
     return half
 
 
@@ -154,7 +159,7 @@ def _unit_variance_nodes(num_seeds: int, nodes: int) -> np.ndarray:
 
 
 def least_half_width(
-    our_sd_percent: float, interpretation: Interpretation, level: float = rule.LEVEL
+    our_sd_percent: float, interpretation: Interpretation, level: float = decision_rule.LEVEL
 ) -> float:
     """What the half-width tends to as our number of seeds grows, in points.
 
@@ -201,7 +206,7 @@ def seeds_needed(
     our_sd_percent: float,
     interpretation: Interpretation,
     margin_percent: float,
-    level: float = rule.LEVEL,
+    level: float = decision_rule.LEVEL,
     wanted_chance: float = WANTED_CHANCE,
     largest: int = LARGEST_NUMBER_OF_SEEDS,
 ) -> str:
@@ -272,7 +277,7 @@ def seeds_needed_by_all(
     our_sd_percent: float,
     interpretations: Sequence[Interpretation],
     margin_percent: float,
-    level: float = rule.LEVEL,
+    level: float = decision_rule.LEVEL,
 ) -> str:
     """`seeds_needed` for the most demanding interpretation of the reported number.
 

@@ -1,7 +1,7 @@
 """What a printed +/- can mean: every interpretation of a paper that does not say.
 
 An interpretation is a number of training seeds and a standard error of the reported mean. A claim is made
-only if all interpretations agree (``rule.py``).
+only if all interpretations agree (``decision_rule.py``).
 """
 
 from __future__ import annotations

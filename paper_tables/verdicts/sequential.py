@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
 from paper_tables.verdicts.verdict import Verdict
 
@@ -56,9 +56,9 @@ class SequentialPlan:
             raise TablesError(f"Looks must be ascending numbers of seeds from 2 on, not {looks}.")
         levels = checks.numbers(list(self.levels.values()), "The level of a look").tolist()
         # Asked this way round so that NaN is refused.
-        if not (all(level > 0 for level in levels) and sum(levels) <= rule.LEVEL + _TOLERANCE):
+        if not (all(level > 0 for level in levels) and sum(levels) <= decision_rule.LEVEL + _TOLERANCE):
             raise TablesError(
-                f"The levels of the looks must be above 0 and sum to at most {rule.LEVEL:g}, not "
+                f"The levels of the looks must be above 0 and sum to at most {decision_rule.LEVEL:g}, not "
                 f"{sum(self.levels.values()):g}."
             )
         if not 0 <= float(checks.numbers(self.futile_below, "The futility border")[0]) < 1:
@@ -76,10 +76,10 @@ class SequentialPlan:
         """The largest number of seeds."""
         return self.looks[-1]
 
-    def strictness(self, seeds: int) -> rule.Strictness:
+    def strictness(self, seeds: int) -> decision_rule.Strictness:
         """Level and caution of one look: the larger k at all but the last, whose level is near 5%."""
-        caution = rule.CAUTION_AT_LEVEL if seeds == self.last else rule.CAUTION_BELOW_LEVEL
-        return rule.Strictness(self.levels[seeds], caution)
+        caution = decision_rule.CAUTION_AT_LEVEL if seeds == self.last else decision_rule.CAUTION_BELOW_LEVEL
+        return decision_rule.Strictness(self.levels[seeds], caution)
 
     @property
     def text(self) -> str:
@@ -165,7 +165,7 @@ def sequential_verdict(
 
 def _one_look(
     reported: ReportedNumber, ours: np.ndarray, comparison: Comparison, plan: SequentialPlan, seeds: int
-) -> tuple[Verdict, rule.Bounds | None]:
+) -> tuple[Verdict, decision_rule.Bounds | None]:
     """The verdict at the level of one look, and its bounds; no bounds where the rule cannot be applied."""
     verdict = judge(reported, ours, comparison)
     if verdict.p_reproduced is None or verdict.our_sd_percent is None:
@@ -174,7 +174,7 @@ def _one_look(
         reported, verdict.our_sd_percent, comparison.largest_known_sd_percent
     )
     difference = float(verdict.difference_percent or 0.0)
-    bounds = rule.bounds_of_difference(
+    bounds = decision_rule.bounds_of_difference(
         difference,
         verdict.our_sd_percent,
         seeds,
@@ -182,8 +182,8 @@ def _one_look(
         comparison.margin_percent,
         plan.strictness(seeds),
     )
-    low, high = rule.confidence_interval(difference, bounds)
-    name = rule.verdict_of_interval(low, high, comparison.margin_percent)
+    low, high = decision_rule.confidence_interval(difference, bounds)
+    name = decision_rule.verdict_of_interval(low, high, comparison.margin_percent)
     if not verdict.claims:
         # What prevents a claim at 5% (near the random policy, a spread that is not known) still does.
         name = verdict.verdict
@@ -195,8 +195,8 @@ def _one_look(
             "detectable": not low <= 0 <= high,
             "smallest_margin_percent": max(abs(low), abs(high)),
         }
-    if name == rule.INCONCLUSIVE:
-        fields["flags"] = tuple(f for f in verdict.flags if f != rule.WITHIN_IMPLEMENTATION_SPREAD)
+    if name == decision_rule.INCONCLUSIVE:
+        fields["flags"] = tuple(f for f in verdict.flags if f != decision_rule.WITHIN_IMPLEMENTATION_SPREAD)
     return replace(verdict, **fields), bounds
 
 
@@ -205,7 +205,7 @@ def _state(verdict: Verdict, seeds: int, chance: float | None, plan: SequentialP
         return CLAIM
     if seeds == plan.last:
         return LAST_LOOK
-    if verdict.verdict == rule.UNINFORMATIVE or verdict.verdict == rule.NOT_JUDGED:
+    if verdict.verdict == decision_rule.UNINFORMATIVE or verdict.verdict == decision_rule.NOT_JUDGED:
         return FUTILE
     return FUTILE if chance is not None and chance < plan.futile_below else CONTINUE
 
@@ -240,7 +240,7 @@ def chance_of_claim(
         return 0.0
     difference = float(ours.mean()) - reported.mean_percent
     interpretations, _ = interpretations_of(reported, sd, comparison.largest_known_sd_percent)
-    bounds = rule.bounds_of_difference(
+    bounds = decision_rule.bounds_of_difference(
         difference,
         sd,
         plan.last,
@@ -306,4 +306,4 @@ def sequential_p(p_of_look: Mapping[int, float], plan: SequentialPlan | None = N
             f"{strangers[0]} seeds are not a planned look; this design looks at "
             f"{', '.join(map(str, plan.looks))}."
         )
-    return min([1.0, *(rule.LEVEL * p / plan.levels[seeds] for seeds, p in p_of_look.items())])
+    return min([1.0, *(decision_rule.LEVEL * p / plan.levels[seeds] for seeds, p in p_of_look.items())])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paper_tables import literature
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.implementations import bands_of_reruns, domain_of, rerun_differences
 from paper_tables.verdicts.laws import Law, Normal, real_laws
 from paper_tables.verdicts.multiplicity import FALSE_DISCOVERY_RATE, holm
@@ -76,10 +76,12 @@ def simulate_families(
         sd[here], their_sd[here] = ours_drawn.std(axis=1, ddof=1), theirs_drawn.std(axis=1, ddof=1)
     difference += true_differences
     known = [Interpretation(seeds[1], their_sd / math.sqrt(seeds[1]))]
-    raw = rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT)
-    cautious = rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT, rule.CAUTIOUS)
+    raw = decision_rule.bounds_of_difference(difference, sd, seeds[0], known, MARGIN_PERCENT)
+    cautious = decision_rule.bounds_of_difference(
+        difference, sd, seeds[0], known, MARGIN_PERCENT, decision_rule.CAUTIOUS
+    )
     kept: dict[str, tuple[np.ndarray, np.ndarray]] = {
-        RAW: (raw.p_reproduced < rule.LEVEL, raw.p_different < rule.LEVEL)
+        RAW: (raw.p_reproduced < decision_rule.LEVEL, raw.p_different < decision_rule.LEVEL)
     }
     p_values = cautious.p_reproduced, cautious.p_different
     kept[BENJAMINI_HOCHBERG] = _kept_by_bh(p_values[0]), _kept_by_bh(p_values[1])
@@ -101,7 +103,7 @@ def _kept_by_bh(p_values: np.ndarray) -> np.ndarray:
 
 
 def _kept_by_holm(p_values: np.ndarray) -> np.ndarray:
-    return np.array([holm(row) for row in p_values]) < rule.LEVEL
+    return np.array([holm(row) for row in p_values]) < decision_rule.LEVEL
 
 
 def _family_rates(
@@ -210,10 +212,12 @@ def implementation_rows(our_seeds: int, their_seeds: int, studies: int, seed: in
         theirs[start :: len(laws)] = law.draw(rng, theirs[start :: len(laws)].shape)
     difference = ours.mean(axis=1) - theirs.mean(axis=1) + true
     known = [Interpretation(m, theirs.std(axis=1, ddof=1) / math.sqrt(m))]
-    bounds = rule.bounds_of_difference(difference, ours.std(axis=1, ddof=1), n, known, MARGIN_PERCENT)
+    bounds = decision_rule.bounds_of_difference(
+        difference, ours.std(axis=1, ddof=1), n, known, MARGIN_PERCENT
+    )
     low, high = difference - bounds.half_width_percent, difference + bounds.half_width_percent
-    claims = rule.claims_of_intervals(low, high, MARGIN_PERCENT)
-    beyond = np.abs(rule.claims_of_intervals(low, high, half_bands)) == 2
+    claims = decision_rule.claims_of_intervals(low, high, MARGIN_PERCENT)
+    beyond = np.abs(decision_rule.claims_of_intervals(low, high, half_bands)) == 2
     return [
         {
             "family": "implementations",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.laws import Law, Normal, real_laws
 from paper_tables.verdicts.reported_error import (
     Interpretation,
@@ -208,7 +208,9 @@ def worst_rates(difference: np.ndarray, half: np.ndarray, true_difference_percen
     """
     found = []
     for shift in sorted({true_difference_percent, -true_difference_percent}):
-        codes = rule.claims_of_intervals(difference + shift - half, difference + shift + half, MARGIN_PERCENT)
+        codes = decision_rule.claims_of_intervals(
+            difference + shift - half, difference + shift + half, MARGIN_PERCENT
+        )
         found.append(Rates(*(float((codes == code).mean()) for code in (1, 2, -2))))
     if abs(true_difference_percent) > MARGIN_PERCENT:
         # Beyond the margin `different` in the true direction is right: power, not error.
@@ -241,7 +243,9 @@ def _quantiles(level: float) -> np.ndarray:
     return np.concatenate([[special.ndtri(1 - level)], special.stdtrit(1 / inverse, 1 - level)])
 
 
-def tabulated_half_width(estimate: rule.ErrorEstimate, level: float = rule.LEVEL) -> np.ndarray:
+def tabulated_half_width(
+    estimate: decision_rule.ErrorEstimate, level: float = decision_rule.LEVEL
+) -> np.ndarray:
     """`rule.half_width` by linear interpolation of the quantile in 1 / df: right to 1e-7 of itself.
 
     A root is found for every degree of freedom otherwise, which is most of the time of a simulation.
@@ -253,7 +257,9 @@ def tabulated_half_width(estimate: rule.ErrorEstimate, level: float = rule.LEVEL
     table = _quantiles(level)
     df = np.asarray(estimate.df, dtype=float)
     if df.size and (df == df.flat[0]).all():
-        return rule.half_width(rule.ErrorEstimate(estimate.error_percent, df.flat[0]), level)
+        return decision_rule.half_width(
+            decision_rule.ErrorEstimate(estimate.error_percent, df.flat[0]), level
+        )
     place = QUANTILES / df
     left = np.minimum(place.astype(int), QUANTILES - 1)
     quantile = table[left] + (place - left) * (table[left + 1] - table[left])
@@ -263,11 +269,11 @@ def tabulated_half_width(estimate: rule.ErrorEstimate, level: float = rule.LEVEL
 
 def _estimates(
     our_sd: np.ndarray, our_seeds: int, interpretation: Interpretation, variant: str
-) -> Sequence[rule.ErrorEstimate]:
+) -> Sequence[decision_rule.ErrorEstimate]:
     if variant == RULE:
-        return list(rule.error_estimates(our_sd, our_seeds, [interpretation]))
+        return list(decision_rule.error_estimates(our_sd, our_seeds, [interpretation]))
     reported_variance = np.square(interpretation.error_percent) * interpretation.seeds
-    unequal, equal = rule.two_error_estimates(
+    unequal, equal = decision_rule.two_error_estimates(
         our_sd**2, our_seeds, reported_variance, interpretation.seeds, caution=0.0
     )
     if interpretation.assumed:
@@ -365,12 +371,12 @@ def _sequential_codes(
 
         def half(number: int, sd: np.ndarray = sd, known: Any = interpretations) -> np.ndarray:
             strictness = plan.strictness(number)
-            estimates = rule.error_estimates(sd, number, known, strictness.caution)
+            estimates = decision_rule.error_estimates(sd, number, known, strictness.caution)
             widths = [tabulated_half_width(estimate, strictness.level) for estimate in estimates]
             return np.asarray(np.max(widths, axis=0))
 
         width = half(seeds)
-        found = rule.claims_of_intervals(difference - width, difference + width, MARGIN_PERCENT)
+        found = decision_rule.claims_of_intervals(difference - width, difference + width, MARGIN_PERCENT)
         stops = active & (found != 0)
         codes[stops], used[stops] = found[stops], seeds
         active &= found == 0

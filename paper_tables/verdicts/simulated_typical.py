@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.laws import Law
 from paper_tables.verdicts.simulated_studies import (
     MARGIN_PERCENT,
@@ -68,10 +68,10 @@ def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -
     enough &= gap <= SPLIT_MARGINS * margin_percent
     n, m = np.where(enough, count, 2), np.where(enough, their_count, 2)
     half = np.zeros(len(ours))
-    for estimate in rule.two_error_estimates(sd**2, n, their_sd**2, m):
+    for estimate in decision_rule.two_error_estimates(sd**2, n, their_sd**2, m):
         half = np.maximum(half, tabulated_half_width(estimate))
     difference = mean - their_mean
-    codes = rule.claims_of_intervals(difference - half, difference + half, margin_percent)
+    codes = decision_rule.claims_of_intervals(difference - half, difference + half, margin_percent)
     lower_range = np.where(difference < 0, _range_where(ours, kept), _range_where(theirs, their_kept))
     lower_seeds = np.asarray(np.where(difference < 0, ours.shape[1], theirs.shape[1]))
     wide, whole = collapses_instead(difference, lower_range, lower_seeds, margin_percent)

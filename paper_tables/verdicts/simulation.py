@@ -40,7 +40,7 @@ import pandas as pd
 from recheck import cli
 
 from paper_tables import frames
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.laws import (
     MADE_UP,
     Collapse,
@@ -227,7 +227,7 @@ def _row(scenario: Scenario, variant: str, rates: Rates, studies: int) -> Row:
         "different": round(rates.different, 5),
         "worst_claim": round(rates.worst_claim, 5),
         "mean_seeds": None,
-        "monte_carlo_error": round(math.sqrt(rule.LEVEL * (1 - rule.LEVEL) / studies), 5),
+        "monte_carlo_error": round(math.sqrt(decision_rule.LEVEL * (1 - decision_rule.LEVEL) / studies), 5),
         "studies": studies,
     }
 

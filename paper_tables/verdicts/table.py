@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.implementations import Band, domain_of
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, interpretations_of, judge
 from paper_tables.verdicts.looks import SequentialRuns
@@ -135,7 +135,7 @@ def adjust_together(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
 
 def _family(row: Mapping[Any, Any], verdict: Verdict) -> str:
     name = _text(row.get("family")) or _text(row.get("table")) or "all"
-    parting = [flag for flag in verdict.flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD]
+    parting = [flag for flag in verdict.flags if flag != decision_rule.WITHIN_IMPLEMENTATION_SPREAD]
     return " | ".join([name, *parting])
 
 
@@ -148,13 +148,13 @@ def _replan(row: Mapping[Any, Any], verdict: Verdict, level: float) -> tuple[flo
         reported, verdict.our_sd_percent, comparison.largest_known_sd_percent
     )
     margin = comparison.margin_percent
-    bounds = rule.bounds_of_difference(
+    bounds = decision_rule.bounds_of_difference(
         verdict.difference_percent,
         verdict.our_sd_percent,
         verdict.our_seeds,
         interpretations,
         margin,
-        rule.Strictness(level, rule.CAUTION_BELOW_LEVEL),
+        decision_rule.Strictness(level, decision_rule.CAUTION_BELOW_LEVEL),
     )
     half = float(bounds.half_width_percent)
     smallest = None if math.isinf(half) else abs(verdict.difference_percent) + half

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import checks, rule
+from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.reported_error import Interpretation
 
 COLLAPSE_MARGINS = 4.0
@@ -123,32 +123,32 @@ def judge_typical_runs(
     )
     p_value = compare_collapses(*rates)
     if min(len(typical), len(their_typical)) < LEAST_TYPICAL_SEEDS:
-        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value, FEW)
+        return TypicalRuns(decision_rule.INCONCLUSIVE, None, None, None, *rates, p_value, FEW)
     if max(widest_gap(typical), widest_gap(their_typical)) > SPLIT_MARGINS * margin_percent:
-        return TypicalRuns(rule.INCONCLUSIVE, None, None, None, *rates, p_value, TWO_GROUPS)
+        return TypicalRuns(decision_rule.INCONCLUSIVE, None, None, None, *rates, p_value, TWO_GROUPS)
     difference = float(typical.mean() - their_typical.mean())
     sd, their_sd = checks.sample_sd(typical), checks.sample_sd(their_typical)
     constant = [side for side, spread in ((typical, sd), (their_typical, their_sd)) if spread == 0]
     if sd == their_sd == 0 or not all(checks.at_bound(float(side[0])) for side in constant):
         # As with all runs: seeds that are identical by mistake say nothing of their spread.
-        return TypicalRuns(rule.INCONCLUSIVE, difference, None, None, *rates, p_value, IDENTICAL)
+        return TypicalRuns(decision_rule.INCONCLUSIVE, difference, None, None, *rates, p_value, IDENTICAL)
     known = Interpretation(len(their_typical), their_sd / len(their_typical) ** 0.5)
-    bounds = rule.bounds_of_difference(difference, sd, len(typical), [known], margin_percent)
-    low, high = rule.confidence_interval(difference, bounds)
-    verdict = rule.verdict_of_interval(low, high, margin_percent)
+    bounds = decision_rule.bounds_of_difference(difference, sd, len(typical), [known], margin_percent)
+    low, high = decision_rule.confidence_interval(difference, bounds)
+    verdict = decision_rule.verdict_of_interval(low, high, margin_percent)
     note = ""
-    if verdict == rule.REPRODUCED and min(sd, their_sd) == 0:
-        verdict, note = rule.INCONCLUSIVE, AT_BOUND
+    if verdict == decision_rule.REPRODUCED and min(sd, their_sd) == 0:
+        verdict, note = decision_rule.INCONCLUSIVE, AT_BOUND
     lower, seeds = (typical, len(ours)) if difference < 0 else (their_typical, len(theirs))
     wide, whole = collapses_instead(difference, float(np.ptp(lower)), seeds, margin_percent)
-    if verdict in (rule.DIFFERENT_LOWER, rule.DIFFERENT_HIGHER) and (wide or whole):
-        verdict, note = rule.INCONCLUSIVE, WIDE if wide else WHOLE
+    if verdict in (decision_rule.DIFFERENT_LOWER, decision_rule.DIFFERENT_HIGHER) and (wide or whole):
+        verdict, note = decision_rule.INCONCLUSIVE, WIDE if wide else WHOLE
     return TypicalRuns(verdict, difference, low, high, *rates, p_value, note)
 
 
 def collapses_instead(
-    difference_percent: rule.Number,
-    lower_range_percent: rule.Number,
+    difference_percent: decision_rule.Number,
+    lower_range_percent: decision_rule.Number,
     lower_seeds: int | np.ndarray,
     margin_percent: float,
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 if TYPE_CHECKING:
     from paper_tables.verdicts.judge import ReportedNumber
@@ -103,4 +103,4 @@ def _depends(
     """Whether another choice of the units gives another verdict."""
     as_given = judge(ours, reported)
     # Near the random policy nothing is said about the number, so no unit makes it wrong.
-    return as_given != rule.UNINFORMATIVE and any(judge(*choice) != as_given for choice in choices)
+    return as_given != decision_rule.UNINFORMATIVE and any(judge(*choice) != as_given for choice in choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class Verdict:
     adjusted_seeds_needed: str = ""
 
     def __post_init__(self) -> None:
-        unknown = set(self.flags) - set(rule.FLAGS)
-        if self.verdict not in rule.VERDICTS or unknown:
+        unknown = set(self.flags) - set(decision_rule.FLAGS)
+        if self.verdict not in decision_rule.VERDICTS or unknown:
             raise ValueError(f"Not in the vocabulary: {self.verdict!r}, {sorted(unknown)}.")
 
     @property
     def claims(self) -> bool:
         """Whether the verdict is `reproduced` or `different`."""
-        return self.verdict in rule.CLAIMS
+        return self.verdict in decision_rule.CLAIMS
 
 
 VERDICT_COLUMNS = tuple(field.name for field in fields(Verdict))

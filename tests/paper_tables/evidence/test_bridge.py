@@ -13,7 +13,7 @@ from paper_tables import literature
 from paper_tables.evidence import bridge
 from paper_tables.evidence.numbers import with_ids
 from paper_tables.public_runs.reader import read_runs
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 MARGIN = 5.0
 CODE_OF_CORL = {"corl_finetune": ("awac", "cql", "iql", "rebrac"), "rebrac": ("iql", "rebrac", "td3_bc")}
@@ -84,7 +84,7 @@ def _earlier_rule(ours: np.ndarray, number: dict, seeds: tuple[int, ...]) -> str
             if number["spread_kind"] == "none":
                 df = min(df, len(ours) - 1)
             half = max(half, stats.t.ppf(0.95, df) * math.sqrt(sum(parts)))
-    return rule.verdict_of_interval(difference - half, difference + half, MARGIN)
+    return decision_rule.verdict_of_interval(difference - half, difference + half, MARGIN)
 
 
 def test_the_earlier_rule_gives_the_verdicts_of_the_pairs(earlier, numbers, last):
@@ -98,9 +98,9 @@ def test_the_earlier_rule_gives_the_verdicts_of_the_pairs(earlier, numbers, last
         ours = last[row["source"], number["method_key"], number["task"]]
         judged.append(_earlier_rule(ours, number, seeds))
     assert judged == list(earlier["verdict"])
-    assert judged.count(rule.REPRODUCED) == 74
-    assert judged.count(rule.DIFFERENT_LOWER) + judged.count(rule.DIFFERENT_HIGHER) == 30
-    assert judged.count(rule.INCONCLUSIVE) == 121
+    assert judged.count(decision_rule.REPRODUCED) == 74
+    assert judged.count(decision_rule.DIFFERENT_LOWER) + judged.count(decision_rule.DIFFERENT_HIGHER) == 30
+    assert judged.count(decision_rule.INCONCLUSIVE) == 121
 
 
 def test_every_earlier_pair_is_a_pair_today(found, earlier):

@@ -15,7 +15,7 @@ from paper_tables.evidence.direct import (
     reported_number,
 )
 from paper_tables.evidence.numbers import with_ids
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.background import Background
 from tests.paper_tables.evidence.small import DOCUMENTS, public_runs, reported
 
@@ -38,8 +38,8 @@ def test_runs_are_apart_by_code_rule_and_settings():
     assert kinds == {
         "somebody/code": INDEPENDENT,
         "A/Code": SAME_CODE,
-        "x/best": rule.OTHER_SELECTION,
-        "x/tuned": rule.OTHER_SETTINGS,
+        "x/best": decision_rule.OTHER_SELECTION,
+        "x/tuned": decision_rule.OTHER_SETTINGS,
     }
     assert same == ()
 
@@ -47,7 +47,7 @@ def test_runs_are_apart_by_code_rule_and_settings():
 def test_a_code_that_has_only_another_rule_is_judged_under_it():
     best = public_runs([60, 61], implementation="x/best", selection="best_online")
     kinds, _ = groups_of(reported({}), best, public_runs([50, 51, 52]))
-    assert kinds == {"somebody/code": INDEPENDENT, "x/best": rule.OTHER_SELECTION}
+    assert kinds == {"somebody/code": INDEPENDENT, "x/best": decision_rule.OTHER_SELECTION}
     # Where it has the number's rule too, that is taken.
     last = public_runs([50, 51], implementation="x/best")
     (group,), _ = DirectRuns(pd.concat([best, last]), reported({}), DOCUMENTS).groups(NUMBER)
@@ -77,7 +77,7 @@ def test_settings_that_the_methods_authors_chose_per_task_are_the_methods():
     table = reported(number_of_c, {"document": "b", "origin": "own"})
     assert groups_of(table, public_runs([50, 51], **tuned))[0] == {"x/code": INDEPENDENT}
     table = reported(number_of_c, {"document": "b", "origin": "rerun"})
-    assert groups_of(table, public_runs([50, 51], **tuned))[0] == {"x/code": rule.OTHER_SETTINGS}
+    assert groups_of(table, public_runs([50, 51], **tuned))[0] == {"x/code": decision_rule.OTHER_SETTINGS}
 
 
 def test_a_group_says_where_its_runs_are():
@@ -110,12 +110,12 @@ def test_each_class_is_judged_for_itself():
     found = judge_number(NUMBER, DirectRuns(runs, table, DOCUMENTS), Background.of(table))
     verdicts = {kind: judged.verdict for kind, judged in found.judged.items()}
     assert {kind: verdict.verdict for kind, verdict in verdicts.items()} == {
-        INDEPENDENT: rule.REPRODUCED,
-        SAME_CODE: rule.DIFFERENT_HIGHER,
-        rule.OTHER_SETTINGS: rule.DIFFERENT_LOWER,
+        INDEPENDENT: decision_rule.REPRODUCED,
+        SAME_CODE: decision_rule.DIFFERENT_HIGHER,
+        decision_rule.OTHER_SETTINGS: decision_rule.DIFFERENT_LOWER,
     }
     assert verdicts[SAME_CODE].difference_percent == pytest.approx(30.0)
-    assert verdicts[rule.OTHER_SETTINGS].flags == (rule.OTHER_SETTINGS,)
+    assert verdicts[decision_rule.OTHER_SETTINGS].flags == (decision_rule.OTHER_SETTINGS,)
     assert verdicts[INDEPENDENT].flags == ()
 
 
@@ -123,7 +123,7 @@ def test_an_unverified_number_is_not_judged():
     table = reported({"confidence": "from_memory"})
     runs = DirectRuns(public_runs([49, 50, 51]), table, DOCUMENTS)
     found = judge_number(with_ids(table)[0], runs, Background.of(table))
-    assert found.judged[INDEPENDENT].verdict.verdict == rule.NOT_JUDGED
+    assert found.judged[INDEPENDENT].verdict.verdict == decision_rule.NOT_JUDGED
     assert "unverified" in found.judged[INDEPENDENT].verdict.reason
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from paper_tables.evidence import field, frame
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +66,4 @@ def test_a_number_within_the_spread_of_reruns_is_not_contradicted(table):
     chosen = field.contradicted(table)
     flags = chosen["flags"].str.split("; ")
     by_runs = chosen["reports_place"] != "outside"
-    assert not flags[by_runs].map(lambda names: rule.WITHIN_IMPLEMENTATION_SPREAD in names).any()
+    assert not flags[by_runs].map(lambda names: decision_rule.WITHIN_IMPLEMENTATION_SPREAD in names).any()

@@ -11,7 +11,7 @@ import pytest
 from paper_tables import literature
 from paper_tables.evidence.frame import evidence_frame, frame_csv, version_of
 from paper_tables.evidence.judgement import Inputs, judge_all
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from tests.paper_tables.evidence.small import DOCUMENTS, TASK, public_runs, reported
 
 
@@ -48,11 +48,11 @@ def test_a_row_for_each_number_in_their_order(frame):
 
 def test_runs_are_counted_by_class(frame):
     row = frame.iloc[0]
-    assert (row["basis"], row["verdict"]) == ("independent", rule.REPRODUCED)
+    assert (row["basis"], row["verdict"]) == ("independent", decision_rule.REPRODUCED)
     assert (row["independent_seeds"], row["same_code_seeds"], row["other_settings_seeds"]) == (3, 3, 0)
     assert row["independent_mean_percent"] == pytest.approx(50.0)
     assert row["same_code_mean_percent"] == pytest.approx(61.0)
-    assert row["same_code_verdict"] == rule.DIFFERENT_HIGHER
+    assert row["same_code_verdict"] == decision_rule.DIFFERENT_HIGHER
     assert (row["independent_implementations"], row["same_code_sources"]) == ("somebody/code", "themselves")
     assert row["other_selection_verdict"] == ""
     assert row["difference_percent"] == pytest.approx(0.0)
@@ -75,7 +75,7 @@ def test_other_reports_are_pooled_by_name(frame):
 
 def test_a_sum_is_not_judged(frame):
     row = frame.iloc[6]
-    assert (row["basis"], row["verdict"]) == ("none", rule.NOT_JUDGED)
+    assert (row["basis"], row["verdict"]) == ("none", decision_rule.NOT_JUDGED)
     assert "A mean or total over tasks" in row["reason"]
     assert pd.isna(row["interval_low"])
 

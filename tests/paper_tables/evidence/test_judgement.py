@@ -13,7 +13,7 @@ import pytest
 from paper_tables.evidence import field, frame, tables
 from paper_tables.evidence.judgement import BASES, NO_BASIS
 from paper_tables.evidence.numbers import stable_ids
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +29,19 @@ def by_id(found):
 def test_every_number_has_a_row_with_a_verdict_and_a_reason_or_an_interval(inputs, table):
     assert len(table) == len(inputs.numbers)
     assert table["id"].is_unique
-    assert set(table["verdict"]) <= set(rule.VERDICTS)
+    assert set(table["verdict"]) <= set(decision_rule.VERDICTS)
     assert set(table["basis"]) <= set(BASES)
     without = table[table["basis"] == NO_BASIS]
-    assert set(without["verdict"]) == {rule.NO_EVIDENCE, rule.NOT_JUDGED}
+    assert set(without["verdict"]) == {decision_rule.NO_EVIDENCE, decision_rule.NOT_JUDGED}
     assert (without["reason"].str.len() > 10).all()
-    claims = table[table["verdict"].isin(rule.CLAIMS)]
+    claims = table[table["verdict"].isin(decision_rule.CLAIMS)]
     assert claims["interval_low"].notna().all()
     flags = {flag for text in table["flags"] for flag in text.split("; ") if flag}
-    assert flags <= set(rule.FLAGS)
+    assert flags <= set(decision_rule.FLAGS)
 
 
 def test_an_open_number_says_what_would_decide_it(table):
-    cells = table[(table["aggregate"] == "cell") & ~table["verdict"].isin(rule.CLAIMS)]
+    cells = table[(table["aggregate"] == "cell") & ~table["verdict"].isin(decision_rule.CLAIMS)]
     assert (cells["would_decide"].str.len() > 0).all()
 
 
@@ -53,9 +53,11 @@ def test_a_name_does_not_depend_on_what_may_be_corrected(inputs):
 
 
 def test_a_claim_of_the_basis_is_in_the_interval(table):
-    claims = table[table["verdict"].isin(rule.CLAIMS)]
+    claims = table[table["verdict"].isin(decision_rule.CLAIMS)]
     for row in claims.to_dict("records"):
-        judged = rule.verdict_of_interval(row["interval_low"], row["interval_high"], row["margin_percent"])
+        judged = decision_rule.verdict_of_interval(
+            row["interval_low"], row["interval_high"], row["margin_percent"]
+        )
         assert judged == row["verdict"], row["id"]
 
 
@@ -65,9 +67,9 @@ def test_runs_tuned_per_task_never_give_a_plain_verdict(found):
         method = entry.origin["method_key"]
         # The authors of ReBRAC choose per task: that is their method.
         if method != "rebrac":
-            assert kinds <= {rule.OTHER_SETTINGS}, entry.number["id"]
-        if entry.basis == rule.OTHER_SETTINGS:
-            assert rule.OTHER_SETTINGS in entry.verdict.flags
+            assert kinds <= {decision_rule.OTHER_SETTINGS}, entry.number["id"]
+        if entry.basis == decision_rule.OTHER_SETTINGS:
+            assert decision_rule.OTHER_SETTINGS in entry.verdict.flags
 
 
 def test_a_best_checkpoint_is_judged_by_best_checkpoints_or_says_so(found):
@@ -76,16 +78,16 @@ def test_a_best_checkpoint_is_judged_by_best_checkpoints_or_says_so(found):
             continue
         for group in entry.direct.groups:
             if group.selection != "best_online":
-                assert group.kind in (rule.OTHER_SELECTION, rule.OTHER_SETTINGS)
-        if entry.basis in (rule.OTHER_SELECTION, rule.OTHER_SETTINGS):
-            assert rule.OTHER_SELECTION in entry.verdict.flags
+                assert group.kind in (decision_rule.OTHER_SELECTION, decision_rule.OTHER_SETTINGS)
+        if entry.basis in (decision_rule.OTHER_SELECTION, decision_rule.OTHER_SETTINGS):
+            assert decision_rule.OTHER_SELECTION in entry.verdict.flags
 
 
 def test_own_code_is_apart_and_the_very_runs_are_no_evidence(by_id):
     own = by_id["corl/last-scores/iql/antmaze-umaze-v2"]
     assert {group.kind for group in own.direct.groups if group.implementation == "corl-team/CORL"} == {
         "same_code",
-        rule.OTHER_SETTINGS,
+        decision_rule.OTHER_SETTINGS,
     }
     printed = by_id["rebrac/table-2/td3-plus-bc/hopper-medium-v2"]
     assert printed.direct.same_runs == ("rebrac",)
@@ -101,8 +103,8 @@ def test_known_runs_of_cql_and_iql(by_id):
     }
     assert means["aviralkumar2907/CQL"] == pytest.approx(11.3, abs=0.05)
     assert means["takuseno/d3rlpy"] == pytest.approx(9.0, abs=0.05)
-    assert cql.verdict.verdict == rule.DIFFERENT_LOWER
-    assert rule.CONDITIONAL in cql.verdict.flags
+    assert cql.verdict.verdict == decision_rule.DIFFERENT_LOWER
+    assert decision_rule.CONDITIONAL in cql.verdict.flags
     iql = by_id["iql/table-1/iql/hopper-medium-expert-v2"]
     d3rlpy = next(group for group in iql.direct.groups if group.implementation == "takuseno/d3rlpy")
     assert sum(d3rlpy.scores_percent) / len(d3rlpy.scores_percent) == pytest.approx(47.6, abs=0.05)

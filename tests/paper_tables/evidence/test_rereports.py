@@ -8,7 +8,7 @@ import pytest
 
 from paper_tables.evidence.numbers import with_ids
 from paper_tables.evidence.rereports import OTHER_RULE, PER_TASK, Literature, judge_by_reports
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.background import Background
 from tests.paper_tables.evidence.small import public_runs, reported
 
@@ -123,7 +123,7 @@ def test_three_equal_reports_are_pooled_to_their_mean():
 def test_reports_far_from_the_number_say_different():
     number, index, known = literature(three(80.0, 80.5, 79.5))
     found = judge_by_reports(number, index, known)
-    assert found.verdict.verdict == rule.DIFFERENT_HIGHER
+    assert found.verdict.verdict == decision_rule.DIFFERENT_HIGHER
     assert found.inside is False
     assert found.verdict.flags == ()
     assert found.verdict.interval_low > 5.0
@@ -133,7 +133,7 @@ def test_reports_far_from_the_number_say_different():
 
 def test_the_verdict_says_what_it_depends_on():
     number, index, known = literature(three(50.0, 50.0, 50.0, spread_percent=None, spread_kind="none"))
-    assert rule.CONDITIONAL in judge_by_reports(number, index, known).verdict.flags
+    assert decision_rule.CONDITIONAL in judge_by_reports(number, index, known).verdict.flags
     table = reported(
         {},
         {"document": "b"},
@@ -143,19 +143,19 @@ def test_the_verdict_says_what_it_depends_on():
     number, index, known = literature(table)
     found = judge_by_reports(number, index, known)
     assert found.pooled.implementations == 3
-    assert found.verdict.flags == (rule.OTHER_SELECTION,)
+    assert found.verdict.flags == (decision_rule.OTHER_SELECTION,)
 
 
 def test_what_cannot_be_judged():
     number, index, known = literature(three(50.0, 50.0, 50.0))
     refused = judge_by_reports(number, index, known, refusal="It is not known.")
-    assert (refused.verdict.verdict, refused.verdict.reason) == (rule.NOT_JUDGED, "It is not known.")
+    assert (refused.verdict.verdict, refused.verdict.reason) == (decision_rule.NOT_JUDGED, "It is not known.")
     assert refused.verdict.p_reproduced is None
     number, index, known = literature(three(50.0, 50.0, 50.0, num_seeds="1"))
     single = judge_by_reports(number, index, known).verdict
     assert (single.verdict, single.reason) == (
-        rule.INCONCLUSIVE,
+        decision_rule.INCONCLUSIVE,
         "The reported number is of one seed: nothing can be said about its error.",
     )
     number, index, known = literature(three(0.2, 0.1, 0.3, score_percent=0.5))
-    assert judge_by_reports(number, index, known).verdict.verdict == rule.UNINFORMATIVE
+    assert judge_by_reports(number, index, known).verdict.verdict == decision_rule.UNINFORMATIVE

@@ -9,7 +9,7 @@ from paper_tables.evidence import tables
 from paper_tables.evidence.direct import INDEPENDENT, SAME_CODE
 from paper_tables.evidence.judgement import NO_BASIS, RE_REPORTED
 from paper_tables.rendering.text import NOTHING
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 
 def row(**changes):
@@ -28,8 +28,8 @@ def row(**changes):
         "basis": INDEPENDENT,
         "judged_at": "",
         "arithmetic": "fits",
-        "verdict": rule.REPRODUCED,
-        "adjusted_verdict": rule.REPRODUCED,
+        "verdict": decision_rule.REPRODUCED,
+        "adjusted_verdict": decision_rule.REPRODUCED,
         "difference_percent": 1.26,
         "interval_low": -1.0,
         "interval_high": 3.5,
@@ -46,9 +46,9 @@ def row(**changes):
         ({"basis": SAME_CODE}, ("own",)),
         ({"basis": RE_REPORTED, "judged_at": "x"}, ("rep", "cp")),
         ({"arithmetic": "impossible"}, ("dig",)),
-        ({"adjusted_verdict": rule.INCONCLUSIVE}, ("bh",)),
+        ({"adjusted_verdict": decision_rule.INCONCLUSIVE}, ("bh",)),
         # Without a basis there is no claim to keep.
-        ({"basis": NO_BASIS, "adjusted_verdict": rule.INCONCLUSIVE}, ()),
+        ({"basis": NO_BASIS, "adjusted_verdict": decision_rule.INCONCLUSIVE}, ()),
     ],
 )
 def test_raised_letters_of_a_number(changes, marks):
@@ -60,7 +60,7 @@ def test_a_number_is_shown_as_it_is_printed():
     assert tables.number_cell(row()).text == "50.0 ± 2.0"
     assert tables.number_cell(row(spread_kind="none")).text == "50.0"
     assert tables.number_cell(row(decimals=0, score_percent=-0.2, spread_percent=None)).text == "0"
-    assert tables.number_cell(row()).verdict == rule.REPRODUCED
+    assert tables.number_cell(row()).verdict == decision_rule.REPRODUCED
 
 
 def test_differences_have_a_sign_and_what_is_absent_a_dash():
@@ -76,7 +76,7 @@ def test_differences_have_a_sign_and_what_is_absent_a_dash():
 
 
 def test_signs_are_counted_in_the_order_of_the_verdicts():
-    verdicts = [rule.INCONCLUSIVE, rule.REPRODUCED, rule.INCONCLUSIVE]
+    verdicts = [decision_rule.INCONCLUSIVE, decision_rule.REPRODUCED, decision_rule.INCONCLUSIVE]
     assert tables.sign_note(verdicts) == "Verdicts: 1 reproduced (✓), 2 inconclusive (?)."
 
 
@@ -106,11 +106,11 @@ def frame_of_verdicts():
     return pd.DataFrame(
         [
             row(),
-            row(flags="conditional", verdict=rule.DIFFERENT_LOWER),
-            row(document="b", verdict=rule.INCONCLUSIVE, basis=SAME_CODE),
-            row(document="b", verdict=rule.UNINFORMATIVE, basis=RE_REPORTED, flags="conditional"),
-            row(document="b", verdict=rule.NO_EVIDENCE, basis=NO_BASIS),
-            row(document="b", verdict=rule.NOT_JUDGED, basis=NO_BASIS),
+            row(flags="conditional", verdict=decision_rule.DIFFERENT_LOWER),
+            row(document="b", verdict=decision_rule.INCONCLUSIVE, basis=SAME_CODE),
+            row(document="b", verdict=decision_rule.UNINFORMATIVE, basis=RE_REPORTED, flags="conditional"),
+            row(document="b", verdict=decision_rule.NO_EVIDENCE, basis=NO_BASIS),
+            row(document="b", verdict=decision_rule.NOT_JUDGED, basis=NO_BASIS),
             row(document="c", judged_at="a/table-1/m/t"),
         ]
     )
@@ -149,7 +149,12 @@ def test_the_first_screen_counts_by_basis():
 
 def test_each_number_has_its_evidence_in_a_row():
     frame = pd.DataFrame(
-        [row(), row(basis=NO_BASIS, verdict=rule.NO_EVIDENCE, interval_low=None, difference_percent=None)]
+        [
+            row(),
+            row(
+                basis=NO_BASIS, verdict=decision_rule.NO_EVIDENCE, interval_low=None, difference_percent=None
+            ),
+        ]
     )
     table = tables.numbers_table(frame, "1.abc")
     assert table.title == "Evidence for 2 reported numbers, version 1.abc"

@@ -14,7 +14,7 @@ from paper_tables.figures.style import Figures
 from paper_tables.publish import readme
 from paper_tables.rendering import names
 from paper_tables.rendering.text import FLAG_MARKS
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -96,7 +96,9 @@ def test_two_flags_are_both_named_next_to_the_verdict(found):
     by_flags = {len(entry.verdict.flags): entry for entry in evidence.with_evidence(found)}
     words = evidence._verdict_words(by_flags[2])
     flags = by_flags[2].verdict.flags
-    assert all(FLAG_MARKS[flag][0] in words for flag in flags if flag != rule.WITHIN_IMPLEMENTATION_SPREAD)
+    assert all(
+        FLAG_MARKS[flag][0] in words for flag in flags if flag != decision_rule.WITHIN_IMPLEMENTATION_SPREAD
+    )
 
 
 def test_the_legend_explains_the_marks_of_several_flags_and_no_others(found):

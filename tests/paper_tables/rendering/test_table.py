@@ -156,7 +156,7 @@ def test_a_long_table_is_cut_between_groups_for_latex():
 
 
 def test_every_verdict_has_a_sign():
-    from paper_tables.verdicts.rule import VERDICTS
+    from paper_tables.verdicts.decision_rule import VERDICTS
 
     assert set(table_module.MARKS) == set(VERDICTS)
     assert len({sign for sign, _ in table_module.MARKS.values()}) == len(VERDICTS)

@@ -10,6 +10,7 @@ import pytest
 from recheck.errors import TablesError
 
 from paper_tables.verdicts import (
+    decision_rule,
     implementations,
     loss_ratio,
     multiplicity,
@@ -17,7 +18,6 @@ from paper_tables.verdicts import (
     pooled,
     power,
     reported_error,
-    rule,
     sequential,
     simulated_studies,
     simulated_typical,
@@ -39,10 +39,10 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "ReportedNumber.of_runs": (ReportedNumber.of_runs, (SCORES,)),
     "Comparison": (Comparison, (5.0,)),
     "judge": (judge, (NUMBER, SCORES, ASKED)),
-    "two_error_estimates": (rule.two_error_estimates, (1.0, 5, 1.0, 5, 0.5)),
-    "bounds_of_difference": (rule.bounds_of_difference, (0.0, 1.0, 5, [KNOWN], 5.0)),
-    "claims_of_intervals": (rule.claims_of_intervals, (-1.0, 1.0, 5.0)),
-    "Strictness": (rule.Strictness, (0.05, 0.5)),
+    "two_error_estimates": (decision_rule.two_error_estimates, (1.0, 5, 1.0, 5, 0.5)),
+    "bounds_of_difference": (decision_rule.bounds_of_difference, (0.0, 1.0, 5, [KNOWN], 5.0)),
+    "claims_of_intervals": (decision_rule.claims_of_intervals, (-1.0, 1.0, 5.0)),
+    "Strictness": (decision_rule.Strictness, (0.05, 0.5)),
     "Interpretation": (Interpretation, (5, 1.0)),
     "assumed_interpretations": (lambda sd: reported_error.assumed_interpretations(5, sd), (1.0,)),
     "printed_interpretations": (

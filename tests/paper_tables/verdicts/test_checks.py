@@ -10,13 +10,13 @@ from recheck.errors import TablesError
 
 from paper_tables.verdicts import (
     checks,
+    decision_rule,
     implementations,
     loss_ratio,
     multiplicity,
     planning,
     power,
     reported_error,
-    rule,
     sequential,
     typical,
 )
@@ -43,24 +43,40 @@ NAN, INF = math.nan, math.inf
         (lambda: checks.scores([[1.0]], "ours"), "shape"),
         (lambda: checks.scores([1.0], "ours", 2), "at least 2 seed"),
         # The rule.
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 5, [], 5.0), "at least one interpretation"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, 0.0), "above 0"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, -5.0), "above 0"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, NAN), "above 0"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 1, KNOWN, 5.0), "Our number of seeds is 1"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 2.5, KNOWN, 5.0), "whole number"),
-        (lambda: rule.bounds_of_difference(0.0, -1.0, 5, KNOWN, 5.0), "0 or more"),
-        (lambda: rule.bounds_of_difference(0.0, NAN, 5, KNOWN, 5.0), "finite"),
-        (lambda: rule.bounds_of_difference(NAN, 1.0, 5, KNOWN, 5.0), "finite"),
-        (lambda: rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(1, 1.0)], 5.0), "seeds is 1"),
-        (lambda: rule.two_error_estimates(-1.0, 5, 1.0, 5), "0 or more"),
-        (lambda: rule.two_error_estimates(NAN, 5, 1.0, 5), "0 or more"),
-        (lambda: rule.claims_of_intervals(-1.0, 1.0, -5.0), "above 0"),
-        (lambda: rule.Strictness(0.0), "above 0 and below 0.5"),
-        (lambda: rule.Strictness(0.05, NAN), "finite"),
-        (lambda: rule.half_width(rule.ErrorEstimate(np.array(1.0), np.array(4.0)), NAN), "level"),
-        (lambda: rule.p_values(0.0, rule.ErrorEstimate(np.array(1.0), np.array(4.0)), -5.0), "above 0"),
-        (lambda: rule.p_values(NAN, rule.ErrorEstimate(np.array(1.0), np.array(4.0)), 5.0), "finite"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 5, [], 5.0), "at least one interpretation"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, 0.0), "above 0"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, -5.0), "above 0"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 5, KNOWN, NAN), "above 0"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 1, KNOWN, 5.0), "Our number of seeds is 1"),
+        (lambda: decision_rule.bounds_of_difference(0.0, 1.0, 2.5, KNOWN, 5.0), "whole number"),
+        (lambda: decision_rule.bounds_of_difference(0.0, -1.0, 5, KNOWN, 5.0), "0 or more"),
+        (lambda: decision_rule.bounds_of_difference(0.0, NAN, 5, KNOWN, 5.0), "finite"),
+        (lambda: decision_rule.bounds_of_difference(NAN, 1.0, 5, KNOWN, 5.0), "finite"),
+        (
+            lambda: decision_rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(1, 1.0)], 5.0),
+            "seeds is 1",
+        ),
+        (lambda: decision_rule.two_error_estimates(-1.0, 5, 1.0, 5), "0 or more"),
+        (lambda: decision_rule.two_error_estimates(NAN, 5, 1.0, 5), "0 or more"),
+        (lambda: decision_rule.claims_of_intervals(-1.0, 1.0, -5.0), "above 0"),
+        (lambda: decision_rule.Strictness(0.0), "above 0 and below 0.5"),
+        (lambda: decision_rule.Strictness(0.05, NAN), "finite"),
+        (
+            lambda: decision_rule.half_width(decision_rule.ErrorEstimate(np.array(1.0), np.array(4.0)), NAN),
+            "level",
+        ),
+        (
+            lambda: decision_rule.p_values(
+                0.0, decision_rule.ErrorEstimate(np.array(1.0), np.array(4.0)), -5.0
+            ),
+            "above 0",
+        ),
+        (
+            lambda: decision_rule.p_values(
+                NAN, decision_rule.ErrorEstimate(np.array(1.0), np.array(4.0)), 5.0
+            ),
+            "finite",
+        ),
         # What a paper prints.
         (lambda: Interpretation(0, 1.0), "1 or more"),
         (lambda: Interpretation(5, NAN), "0 or more"),
@@ -154,22 +170,22 @@ def test_bounds_of_the_score():
 
 def test_small_and_large_figures_are_judged():
     """A variance that underflows, and the largest figures that are allowed."""
-    tiny = rule.bounds_of_difference(0.0, 1e-200, 3, [Interpretation(3, 1e-200)], 5.0)
+    tiny = decision_rule.bounds_of_difference(0.0, 1e-200, 3, [Interpretation(3, 1e-200)], 5.0)
     assert (tiny.half_width_percent, tiny.p_reproduced) == (pytest.approx(0.0), pytest.approx(0.0))
-    large = rule.bounds_of_difference(0.0, 1e9, 3, [Interpretation(3, 1e9)], 5.0)
+    large = decision_rule.bounds_of_difference(0.0, 1e9, 3, [Interpretation(3, 1e9)], 5.0)
     assert math.isfinite(large.half_width_percent)
     assert large.p_reproduced == pytest.approx(0.5)
 
 
 def test_an_error_without_bound_claims_nothing():
-    bounds = rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(5, INF)], 5.0)
+    bounds = decision_rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(5, INF)], 5.0)
     assert (bounds.half_width_percent, bounds.p_reproduced, bounds.p_different) == (INF, 1.0, 1.0)
-    assert rule.confidence_interval(0.0, bounds) == (-INF, INF)
+    assert decision_rule.confidence_interval(0.0, bounds) == (-INF, INF)
 
 
 def test_identical_losses_claim_nothing():
     found = loss_ratio.judge_ratio([1.0, 1.0, 1.0], [1.0, 1.1, 0.9])
-    assert found.verdict == rule.INCONCLUSIVE
+    assert found.verdict == decision_rule.INCONCLUSIVE
     assert "identical" in found.note
 
 

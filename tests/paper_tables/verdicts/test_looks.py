@@ -10,7 +10,7 @@ import pytest
 from recheck.errors import TablesError
 from recheck.experiments import sequential as workflow_side
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.looks import SequentialRuns, looks_of, sentences
 from paper_tables.verdicts.sequential import SequentialPlan
 from paper_tables.verdicts.table import judge_table
@@ -48,7 +48,12 @@ def test_the_default_design_is_the_same_on_both_sides():
 
 def test_runs_of_the_design_are_judged_by_it_and_others_as_ever():
     found = judge_table(cells(), sequential=SequentialRuns.read(TEXT))
-    assert list(found["verdict"]) == [rule.REPRODUCED, rule.INCONCLUSIVE, rule.NOT_JUDGED, rule.REPRODUCED]
+    assert list(found["verdict"]) == [
+        decision_rule.REPRODUCED,
+        decision_rule.INCONCLUSIVE,
+        decision_rule.NOT_JUDGED,
+        decision_rule.REPRODUCED,
+    ]
     assert list(found["look"]) == ["claim", "continue", "", ""]
     assert found["next_seeds"][1] == 5
     # Peeking is refused in words.
@@ -99,14 +104,14 @@ def test_numbers_without_a_name_are_told_apart():
 def test_what_is_never_judged_is_not_called_hopeless():
     row = cells().iloc[:1].assign(not_judged_reason="our dataset is unverified")
     found = judge_table(row, sequential=SequentialRuns.read(TEXT))
-    assert list(found["verdict"]) == [rule.NOT_JUDGED]
+    assert list(found["verdict"]) == [decision_rule.NOT_JUDGED]
     assert found["reason"][0].startswith("Stopped at 3 seeds: no number of seeds changes this verdict")
 
 
 def test_no_runs_yet_are_no_evidence():
     none = cells().iloc[:1].assign(our_scores_percent=[np.array([])])
     found = judge_table(none, sequential=SequentialRuns.read(TEXT))
-    assert list(found["verdict"]) == [rule.NO_EVIDENCE]
+    assert list(found["verdict"]) == [decision_rule.NO_EVIDENCE]
 
 
 @pytest.mark.parametrize(

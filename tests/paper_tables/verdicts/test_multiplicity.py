@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from paper_tables.verdicts import multiplicity, rule
+from paper_tables.verdicts import decision_rule, multiplicity
 from paper_tables.verdicts.verdict import Verdict
 
 
 def reproduced(p: float, **fields: object) -> Verdict:
-    return _verdict(rule.REPRODUCED, p, 0.9, **fields)
+    return _verdict(decision_rule.REPRODUCED, p, 0.9, **fields)
 
 
 def different(p: float, **fields: object) -> Verdict:
-    return _verdict(rule.DIFFERENT_LOWER, 1.0, p, **fields)
+    return _verdict(decision_rule.DIFFERENT_LOWER, 1.0, p, **fields)
 
 
 def _verdict(name: str, p_reproduced: float, p_different: float, **fields: object) -> Verdict:
@@ -42,13 +42,13 @@ def test_it_is_scipys_procedure_and_statsmodels():
 
 
 def test_the_two_claims_are_adjusted_apart():
-    cells = [reproduced(0.02), reproduced(0.04), different(0.01), Verdict(rule.NOT_JUDGED)]
+    cells = [reproduced(0.02), reproduced(0.04), different(0.01), Verdict(decision_rule.NOT_JUDGED)]
     found = multiplicity.adjust(cells, ["f"] * 4)
     # Three are tested: 0.02 and 0.04 become 0.06, 0.01 becomes 0.03.
     assert [cell.adjusted_verdict for cell in found[:3]] == [
-        rule.INCONCLUSIVE,
-        rule.INCONCLUSIVE,
-        rule.DIFFERENT_LOWER,
+        decision_rule.INCONCLUSIVE,
+        decision_rule.INCONCLUSIVE,
+        decision_rule.DIFFERENT_LOWER,
     ]
     assert [cell.adjusted_p for cell in found[:3]] == pytest.approx([0.06, 0.06, 0.03])
     assert [cell.verdict for cell in found] == [cell.verdict for cell in cells]
@@ -58,13 +58,14 @@ def test_the_two_claims_are_adjusted_apart():
 def test_an_adjusted_claim_is_a_claim():
     rng = np.random.default_rng(1)
     cells = [
-        reproduced(p) if p < 0.05 else _verdict(rule.INCONCLUSIVE, p, 0.9) for p in rng.uniform(0, 0.15, 30)
+        reproduced(p) if p < 0.05 else _verdict(decision_rule.INCONCLUSIVE, p, 0.9)
+        for p in rng.uniform(0, 0.15, 30)
     ]
     for before, after in zip(cells, multiplicity.adjust(cells, ["f"] * 30)):
-        if after.adjusted_verdict in rule.CLAIMS:
+        if after.adjusted_verdict in decision_rule.CLAIMS:
             assert after.adjusted_verdict == before.verdict
-        if before.verdict == rule.INCONCLUSIVE:
-            assert after.adjusted_verdict == rule.INCONCLUSIVE
+        if before.verdict == decision_rule.INCONCLUSIVE:
+            assert after.adjusted_verdict == decision_rule.INCONCLUSIVE
 
 
 def test_another_family_changes_nothing():
@@ -101,7 +102,7 @@ def test_plans_are_made_at_the_level_of_the_family():
 
 
 def test_a_family_has_its_flags_in_its_name():
-    conditional = Verdict(rule.REPRODUCED, (rule.CONDITIONAL,))
-    plain = Verdict(rule.REPRODUCED, (rule.WITHIN_IMPLEMENTATION_SPREAD,))
+    conditional = Verdict(decision_rule.REPRODUCED, (decision_rule.CONDITIONAL,))
+    plain = Verdict(decision_rule.REPRODUCED, (decision_rule.WITHIN_IMPLEMENTATION_SPREAD,))
     assert multiplicity.family_of("iql", "IQL", "last", conditional) == "iql | IQL | last | conditional"
     assert multiplicity.family_of("iql", "IQL", "last", plain) == "iql | IQL | last"

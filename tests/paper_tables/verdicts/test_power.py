@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import power, rule
+from paper_tables.verdicts import decision_rule, power
 from paper_tables.verdicts.power import ASSUMED, HYPOTHETICAL, PRINTED, TwoSides
 from paper_tables.verdicts.reported_error import Interpretation
 
@@ -35,7 +35,7 @@ def test_chances_equal_brute_force(spread: str, true: float):
     }[spread]
     difference = rng.normal(true, sides.true_error_percent, count)
     known = [Interpretation(6, error, assumed=spread == ASSUMED)]
-    half = rule.bounds_of_difference(difference, sd, 4, known, margin).half_width_percent
+    half = decision_rule.bounds_of_difference(difference, sd, 4, known, margin).half_width_percent
     found = power.chances_of_claims(sides, margin, true)
     assert found.reproduced == pytest.approx(np.mean(np.abs(difference) + half < margin), abs=0.005)
     assert found.different == pytest.approx(np.mean(np.abs(difference) - half > margin), abs=0.005)
@@ -49,7 +49,7 @@ def test_without_any_spread_the_truth_is_seen():
 def test_never_is_where_many_seeds_of_ours_do_not_help():
     known = Interpretation(5, 6.0 / math.sqrt(5))
     least = power.least_half_width(1.0, known)
-    many = rule.bounds_of_difference(0.0, 1.0, 100_000, [known], 5.0)
+    many = decision_rule.bounds_of_difference(0.0, 1.0, 100_000, [known], 5.0)
     assert float(many.half_width_percent) == pytest.approx(least, rel=1e-3)
     assert power.seeds_needed(1.0, known, least * 0.999) == "never"
     assert power.seeds_needed(1.0, known, least * 1.5) != "never"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule, sequential
+from paper_tables.verdicts import decision_rule, sequential
 from paper_tables.verdicts.judge import Comparison, ReportedNumber
 from paper_tables.verdicts.sequential import SequentialPlan, sequential_verdict
 
@@ -53,18 +53,22 @@ def test_looking_in_between_is_refused_in_words(count: int):
 
 def test_a_clear_case_stops_at_the_first_look():
     look = sequential_verdict(REPORTED, seeds(70.0, 0.5, 3), ASKED)
-    assert (look.verdict.verdict, look.state, look.next_seeds) == (rule.REPRODUCED, "claim", None)
+    assert (look.verdict.verdict, look.state, look.next_seeds) == (decision_rule.REPRODUCED, "claim", None)
     assert look.p_reproduced < 0.05
     lower = sequential_verdict(REPORTED, seeds(40.0, 0.5, 3), ASKED)
-    assert (lower.verdict.verdict, lower.state) == (rule.DIFFERENT_LOWER, "claim")
+    assert (lower.verdict.verdict, lower.state) == (decision_rule.DIFFERENT_LOWER, "claim")
 
 
 def test_an_unclear_case_goes_on_and_a_hopeless_one_is_given_up():
     unclear = sequential_verdict(REPORTED, seeds(70.0, 2.5, 3), ASKED)
-    assert (unclear.verdict.verdict, unclear.state, unclear.next_seeds) == (rule.INCONCLUSIVE, "continue", 5)
+    assert (unclear.verdict.verdict, unclear.state, unclear.next_seeds) == (
+        decision_rule.INCONCLUSIVE,
+        "continue",
+        5,
+    )
     hopeless = sequential_verdict(REPORTED, seeds(71.0, 15.0, 3), ASKED)
     assert (hopeless.verdict.verdict, hopeless.state, hopeless.next_seeds) == (
-        rule.INCONCLUSIVE,
+        decision_rule.INCONCLUSIVE,
         "futile",
         None,
     )
@@ -77,10 +81,10 @@ def test_what_was_decided_earlier_stays_decided():
     """Later seeds do not change the answer of a study that has stopped."""
     stopped = np.concatenate([seeds(70.0, 0.5, 3), [10.0, 20.0]])
     look = sequential_verdict(REPORTED, stopped, ASKED)
-    assert (look.verdict.verdict, look.looked_at) == (rule.REPRODUCED, (3,))
+    assert (look.verdict.verdict, look.looked_at) == (decision_rule.REPRODUCED, (3,))
     given_up = np.concatenate([seeds(71.0, 15.0, 3), [75.0, 75.1]])
     look = sequential_verdict(REPORTED, given_up, ASKED)
-    assert (look.verdict.verdict, look.state, look.looked_at) == (rule.INCONCLUSIVE, "futile", (3,))
+    assert (look.verdict.verdict, look.state, look.looked_at) == (decision_rule.INCONCLUSIVE, "futile", (3,))
 
 
 def test_p_values_over_looks_are_below_five_percent_exactly_where_a_look_claims():
@@ -93,10 +97,10 @@ def test_p_values_over_looks_are_below_five_percent_exactly_where_a_look_claims(
         claimed = look.state == "claim"
         assert (min(look.p_reproduced, look.p_different) < 0.05) == claimed
         if look.state == "futile":
-            assert look.verdict.verdict == rule.INCONCLUSIVE
+            assert look.verdict.verdict == decision_rule.INCONCLUSIVE
     assert states == {"claim", "futile", "last look"}
 
 
 def test_near_the_random_policy_more_seeds_are_not_asked_for():
     look = sequential_verdict(ReportedNumber(3.0, 0.5, SD, 5), [2.0, 2.5, 3.0], ASKED)
-    assert (look.verdict.verdict, look.next_seeds) == (rule.UNINFORMATIVE, None)
+    assert (look.verdict.verdict, look.next_seeds) == (decision_rule.UNINFORMATIVE, None)

@@ -7,7 +7,7 @@ import pytest
 from recheck.errors import TablesError
 from scipy import stats
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts import simulated_studies as module
 from paper_tables.verdicts.laws import Normal
 from paper_tables.verdicts.simulated_studies import Printed, Rates, Scenario
@@ -16,10 +16,10 @@ from paper_tables.verdicts.simulated_studies import Printed, Rates, Scenario
 @pytest.mark.parametrize("level", [0.05, 0.035, 0.011, 0.004])
 def test_the_tabulated_quantile_is_students(level: float):
     df = np.concatenate([[1.0, 2.0], np.random.default_rng(0).uniform(1, 200, 5000), [1e9]])
-    found = module.tabulated_half_width(rule.ErrorEstimate(np.full_like(df, 3.0), df), level)
+    found = module.tabulated_half_width(decision_rule.ErrorEstimate(np.full_like(df, 3.0), df), level)
     assert found == pytest.approx(3 * stats.t.ppf(1 - level, df), rel=1e-6)
     one = module.tabulated_half_width(
-        rule.ErrorEstimate(np.array([2.0, np.inf]), np.array([4.0, 4.0])), level
+        decision_rule.ErrorEstimate(np.array([2.0, np.inf]), np.array([4.0, 4.0])), level
     )
     assert one.tolist() == [pytest.approx(2 * stats.t.ppf(1 - level, 4)), np.inf]
 

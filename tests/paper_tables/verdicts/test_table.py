@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from recheck.errors import TablesError
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.implementations import Band
 from paper_tables.verdicts.table import adjust_together, judge_rows, judge_table
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS
@@ -53,15 +53,15 @@ def cells() -> pd.DataFrame:
 def test_rows_are_adjusted_within_their_family(cells: pd.DataFrame):
     found = judge_table(cells)
     assert list(found["verdict"]) == [
-        *[rule.REPRODUCED] * 2,
-        *[rule.INCONCLUSIVE] * 5,
-        rule.DIFFERENT_LOWER,
-        rule.NOT_JUDGED,
-        rule.NO_EVIDENCE,
+        *[decision_rule.REPRODUCED] * 2,
+        *[decision_rule.INCONCLUSIVE] * 5,
+        decision_rule.DIFFERENT_LOWER,
+        decision_rule.NOT_JUDGED,
+        decision_rule.NO_EVIDENCE,
     ]
     # Alone in its family the borderline claim is kept; among seven it is not.
-    assert list(found["adjusted_verdict"])[:2] == [rule.REPRODUCED, rule.INCONCLUSIVE]
-    assert found["adjusted_verdict"][7] == rule.DIFFERENT_LOWER
+    assert list(found["adjusted_verdict"])[:2] == [decision_rule.REPRODUCED, decision_rule.INCONCLUSIVE]
+    assert found["adjusted_verdict"][7] == decision_rule.DIFFERENT_LOWER
     assert list(found["family_size"]) == [1, *[7] * 7, 0, 0]
     assert set(VERDICT_COLUMNS) <= set(found.columns)
     assert found.columns.is_unique
@@ -88,9 +88,9 @@ def test_other_settings_and_conditional_verdicts_are_families_of_their_own(cells
     extra = table_of([("two", seeds_with(71.0, 1.0, 5), 70.0, 1.0)] * 6)
     conditional = table_of([("two", seeds_with(70.0, 1.0, 5), 70.0, None)] * 6, spread_kind="none")
     for more, flag in (
-        (extra.assign(other_settings=True), rule.OTHER_SETTINGS),
-        (extra.assign(other_selection=True), rule.OTHER_SELECTION),
-        (conditional, rule.CONDITIONAL),
+        (extra.assign(other_settings=True), decision_rule.OTHER_SETTINGS),
+        (extra.assign(other_selection=True), decision_rule.OTHER_SELECTION),
+        (conditional, decision_rule.CONDITIONAL),
         (extra.assign(family="three"), ""),
     ):
         rows = [*cells.to_dict("records"), *more.to_dict("records")]
@@ -123,14 +123,14 @@ def test_the_conditional_mark_is_in_the_row(cells: pd.DataFrame):
 def test_reference_runs_are_judged_seed_by_seed():
     rows = table_of([("f", OURS, np.nan, np.nan)]).assign(reference_scores_percent=[(79.0, 83.0, 80.0, 78.5)])
     found = judge_table(rows)
-    assert found["verdict"][0] == rule.REPRODUCED
-    assert found["typical_verdict"][0] == rule.REPRODUCED
+    assert found["verdict"][0] == decision_rule.REPRODUCED
+    assert found["typical_verdict"][0] == decision_rule.REPRODUCED
 
 
 def test_the_band_of_the_domain_is_used(cells: pd.DataFrame):
     bands = {"hopper": Band("hopper", 60.0, 0.8, 20, "made up")}
     found = judge_rows(cells, bands)
-    assert found["flags"][7] == rule.WITHIN_IMPLEMENTATION_SPREAD
+    assert found["flags"][7] == decision_rule.WITHIN_IMPLEMENTATION_SPREAD
     assert found["implementation_spread"][7] == "within"
     assert judge_rows(cells.assign(task="walker2d-medium-v2"), bands)["implementation_spread"][7] == ""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from paper_tables.verdicts import rule, typical
+from paper_tables.verdicts import decision_rule, typical
 from paper_tables.verdicts.judge import Comparison, ReportedNumber, judge
 
 M = 5.0
@@ -28,7 +28,7 @@ def test_without_a_collapse_it_is_the_plain_verdict():
 def test_collapsed_seeds_are_set_apart_whatever_their_order():
     ours, theirs = [70.0, 71.0, 30.0, 70.5], [70.2, 20.0, 70.9, 71.1, 70.4]
     found = typical.judge_typical_runs(ours, theirs, M)
-    assert found.verdict == rule.REPRODUCED
+    assert found.verdict == decision_rule.REPRODUCED
     assert (found.ours.collapsed, found.reported.collapsed) == (1, 1)
     assert found.difference_percent == pytest.approx(
         np.mean([70, 71, 70.5]) - np.mean([70.2, 70.9, 71.1, 70.4])
@@ -46,7 +46,7 @@ def test_the_border_is_four_margins_below_the_joint_median():
 
 def test_too_few_typical_seeds_claim_nothing():
     found = typical.judge_typical_runs([70.0, 10.0, 12.0], [70.0, 71.0, 70.5, 70.2], M)
-    assert (found.verdict, found.difference_percent) == (rule.INCONCLUSIVE, None)
+    assert (found.verdict, found.difference_percent) == (decision_rule.INCONCLUSIVE, None)
     assert found.ours.collapsed == 2
 
 
@@ -78,30 +78,30 @@ def test_rates_are_compared_by_boschloos_test(one: int, n: int, other: int, m: i
 def test_a_shift_of_few_seeds_may_be_a_collapse_of_all():
     theirs = [70.0, 70.5, 71.0, 69.5, 70.2]
     few = typical.judge_typical_runs([52.0, 52.5, 53.0], theirs, M)
-    assert (few.verdict, few.note) == (rule.INCONCLUSIVE, typical.WHOLE)
+    assert (few.verdict, few.note) == (decision_rule.INCONCLUSIVE, typical.WHOLE)
     assert few.interval_high < -M
     many = typical.judge_typical_runs([52.0, 52.5, 53.0, 52.2, 52.3, 52.1, 52.6, 52.7], theirs, M)
-    assert (many.verdict, many.note) == (rule.DIFFERENT_LOWER, "")
+    assert (many.verdict, many.note) == (decision_rule.DIFFERENT_LOWER, "")
     near = typical.judge_typical_runs([60.0, 60.5, 61.0], theirs, M)
-    assert (near.verdict, near.note) == (rule.DIFFERENT_LOWER, "")
+    assert (near.verdict, near.note) == (decision_rule.DIFFERENT_LOWER, "")
     # Whose seeds are few matters on the lower side alone.
     higher = typical.judge_typical_runs(theirs[:3], [52.0, 52.5, 53.0, 52.2, 52.3, 52.1, 52.6, 52.7], M)
-    assert higher.verdict == rule.DIFFERENT_HIGHER
+    assert higher.verdict == decision_rule.DIFFERENT_HIGHER
 
 
 def test_a_wide_lower_side_may_hold_collapses():
     theirs = [100.0, 100.5, 101.0, 99.5, 100.2]
     ours = [92.0, 91.0, 88.0, 87.0, 84.0, 82.0, 81.0, 80.5]
     narrow = typical.judge_typical_runs(ours, theirs, M)
-    assert (narrow.verdict, narrow.note) == (rule.DIFFERENT_LOWER, "")
+    assert (narrow.verdict, narrow.note) == (decision_rule.DIFFERENT_LOWER, "")
     wide = typical.judge_typical_runs([95.0, 92.0, 88.0, 86.0, 82.0, 80.0, 78.0, 76.0], theirs, M)
-    assert (wide.verdict, wide.note) == (rule.INCONCLUSIVE, typical.WIDE)
+    assert (wide.verdict, wide.note) == (decision_rule.INCONCLUSIVE, typical.WIDE)
 
 
 def test_the_reason_is_reported():
     two_groups = typical.judge_typical_runs([70.0, 71.0, 52.0, 53.0], [54.0, 53.0, 70.0, 71.0], M)
-    assert (two_groups.verdict, two_groups.note) == (rule.INCONCLUSIVE, typical.TWO_GROUPS)
+    assert (two_groups.verdict, two_groups.note) == (decision_rule.INCONCLUSIVE, typical.TWO_GROUPS)
     identical = typical.judge_typical_runs([70.0, 70.0, 10.0], [70.0, 71.0, 70.5, 70.2], M)
-    assert (identical.verdict, identical.note) == (rule.INCONCLUSIVE, typical.IDENTICAL)
+    assert (identical.verdict, identical.note) == (decision_rule.INCONCLUSIVE, typical.IDENTICAL)
     number = ReportedNumber.of_runs([70.0, 70.5, 71.0, 69.5, 70.2])
     assert judge(number, [52.0, 52.5, 53.0], Comparison(M)).typical_note == typical.WHOLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paper_tables.verdicts import rule, units
+from paper_tables.verdicts import decision_rule, units
 from paper_tables.verdicts.judge import ReportedNumber
 
 SD = "standard_deviation_over_seeds"
@@ -15,8 +15,8 @@ def by_means(scores: np.ndarray, number: ReportedNumber) -> str:
     """A stand-in for the rule: means within 5 points are the same."""
     difference = float(scores.mean()) - number.mean_percent
     if abs(difference) < 5:
-        return rule.REPRODUCED
-    return rule.DIFFERENT_HIGHER if difference > 0 else rule.DIFFERENT_LOWER
+        return decision_rule.REPRODUCED
+    return decision_rule.DIFFERENT_HIGHER if difference > 0 else decision_rule.DIFFERENT_LOWER
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_spread_in_fractions(spread: float, refused: bool):
     """Ours is 3 points: 0.05 is 60 times smaller, 0.005 600 times, 0.5 six times."""
 
     def by_spread(_: np.ndarray, number: ReportedNumber) -> str:
-        return rule.REPRODUCED if number.spread_percent < 4 else rule.INCONCLUSIVE
+        return decision_rule.REPRODUCED if number.spread_percent < 4 else decision_rule.INCONCLUSIVE
 
     ours = np.array([67.0, 70.0, 73.0])
     found = units.two_units(ours, ReportedNumber(70.0, spread, SD, 5), by_spread)

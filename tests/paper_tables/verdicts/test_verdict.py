@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import pytest
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.verdict import VERDICT_COLUMNS, Verdict
 
 
-@pytest.mark.parametrize("name", rule.VERDICTS)
+@pytest.mark.parametrize("name", decision_rule.VERDICTS)
 def test_three_verdicts_claim_something(name: str):
     assert Verdict(name).claims == (name in ("reproduced", "different (lower)", "different (higher)"))
 

@@ -7,17 +7,17 @@ import pytest
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_ind
 
-from paper_tables.verdicts import rule
+from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.reported_error import Interpretation
 
 M = 5.0
 
 
-def of_runs(ours, theirs, margin=M, **options) -> rule.Bounds:
+def of_runs(ours, theirs, margin=M, **options) -> decision_rule.Bounds:
     """The rule's bounds where every seed of both sides is known."""
     ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
     known = [Interpretation(len(theirs), theirs.std(ddof=1) / np.sqrt(len(theirs)))]
-    return rule.bounds_of_difference(
+    return decision_rule.bounds_of_difference(
         ours.mean() - theirs.mean(), ours.std(ddof=1), len(ours), known, margin, **options
     )
 
@@ -29,7 +29,7 @@ def some_runs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_worked_case_of_equal_sides():
-    unequal, equal = rule.two_error_estimates(1.0, 3, 1.0, 3)
+    unequal, equal = decision_rule.two_error_estimates(1.0, 3, 1.0, 3)
     assert (float(unequal.error_percent), float(unequal.df)) == pytest.approx((0.81650, 3.55556), abs=5e-6)
     assert (float(equal.error_percent), float(equal.df)) == pytest.approx((0.81650, 4.0), abs=5e-6)
     bounds = of_runs([70, 71, 72], [70, 71, 72])
@@ -39,21 +39,21 @@ def test_worked_case_of_equal_sides():
 
 def test_worked_case_of_unequal_sides():
     ours, theirs = [70, 71, 72], [76, 79, 82, 80, 78]
-    unequal, equal = rule.two_error_estimates(1.0, 3, np.var(theirs, ddof=1), 5)
+    unequal, equal = decision_rule.two_error_estimates(1.0, 3, np.var(theirs, ddof=1), 5)
     assert (float(unequal.error_percent), float(unequal.df)) == pytest.approx((1.15470, 5.09904), abs=5e-6)
     assert (float(equal.error_percent), float(equal.df)) == pytest.approx((1.39841, 6.0), abs=5e-6)
     bounds = of_runs(ours, theirs)
     assert float(bounds.half_width_percent) == pytest.approx(2.71737, abs=5e-6)
     assert float(bounds.p_different) == pytest.approx(0.037798, abs=5e-7)
     half = float(bounds.half_width_percent)
-    assert rule.verdict_of_interval(-8 - half, -8 + half, M) == rule.DIFFERENT_LOWER
+    assert decision_rule.verdict_of_interval(-8 - half, -8 + half, M) == decision_rule.DIFFERENT_LOWER
 
 
 def test_without_caution_it_is_the_larger_p_value_of_both_two_one_sided_tests():
     rng = np.random.default_rng(0)
     for _ in range(100):
         ours, theirs = some_runs(rng)
-        found = float(of_runs(ours, theirs, strictness=rule.Strictness(0.05, 0.0)).p_reproduced)
+        found = float(of_runs(ours, theirs, strictness=decision_rule.Strictness(0.05, 0.0)).p_reproduced)
         expected = max(ttost_ind(ours, theirs, -M, M, usevar=usevar)[0] for usevar in ("unequal", "pooled"))
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
@@ -69,10 +69,10 @@ def test_every_claim_is_one_of_welchs_and_the_interval_is_the_wider_one():
             interval = test.confidence_interval(0.90)
             assert half >= (interval.high - interval.low) / 2 - 1e-9
         difference = ours.mean() - theirs.mean()
-        verdict = rule.verdict_of_interval(difference - half, difference + half, M)
-        if verdict in rule.CLAIMS:
+        verdict = decision_rule.verdict_of_interval(difference - half, difference + half, M)
+        if verdict in decision_rule.CLAIMS:
             claims += 1
-            assert rule.verdict_of_interval(interval.low, interval.high, M) == verdict
+            assert decision_rule.verdict_of_interval(interval.low, interval.high, M) == verdict
     assert claims > 100
 
 
@@ -82,13 +82,18 @@ def test_p_values_are_below_the_level_exactly_where_the_interval_claims(level: f
     seen = set()
     for _ in range(400):
         ours, theirs = some_runs(rng)
-        bounds = of_runs(ours, theirs, strictness=rule.Strictness(level, 1.25))
+        bounds = of_runs(ours, theirs, strictness=decision_rule.Strictness(level, 1.25))
         half, difference = float(bounds.half_width_percent), ours.mean() - theirs.mean()
-        verdict = rule.verdict_of_interval(difference - half, difference + half, M)
-        assert (float(bounds.p_reproduced) < level) == (verdict == rule.REPRODUCED)
+        verdict = decision_rule.verdict_of_interval(difference - half, difference + half, M)
+        assert (float(bounds.p_reproduced) < level) == (verdict == decision_rule.REPRODUCED)
         assert (float(bounds.p_different) < level) == verdict.startswith("different")
         seen.add(verdict)
-    assert seen == {rule.REPRODUCED, rule.DIFFERENT_HIGHER, rule.DIFFERENT_LOWER, rule.INCONCLUSIVE}
+    assert seen == {
+        decision_rule.REPRODUCED,
+        decision_rule.DIFFERENT_HIGHER,
+        decision_rule.DIFFERENT_LOWER,
+        decision_rule.INCONCLUSIVE,
+    }
 
 
 def test_exchanging_the_sides_turns_the_sign_and_a_unit_changes_nothing():
@@ -108,7 +113,7 @@ def test_a_lower_level_is_never_easier():
     for _ in range(100):
         ours, theirs = some_runs(rng)
         raw = of_runs(ours, theirs)
-        cautious = of_runs(ours, theirs, strictness=rule.CAUTIOUS)
+        cautious = of_runs(ours, theirs, strictness=decision_rule.CAUTIOUS)
         for name in ("p_reproduced", "p_different"):
             if float(getattr(cautious, name)) < 0.05:
                 assert float(getattr(raw, name)) <= float(getattr(cautious, name)) + 1e-15
@@ -116,15 +121,15 @@ def test_a_lower_level_is_never_easier():
 
 def test_an_assumed_spread_has_our_degrees_of_freedom():
     assumed = [Interpretation(5, factor * 2.0 / np.sqrt(5), assumed=True) for factor in (1.0, 2.0, 3.0)]
-    estimates = list(rule.error_estimates(2.0, 4, assumed))
+    estimates = list(decision_rule.error_estimates(2.0, 4, assumed))
     assert [float(estimate.df) for estimate in estimates] == [3.0, 3.0, 3.0]
-    unequal, equal = rule.two_error_estimates(4.0, 4, 36.0, 5)
+    unequal, equal = decision_rule.two_error_estimates(4.0, 4, 36.0, 5)
     largest = max(float(unequal.error_percent), float(equal.error_percent))
     assert float(estimates[2].error_percent) == pytest.approx(largest)
 
 
 def test_nothing_bounds_an_unbounded_error():
-    bounds = rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(5, np.inf)], M)
+    bounds = decision_rule.bounds_of_difference(0.0, 1.0, 5, [Interpretation(5, np.inf)], M)
     assert (float(bounds.half_width_percent), float(bounds.p_reproduced)) == (np.inf, 1.0)
     assert float(bounds.p_different) == 1.0
 
@@ -132,23 +137,23 @@ def test_nothing_bounds_an_unbounded_error():
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (-4.9, 4.9, rule.REPRODUCED),
-        (-5.0, 4.0, rule.INCONCLUSIVE),
-        (-4.0, 5.0, rule.INCONCLUSIVE),
-        (5.0, 9.0, rule.INCONCLUSIVE),
-        (5.1, 9.0, rule.DIFFERENT_HIGHER),
-        (-9.0, -5.0, rule.INCONCLUSIVE),
-        (-9.0, -5.1, rule.DIFFERENT_LOWER),
-        (-20.0, 20.0, rule.INCONCLUSIVE),
-        (-np.inf, np.inf, rule.INCONCLUSIVE),
+        (-4.9, 4.9, decision_rule.REPRODUCED),
+        (-5.0, 4.0, decision_rule.INCONCLUSIVE),
+        (-4.0, 5.0, decision_rule.INCONCLUSIVE),
+        (5.0, 9.0, decision_rule.INCONCLUSIVE),
+        (5.1, 9.0, decision_rule.DIFFERENT_HIGHER),
+        (-9.0, -5.0, decision_rule.INCONCLUSIVE),
+        (-9.0, -5.1, decision_rule.DIFFERENT_LOWER),
+        (-20.0, 20.0, decision_rule.INCONCLUSIVE),
+        (-np.inf, np.inf, decision_rule.INCONCLUSIVE),
     ],
 )
 def test_the_borders_belong_to_no_claim(low: float, high: float, expected: str):
-    assert rule.verdict_of_interval(low, high, M) == expected
+    assert decision_rule.verdict_of_interval(low, high, M) == expected
 
 
 def test_the_vocabulary_is_closed():
-    assert rule.VERDICTS == (
+    assert decision_rule.VERDICTS == (
         "reproduced",
         "different (lower)",
         "different (higher)",
@@ -157,7 +162,7 @@ def test_the_vocabulary_is_closed():
         "not_judged",
         "no_evidence",
     )
-    assert tuple(rule.FLAGS) == (
+    assert tuple(decision_rule.FLAGS) == (
         "conditional",
         "other_settings",
         "other_selection",
@@ -167,7 +172,7 @@ def test_the_vocabulary_is_closed():
 
 def test_without_caution_the_unequal_reading_is_scipys_welch():
     ours, other = np.array([71.0, 74, 69, 80, 75]), np.array([60.0, 90, 75])
-    unequal, _ = rule.two_error_estimates(ours.var(ddof=1), 5, other.var(ddof=1), 3, caution=0.0)
+    unequal, _ = decision_rule.two_error_estimates(ours.var(ddof=1), 5, other.var(ddof=1), 3, caution=0.0)
     result = stats.ttest_ind(ours, other, equal_var=False)
     assert unequal.df == pytest.approx(result.df, rel=1e-12)
     assert (ours.mean() - other.mean()) / unequal.error_percent == pytest.approx(result.statistic, rel=1e-12)
@@ -175,7 +180,7 @@ def test_without_caution_the_unequal_reading_is_scipys_welch():
 
 def test_without_spread_the_degrees_of_freedom_stay_finite():
     ours, other = np.array([0.0, 0.0, 1e-250]), np.array([0.0, 4.0, 0.0])
-    unequal, equal = rule.two_error_estimates(ours, 5, other, 3)
+    unequal, equal = decision_rule.two_error_estimates(ours, 5, other, 3)
     assert unequal.error_percent[0] == equal.error_percent[0] == 0
     assert unequal.df == pytest.approx([unequal.df[0], 2, 4])
     assert np.isfinite(unequal.df).all()
