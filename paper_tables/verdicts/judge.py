@@ -4,8 +4,8 @@
     judge(reported, [95.0, 98.2, 96.1], Comparison(margin_percent=5)).verdict
 
 The rule itself is in ``decision_rule.py``. Here is what comes before and after it: what cannot be judged,
-what is near the random policy, which spread is assumed where none is printed, typical runs, and the spread between
-independent implementations.
+what is near the random policy, which spread is assumed where none is printed, typical runs, and the spread
+between independent implementations.
 """
 
 from __future__ import annotations
