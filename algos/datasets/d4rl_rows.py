@@ -23,7 +23,7 @@ class Filtered:
     """The kept rows of a source and what the source's episodes looked like before rows were dropped.
 
     Attributes:
-        arrays: the six arrays of a prepared dataset, m rows.
+        arrays: those of a prepared dataset, m rows.
         kept: [m] int64, the source row of each kept row.
         unfiltered_returns: [e] returns of all trajectories of the source, the cut last one too.
         complete_returns: [c] returns of those that ended at a terminal or a time-out.
@@ -104,6 +104,7 @@ def _following_rows(
         "next_observations": rows["observations"][np.minimum(kept + 1, num_rows - 1)],
         "terminals": terminals[kept].astype(np.uint8),
         "episodes": episodes[kept],
+        **({"next_actions": rows["next_actions"][kept]} if "next_actions" in rows else {}),
     }
     complete = np.flatnonzero(ends)
     everything = complete if ends[-1] else np.append(complete, num_rows - 1)
@@ -131,6 +132,7 @@ def _file_pairs(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: Ne
         "next_observations": rows["next_observations"],
         "terminals": ends.terminals.astype(np.uint8),
         "episodes": episodes,
+        **({"next_actions": rows["next_actions"]} if "next_actions" in rows else {}),
     }
     returns = np.bincount(episodes, weights=rows["rewards"].astype(np.float64))
     complete = np.zeros(len(returns), dtype=bool)
@@ -239,7 +241,7 @@ def clip_to_bounds(
     """Actions within the environment's bounds: clipped where the task names a clip, refused otherwise.
 
     Args:
-        rows: `actions` [n, a].
+        rows: `actions` [n, a] and, where the file has them, `next_actions` [n, a].
         where: the file, for messages.
         limit: the environment's bound in every direction, or its (low [a], high [a]).
         action_clip: the bound to which actions are clipped, at most the environment's; None for none.
@@ -250,8 +252,9 @@ def clip_to_bounds(
     Raises:
         DatasetError: actions outside the bounds and no clip, or a clip that is not a bound.
     """
-    actions = rows["actions"]
-    width = actions.shape[1]
+    names: list[str] = ["actions", "next_actions"]
+    keys = [key for key in names if key in rows]
+    width = rows["actions"].shape[1]
     low, high = (np.full(width, -limit), np.full(width, limit)) if isinstance(limit, int | float) else limit
     largest = float(np.abs([low, high]).max())
     if action_clip is not None:
@@ -261,18 +264,21 @@ def clip_to_bounds(
                 "above 0 up "
                 f"to {largest:g}."
             )
-        inner = np.clip(actions, np.maximum(low, -action_clip), np.minimum(high, action_clip))
-        clipped = inner.astype(np.float32)
-        outside = int((np.abs(clipped - actions) > 0).sum())
-        return ({**rows, "actions": clipped} if outside else rows), outside
+        bounds = np.maximum(low, -action_clip), np.minimum(high, action_clip)
+        clipped = {key: np.clip(rows[key], *bounds).astype(np.float32) for key in keys}
+        outside = {key: int((np.abs(clipped[key] - rows[key]) > 0).sum()) for key in keys}
+        return ({**rows, **clipped} if any(outside.values()) else rows), outside["actions"]
     # Actions stored in float32 may round a last bit past the bound.
     margin = 1e-6 * np.maximum(np.abs(low), np.abs(high))
-    outside_rows = np.flatnonzero(((actions > high + margin) | (actions < low - margin)).any(axis=1))
-    if len(outside_rows):
+    for key in keys:
+        actions = rows[key]
+        outside_rows = np.flatnonzero(((actions > high + margin) | (actions < low - margin)).any(axis=1))
+        if not len(outside_rows):
+            continue
         common = np.allclose(high, largest) and np.allclose(low, -largest)
-        bounds = f"[-{largest:g}, {largest:g}]" if common else "the environment's bounds"
+        allowed = f"[-{largest:g}, {largest:g}]" if common else "the environment's bounds"
         raise DatasetError(
-            f"{where} holds actions outside {bounds} in {len(outside_rows)} rows, "
+            f"{where} holds {key} outside {allowed} in {len(outside_rows)} rows, "
             f"the first in row {int(outside_rows[0])} (largest {float(np.abs(actions).max()):g}); "
             f"where that is meant, action_clip={largest:g} (own data: an option; a task: its column in "
             "tasks.csv) clips them and says how many."

@@ -72,7 +72,7 @@ def decide(
             _refuse_invented_pairs(rows["observations"], ends, where)
         return NextStates(False, True, _counts("following", 0, 0, ends))
     inside = np.flatnonzero(~ends.last_rows[:-1])
-    apart = _apart(stored[inside], rows["observations"][inside + 1])
+    apart = disagree(stored[inside], rows["observations"][inside + 1])
     different, compared = int(apart.sum()), len(inside)
     if choice == "following" or (choice is None and ends.rule == "d4rl"):
         if different and strict and choice is None:
@@ -107,7 +107,7 @@ def trajectories_of_mixed_rows(
     if stored is None or choice == "following":
         return None
     inside = np.flatnonzero(~last_rows[:-1])
-    apart = _apart(stored[inside], rows["observations"][inside + 1])
+    apart = disagree(stored[inside], rows["observations"][inside + 1])
     different = int(apart.sum())
     if not different or (choice != "file" and not _is_shuffled(len(inside), different)):
         return None
@@ -121,7 +121,8 @@ def _is_shuffled(compared: int, different: int) -> bool:
     return different > 0 and compared - different <= chance
 
 
-def _apart(stored: np.ndarray, following: np.ndarray) -> np.ndarray:
+def disagree(stored: np.ndarray, following: np.ndarray) -> np.ndarray:
+    """Which rows [n] of two arrays [n, d] differ by more than what storing them in other types changes."""
     scale = np.maximum(1.0, np.abs(following))
     tolerance = AGREEMENT_FLOAT16 if _is_float16(stored) or _is_float16(following) else AGREEMENT
     different: np.ndarray = (np.abs(stored - following) > tolerance * scale).any(axis=1)

@@ -106,11 +106,13 @@ def _in_unit_actions(source: Source, bounds: Bounds) -> Source:
     """Actions scaled to [-1, 1] where the environment has other bounds, as its policies will act."""
     from algos.envs.spaces import to_unit_actions
 
-    actions = source.filtered.arrays["actions"]
-    scaled = to_unit_actions(actions, bounds)
-    if scaled is actions:
+    arrays = source.filtered.arrays
+    names: list[str] = ["actions", "next_actions"]
+    actions = {key: arrays[key] for key in names if key in arrays}
+    scaled = {key: to_unit_actions(values, bounds) for key, values in actions.items()}
+    if scaled["actions"] is arrays["actions"]:
         return source
-    filtered = replace(source.filtered, arrays={**source.filtered.arrays, "actions": scaled})
+    filtered = replace(source.filtered, arrays={**arrays, **scaled})
     note = "Actions are scaled from the environment's bounds to [-1, 1]; the environment scales them back."
     return replace(source, filtered=filtered, notes=[*source.notes, note])
 

@@ -19,7 +19,7 @@ from algos.datasets.episode_flags import (
 )
 
 REQUIRED = ("observations", "actions", "rewards")
-MATRICES = ("observations", "actions", "next_observations")
+MATRICES = ("observations", "actions", "next_observations", "next_actions")
 # Simulator states and goals, read where they are there: replay and reward checks need them.
 INFOS = ("infos/qpos", "infos/qvel", "infos/goal")
 # Other names of `next_observations`.
@@ -39,8 +39,9 @@ class FileRows:
 
     Attributes:
         rows: `observations` [n, d], `actions` [n, a], `rewards` [n] and, where the file has them,
-            `next_observations` [n, d], all float32; flags [n] bool and episode numbers [n] under the names
-            that the file gives them; `infos/qpos`, `infos/qvel`, `infos/goal` [n, ...] as stored.
+            `next_observations` [n, d] and `next_actions` [n, a], all float32; flags [n] bool and episode
+            numbers [n] under the names that the file gives them; `infos/qpos`, `infos/qvel` and
+            `infos/goal` [n, ...] as stored.
         unread: names of what else the file holds.
         declared: counts and widths that the file states of itself, by name.
     """
@@ -112,7 +113,8 @@ def check_rows(rows: dict[str, np.ndarray], where: str) -> list[str]:
     for key in ("rewards", *flags):
         if rows[key].ndim == 2 and rows[key].shape[1] == 1:
             rows[key] = rows[key][:, 0]
-    _check_shapes(rows, [*REQUIRED, *(key for key in ("next_observations", *flags) if key in rows)], where)
+    optional = [key for key in MATRICES if key not in REQUIRED]
+    _check_shapes(rows, [*REQUIRED, *(key for key in (*optional, *flags) if key in rows)], where)
     for key in (*MATRICES, "rewards"):
         if key in rows:
             rows[key] = finite_float32(rows[key], key, where)
@@ -194,6 +196,8 @@ def _check_shapes(rows: dict[str, np.ndarray], checked: list[str], where: str) -
         raise DatasetError(f"{where} holds {num_rows} time steps; at least 2 are needed for one transition.")
     if "next_observations" in rows and rows["next_observations"].shape != rows["observations"].shape:
         raise DatasetError(f"{where} holds observations and next_observations of different widths.")
+    if "next_actions" in rows and rows["next_actions"].shape != rows["actions"].shape:
+        raise DatasetError(f"{where} holds actions and next_actions of different widths.")
 
 
 def finite_float32(values: np.ndarray, key: str, where: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from recheck.errors import DatasetError
 from recheck.files import sha256
 from recheck.tasks import Task, found_by_name
 
-from algos.datasets import next_states
+from algos.datasets import next_actions, next_states
 from algos.datasets.d4rl_rows import (
     Bounds,
     Filtered,
@@ -229,6 +229,8 @@ def _from_rows(
     if ends.counts["timeouts_by_horizon"] or flags.without_timeouts():
         notes.append(f"The file has no timeouts; episodes are cut after {task.horizon} steps.")
     following = next_states.decide(rows, ends, task.next_observations, where, strict=not verified)
+    stored = next_actions.check_stored(rows, ends, following.in_order, where, strict=not verified)
+    notes += [stored] if stored else []
     filtered = transition_rows(rows, ends, following)
     repeated = 0 if papers else repeated_rows(rows["observations"], rows["actions"])
     if repeated:

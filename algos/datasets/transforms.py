@@ -135,7 +135,17 @@ def clip_actions(transitions: Transitions, state: TransformState, limit: float) 
     if not limit > 0:
         raise DatasetError(f"clip_actions needs a limit above 0, not {limit}.")
     bound = np.float32(limit)
-    return replace(transitions, actions=np.clip(transitions.actions, -bound, bound)), state
+    return _with_actions(transitions, lambda actions: np.clip(actions, -bound, bound)), state
+
+
+def _with_actions(transitions: Transitions, change: Callable[[np.ndarray], np.ndarray]) -> Transitions:
+    """The rows with changed actions, those at the next states too."""
+    following = transitions.next_actions
+    return replace(
+        transitions,
+        actions=change(transitions.actions),
+        next_actions=None if following is None else change(following),
+    )
 
 
 def minus_one(transitions: Transitions, state: TransformState) -> Result:
@@ -293,10 +303,9 @@ def marginal_shares(transitions: Transitions, state: TransformState) -> Result:
     observations, actions = Marginals(transitions.observations), Marginals(transitions.actions)
     state = replace(state, observation_marginals=observations, action_marginals=actions)
     changed = replace(
-        transitions,
+        _with_actions(transitions, actions.to_unit),
         observations=state.observations(transitions.observations),
         next_observations=state.observations(transitions.next_observations),
-        actions=actions.to_unit(transitions.actions),
     )
     return changed, state
 

@@ -31,6 +31,8 @@ ARRAYS: tuple[tuple[str, str, int], ...] = (
     ("terminals", "uint8", 1),
     ("episodes", "int64", 1),
 )
+# Only where the dataset has it; a dataset without it has the content hash that it always had.
+OPTIONAL: tuple[tuple[str, str, int], ...] = (("next_actions", "float32", 2),)
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Transitions:
 
     `terminals` is 1 where the episode ended by itself; a time-out is not a terminal. `episodes` is the
     index of the trajectory in the source file, non-decreasing where the rows are in the order in which they
-    were played. `manifest` is the content of
-    manifest.json (empty for rows that were made in memory).
+    were played. `manifest` is the content of manifest.json (empty for rows that were made in memory).
+    `next_actions` is the action at the next state, where the file has it.
     """
 
     observations: np.ndarray  # [n, d] float32
@@ -50,6 +52,7 @@ class Transitions:
     terminals: np.ndarray  # [n] uint8, 0 or 1
     episodes: np.ndarray  # [n] int64
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    next_actions: np.ndarray | None = None  # [n, a] float32
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -65,8 +68,14 @@ class Transitions:
         return int(self.actions.shape[1])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The six arrays by name, in the order of `ARRAYS`."""
-        return {name: getattr(self, name) for name, _, _ in ARRAYS}
+        """The arrays by name, in the order of `ARRAYS`; `next_actions` where there are any."""
+        found = {name: getattr(self, name) for name, _, _ in (*ARRAYS, *OPTIONAL)}
+        return {name: array for name, array in found.items() if array is not None}
+
+
+def _present(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, str, int]]:
+    """Name, dtype and rank of the arrays of a dataset, the optional ones where it has them."""
+    return [*ARRAYS, *(entry for entry in OPTIONAL if entry[0] in arrays)]
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
@@ -78,7 +87,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
     if missing:
         raise DatasetError(f"{where} lacks the arrays {', '.join(missing)}; prepare the dataset again.")
     num_rows = len(arrays["rewards"])
-    for name, dtype, rank in ARRAYS:
+    for name, dtype, rank in _present(arrays):
         array = arrays[name]
         if array.dtype != np.dtype(dtype) or array.ndim != rank or len(array) != num_rows:
             raise DatasetError(
@@ -87,15 +96,18 @@ def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
             )
     if arrays["observations"].shape != arrays["next_observations"].shape:
         raise DatasetError(f"{where} holds observations and next_observations of different shapes.")
+    if "next_actions" in arrays and arrays["next_actions"].shape != arrays["actions"].shape:
+        raise DatasetError(f"{where} holds actions and next_actions of different shapes.")
 
 
 def content_sha256(arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over name, dtype, shape and bytes (little-endian, row by row) of every array in `ARRAYS`.
 
+    `next_actions` enters where it is there.
     Two datasets are the same data exactly when this is equal; the file's own bytes do not enter.
     """
     digest = hashlib.sha256()
-    for name, dtype, _ in ARRAYS:
+    for name, dtype, _ in _present(arrays):
         array = np.ascontiguousarray(arrays[name], dtype=np.dtype(dtype).newbyteorder("<"))
         digest.update(f"{name} {dtype} {list(array.shape)}\n".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)
@@ -145,7 +157,7 @@ def load_transitions(folder: str | Path, verify: bool = True) -> Transitions:
                 f"{folder / MANIFEST_FILE} declares {name} {manifest[name]:,}, but the rows have "
                 f"{value:,}. {again}"
             )
-    return Transitions(**{name: arrays[name] for name, _, _ in ARRAYS}, manifest=manifest)
+    return Transitions(**{name: arrays[name] for name, _, _ in _present(arrays)}, manifest=manifest)
 
 
 def how_to_prepare(folder: Path) -> str:
@@ -185,7 +197,7 @@ def save_transitions(path: Path, arrays: Mapping[str, np.ndarray], task: str) ->
     digest = content_sha256(arrays)
     metadata = {"format": str(FORMAT), "task": task, "content_sha256": digest}
     with atomic(path, DatasetError) as temporary:
-        ordered = {name: np.ascontiguousarray(arrays[name]) for name, _, _ in ARRAYS}
+        ordered = {name: np.ascontiguousarray(arrays[name]) for name, _, _ in _present(arrays)}
         save_file(ordered, str(temporary), metadata=metadata)
         sort_metadata(temporary)
     return digest

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from algos.base import Method, MethodSpec
 from algos.datasets import transforms
+from algos.datasets.next_actions import known_next_actions
 from algos.datasets.transitions import Transitions
 from algos.methods import method_class
 from algos.seed_parallel import kernels
@@ -54,7 +55,7 @@ def training_data(
         changed = whole_trajectories(changed, config)
     next_actions, usable = None, None
     if kind.NEEDS_NEXT_ACTIONS:
-        next_actions, usable = following_actions(changed)
+        next_actions, usable = known_next_actions(changed)
         if not usable.any():
             raise TrainingError(
                 f"method {config.method} needs the dataset's action at the next state, but no row of "
@@ -87,24 +88,6 @@ def training_data(
         state.zeros(changed.observation_dim, changed.action_dim) if kind.NEEDS_TRAJECTORIES else None,
     )
     return kind.training_data(config.hyperparameters, arrays, device, rows), state
-
-
-def following_actions(transitions: Transitions) -> tuple[np.ndarray, np.ndarray]:
-    """The action of each row's following row, and where it is known.
-
-    At a terminal no action follows, and none is needed: it is 0. The last row of an episode that was cut has
-    no following row: D4RL's rule drops the row of the time-out, and with it the action.
-
-    Returns:
-        Actions ``[n, a]`` and whether they may be used ``[n]``.
-    """
-    actions = np.zeros_like(transitions.actions)
-    known = np.zeros(len(actions), dtype=bool)
-    known[:-1] = transitions.episodes[1:] == transitions.episodes[:-1]
-    actions[:-1][known[:-1]] = transitions.actions[1:][known[:-1]]
-    terminal = transitions.terminals.astype(bool)
-    actions[terminal] = 0.0
-    return actions, known | terminal
 
 
 def _equally_many(rows: np.ndarray, usable: np.ndarray) -> np.ndarray:

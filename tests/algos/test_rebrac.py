@@ -9,11 +9,12 @@ import torch
 from recheck.errors import TrainingError
 
 from algos.base import MethodSpec
+from algos.datasets.next_actions import known_next_actions
 from algos.datasets.transitions import load_transitions
 from algos.rebrac import ReBRAC
 from algos.seed_parallel.batches import Rows, TrainingData
 from algos.training.config import RunConfig
-from algos.training.trainer import following_actions, training_data
+from algos.training.trainer import training_data
 
 UPDATES = 25
 HYPERPARAMETERS = {
@@ -163,7 +164,7 @@ def test_following_actions_by_hand(dataset):
             "terminals": np.array([0, 1, 0, 0, 0], dtype=np.uint8),
         },
     )
-    actions, known = following_actions(short)
+    actions, known = known_next_actions(short)
     # Row 1 is terminal, row 3 the last of a cut episode, row 4 the last of all.
     assert known.tolist() == [True, True, True, False, False]
     assert np.array_equal(actions[0], short.actions[1])

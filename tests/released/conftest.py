@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-STUBS = ("d4rl", "gtimer", "gym", "gymnasium", "pyrallis", "wandb")
+STUBS = ("d4rl", "dm_control", "dm_env", "gtimer", "gym", "gymnasium", "pyrallis", "wandb")
 
 
 @pytest.fixture(autouse=True)

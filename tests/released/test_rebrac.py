@@ -1,4 +1,4 @@
-"""ReBRAC against corl-team/CORL@eeeeef2, algorithms/offline/rebrac.py, which needs JAX."""
+"""ReBRAC against corl-team/CORL@eeeeef2 and its authors' tinkoff-ai/ReBRAC@694385b, which need JAX."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,25 @@ def tree_of(group, row):
     return tree
 
 
-def test_thirty_updates_agree(released, data, random_inputs, paper_values, report, float32_rate, monkeypatch):
+@pytest.mark.parametrize(
+    ("repository", "path", "variant"),
+    [
+        ("CORL", "algorithms/offline/rebrac.py", "release"),
+        ("ReBRAC", "src/algorithms/rebrac.py", "paper"),
+    ],
+)
+def test_thirty_updates_agree(
+    released,
+    data,
+    random_inputs,
+    paper_values,
+    report,
+    float32_rate,
+    monkeypatch,
+    repository,
+    path,
+    variant,
+):
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     import jax.numpy as jnp
     import optax
@@ -39,8 +57,8 @@ def test_thirty_updates_agree(released, data, random_inputs, paper_values, repor
 
     # JAX has renamed it; the release calls it in its buffer alone.
     monkeypatch.setitem(vars(jax), "tree_map", jax.tree_util.tree_map)
-    module = released("CORL", "algorithms/offline/rebrac.py")
-    values = paper_values("rebrac", "release")
+    module = released(repository, path)
+    values = paper_values("rebrac", variant)
     method = ReBRAC(MethodSpec(values, data.problem, UPDATES, 0, (3,)))
     actor_net = module.DetActor(action_dim=3, hidden_dim=256, layernorm=False, n_hiddens=3)
     critic_net = module.EnsembleCritic(hidden_dim=256, num_critics=2, layernorm=True, n_hiddens=3)
@@ -129,4 +147,4 @@ def test_thirty_updates_agree(released, data, random_inputs, paper_values, repor
         largest(critic.params, [tree_of(method.critic.group, i) for i in range(2)]),
         largest(critic.target_params, [tree_of(method.critic.target_group, i) for i in range(2)]),
     )
-    report("ReBRAC, 30 updates, all parameters", found, 1e-9)
+    report(f"ReBRAC, {variant}, 30 updates, all parameters", found, 1e-9)

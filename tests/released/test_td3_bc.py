@@ -1,4 +1,4 @@
-"""TD3+BC against sfujim/TD3_BC@8791ad7: equal weights, batches and noise."""
+"""TD3+BC against sfujim/TD3_BC@8791ad7 and corl-team/CORL@eeeeef2: equal weights, batches and noise."""
 
 import numpy as np
 import pytest
@@ -53,3 +53,52 @@ def test_forty_updates_agree(
         largest = max(largest, difference(target, targets[network], row, name))
     report("TD3+BC, 40 updates, all parameters", largest, 1e-9)
     assert np.isfinite(largest)
+
+
+def test_forty_updates_of_corl_agree(
+    released, data, random_inputs, paper_values, report, float32_rate, monkeypatch, linear_layers
+):
+    """CORL's critics have optimisers of their own, and its batch is what the replay buffer gives."""
+    module = released("CORL", "algorithms/offline/td3_bc.py")
+    values = paper_values("td3_bc", "corl")
+    method = TD3BC(MethodSpec(values, data.problem, UPDATES, 0, (3,)))
+    networks = {"actor": module.Actor(11, 3, 1.0)}
+    networks |= {f"critic_{i}": module.Critic(11, 3) for i in (1, 2)}
+    optimisers = {
+        f"{name}_optimizer": torch.optim.Adam(network.parameters(), lr=float32_rate(3e-4))
+        for name, network in networks.items()
+    }
+    constants = {
+        "discount": values["discount"],
+        "tau": values["target_rate"],
+        "policy_noise": values["policy_noise"],
+        "noise_clip": values["noise_clip"],
+        "policy_freq": values["policy_frequency"],
+        "alpha": values["alpha"],
+    }
+    theirs = module.TD3_BC(1.0, **networks, **optimisers, **constants)
+    groups = {"actor": (method.actor.group, method.actor.target_group, 0)}
+    critic = method.critic
+    groups |= {f"critic_{i + 1}": (critic.group, critic.target_group, i) for i in (0, 1)}
+    pairs = []
+    for name, (online, target, row) in groups.items():
+        for network, group in ((name, online), (f"{name}_target", target)):
+            layers = [x for x in getattr(theirs, network).net if isinstance(x, torch.nn.Linear)]
+            pairs += [(layer, group, row, f"layer{i}") for i, layer in enumerate(layers)]
+    linear_layers.copy(pairs)
+    start = method.actor.target_group.flat.clone()
+    for update, draw, given in random_inputs(method, data, UPDATES):
+        batch = data.batch(draw["index"])
+        columns = [
+            batch.observations[0],
+            batch.actions[0],
+            batch.rewards[0].unsqueeze(1),
+            batch.next_observations[0],
+            1.0 - batch.continues[0].unsqueeze(1),
+        ]
+        with monkeypatch.context() as patch:
+            patch.setattr(module.torch, "randn_like", lambda _, noise=draw["next_noise"][0]: noise)
+            theirs.train(columns)
+        method.update(data, given, method.update_variant(update))
+    assert not torch.equal(start, method.actor.target_group.flat)
+    report("TD3+BC, CORL, 40 updates, all parameters", linear_layers.largest_difference(pairs), 1e-9)

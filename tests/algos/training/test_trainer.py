@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from recheck.errors import MethodError, Preempted, TrainingError
 
+from algos.datasets.next_actions import known_next_actions
 from algos.datasets.transitions import Transitions, load_transitions
 from algos.seed_parallel.batches import ProblemSpec
 from algos.training import cuda_graphs, stored
@@ -223,7 +225,7 @@ def transitions(episodes, terminals=()):
 
 def test_the_next_action_is_that_of_the_following_row_of_the_episode():
     """Rows 0-2 end with a terminal, 3-4 are cut, 5 is alone at the end."""
-    actions, known = trainer_module.following_actions(transitions([0, 0, 0, 1, 1, 2], terminals=[2]))
+    actions, known = known_next_actions(transitions([0, 0, 0, 1, 1, 2], terminals=[2]))
     assert actions[:, 0].tolist() == pytest.approx([0.1, 0.2, 0.0, 0.4, 0.0, 0.0])
     assert known.tolist() == [True, True, True, True, False, False]
 
@@ -244,6 +246,18 @@ def test_rows_without_a_following_action_are_not_trained_on(run_config, monkeypa
     assert data.batch(torch.tensor([[3], [3]])).next_actions[0, 0, 0] == pytest.approx(0.5)
     with pytest.raises(TrainingError, match="no row of tiny-v0 is followed by one of its episode"):
         trainer_module.training_data(transitions([0, 1, 2]), config, torch.device("cpu"))
+
+
+def test_the_files_next_actions_are_trained_on(run_config, monkeypatch):
+    """In every row, the last one of a cut episode too."""
+    config = RunConfig.from_document(run_config([0], transforms=[{"name": "clip_actions", "limit": 0.5}]))
+    monkeypatch.setattr(trainer_module.method_class("iql"), "NEEDS_NEXT_ACTIONS", True)
+    own = np.array([[0.9], [0.2], [-0.9]], dtype=np.float32)
+    rows = replace(transitions([0, 0, 0]), next_actions=own)
+    data, _ = trainer_module.training_data(rows, config, torch.device("cpu"))
+    assert data.num_rows == 3
+    batch = data.batch(torch.tensor([[0, 1, 2]]))
+    assert batch.next_actions[0, :, 0].tolist() == pytest.approx([0.5, 0.2, -0.5])
 
 
 def test_a_share_that_leaves_no_row_is_refused(run_config):
