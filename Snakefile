@@ -23,7 +23,12 @@ from recheck.cluster import probe as probing
 from recheck.configuration import score_file
 from recheck.configuration.site import Site
 from recheck.errors import ConfigError
-from recheck.jobs.job_requests import JobRequests, asked_for, memory_factor, of_published
+from recheck.jobs.job_requests import (
+    JobRequests,
+    asked_for,
+    memory_factor,
+    of_published,
+)
 from recheck.jobs.rule_functions import RuleFunction
 from recheck.restarts import made_again, results_lock
 from recheck.results import published_checkpoints

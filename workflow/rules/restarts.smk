@@ -4,7 +4,9 @@
 # again is forced, and the inputs of all else are ancient(). A job's own Snakemake does what it is asked.
 try:
     cautions = made_again.check_folder(PLAN.root) if workflow.is_main_process else []
-    COMPARED = PLAN.comparison() if workflow.is_main_process else made_again.RecordComparison()
+    COMPARED = (
+        PLAN.comparison() if workflow.is_main_process else made_again.RecordComparison()
+    )
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 for message in [*cautions, *made_again.messages(COMPARED)]:
