@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from paper_tables import frames
 from paper_tables.rendering import names
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import Cell, Table
-from paper_tables.rendering.text import number
+from paper_tables.rendering.text import NOTHING, number
 from paper_tables.scores.normalised_score import normalise
 from paper_tables.statistics import intervals
 
@@ -52,6 +52,7 @@ class PolicyComparison:
         published: mean over the published episodes, in that unit.
         again: mean over the episodes here.
         seeds: of its training.
+        updates: after which it was kept; None where its description does not say.
     """
 
     block: str
@@ -64,6 +65,7 @@ class PolicyComparison:
     published: float = float("nan")
     again: float = float("nan")
     seeds: tuple[int, ...] = ()
+    updates: int | None = None
 
     @property
     def same_bytes(self) -> bool:
@@ -145,7 +147,9 @@ def compare_all(published: Path, reevaluated: Path) -> list[PolicyComparison]:
         block = str(folder.relative_to(published))
         again = _episodes(reevaluated / f"{block}.parquet")
         manifest = files.read_json(folder / "manifest.json", TablesError)
-        found.append(compare(block, _episodes(folder / "episodes.parquet"), again, manifest, level))
+        updates = files.read_json(folder / published_checkpoints.DESCRIPTION, TablesError).get("update")
+        item = compare(block, _episodes(folder / "episodes.parquet"), again, manifest, level)
+        found.append(replace(item, updates=updates))
     return found
 
 
@@ -201,6 +205,7 @@ class Run:
     Attributes:
         task: of the run.
         label: method and variant.
+        updates: after which the policies were kept.
         seeds: of its training.
         num_episodes: of all seeds.
         published: mean over the published episodes.
@@ -210,6 +215,7 @@ class Run:
 
     task: str
     label: str
+    updates: int | None
     seeds: tuple[int, ...]
     num_episodes: int
     published: float
@@ -218,17 +224,20 @@ class Run:
 
 
 def runs(found: list[PolicyComparison]) -> list[Run]:
-    """Policies of one task, method and variant together: by task, the best published mean first.
+    """Policies of one task, method, variant and number of updates together.
+
+    By task, and in it the best published mean first.
 
     Args:
         found: at least one.
     """
-    groups: dict[tuple[str, str], list[PolicyComparison]] = {}
+    groups: dict[tuple[str, str, int | None], list[PolicyComparison]] = {}
     for item in found:
         method, task, variant = Path(item.block).parts[:3]
-        groups.setdefault((task, f"{method} {variant.rpartition('-')[0]}"), []).append(item)
+        label = f"{method} {variant.rpartition('-')[0]}"
+        groups.setdefault((task, label, item.updates), []).append(item)
     together = []
-    for (task, label), items in groups.items():
+    for (task, label, updates), items in groups.items():
         episodes = sum(item.num_episodes for item in items)
         published, again = (
             sum(getattr(item, name) * item.num_episodes for item in items) / episodes
@@ -236,7 +245,7 @@ def runs(found: list[PolicyComparison]) -> list[Run]:
         )
         seeds = tuple(sorted({seed for item in items for seed in item.seeds}))
         agrees = all(item.agrees for item in items)
-        together.append(Run(task, label, seeds, episodes, published, again, agrees))
+        together.append(Run(task, label, updates, seeds, episodes, published, again, agrees))
     return sorted(together, key=lambda run: (run.task, -run.published, run.label))
 
 
@@ -271,7 +280,7 @@ def comparison_table(found: list[PolicyComparison]) -> Table:
     """
     table = Table(
         "Published policies, played again",
-        ["Task", "Method", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"],
+        ["Task", "Method", "Updates", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"],
         text_columns=2,
         lead=[verdict(found)],
     )
@@ -279,6 +288,7 @@ def comparison_table(found: list[PolicyComparison]) -> Table:
         [
             Cell(run.task),
             Cell(run.label),
+            Cell(NOTHING if run.updates is None else f"{run.updates:,}"),
             Cell(str(len(run.seeds))),
             Cell(str(run.num_episodes)),
             Cell(number(run.published, 1)),

@@ -143,7 +143,7 @@ def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_pa
         run = f"iql/hopper-v0/paper-0123abcd/N0/default-00000000/seeds{seed}-{seed}"
         folder = published / run
         folder.mkdir(parents=True)
-        (folder / "checkpoint.json").write_text("{}", encoding="utf-8")
+        (folder / "checkpoint.json").write_text('{"update": 50000}', encoding="utf-8")
         (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
         episodes(first, seed).to_parquet(folder / "episodes.parquet")
         (again / run).parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +153,8 @@ def test_the_table_has_a_row_for_each_run_and_is_written_whatever_it_says(tmp_pa
     [row] = pd.read_csv(output / "comparison.csv", dtype=str).to_dict("records")
     # (1 + 2 + 4 * 3) / 6 and (1 + 2 + 4 * 53) / 6 percent of 200.
     assert row == {
-        "Task": "hopper-v0", "Method": "iql paper", "Seeds": "2", "Episodes": "6", "Published": "2.5",
+        "Task": "hopper-v0", "Method": "iql paper", "Updates": "50,000", "Seeds": "2", "Episodes": "6",
+        "Published": "2.5",
         "Here": "35.8", "Difference": "+33.3", "Agrees": "no",
     }  # fmt: skip
     said = json.loads((output / "comparison.json").read_text())
@@ -183,7 +184,7 @@ def test_methods_stand_by_their_published_score_within_a_task() -> None:
         ["hopper-v0", "diffusion_ql paper"], ["hopper-v0", "bc paper"], ["hopper-v0", "idql release"],
         ["walker2d-v0", "iql corl_paper_settings"],
     ]  # fmt: skip
-    assert rows[3][2:] == ["2", "8", "35.0", "36.0", "+1.0", "yes"]
+    assert rows[3][2:] == ["–", "2", "8", "35.0", "36.0", "+1.0", "yes"]
 
 
 @pytest.mark.parametrize(

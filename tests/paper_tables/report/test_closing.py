@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,18 @@ def test_the_readme_shows_what_is_said_of_the_published_policies(repository: Pat
     reevaluated_module.write(published_as_here(repository / place), tmp_path)
     said, _ = closing.reevaluation(tmp_path)
     _, _, *expected, _, expected_verdict = [re.split(r" {2,}", line) for line in said.splitlines()]
-    assert head == ["Task", "Method", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"]
-    assert [row[:5] for row in rows] == [row[:5] for row in expected]
+    assert head == [
+        "Task",
+        "Method",
+        "Updates",
+        "Seeds",
+        "Episodes",
+        "Published",
+        "Here",
+        "Difference",
+        "Agrees",
+    ]
+    assert [row[:6] for row in rows] == [row[:6] for row in expected]
     for *_, published, here, difference, agrees in rows:
         assert abs(float(here) - float(published) - float(difference)) < 0.11
         assert agrees == "yes"
@@ -59,7 +70,9 @@ def published_as_here(folder: Path) -> list[PolicyComparison]:
         episodes = frames.read_plain_parquet(path)
         manifest = files.read_json(path.with_name("manifest.json"))
         block = str(path.parent.relative_to(folder))
-        found.append(reevaluated_module.compare(block, episodes, episodes, manifest, 0.95))
+        item = reevaluated_module.compare(block, episodes, episodes, manifest, 0.95)
+        description = files.read_json(path.with_name("checkpoint.json"))
+        found.append(replace(item, updates=description["update"]))
     return found
 
 
