@@ -2,6 +2,7 @@
 # docker run --rm --volume "$PWD/results:/opt/recheck/results" recheck snakemake --cores 2
 # The tag moves with Debian's point releases. To pin it, write debian:12-slim@sha256:<digest> with the digest that
 # `docker buildx imagetools inspect debian:12-slim` prints; dependabot then raises it.
+# Not built yet where it was written: tools/install_in_image.sh was run in a bare Debian 12 folder.
 FROM debian:12-slim
 ARG TORCH_INDEX=""
 ENV TORCH_INDEX=${TORCH_INDEX}

@@ -13,7 +13,7 @@ export TORCH_INDEX PYTHON VERBOSE
 
 BIN := .venv/bin
 
-.PHONY: help setup lock site run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
+.PHONY: help setup lock site docs run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
 
 help:
 	@echo "make run           check the published policies here, and a short training; see results/report.html"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
 	@echo "make site          the documents as a site, into build/site"
+	@echo "make docs          write the generated parts of the documents again (statistics: make simulate)"
 	@echo "make format        put formatting right"
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
 	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
@@ -70,6 +71,12 @@ lint: setup
 site: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "build/site/index.html"
+
+# Deviations, the picture of the packages, the tables and pictures of the published runs.
+docs: setup
+	$(BIN)/python -m recheck.methods.deviations
+	$(BIN)/python tools/architecture.py --write
+	$(BIN)/snakemake readme --cores $(CORES) -F --config scores=published
 
 format: setup
 	$(BIN)/ruff format .

@@ -25,13 +25,24 @@ SOURCES = ("algos", "paper_tables", "workflow/src")
 PLUGIN = "snakemake_executor_plugin_submitit"
 LOGGER = "snakemake_logger_plugin_stages"
 # What no module of a package may import, at the top of a module or in a function.
+COMMAND = "recheck_command"
 FORBIDDEN_PACKAGES = {
-    "recheck": ("torch", "numpy", "pandas", "snakemake", "algos", "paper_tables", PLUGIN, LOGGER),
-    "algos": ("pandas", "snakemake", "paper_tables", PLUGIN, LOGGER),
-    "paper_tables": ("torch", "snakemake", "algos", PLUGIN, LOGGER),
-    PLUGIN: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", LOGGER),
-    LOGGER: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", PLUGIN),
-    "recheck_command": ("algos", "snakemake", PLUGIN, LOGGER),
+    "recheck": (
+        "torch",
+        "numpy",
+        "pandas",
+        "snakemake",
+        "algos",
+        "paper_tables",
+        COMMAND,
+        PLUGIN,
+        LOGGER,
+    ),
+    "algos": ("pandas", "snakemake", "paper_tables", COMMAND, PLUGIN, LOGGER),
+    "paper_tables": ("torch", "snakemake", "algos", COMMAND, PLUGIN, LOGGER),
+    PLUGIN: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", COMMAND, LOGGER),
+    LOGGER: ("torch", "numpy", "pandas", "recheck", "algos", "paper_tables", COMMAND, PLUGIN),
+    COMMAND: ("algos", "snakemake", PLUGIN, LOGGER),
 }
 # What a package may take of `recheck`; the others may take all of it.
 SHARED = (

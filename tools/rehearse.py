@@ -45,7 +45,7 @@ SIZES = {"batch_size": 8, "critic_batch_size": 8, "actor_batch_size": 8, "candid
 NOT_GENERATED = ("urls", "sha256", "sha256_source", "size_bytes", "ends", "next_observations", "action_clip")
 
 
-class RehearsalError(Exception):
+class RehearsalError(RecheckError):
     """The tables are not what the experiment asked for."""
 
 

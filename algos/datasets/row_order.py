@@ -139,7 +139,7 @@ def hidden_starts(observations: np.ndarray, last_rows: np.ndarray) -> np.ndarray
 def resets_stored_as_next(
     observations: np.ndarray, stored: np.ndarray, timeouts: np.ndarray, inside: np.ndarray
 ) -> np.ndarray:
-    """Time-outs whose stored next state is the next episode's first one; none where play went on there.
+    """Time-outs whose stored next state is the next episode's first one; none where it continued there.
 
     Args:
         observations: [n, d].

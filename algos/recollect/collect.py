@@ -182,7 +182,7 @@ def _step(environment: gymnasium.Env, episode: _Episode, action: np.ndarray) -> 
     rows["rewards"][row] = float(reward)
     rows["next_observations"][row] = following
     rows["terminals"][row] = terminated
-    # A fall in the very last step is a terminal: only an episode that went on was cut by time.
+    # A fall in the very last step is a terminal: only an episode that had not ended was cut by time.
     rows["timeouts"][row] = truncated and not terminated
     episode.observation = following
     episode.length += 1

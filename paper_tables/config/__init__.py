@@ -26,15 +26,10 @@ def load(name: str, path: Path | None = None) -> dict[str, Any]:
     Raises:
         TablesError: the file is absent, is not YAML, or breaks the schema; the message names the entry.
     """
-    import yaml
-
     file = FOLDER / f"{name}.yaml" if path is None else path
     if not file.is_file():
         raise TablesError(f"There is no file {file}.")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TablesError(f"{file} cannot be read as YAML: {' '.join(str(error).split())}.") from error
+    content = schema.read_yaml(file, TablesError)
     schema.check(content, FOLDER / f"{name}.schema.json", str(file), error=TablesError)
     if not isinstance(content, dict):
         raise TablesError(f"{file} must hold a mapping.")

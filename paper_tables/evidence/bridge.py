@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+from recheck import schema
+from recheck.errors import TablesError
 
 from paper_tables import frames
 from paper_tables.evidence.direct import INDEPENDENT, named_groups
@@ -42,7 +43,7 @@ class Pair:
 
 def read_bridge(path: Path = BRIDGE) -> dict[str, Any]:
     """The count that was known before: `commit`, and counts of pairs, numbers and verdicts."""
-    known: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    known: dict[str, Any] = schema.read_yaml(path, TablesError)
     return known
 
 

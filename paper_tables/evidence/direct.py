@@ -27,7 +27,7 @@ from paper_tables.verdicts.background import Background
 from paper_tables.verdicts.implementations import domain_of
 from paper_tables.verdicts.judge import Comparison, ReportedNumber
 from paper_tables.verdicts.pooled import SeveralImplementations, judge_implementations
-from paper_tables.verdicts.table import _whole
+from paper_tables.verdicts.table import whole_or_none
 
 INDEPENDENT = "independent"
 SAME_CODE = "same_code"
@@ -160,8 +160,8 @@ def reported_number(number: Mapping[str, Any]) -> ReportedNumber:
         float(number["score_percent"]),
         None if pd.isna(number["spread_percent"]) else float(number["spread_percent"]),
         str(number["spread_kind"]),
-        _whole(number["num_seeds"]),
-        _whole(number["episodes_per_seed"]),
+        whole_or_none(number["num_seeds"]),
+        whole_or_none(number["episodes_per_seed"]),
     )
 
 

@@ -163,7 +163,7 @@ def contradicted_table(frame: pd.DataFrame) -> Table:
 
 
 FEWER_THAN_TWO = "fewer than two"
-AGREE, OPEN, DISAGREE = "reproduce each other", "not settled", "disagree"
+AGREE, OPEN, DISAGREE = "reproduce each other", "undecided", "disagree"
 
 
 def agreement(entry: NumberEvidence) -> str:

@@ -11,7 +11,6 @@ from paper_tables.figures.style import (
     BAND_ALPHA,
     COLUMN_WIDTH_INCHES,
     LEAST_SEEDS_FOR_BAND,
-    LEAST_SEEDS_FOR_INTERVAL,
     MOST_PANELS,
     PAGE_WIDTH_INCHES,
     SEED_ALPHA,
@@ -55,7 +54,7 @@ def draw_sample_efficiency(curve: pd.DataFrame) -> Figure:
         )
         low = rows["small_low_percent"].where(rows["small_low_percent"].notna(), rows["low_percent"])
         high = rows["small_high_percent"].where(rows["small_high_percent"].notna(), rows["high_percent"])
-        if low.notna().all() and rows["num_seeds"].min() >= LEAST_SEEDS_FOR_INTERVAL:
+        if low.notna().all() and rows["num_seeds"].min() >= LEAST_SEEDS_FOR_BAND:
             axis.fill_between(rows["update"], low, high, color=style.colour, alpha=BAND_ALPHA, linewidth=0)
     _updates_axis(axis)
     axis.set_ylabel("IQM in percent")
@@ -222,5 +221,6 @@ def curve_figures(
             draw_sample_efficiency(rows),
             done.free_name("sample_efficiency"),
             f"Interquartile mean over seeds and {int(rows['num_tasks'].iloc[0])} task(s) in the course of "
-            "training; bands are 95% small-sample intervals over seeds, of three seeds or more.",
+            f"training; bands are 95% small-sample intervals over seeds, of {LEAST_SEEDS_FOR_BAND} seeds or "
+            "more.",
         )

@@ -269,7 +269,10 @@ def order(found: list[PolicyComparison]) -> str:
 
 
 def _listed(ranked: list[Run]) -> str:
-    return ", ".join(names.display_name(run.label) for run in ranked)
+    return ", ".join(
+        names.display_name(run.label) + ("" if run.updates is None else f" after {run.updates:,} updates")
+        for run in ranked
+    )
 
 
 def comparison_table(found: list[PolicyComparison]) -> Table:

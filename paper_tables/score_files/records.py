@@ -113,13 +113,6 @@ class _Keys:
         return np.asarray(numbers, dtype=np.int32)[combined]
 
 
-def _texts_of_rows(given: tuple[np.ndarray, list[str]] | str, rows: np.ndarray) -> list[str]:
-    if isinstance(given, str):
-        return [given] * len(rows)
-    codes, distinct = given
-    return [distinct[code] for code in codes[rows]]
-
-
 def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Records:
     """All records of a file of rows.
 

@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from recheck import schema
 from recheck.errors import TablesError
-from recheck.former_names import read_with_former_names
 
 from paper_tables import frames
 from paper_tables.tables.column_layout import reported_of_column
@@ -62,16 +60,12 @@ def read_layout(name: str) -> dict[str, Any]:
     """Read a layout by name or path and check it.
 
     Raises:
-        TablesError: there is no such layout, it is not YAML, breaks ``layout.schema.json``, or names a
-            column, table or aggregate that the reported numbers do not have.
+        TablesError: there is no such layout, it is not YAML, holds a key twice, breaks
+            ``layout.schema.json``, or names a column, table or aggregate that the reported numbers do not
+            have.
     """
     path = _layout_path(name)
-    try:
-        layout: dict[str, Any] = read_with_former_names(
-            yaml.safe_load(path.read_text(encoding="utf-8")), path.name
-        )
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TablesError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
+    layout: dict[str, Any] = schema.read_yaml(path, TablesError)
     schema.check(layout, frames.load_schema("layout"), str(path), error=TablesError)
     for column in layout["columns"]:
         if "reported" not in column:

@@ -246,7 +246,7 @@ def _quantiles(level: float) -> np.ndarray:
 def tabulated_half_width(
     estimate: decision_rule.ErrorEstimate, level: float = decision_rule.LEVEL
 ) -> np.ndarray:
-    """`rule.half_width` by linear interpolation of the quantile in 1 / df: right to 1e-7 of itself.
+    """`decision_rule.half_width` by linear interpolation of the quantile in 1 / df: right to 1e-7 of itself.
 
     A root is found for every degree of freedom otherwise, which is most of the time of a simulation.
 
@@ -317,7 +317,7 @@ def coverage_of_one_mean(num_seeds: int, level: float = 0.95, seed: int = 0) -> 
 
 
 def rates_of_codes(codes: np.ndarray) -> Rates:
-    """Shares of the claims, coded as in `rule.claims_of_intervals`, `[studies]`."""
+    """Shares of the claims, coded as in `decision_rule.claims_of_intervals`, `[studies]`."""
     return Rates(*(float((codes == code).mean()) for code in (1, 2, -2)))
 
 

@@ -52,7 +52,7 @@ def simulate_typical(
 
 
 def typical_codes(ours: np.ndarray, theirs: np.ndarray, margin_percent: float) -> np.ndarray:
-    """Claims on typical runs, coded as in `rule.claims_of_intervals`, `[studies]`.
+    """Claims on typical runs, coded as in `decision_rule.claims_of_intervals`, `[studies]`.
 
     Args:
         ours: `[studies, seeds]`.

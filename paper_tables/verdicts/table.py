@@ -173,8 +173,8 @@ def _question(
             float(row["reported_mean"]),
             _optional(row["reported_spread"]),
             str(row["spread_kind"]),
-            _whole(row["reported_seeds"]),
-            _whole(row["reported_episodes_per_seed"]),
+            whole_or_none(row["reported_seeds"]),
+            whole_or_none(row["reported_episodes_per_seed"]),
         )
     scores = row["our_scores_percent"]
     absent = scores is None or (np.ndim(scores) == 0 and _optional(scores) is None)
@@ -245,7 +245,7 @@ def _optional(value: Any) -> Any:
     return None if type(value).__name__ in ("NAType", "NaTType") else value
 
 
-def _whole(value: Any) -> Any:
+def whole_or_none(value: Any) -> Any:
     """A number of seeds or episodes: None, an int, or a list of ints (written `5|6` in a CSV)."""
     value = _optional(value)
     if isinstance(value, str):

@@ -12,8 +12,8 @@ class Verdict:
     """What is known about one reported number; points are percent of the normalised score.
 
     Attributes:
-        verdict: one of `rule.VERDICTS`, by the rule for this number alone, at 5%.
-        flags: out of `rule.FLAGS`, in that order.
+        verdict: one of `decision_rule.VERDICTS`, by the rule for this number alone, at 5%.
+        flags: out of `decision_rule.FLAGS`, in that order.
         reason: why the verdict is what it is and what a reader must know, in sentences.
         difference_percent: our mean minus the reported one.
         interval_low: lower end of the 90% interval of the difference, the widest over both variance

@@ -35,6 +35,9 @@ def test_a_wrong_setting_is_named(tmp_path):
         load_margins(file)
     with pytest.raises(TablesError, match="There is no file"):
         load("margins", tmp_path / "absent.yaml")
+    file.write_text("format: 1\nformat: 1\n")
+    with pytest.raises(TablesError, match="format"):
+        load_margins(file)
     file.write_text("a: [")
-    with pytest.raises(TablesError, match="cannot be read as YAML"):
+    with pytest.raises(TablesError, match="this is not YAML"):
         load_margins(file)

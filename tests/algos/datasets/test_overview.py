@@ -272,7 +272,8 @@ def test_the_page_names_every_file() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for task in TASKS.values():
         if task.source == "D4RL":
-            row = next(line for line in page.splitlines() if line.startswith(f"| {task.task} |"))
+            row = next((line for line in page.splitlines() if line.startswith(f"| {task.task} |")), None)
+            assert row is not None, f"docs/data.md lacks the row | {task.task} | file, hash, transitions"
             assert f"`{task.urls[0].rsplit('/', 1)[1]}`" in row
             assert ("published" in row) == (task.sha256 is not None)
             assert task.expected_transitions is None or f"{task.expected_transitions:,}" in row

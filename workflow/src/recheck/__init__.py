@@ -3,5 +3,3 @@
 This package reads the configuration (experiments, hyperparameters, tasks), refuses what is wrong with one
 message, and gives the Snakefile the files to make. It imports neither torch nor Snakemake nor pandas.
 """
-
-__all__ = ["blocks", "cost", "experiments", "hyperparameters", "own", "paths", "tasks"]
