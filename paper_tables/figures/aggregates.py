@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 
 # One figure each; all take plain tables, draw, and return the figure.
+
+MOST_NAMED_COLUMNS = 3
+"""Of the matrix of improvements."""
+
+
 def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> Figure:
     """Aggregates of one set of tasks with both intervals.
 
@@ -176,11 +181,12 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     )
     count = len(order)
     names = [display_name(label) for label in order]
-    across, down = [wrapped(name, 24) for name in names], [wrapped(name, 24) for name in names]
-    # Labels of the columns are upright where there are many; those of the rows may take two lines.
-    upright = max(len(line) for label in across for line in label.split("\n")) if count > 3 else 3
+    # Names fit below few columns. Else the rows are numbered, and the columns have the numbers.
+    numbered = count > MOST_NAMED_COLUMNS
+    across = [str(place) for place in range(1, count + 1)] if numbered else [wrapped(n, 24) for n in names]
+    down = [wrapped(f"{n} [{place}]", 34) for place, n in enumerate(names, 1)] if numbered else across
     lines = max(label.count("\n") + 1 for label in down)
-    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * upright + 0.75)
+    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * 3 + 0.75)
     axis = figure.subplots()
     image = axis.imshow(100 * values, cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
     for row in range(count):
@@ -195,11 +201,11 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
                 f"{100 * value:.0f}",
                 ha="center",
                 va="center",
-                fontsize=6 if count > 8 else 6.5,
+                fontsize=5.5 if count > 8 else 6.5,
                 fontweight="bold" if conclusive else "normal",
                 color=_ink_on(image.cmap(image.norm(100 * value))),
             )
-    axis.set_xticks(range(count), across, rotation=90 if count > 3 else 0)
+    axis.set_xticks(range(count), across)
     axis.set_yticks(range(count), down)
     axis.tick_params(length=0)
     axis.grid(visible=False)

@@ -23,11 +23,11 @@ from paper_tables.verdicts.implementations import bands_of_reruns, rerun_differe
 from paper_tables.verdicts.laws import public_groups, real_laws
 
 MODULES = (
+    "decision_rule",
     "implementations",
     "laws",
     "multiplicity",
     "reported_error",
-    "rule",
     "sequential",
     "simulated_families",
     "simulated_studies",

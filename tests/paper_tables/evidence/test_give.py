@@ -47,7 +47,7 @@ def test_what_is_written_is_read_as_a_source(tmp_path, capsys):
         (("--unit", "percent"), {"licence": ""}, "'licence' is empty"),
         (("--unit", "percent"), {"commit": "main"}, "'commit' is 'main'"),
         (("--unit", "percent"), {"repository": "my page"}, "'repository' is 'my page'"),
-        (("--unit", "percent", "--printed-in", "nobody"), {}, "no document"),
+        (("--unit", "percent", "--printed-in", "nobody"), {}, "'printed_in' is 'nobody'"),
         (("--unit", "percent", "--implementation", "mine"), {}, "'implementation' is 'mine'"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_document_with_another_table_is_refused_and_left(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"a\n{command.BEGIN}\nold\n{command.END}\nb\n", encoding="utf-8")
     assert command.main(["--document", str(page), "--check"]) == 2
-    assert "does not show what the runs give" in capsys.readouterr().err
+    assert "does not show the values of the runs" in capsys.readouterr().err
     assert "old" in page.read_text(encoding="utf-8")
     assert command.main(["--document", str(page)]) == 0
     assert "old" not in page.read_text(encoding="utf-8")
