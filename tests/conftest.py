@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recheck import plan
+from recheck import files, plan
 from recheck.experiments import seed_blocks
 
 # Tests read all that Snakemake says, not the one line for each stage.
@@ -132,3 +132,13 @@ def full_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return filled
+
+
+@pytest.fixture
+def umask():
+    """Sets the process's mask of permissions, which the one writer reads once, until the test's end."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield os.umask
+    os.umask(before)
+    files._umask.cache_clear()

@@ -12,6 +12,7 @@ from recheck.errors import DatasetError
 from algos.datasets.episode_ends import EpisodeEnds, timeouts_by_horizon
 from algos.datasets.next_states import NextStates, linked_episodes
 from algos.datasets.trajectories import CORL_MAX_EPISODE_STEPS, corl_ends, official_ends, returns_at
+from algos.datasets.transitions import ACTIONS, OPTIONAL
 
 # A point of a maze further from its successor than this was not walked: an ant covers under 0.6 per step,
 # mazes measure 12 and more.
@@ -104,7 +105,7 @@ def _following_rows(
         "next_observations": rows["observations"][np.minimum(kept + 1, num_rows - 1)],
         "terminals": terminals[kept].astype(np.uint8),
         "episodes": episodes[kept],
-        **({"next_actions": rows["next_actions"][kept]} if "next_actions" in rows else {}),
+        **{name: rows[name][kept] for name, _, _ in OPTIONAL if name in rows},
     }
     complete = np.flatnonzero(ends)
     everything = complete if ends[-1] else np.append(complete, num_rows - 1)
@@ -132,7 +133,7 @@ def _file_pairs(rows: Mapping[str, np.ndarray], ends: EpisodeEnds, following: Ne
         "next_observations": rows["next_observations"],
         "terminals": ends.terminals.astype(np.uint8),
         "episodes": episodes,
-        **({"next_actions": rows["next_actions"]} if "next_actions" in rows else {}),
+        **{name: rows[name] for name, _, _ in OPTIONAL if name in rows},
     }
     returns = np.bincount(episodes, weights=rows["rewards"].astype(np.float64))
     complete = np.zeros(len(returns), dtype=bool)
@@ -252,8 +253,7 @@ def clip_to_bounds(
     Raises:
         DatasetError: actions outside the bounds and no clip, or a clip that is not a bound.
     """
-    names: list[str] = ["actions", "next_actions"]
-    keys = [key for key in names if key in rows]
+    keys = [key for key in ACTIONS if key in rows]
     width = rows["actions"].shape[1]
     low, high = (np.full(width, -limit), np.full(width, limit)) if isinstance(limit, int | float) else limit
     largest = float(np.abs([low, high]).max())

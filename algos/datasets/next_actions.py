@@ -80,8 +80,8 @@ def _following_rows(transitions: Transitions) -> np.ndarray:
     """[n] the row that follows each row in its episode; -1 where there is none."""
     episodes = transitions.episodes
     order = np.arange(len(transitions))
-    if transitions.manifest.get("next_states", {}).get("row_order", "as played") != "as played":
-        # Neighbours of one episode need not follow each other there.
+    if not transitions.in_order:
+        # Neighbours of one episode need not follow each other.
         states = transitions.observations, transitions.next_observations
         linked, order = linked_episodes(*states, transitions.terminals.astype(bool))
         same = linked[order[1:]] == linked[order[:-1]]

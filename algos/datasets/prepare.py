@@ -20,6 +20,7 @@ from algos.datasets.manifest import manifest_document
 from algos.datasets.published import identify
 from algos.datasets.sources import Places, Source, papers_rows, read_source
 from algos.datasets.transitions import (
+    ACTIONS,
     MANIFEST_FILE,
     MINARI_FOLDER,
     TRANSITIONS_FILE,
@@ -107,8 +108,7 @@ def _in_unit_actions(source: Source, bounds: Bounds) -> Source:
     from algos.envs.spaces import to_unit_actions
 
     arrays = source.filtered.arrays
-    names: list[str] = ["actions", "next_actions"]
-    actions = {key: arrays[key] for key in names if key in arrays}
+    actions = {key: arrays[key] for key in ACTIONS if key in arrays}
     scaled = {key: to_unit_actions(values, bounds) for key, values in actions.items()}
     if scaled["actions"] is arrays["actions"]:
         return source

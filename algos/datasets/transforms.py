@@ -195,7 +195,7 @@ def return_range(
 def _return_extremes(
     transitions: Transitions, state: TransformState, boundaries: str, max_episode_steps: int
 ) -> tuple[float, float]:
-    if boundaries in ("official", "corl") and not _in_order(transitions):
+    if boundaries in ("official", "corl") and not transitions.in_order:
         returns = _linked_returns(transitions, "return_range")
         return float(returns.min()), float(returns.max())
     if boundaries == "official":
@@ -226,11 +226,6 @@ def _return_extremes(
         )
     returns = returns_at(transitions.rewards, ends)
     return float(returns.min()), float(returns.max())
-
-
-def _in_order(transitions: Transitions) -> bool:
-    """Whether the rows follow each other as they were played."""
-    return bool(transitions.manifest.get("next_states", {}).get("row_order", "as played") == "as played")
 
 
 def _linked_returns(transitions: Transitions, transform: str) -> np.ndarray:
@@ -319,7 +314,7 @@ def top_fraction(transitions: Transitions, state: TransformState, fraction: floa
     """
     if not 0 < fraction <= 1:
         raise DatasetError(f"top_fraction needs a fraction in (0, 1], not {fraction}.")
-    if _in_order(transitions):
+    if transitions.in_order:
         ends = np.flatnonzero(np.diff(transitions.episodes, append=transitions.episodes[-1] + 1))
         lengths = np.diff(ends, prepend=-1)
         returns, numbers = returns_at(transitions.rewards, ends), transitions.episodes[ends]

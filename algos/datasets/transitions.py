@@ -33,6 +33,8 @@ ARRAYS: tuple[tuple[str, str, int], ...] = (
 )
 # Only where the dataset has it; a dataset without it has the content hash that it always had.
 OPTIONAL: tuple[tuple[str, str, int], ...] = (("next_actions", "float32", 2),)
+ACTIONS: tuple[str, ...] = ("actions", "next_actions")
+"""The arrays that are clipped and scaled alike; the second where the dataset has it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Transitions:
 
     def __len__(self) -> int:
         return len(self.rewards)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows follow each other as they were played."""
+        return bool(self.manifest.get("next_states", {}).get("row_order", "as played") == "as played")
 
     @property
     def observation_dim(self) -> int:

@@ -27,10 +27,9 @@ def whole_trajectories(transitions: Transitions, config: RunConfig) -> Transitio
         raise TrainingError(
             f"{where}, but train_fraction {config.train_fraction} takes single rows out of them; allowed is 1"
         )
-    order = transitions.manifest.get("next_states", {}).get("row_order", "as played")
     episodes = transitions.episodes
     follow = episodes[1:] == episodes[:-1]
-    if order != "as played" or not follow.any() or (np.diff(episodes) < 0).any():
+    if not transitions.in_order or not follow.any() or (np.diff(episodes) < 0).any():
         raise TrainingError(
             f"{where}, but the rows of {config.task} are independent transitions, or not in the order in "
             "which they were played"

@@ -186,7 +186,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     across = [str(place) for place in range(1, count + 1)] if numbered else [wrapped(n, 24) for n in names]
     down = [wrapped(f"{n} [{place}]", 34) for place, n in enumerate(names, 1)] if numbered else across
     lines = max(label.count("\n") + 1 for label in down)
-    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.055 * 3 + 0.75)
+    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.915)
     axis = figure.subplots()
     image = axis.imshow(100 * values, cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
     for row in range(count):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,12 @@ class PolicyComparison:
 
 
 def compare(
-    block: str, published: pd.DataFrame, again: pd.DataFrame, manifest: dict[str, Any], level: float
+    block: str,
+    published: pd.DataFrame,
+    again: pd.DataFrame,
+    manifest: dict[str, Any],
+    level: float,
+    updates: int | None = None,
 ) -> PolicyComparison:
     """Compare episode by episode.
 
@@ -89,6 +94,7 @@ def compare(
         again: likewise.
         manifest: with the task's reference returns.
         level: of the interval.
+        updates: as of `PolicyComparison`.
 
     Raises:
         TablesError: the two hold other episodes.
@@ -117,6 +123,7 @@ def compare(
         low=low,
         high=high,
         unit=unit,
+        updates=updates,
     )
 
 
@@ -148,8 +155,8 @@ def compare_all(published: Path, reevaluated: Path) -> list[PolicyComparison]:
         again = _episodes(reevaluated / f"{block}.parquet")
         manifest = files.read_json(folder / "manifest.json", TablesError)
         updates = files.read_json(folder / published_checkpoints.DESCRIPTION, TablesError).get("update")
-        item = compare(block, _episodes(folder / "episodes.parquet"), again, manifest, level)
-        found.append(replace(item, updates=updates))
+        kept = _episodes(folder / "episodes.parquet")
+        found.append(compare(block, kept, again, manifest, level, updates))
     return found
 
 

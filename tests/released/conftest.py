@@ -4,6 +4,7 @@ The folder holds clones of the repositories by their names (TD3_BC, CORL, ...), 
 docs/parity.md lists. Their imports of simulators and loggers are replaced by empty modules.
 """
 
+import functools
 import importlib
 import importlib.machinery
 import os
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from tests.released.libraries import library
 
 STUBS = ("d4rl", "dm_control", "dm_env", "gtimer", "gym", "gymnasium", "pyrallis", "wandb")
 
@@ -185,7 +188,7 @@ def one_batch():
 @pytest.fixture
 def jax_inputs():
     """A function that gives a JAX release our batch and noise of one seed, in arrays of its own."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = library("jax")
 
     def make(batch, draw, ends="masks"):
         """`ends` is what the release calls the ends of episodes: `masks` are 0 there, `dones` 1."""
@@ -229,7 +232,7 @@ def linear_layers():
 @pytest.fixture
 def flax_layers():
     """Our numbers in a release's tree of flax parameters, layer by layer."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = library("jax")
     jax.config.update("jax_enable_x64", True)
     parts = {"kernel": "weight", "bias": "bias"}
 
@@ -270,6 +273,18 @@ def exact_rates():
         diffusion = method.diffusion
         diffusion.signal_rates = torch.tensor(np.sqrt(diffusion.alpha_bars))
         diffusion.noise_rates = torch.tensor(np.sqrt(1.0 - diffusion.alpha_bars))
+
+    return make
+
+
+@pytest.fixture
+def exact_schedule(monkeypatch):
+    """A function that has a release's `Diffusion` compute its variance-preserving schedule in float64."""
+
+    def make(diffusion):
+        names = diffusion.__init__.__globals__
+        exact = functools.partial(names["vp_beta_schedule"], dtype=torch.float64)
+        monkeypatch.setitem(names, "vp_beta_schedule", exact)
 
     return make
 

@@ -7,6 +7,7 @@ import torch
 from algos.base import MethodSpec
 from algos.decision_diffuser import DecisionDiffuser
 from algos.seed_parallel.batches import ProblemSpec, Rows
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES = 20
@@ -17,7 +18,7 @@ SILENCED = ("torchvision",)
 @pytest.fixture
 def clean(released_package):
     """A function that imports a module of the released package."""
-    pytest.importorskip("einops", reason="einops, which the release imports, is not installed")
+    library("einops")
     return released_package("CleanDiffuser", "cleandiffuser", SILENCED)
 
 

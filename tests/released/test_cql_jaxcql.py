@@ -8,6 +8,7 @@ import pytest
 
 from algos.base import MethodSpec
 from algos.cql import CQL
+from tests.released.libraries import library
 
 pytestmark = [
     pytest.mark.released,
@@ -94,9 +95,7 @@ def test_updates_agree(
     changed,
 ):
     """The release's settings; Lagrange form, lower clip and maximum over ten next actions."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    for name in ("distrax", "ml_collections"):
-        pytest.importorskip(name, reason=f"{name}, which the release imports, is not installed")
+    jax = library("jax", "distrax", "ml_collections")
 
     keys = keys_module(jax)
     monkeypatch.setitem(sys.modules, "mlxu", types.ModuleType("mlxu"))

@@ -12,6 +12,7 @@ from algos.datasets.transitions import Transitions
 from algos.decision_diffuser import DecisionDiffuser
 from algos.seed_parallel.batches import ProblemSpec, Rows
 from algos.seed_parallel.random_streams import SeedStreams
+from tests.released.libraries import library
 
 pytestmark = [
     pytest.mark.released,
@@ -37,8 +38,7 @@ SILENCED_PARTS = tuple(
 @pytest.fixture
 def diffuser(monkeypatch, released_package):
     """A function that imports a module of the released package."""
-    pytest.importorskip("einops", reason="einops, which the release imports, is not installed")
-    pytest.importorskip("scipy", reason="SciPy, which the release imports, is not installed")
+    library("einops", "scipy")
     monkeypatch.setattr(np, "int", int, raising=False)
     return released_package("decision-diffuser/code", "diffuser", (*SILENCED, *SILENCED_PARTS))
 

@@ -1,7 +1,5 @@
 """BC-Diffusion against Zhendong-Wang/Diffusion-Policies-for-Offline-RL@d871f5c, agents/bc_diffusion.py."""
 
-import functools
-
 import pytest
 import torch
 
@@ -27,11 +25,10 @@ def test_updates_and_a_sampled_action_agree(
     monkeypatch,
     linear_layers,
     exact_rates,
+    exact_schedule,
 ):
     module = released("Diffusion-Policies-for-Offline-RL", "agents/bc_diffusion.py")
-    diffusion = module.Diffusion.__init__.__globals__
-    vp = functools.partial(diffusion["vp_beta_schedule"], dtype=torch.float64)
-    monkeypatch.setitem(diffusion, "vp_beta_schedule", vp)
+    exact_schedule(module.Diffusion)
     values = {**paper_values("diffusion_bc", "paper"), "batch_size": 32}
     method = DiffusionBC(MethodSpec(values, data.problem, UPDATES, 5, (3,)))
     exact_rates(method)

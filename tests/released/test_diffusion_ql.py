@@ -1,7 +1,5 @@
 """Diffusion-QL against Zhendong-Wang/Diffusion-Policies-for-Offline-RL@d871f5c, agents/ql_diffusion.py."""
 
-import functools
-
 import pytest
 import torch
 
@@ -69,13 +67,12 @@ def test_updates_agree(
     monkeypatch,
     linear_layers,
     exact_rates,
+    exact_schedule,
     task,
 ):
     """Locomotion; antmaze: max-Q backup over ten next actions, another eta and clip."""
     module = released("Diffusion-Policies-for-Offline-RL", "agents/ql_diffusion.py")
-    diffusion = module.Diffusion.__init__.__globals__
-    vp = functools.partial(diffusion["vp_beta_schedule"], dtype=torch.float64)
-    monkeypatch.setitem(diffusion, "vp_beta_schedule", vp)
+    exact_schedule(module.Diffusion)
     changed = {"batch_size": 32, "ema_start": EMA_START, "lr_decay": "none"}
     values = {**paper_values("diffusion_ql", "paper", task), **changed}
     method = DiffusionQL(MethodSpec(values, data.problem, UPDATES, 5, (3,)))

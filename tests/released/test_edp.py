@@ -13,6 +13,7 @@ import torch
 
 from algos.base import MethodSpec
 from algos.edp import EDP
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES, BATCH, TARGET_START = 20, 32, 1000
@@ -128,7 +129,7 @@ class Modules:
 @pytest.fixture
 def arrays_that_tile(monkeypatch):
     """JAX's arrays with the method `tile`, which they had when EDP was released."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = library("jax")
     for kind in (type(jax.numpy.zeros(1)), jax.core.Tracer):
         monkeypatch.setattr(kind, "tile", jax.numpy.tile, raising=False)
 
@@ -155,9 +156,7 @@ def test_updates_agree(
     schedule,
 ):
     """The IQL head; the TD3 head with DDPM (few steps, since JAX compiles each of them) and DPM-Solver."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    for name in ("distrax", "ml_collections"):
-        pytest.importorskip(name, reason=f"{name}, which the release imports, is not installed")
+    jax = library("jax", "distrax", "ml_collections")
     import jax.numpy as jnp
 
     modules = Modules(released, jax, monkeypatch)
@@ -223,7 +222,7 @@ def test_dpm_solver_samples_agree(
     arrays_that_tile,
 ):
     """The release as it is, 15 calls of 1000 steps; our intervals of the noise are of its training steps."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = library("jax")
     modules = Modules(released, jax, monkeypatch)
     values = paper_values("edp", "paper")
     method = EDP(MethodSpec(values, data.problem, UPDATES, 1000, (3,)))

@@ -5,6 +5,7 @@ import pytest
 
 from algos.base import MethodSpec
 from algos.fql import FQL
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES = 20
@@ -29,8 +30,7 @@ def tree_of(group, rows):
 def test_twenty_updates_agree(
     released, data, random_inputs, jax_inputs, paper_values, report, float32_rate, monkeypatch
 ):
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    pytest.importorskip("distrax", reason="distrax, which the release imports, is not installed")
+    jax = library("jax", "distrax")
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)

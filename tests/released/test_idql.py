@@ -5,6 +5,7 @@ import pytest
 
 from algos.base import MethodSpec
 from algos.idql import IDQL
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES, BATCH = 25, 64
@@ -76,8 +77,7 @@ def test_updates_agree(
     exact_rates,
 ):
     """The current head with dropout, AdamW and the whole decay of the actor's rate."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    pytest.importorskip("distrax", reason="distrax, which the release imports, is not installed")
+    jax = library("jax", "distrax")
 
     module = released("IDQL", "jaxrl5/agents/ddpm_iql_simple/ddpm_iql_learner.py")
     changed = {"actor_batch_size": BATCH, "critic_batch_size": BATCH, "actor_decay_updates": UPDATES}

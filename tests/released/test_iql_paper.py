@@ -8,6 +8,7 @@ import pytest
 from algos.base import MethodSpec
 from algos.bc import BC
 from algos.iql import IQL
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES, BATCH = 40, 64
@@ -46,9 +47,8 @@ def finders(method, layers):
 @pytest.fixture
 def learner(released, monkeypatch):
     """The release's module, in a JAX that has renamed a function and whose modules give plain dicts."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    flax = pytest.importorskip("flax", reason="flax, which the release imports, is not installed")
-    pytest.importorskip("tensorflow_probability", reason="tensorflow_probability is not installed")
+    jax = library("jax", "tensorflow_probability")
+    flax = library("flax")
     jax.config.update("jax_enable_x64", True)
     monkeypatch.setitem(vars(jax), "tree_multimap", jax.tree_util.tree_map)
     before = flax.config.flax_return_frozendict

@@ -5,6 +5,7 @@ import pytest
 
 from algos.base import MethodSpec
 from algos.rebrac import ReBRAC
+from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
 UPDATES = 30
@@ -49,7 +50,7 @@ def test_thirty_updates_agree(
     path,
     variant,
 ):
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = library("jax")
     import jax.numpy as jnp
     import optax
 

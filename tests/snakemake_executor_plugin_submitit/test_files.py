@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,15 +25,6 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def atomic(name: str) -> Writer:
     return WRITERS[name]
-
-
-@pytest.fixture
-def umask() -> Iterator[Callable[[int], int]]:
-    before = os.umask(0o022)
-    os.umask(before)
-    yield os.umask
-    os.umask(before)
-    recheck.files._umask.cache_clear()
 
 
 def test_the_temporary_name_is_in_the_same_folder_and_unique(atomic: Writer, tmp_path: Path) -> None:

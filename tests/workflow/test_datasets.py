@@ -5,17 +5,21 @@ import functools
 import hashlib
 import http.server
 import json
+import platform
 import shutil
 import threading
+from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from recheck.tasks import load_tasks
 
 from algos.datasets import minari_export
 from algos.datasets.transitions import load_transitions
 
+COLLECTED = "hopper-medium-expert-recollected-v0"
 BROUGHT, SERVED, HDF5 = "minari-hopper-medium-v0", "minari-hopper-expert-v0", "hopper-mixed-v0"
 COUNT = 60
 
@@ -107,3 +111,20 @@ def test_data_come_from_a_folder_and_from_a_server(copy, snakemake, server):
     assert prepared.manifest["source_sha256"] == served
     recorded = json.loads((copy / f"results/datasets/hashes/{HDF5}.json").read_text())
     assert recorded == {"task": HDF5, "sha256": served}
+
+
+def has_avx2():
+    cpu = Path("/proc/cpuinfo")
+    return platform.machine() == "x86_64" and cpu.is_file() and " avx2 " in cpu.read_text()
+
+
+@pytest.mark.skipif(not has_avx2(), reason="the kernel of OpenBLAS that collects needs x86-64 with AVX2")
+def test_the_collected_dataset_is_the_published_one(copy, snakemake, repository, monkeypatch):
+    """Whatever kernel OpenBLAS would choose for this processor."""
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    scores = pd.read_parquet(repository / "results/published/scores.parquet")
+    [published] = scores.loc[scores["task"] == COLLECTED, "content_sha256"].unique()
+    manifest = f"results/datasets/{COLLECTED}/manifest.json"
+    process = snakemake(manifest)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert json.loads((copy / manifest).read_text())["content_sha256"] == published

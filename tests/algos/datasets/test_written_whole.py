@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,6 @@ def place(
     (folder / "recheck").mkdir()
     target = folder / "recheck" / "tiny-v0"
     return Place(lambda: fetch("recheck/tiny-v0", folder, [address]), target, set())
-
-
-@pytest.fixture
-def umask() -> Iterator[Callable[[int], int]]:
-    before = os.umask(0o022)
-    os.umask(before)
-    yield os.umask
-    os.umask(before)
-    files._umask.cache_clear()
 
 
 def parts(target: Path) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,9 +69,8 @@ def published_as_here(folder: Path) -> list[PolicyComparison]:
         episodes = frames.read_plain_parquet(path)
         manifest = files.read_json(path.with_name("manifest.json"))
         block = str(path.parent.relative_to(folder))
-        item = reevaluated_module.compare(block, episodes, episodes, manifest, 0.95)
-        description = files.read_json(path.with_name("checkpoint.json"))
-        found.append(replace(item, updates=description["update"]))
+        updates = files.read_json(path.with_name("checkpoint.json"))["update"]
+        found.append(reevaluated_module.compare(block, episodes, episodes, manifest, 0.95, updates))
     return found
 
 

@@ -13,20 +13,10 @@ from recheck.methods import deviations, hyperparameters
 from algos import base, methods
 from algos.datasets import transforms
 from algos.diffusion import schedule as diffusion_schedule
+from tests.recheck.methods.resolved import resolve
 
 ROOT = Path(__file__).resolve().parents[3]
 METHODS = hyperparameters.known_methods(ROOT)
-
-
-def resolve(method, task, variant=None, diffusion_steps=None):
-    read = hyperparameters.read(ROOT, method)
-    likes = tasks.likes(tasks.read(ROOT))
-    return hyperparameters.resolve(ROOT, read, variant or read.default_variant, task, likes, diffusion_steps)
-
-
-@pytest.fixture
-def official(facts):
-    return json.loads((facts / "hyperparameters.json").read_text(encoding="utf-8"))
 
 
 # --- Layers ---

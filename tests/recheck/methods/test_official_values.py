@@ -8,14 +8,9 @@ from recheck import tasks
 from recheck.experiments import expansion
 from recheck.methods import hyperparameters
 
+from tests.recheck.methods.resolved import resolve
+
 ROOT = Path(__file__).resolve().parents[3]
-METHODS = hyperparameters.known_methods(ROOT)
-
-
-def resolve(method, task, variant=None, diffusion_steps=None):
-    read = hyperparameters.read(ROOT, method)
-    likes = tasks.likes(tasks.read(ROOT))
-    return hyperparameters.resolve(ROOT, read, variant or read.default_variant, task, likes, diffusion_steps)
 
 
 @pytest.fixture
