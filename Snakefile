@@ -101,6 +101,9 @@ wildcard_constraints:
 
 
 rule all:
+    """What `snakemake` without a target makes: the experiment's training, evaluation, statistics, tables with verdicts,
+    figures, and its page, `results/reports/EXPERIMENT.html`.
+    """
     default_target: True
     input:
         paths.stage("statistics", PLAN.name),

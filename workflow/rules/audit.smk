@@ -2,6 +2,9 @@
 
 
 rule audit:
+    """Which of the published numbers are impossible, or contradict each other: `results/audit/audit.md`. Nothing is
+    trained.
+    """
     input:
         reported=read(REPORTED_NUMBERS, f"{paths.AUDIT}/audit.csv"),
     output:

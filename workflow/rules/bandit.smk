@@ -2,6 +2,7 @@
 
 
 rule train_bandit:
+    """A step: the two-dimensional bandit of Diffusion-QL's section 4, trained and sampled."""
     input:
         read([], f"{paths.BANDIT}/{{size}}/numbers.csv"),
     output:
@@ -28,6 +29,7 @@ rule train_bandit:
 
 
 rule bandit_figures:
+    """A step: the figures of the bandit."""
     input:
         samples=read(
             rules.train_bandit.output.samples,
@@ -55,8 +57,8 @@ rule bandit_figures:
         "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
-# The full one: 100,000 updates.
 rule bandit:
+    """The two-dimensional bandit of Diffusion-QL's section 4 at full size, 100,000 updates; it needs no dataset."""
     input:
         f"{paths.RESULTS}/figures/bandit-full",
 

@@ -2,6 +2,7 @@
 
 
 rule benchmark_configs:
+    """A step: the configurations that `benchmark` measures."""
     output:
         f"{paths.BENCHMARK}/configs.json",
     log:
@@ -11,6 +12,7 @@ rule benchmark_configs:
 
 
 rule benchmark:
+    """Measures the speed of training and acting on this machine, for each method: `results/benchmark/benchmark.md`."""
     input:
         configs=rules.benchmark_configs.output[0],
     output:

@@ -9,6 +9,9 @@ resources_of = partial(
 
 
 rule cost:
+    """Prints what is left to do, in hours, what the jobs will ask for, and how long all of it lasts. Nothing is
+    launched. After a run: the forecast next to what was measured.
+    """
     log:
         f"{paths.LOGS}/cost/{PLAN.name}.log",
     params:

@@ -18,8 +18,8 @@ PREPARE = (
 ONE_BLAS_KERNEL = 'export OPENBLAS_CORETYPE="${{OPENBLAS_CORETYPE:-Haswell}}"; '
 
 
-# Small trained policies, or a planner, play here.
 rule recollected_dataset:
+    """A step: a dataset that small policies of the repository, or a planner, collect here."""
     input:
         behaviors=read(
             lambda wildcards: PLAN.behavior_files(wildcards.task),
@@ -46,8 +46,8 @@ rule recollected_dataset:
         ONE_BLAS_KERNEL + PREPARE
 
 
-# A D4RL-format HDF5 file, downloaded or brought.
 rule file_dataset:
+    """A step: a dataset from a file in D4RL's format, downloaded or brought."""
     input:
         file=read(
             lambda wildcards: PLAN.unhashed_file(wildcards.task),
@@ -68,8 +68,8 @@ rule file_dataset:
         PREPARE
 
 
-# Minari's remote, by id.
 rule minari_dataset:
+    """A step: a dataset from Minari's server or a folder of Minari's, by its id."""
     input:
         read([], f"{paths.DATASET}/manifest.json"),
     output:
@@ -87,8 +87,8 @@ rule minari_dataset:
         PREPARE
 
 
-# Prints every task with its source, its state here, comparability and statistics.
 rule datasets:
+    """Prints every task with its source, its state here, comparability and statistics."""
     log:
         f"{paths.LOGS}/datasets/list.log",
     params:

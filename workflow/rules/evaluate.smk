@@ -3,6 +3,7 @@
 
 
 rule evaluate:
+    """A step: the episodes of all checkpoints of a block under one sampling setting."""
     input:
         # Not all of the run's files are read here: a run whose writing was cut off is not a run.
         read(

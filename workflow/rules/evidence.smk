@@ -10,6 +10,9 @@ PAPERS_SIDE = sorted(
 
 
 rule evidence:
+    """Every reported number judged by public runs, other reports and arithmetic: `results/evidence.html`. Nothing is
+    trained, and torch is not needed.
+    """
     input:
         read(PAPERS_SIDE, paths.stage("tables", "evidence")),
     output:
@@ -24,8 +27,8 @@ rule evidence:
         "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
-# A forest plot for each paper's table and the matrix of verdicts.
 rule evidence_figures:
+    """A forest plot for each paper's table, and the matrix of verdicts: `results/figures/evidence/`."""
     input:
         read(PAPERS_SIDE, paths.stage("figures", "evidence")),
     output:

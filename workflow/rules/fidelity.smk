@@ -2,6 +2,7 @@
 
 
 rule replay:
+    """A step: the stored states and actions of one dataset, stepped again in the environment that evaluates."""
     input:
         manifest=read(
             f"{paths.DATASET}/manifest.json", f"{paths.FIDELITY}/{{task}}.json"
@@ -27,8 +28,10 @@ rule replay:
         "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
-# The experiment's tasks, and every file that exists.
 rule fidelity:
+    """Whether the environment is the one that the data came from, for the experiment's tasks and every dataset that is
+    here: `results/fidelity/summary.md`.
+    """
     input:
         reports=read(
             expand(f"{paths.FIDELITY}/{{task}}.json", task=PLAN.tasks_at_hand()),

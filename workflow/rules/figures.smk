@@ -2,6 +2,7 @@
 
 
 rule figures:
+    """Every figure that the experiment's data allow, as PDF and PNG: `results/figures/EXPERIMENT/`."""
     input:
         scores=read(f"{SCORES}/scores.parquet", paths.stage("figures", PLAN.name)),
         episodes=read(f"{SCORES}/episodes.parquet", paths.stage("figures", PLAN.name)),

@@ -2,6 +2,7 @@
 
 
 rule fixture:
+    """A step, with `--config scores=d3rlpy`: scores of others' public runs, in the form of an experiment's."""
     input:
         runs=read("paper_tables/public_runs/d3rlpy.csv", f"{SCORES}/scores.parquet"),
     output:

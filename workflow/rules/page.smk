@@ -2,6 +2,7 @@
 
 
 rule page:
+    """The experiment's page, `results/reports/EXPERIMENT.html`, and the index of all pages, `results/report.html`."""
     input:
         scores=read(
             [f"{SCORES}/{name}.parquet" for name in paths.SCORE_TABLES],

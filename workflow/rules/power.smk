@@ -2,6 +2,7 @@
 
 
 rule power:
+    """Prints how many seeds and episodes a verdict needs on each task, and what averaging checkpoints buys."""
     input:
         scores=read(
             f"{SCORES}/scores.parquet", f"{paths.stage('power', PLAN.name)}/power.md"

@@ -2,6 +2,9 @@
 
 
 rule preflight:
+    """Asks the cluster whether it has what jobs will ask for: partitions, time limits, GPU types, accounts. Nothing is
+    submitted.
+    """
     log:
         f"{paths.LOGS}/preflight/{PLAN.name}.log",
     retries: 0
@@ -15,8 +18,9 @@ rule preflight:
         "2> {log:q}"
 
 
-# As a job of training asks for it. Printed answers are removed, so that every probe sends its jobs.
+# Printed answers are removed, so that every probe sends its jobs.
 rule probe_train:
+    """A step: a short job of `probe`, with what a job of training asks for."""
     output:
         answer=f"{probing.FOLDER}/train.json",
     log:
@@ -33,6 +37,7 @@ rule probe_train:
 
 
 rule probe_evaluate:
+    """A step: a short job of `probe`, with what a job of evaluation asks for."""
     output:
         answer=f"{probing.FOLDER}/evaluate.json",
     log:
@@ -48,8 +53,10 @@ rule probe_evaluate:
         "python -m recheck.cluster.probe --kind evaluate --gpu {resources.gpu} --output {output.answer:q} &> {log:q}"
 
 
-# Prints both answers.
 rule probe:
+    """Sends two jobs of at most ten minutes, before hundreds are sent, and prints what they found: node, cores, torch,
+    GPUs.
+    """
     input:
         rules.probe_train.output.answer,
         rules.probe_evaluate.output.answer,

@@ -3,6 +3,7 @@
 
 # The published files are not a rule's output: Snakemake would delete the old ones before the new ones are known to be right.
 rule publish:
+    """Puts the experiment's score tables, with their data dictionary, into `results/published`."""
     input:
         index=rules.scores.output.index,
         tables=rules.scores.output.tables,

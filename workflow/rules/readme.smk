@@ -4,6 +4,9 @@
 
 # No document is a rule's output: Snakemake would delete it first.
 rule readme:
+    """Writes the generated tables and figures of README.md, docs/evidence.md and docs/study.md again. It needs
+    `--config scores=published`.
+    """
     input:
         statistics=rules.statistics.output.folder,
         tables=rules.tables.output.folder,

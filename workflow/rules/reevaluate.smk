@@ -2,6 +2,7 @@
 
 
 rule play_checkpoint:
+    """A step: the episodes of one published policy, played again."""
     input:
         expand(
             f"{paths.CHECKPOINT}/{{file}}",
@@ -36,8 +37,8 @@ rule play_checkpoint:
         "--label {wildcards.sampling:q} --output {output.episodes:q} &> {log:q}"
 
 
-# Their table, whether they agree or not: a page shows it.
 rule reevaluation:
+    """A step: the table of the policies that were played again, whether they agree or not."""
     input:
         [
             f"{paths.REEVALUATIONS}/{block}.parquet"
@@ -53,8 +54,10 @@ rule reevaluation:
         "python -m paper_tables.publish.reevaluated --output {params.folder:q} &> {log:q}"
 
 
-# Says whether they agree; ends with an error where they do not.
 rule reevaluate:
+    """Plays the published policies again and says whether their episodes agree with the published ones; ends with an
+    error where they do not.
+    """
     input:
         rules.reevaluation.input,
     log:

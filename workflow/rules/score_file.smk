@@ -2,6 +2,9 @@
 
 
 rule score_file:
+    """A step, with `--config scores=FILE`: scores of your own in the form of an experiment's; what was guessed is
+    printed.
+    """
     input:
         files=read(
             list(score_file.members(PLAN.settings, PLAN.root)),

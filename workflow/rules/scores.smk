@@ -2,6 +2,7 @@
 
 
 rule scores:
+    """The scores of the experiment, out of its blocks of seeds, checked: `results/scores/EXPERIMENT/`."""
     input:
         episodes=read(PLAN.episodes(), f"{paths.scores(PLAN.name)}/index.json"),
         timings=read(PLAN.timings(), f"{paths.scores(PLAN.name)}/index.json"),

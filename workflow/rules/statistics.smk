@@ -2,6 +2,7 @@
 
 
 rule statistics:
+    """Means and other aggregates with their intervals: `results/statistics/EXPERIMENT/`."""
     input:
         scores=read(f"{SCORES}/scores.parquet", paths.stage("statistics", PLAN.name)),
         episodes=read(

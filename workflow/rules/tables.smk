@@ -2,6 +2,7 @@
 
 
 rule tables:
+    """The papers' tables with our scores in them, and the verdicts: `results/tables/EXPERIMENT/`."""
     input:
         scores=read(f"{SCORES}/scores.parquet", paths.stage("tables", PLAN.name)),
         episodes=read(f"{SCORES}/episodes.parquet", paths.stage("tables", PLAN.name)),
@@ -29,8 +30,10 @@ rule tables:
 
 if PLAN.looks:
 
-    # What the look decided. The next call reads it and trains the seeds of the runs that continue.
     rule looks:
+        """A step, in experiments with sequential seeds: what the last look decided. The next call trains the seeds of
+        the runs that continue.
+        """
         input:
             tables=read(paths.stage("tables", PLAN.name), paths.looks(PLAN.name)),
         output:
@@ -47,8 +50,8 @@ if PLAN.looks:
         looks,
 
 
-# Prints the verdicts; the file of all of them is verdicts.csv in the folder of the tables.
 rule verdicts:
+    """Prints the verdicts of the experiment; all of them are in `results/tables/EXPERIMENT/verdicts.csv`."""
     input:
         tables=rules.tables.output.folder,
     log:

@@ -3,6 +3,7 @@
 
 
 rule train:
+    """A step: one block of seeds is trained, and resumes from its state after an interruption."""
     input:
         read(
             [f"{paths.DATASET}/{name}" for name in paths.DATASET_FILES],
