@@ -76,6 +76,7 @@ site: setup
 docs: setup
 	$(BIN)/python -m recheck.methods.deviations
 	$(BIN)/python tools/architecture.py --write
+	$(BIN)/python tools/how_we_know.py --write
 	$(BIN)/snakemake readme --cores $(CORES) -F --config scores=published
 
 format: setup

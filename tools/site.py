@@ -48,6 +48,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return posixpath.relpath(found, posixpath.dirname(page.file.src_uri) or ".")
 
     def link(match: re.Match[str]) -> str:
+        if match["target"].startswith("#"):
+            return match[0]  # a place of the same page
         target = site(match["target"])
         return match["text"] if target is None else f"[{match['text']}]({target}{match['anchor'] or ''})"
 

@@ -100,6 +100,15 @@ def write_all(inputs: Inputs, folder: Path, page: Path | None) -> dict[str, int]
     return counts_of(distinct(frame))
 
 
+def sentence(counts: dict[str, int], page: Path | None) -> str:
+    """What the command says at its end: the counts, and where each number is."""
+    said = (
+        "Of {numbers:,} reported numbers {judged} could be judged: {reproduced} are reproduced, "
+        "{different} are different, {open} are open."
+    ).format(**counts)
+    return said if page is None else f"{said}\nEach of them, with its reason: {page}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see the top of this file."""
     parser = argparse.ArgumentParser(
@@ -110,8 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def write() -> None:
-        counts = write_all(Inputs.read(), options.output, options.page)
-        print(", ".join(f"{count:,} {name}" for name, count in counts.items()) + ".")
+        print(sentence(write_all(Inputs.read(), options.output, options.page), options.page))
 
     return run(write)
 

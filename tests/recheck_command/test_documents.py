@@ -76,9 +76,9 @@ def test_the_plan_of_the_page_is_that_of_the_command(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.strip() == blocks("plan_an_experiment", "")[0].strip()
 
 
-def test_the_readme_shows_what_its_command_prints(capsys: pytest.CaptureFixture[str]):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    command, shown = re.findall(r"```text\n\$ \.venv/bin/recheck (.*?)\n(.*?)```", readme, re.DOTALL)[0]
+def test_the_page_on_evidence_shows_what_its_command_prints(capsys: pytest.CaptureFixture[str]):
+    page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    command, shown = re.findall(r"```text\n\$ recheck (.*?)\n(.*?)```", page, re.DOTALL)[0]
     assert main(command.split()) == 0
     assert capsys.readouterr().out == shown
 

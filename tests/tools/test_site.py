@@ -68,3 +68,16 @@ def test_a_link_to_a_file_of_the_repository_is_plain_text(site):
     text = (site / "adding_a_method.html").read_text(encoding="utf-8")
     assert "algos/bc.py" in text
     assert "../algos/bc.py" not in text
+
+
+def test_a_link_to_a_place_of_the_same_page_stays(site):
+    text = (site / "how_we_know.html").read_text(encoding="utf-8")
+    for place in ("programs-planted-faults", "your-machine"):
+        assert f'href="#{place}"' in text.split("</table>")[0].split("<table>")[1]
+        assert f'id="{place}"' in text
+
+
+def test_the_menu_has_the_kinds_of_pages(site):
+    text = (site / "index.html").read_text(encoding="utf-8")
+    tabs = re.findall(r'<a href="([\w/]+\.html)" class="md-tabs__link">\s*(?:<[^>]+>\s*)*([\w-]+)', text)
+    assert [name for _, name in tabs] == ["Recheck", "Tutorials", "How-to", "Reference", "Explanation"]

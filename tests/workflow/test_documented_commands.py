@@ -247,6 +247,7 @@ RUN = {
     "python -m recheck.methods.deviations": 0,
     "python tools/architecture.py --write": 0,
     "snakemake --unlock": 0,
+    "snakemake --list-rules": 0,
     "snakemake -n": 0,
     "snakemake -n --config experiment=d4rl seeds=3 methods=iql": 0,
     "snakemake -n --config experiment=d4rl methods=iql,diffusion_ql": 0,
@@ -267,8 +268,9 @@ ELSEWHERE = {
     r"recheck diff OLD NEW": "tests/paper_tables/evidence/test_diff.py"
     "::test_equal_tables_are_said_to_be_equal",
     r"recheck report (SCORES|SCORES\.csv|wandb\.csv) --output \w+": f"{HERE}test_commands_run",
-    r"snakemake .*(dataset=\S+ env=\S+|scores=docs/\S+)": f"{WORKFLOW}"
-    "test_from_a_users_file_to_table_plot_and_report_and_what_reruns",
+    r"snakemake .*(dataset=\S+ env=\S+( methods=\S+ num_updates=\d+ seeds=\d)?|scores=docs/\S+)": (
+        f"{WORKFLOW}test_from_a_users_file_to_table_plot_and_report_and_what_reruns"
+    ),
     r"snakemake .*data_folder=/where/the/files/are": "tests/workflow/test_datasets.py"
     "::test_data_come_from_a_folder_and_from_a_server",
     r"snakemake .*vary=\S+ seeds=5": "tests/workflow/test_choosing.py"
@@ -326,6 +328,9 @@ ELSEWHERE = {
     "::test_several_experiments_are_published_together",
     r"python -m paper_tables\.(scores|tables) .*": f"{WORKFLOW}"
     "test_from_a_users_file_to_table_plot_and_report_and_what_reruns",
+    r"python tools/how_we_know\.py --write": "tests/tools/test_how_we_know.py::test_the_page_is_todays",
+    r"python tools/plant_faults\.py": "tests/tools/test_plant_faults.py"
+    "::test_one_fault_is_found_and_a_change_of_nothing_is_not",
     r"python tools/run_faithfulness\.py .*": "tests/tools/test_run_faithfulness.py"
     "::test_both_programs_in_turn",
 }

@@ -10,7 +10,7 @@ PAPERS_SIDE = sorted(
 
 
 rule evidence:
-    """Every reported number judged by public runs, other reports and arithmetic: `results/evidence.html`. Nothing is
+    """Every reported number judged by public runs, other reports and arithmetic: `results/evidence.html`. It prints how many. Nothing is
     trained, and torch is not needed.
     """
     input:
@@ -23,7 +23,7 @@ rule evidence:
     params:
         unit=lambda wildcards: PLAN.unit("evidence", wildcards),
     shell:
-        "python -m paper_tables.evidence --output {output.tables:q} --page {output.page:q} &> {log:q} && "
+        "python -m paper_tables.evidence --output {output.tables:q} --page {output.page:q} 2>&1 | tee {log:q} && "
         "python -m recheck.records {params.unit:q} &>> {log:q}"
 
 
