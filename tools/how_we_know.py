@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from recheck import schema
+from recheck import files, schema
+from recheck.errors import TablesError
 
 from paper_tables.publish.readme import blocks, filled
 
@@ -112,10 +113,10 @@ def collected(tests: Sequence[str]) -> dict[str, int]:
     Raises:
         RuntimeError: a test is not there.
     """
-    files = sorted({test.split("::")[0] for test in tests})
+    paths = sorted({test.split("::")[0] for test in tests})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     # Those of the cluster are left out unless they are asked for.
-    done = subprocess.run([*command, "-m", "", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "-m", "", *paths], cwd=ROOT, capture_output=True, text=True, check=False)
     names = [line.split("[")[0] for line in done.stdout.splitlines() if "::" in line]
     counts = {test: names.count(test) for test in tests}
     missing = [test for test, count in counts.items() if not count]
@@ -139,7 +140,7 @@ def page(text: str) -> str:
     """The page with its tables as they are today."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in tables():
-            (Path(folder) / name).write_text(content, encoding="utf-8")
+            files.write_text(Path(folder) / name, content, TablesError)
         return filled(text, str(PAGE.relative_to(ROOT)), [Path(folder)])
 
 
@@ -153,7 +154,7 @@ def main() -> int:
     before = PAGE.read_text(encoding="utf-8")
     after = page(before)
     if write:
-        PAGE.write_text(after, encoding="utf-8")
+        files.write_text(PAGE, after, TablesError)
     elif before != after:
         print(f"{PAGE.relative_to(ROOT)} is out of date: python tools/how_we_know.py --write")
         return 1

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recheck import schema
+from recheck import files, schema
+from recheck.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests/planted_faults.yaml"
@@ -116,9 +117,9 @@ def found(faults: list[Fault], folder: Path) -> Iterator[tuple[Fault, bool]]:
         for fault in (fault for fault in faults if fault.tests == tests):
             path = folder / fault.file
             text = path.read_text(encoding="utf-8")
-            path.write_text(fault.planted(text), encoding="utf-8")
+            files.write_text(path, fault.planted(text), ConfigError)
             yield fault, tests_fail(folder, tests)
-            path.write_text(text, encoding="utf-8")
+            files.write_text(path, text, ConfigError)
 
 
 def main() -> int:
