@@ -196,12 +196,16 @@ class DecisionDiffuser(DiffusionMethod):
             RandomInput("keep", "bernoulli", (size, 1), probability=1.0 - h["condition_dropout"]),
         ]
 
+    def _inverse_updates(self) -> int:
+        """Updates that train the inverse dynamics, one at least: a run of a few has to train it too."""
+        share: float = self.hyperparameters["inverse_fraction"]
+        return max(1, round(share * self.num_updates))
+
     def schedules(self, update: int) -> dict[str, float]:
         """The learning rates; the inverse dynamics' is 0 once its share of the run is over."""
         h = self.hyperparameters
         rate, inverse_rate = h["learning_rate"], h["learning_rate"]
-        # At least one, so that a run of a few updates has an inverse dynamics that was trained.
-        inverse_updates = max(1, round(h["inverse_fraction"] * self.num_updates))
+        inverse_updates = self._inverse_updates()
         if h["rate_decay"] == "cosine":
             rate = cosine_decay(rate, update, self.num_updates)
             inverse_rate = cosine_decay(inverse_rate, update, inverse_updates)
@@ -211,25 +215,36 @@ class DecisionDiffuser(DiffusionMethod):
         }
 
     def update_variant(self, update: int) -> Hashable:
-        """What the average does: nothing, ``set`` or ``move`` (released utils/training.py:78-87, 106-107)."""
+        """What the average does, and whether the inverse dynamics is trained.
+
+        The average does nothing, is ``set`` or ``move``s (released utils/training.py:78-87, 106-107).
+        """
         h = self.hyperparameters
-        if not every(update, h["ema_every"], 0):
-            return None
-        return "move" if update >= h["ema_start"] else "set"
+        average = None
+        if every(update, h["ema_every"], 0):
+            average = "move" if update >= h["ema_start"] else "set"
+        return average, update < self._inverse_updates()
 
     def update(self, data: TrainingData, draw: Mapping[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
-        """One step of the network and of the inverse dynamics, then the average."""
+        """One step of the network and of the inverse dynamics, then the average.
+
+        Once the inverse dynamics is trained, its loss is computed for the log alone.
+        """
         assert isinstance(data, WindowData)
         h = self.hyperparameters
+        assert isinstance(variant, tuple)
+        average, trains_inverse = variant
         windows = data.windows(draw["index"])
         diffusion_loss = self.diffusion_loss(windows, draw)
         self.group.backward(h["loss_weight"] * diffusion_loss.sum())
         inverse_loss = self.inverse_loss(windows)
-        self.inverse_group.backward(h["loss_weight"] * inverse_loss.sum())
+        if trains_inverse:
+            self.inverse_group.backward(h["loss_weight"] * inverse_loss.sum())
         self.optimiser.step(draw["learning_rate"])
-        self.inverse_optimiser.step(draw["inverse_learning_rate"])
-        if variant is not None:
-            rate = 1.0 if variant == "set" else 1.0 - h["ema_decay"]
+        if trains_inverse:
+            self.inverse_optimiser.step(draw["inverse_learning_rate"])
+        if average is not None:
+            rate = 1.0 if average == "set" else 1.0 - h["ema_decay"]
             self.average_group.move_towards(self.group, rate)
             self.inverse_average_group.move_towards(self.inverse_group, rate)
         return diffusion_loss.detach(), inverse_loss.detach()

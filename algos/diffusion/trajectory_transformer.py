@@ -16,6 +16,7 @@ from torch import Tensor
 
 from algos.diffusion.noise_networks import sinusoid
 from algos.diffusion.trajectory_networks import Parameters, TrajectoryNetwork
+from algos.seed_parallel.kernels import affine, mish
 from algos.seed_parallel.parameters import ParameterGroup, initialise
 from algos.seed_parallel.random_streams import SeedStreams
 
@@ -126,11 +127,11 @@ class TrajectoryTransformer(TrajectoryNetwork):
         p = parameters
         angles = 2.0 * math.pi * times.unsqueeze(1) * p["time.frequencies"]
         time = torch.cat([angles.cos(), angles.sin()], dim=-1)
-        time = _linear(p, "time.layer1", F.mish(_linear(p, "time.layer0", time)))
+        time = _linear(p, "time.layer1", mish(_linear(p, "time.layer0", time)))
         condition = _linear(p, "return.layer1", F.silu(_linear(p, "return.layer0", returns[:, :1])))
         embedding = time + returns[:, 1:] * condition
-        embedding = F.mish(_linear(p, "embedding.layer0", embedding))
-        embedding = F.mish(_linear(p, "embedding.layer1", embedding))
+        embedding = mish(_linear(p, "embedding.layer0", embedding))
+        embedding = mish(_linear(p, "embedding.layer1", embedding))
         modulation = F.silu(embedding).unsqueeze(1)
         x = _linear(p, "input", windows) + self._positions(windows)
         for i in range(self.size.blocks):
@@ -170,7 +171,7 @@ class TrajectoryTransformer(TrajectoryNetwork):
 
 
 def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    return F.linear(x, parameters[f"{name}.weight"].t(), parameters[f"{name}.bias"])
+    return affine(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
 
 
 def _normed(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

@@ -114,6 +114,14 @@ def affine_each(members: Members, weight: Tensor, bias: Tensor, relu: bool = Fal
     return (torch.relu(stacked) if relu else stacked,)
 
 
+def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The affine map x W + b of one network, ``[..., in]`` to ``[..., out]``."""
+    if not _fast(inputs):
+        return F.linear(inputs, weight.t(), bias)
+    (outputs,) = affine_each((inputs.reshape(-1, inputs.shape[-1]),), weight.unsqueeze(0), bias.unsqueeze(0))
+    return outputs.view(*inputs.shape[:-1], -1)
+
+
 def _head_each(members: Members, weight: Tensor, bias: Tensor) -> Members:
     """A layer of width 1, in a form that is the same for every number of members.
 

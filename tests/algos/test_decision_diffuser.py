@@ -255,7 +255,9 @@ def test_fewer_steps_make_shorter_plans():
 
 def test_the_average_is_set_before_its_start_and_the_inverse_dynamics_stops():
     method = build({**TRANSFORMER, "ema_start": 4})
-    assert [method.update_variant(update) for update in range(6)] == ["set", None, "set", None, "move", None]
+    averages = ["set", None, "set", None, "move", None]
+    trained = [True] * 4 + [False] * 2
+    assert [method.update_variant(update) for update in range(6)] == list(zip(averages, trained))
     rates = [method.schedules(update) for update in (0, 2, 4, 7)]
     assert [rate["inverse_learning_rate"] for rate in rates] == pytest.approx([1e-3, 5e-4, 0, 0])
     assert [rate["learning_rate"] for rate in rates[:3]] == pytest.approx([1e-3, 8.5355e-4, 5e-4], rel=1e-4)

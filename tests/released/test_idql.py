@@ -1,10 +1,13 @@
-"""IDQL against philippe-eecs/IDQL@7582571, jaxrl5/agents/ddpm_iql_simple, which needs JAX."""
+"""IDQL against philippe-eecs/IDQL@7582571, which needs JAX.
+
+The method is jaxrl5/agents/ddpm_iql_simple; weighted by the advantage it is jaxrl5/agents/ddpm_iql.
+"""
 
 import numpy as np
 import pytest
 
 from algos.base import MethodSpec
-from algos.idql import IDQL
+from algos.idql import IDQL, IDQLWeighted
 from tests.released.libraries import library
 
 pytestmark = pytest.mark.released
@@ -64,7 +67,34 @@ def finders(method, layers):
     }
 
 
+# Method; module of the release; what its learner is asked for; where it differs from our variant.
+LEARNERS = [
+    (IDQL, "ddpm_iql_simple", {}, {}),
+    (
+        IDQLWeighted,
+        "ddpm_iql",
+        {
+            "actor_architecture": "ln_resnet",
+            "actor_num_blocks": 3,
+            "actor_layer_norm": True,
+            "actor_objective": "exp_adv",
+        },
+        {
+            "value_layer_norm": False,
+            "activation": "mish",
+            "time_features": 64,
+            "time_hidden_sizes": [128, 128],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "folder", "asked", "other"), LEARNERS, ids=["idql", "weighted"])
 def test_updates_agree(
+    kind,
+    folder,
+    asked,
+    other,
     released,
     data,
     random_inputs,
@@ -79,10 +109,10 @@ def test_updates_agree(
     """The current head with dropout, AdamW and the whole decay of the actor's rate."""
     jax = library("jax", "distrax")
 
-    module = released("IDQL", "jaxrl5/agents/ddpm_iql_simple/ddpm_iql_learner.py")
+    module = released("IDQL", f"jaxrl5/agents/{folder}/ddpm_iql_learner.py")
     changed = {"actor_batch_size": BATCH, "critic_batch_size": BATCH, "actor_decay_updates": UPDATES}
-    values = {**paper_values("idql", "release"), **changed}
-    method = IDQL(MethodSpec(values, data.problem, UPDATES, 5, (3,)))
+    values = {**paper_values(kind.name, "release"), **changed, **other}
+    method = kind(MethodSpec(values, data.problem, UPDATES, 5, (3,)))
     exact_rates(method)
     # The decaying rate is not rounded in ours.
     method.actor_optimiser.learning_rate = method.actor_optimiser.learning_rate.double()
@@ -94,6 +124,7 @@ def test_updates_agree(
         value_lr=float32_rate(3e-4),
         actor_dropout_rate=0.1,
         decay_steps=UPDATES,
+        **asked,
     )
     found = finders(method, flax_layers)
     placed = {}
@@ -129,4 +160,4 @@ def test_updates_agree(
     largest = max(
         flax_layers.largest_difference(getattr(agent, name).params, find) for name, find in found.items()
     )
-    report(f"IDQL, {UPDATES} updates, all parameters", largest, 1e-9)
+    report(f"{kind.name}, {UPDATES} updates, all parameters", largest, 1e-9)

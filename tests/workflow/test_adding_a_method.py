@@ -172,7 +172,15 @@ def test_what_is_missing_is_reported(repository: Path) -> None:
     )
     for old, new, message in (
         ("algos.squared_bc:", "algos.square_bc:", "but there is no module 'algos.square_bc'"),
-        (":SquaredBC", ":SquareBC", "has no subclass of algos.base.Method of that name"),
+        (":SquaredBC", ":SquareBC", "algos.squared_bc has no class of that name"),
+        ("format_version: 1", "format_version: 2", "format_version is 2, but its class has 1"),
+        ("        margin: {value: 0.5, source: test}\n", "", "no value for margin, which its class needs"),
+        (
+            "  margin: {type: number, minimum: 0, description: Added to the loss.}\n",
+            "  other: {description: x}\n",
+            "no file says what margin may be; add it to 'allowed' of workflow/config/hyperparameters/",
+        ),
+        ("margin: {value: 0.5", "discount: {value: 0.5", "no value for margin"),
         ("margin: {value: 0.5,", "margin: {value: -0.5,", "margin is -0.5; it has to be at least 0"),
         ("class: algos.squared_bc:SquaredBC\n", "", "class is missing"),
         ("  margin: {type: number", "  discount: {type: number", "allowed defines discount, which"),

@@ -40,6 +40,23 @@ def test_affine_maps_agree(shape, function, monkeypatch, small_product):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("small_product", [0, kernels.SMALL_PRODUCT])
+@pytest.mark.parametrize("shape", [(9, 12), (6, 7, 12), (3, 2, 5, 12)])
+def test_the_map_of_one_network_takes_any_leading_axes(shape, small_product, monkeypatch):
+    monkeypatch.setattr(kernels, "SMALL_PRODUCT", small_product)
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(shape, generator=generator)
+    weight = torch.randn(300, generator=generator)[16 : 16 + 240].view(12, 20)
+    bias = torch.randn(20, generator=generator)
+    expected, expected_gradients = gradients(lambda x, w, b: x @ w + b, inputs, weight, bias)
+    for form in kernels.FORMS:
+        with kernels.using(form):
+            outputs, got = gradients(kernels.affine, inputs, weight, bias)
+        torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
+        for one, other in zip(got, expected_gradients):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)
+
+
 def test_affine_maps_take_strided_weights_and_inputs():
     """Parameters are views into one flat buffer and batches are columns of one packed gather."""
     flat = torch.randn(2, 1000)

@@ -138,8 +138,8 @@ def test_the_schema_lists_the_transforms_that_exist(repository):
         ("exponential_alpha", 0, "exponential_alpha is 0; it has to be greater than 0"),
         ("schedule", "sigmoid", "allowed are linear, linear_scaled, cosine, vp"),
         ("candidates", 0, "candidates is 0; it has to be at least 1"),
-        ("learning_rate", 0.1, "does not know learning_rate; known are activation"),
-        ("batch_size", "256", "batch_size is '256'; it has to be a whole number"),
+        ("learning_rate", 0.1, "gives learning_rate, which its class does not have; known are activation"),
+        ("critic_batch_size", "256", "critic_batch_size is '256'; it has to be a whole number"),
     ],
 )
 def test_values_outside_the_allowed_ones_are_refused(name, value, words):

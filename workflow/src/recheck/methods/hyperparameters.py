@@ -16,6 +16,8 @@ from typing import Any
 
 from recheck import schema
 from recheck.errors import ConfigError
+from recheck.methods import declared
+from recheck.methods.declared import Declared
 
 FOLDER = Path("workflow/config/hyperparameters")
 GROUPS = Path("workflow/config/task_groups.yaml")
@@ -51,7 +53,8 @@ class Method:
     """One hyperparameter file. `diffusion` says whether the number of diffusion steps N is an axis of it.
 
     class_path: module and class, as ``algos.bc:BC``. allowed: name -> JSON schema of the hyperparameters that
-    this file defines itself, because no method before it has them.
+    this file defines itself, because no method before it has them. declared: what its class declares; None
+    where the class is not in the repository.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Method:
     repositories: dict[str, str]
     extraction: list[str] = field(default_factory=list)
     allowed: dict[str, Any] = field(default_factory=dict)
+    declared: Declared | None = None
 
 
 def known_methods(root: Path) -> list[str]:
@@ -76,7 +80,8 @@ def known_methods(root: Path) -> list[str]:
 def read(root: Path, name: str) -> Method:
     """The file of method ``name``, checked against its schema.
 
-    Raises ConfigError for an unknown method (with the known ones) or a file that breaks the schema.
+    Raises ConfigError for an unknown method (with the known ones), a file that breaks the schema, or a class
+    that is not there or declares another name or format version.
     """
     known = known_methods(root)
     if name not in known:
@@ -88,6 +93,9 @@ def read(root: Path, name: str) -> Method:
         raise ConfigError(
             f"{where}: method is '{content['method']}'; it has to be the file's name, '{name}'."
         )
+    of_class = declared.read(root, content["class"], where)
+    if of_class is not None:
+        declared.check(of_class, name, content["format_version"], where)
     variants = _with_groups(root, content["variants"], where)
     default = next(iter(variants))
     for variant, layers in variants.items():
@@ -109,6 +117,7 @@ def read(root: Path, name: str) -> Method:
         extraction=content.get("extraction", []),
         class_path=content["class"],
         allowed=_own_allowed(root, content, where),
+        declared=of_class,
     )
 
 
@@ -155,14 +164,18 @@ def _own_allowed(root: Path, content: Mapping[str, Any], where: str) -> dict[str
     Raises ConfigError if one is among the common ones, which have one meaning for all methods.
     """
     allowed = dict(content.get("allowed", {}))
-    common = schema.load(root, "hyperparameters")["$defs"]["values"]["properties"]
-    taken = sorted(set(allowed) & set(common))
+    taken = sorted(set(allowed) & set(_common_values(root)))
     if taken:
         raise ConfigError(
             f"{where}: allowed defines {schema.listed(taken)}, which workflow/schemas/"
             "hyperparameters.schema.json defines for all methods; use that meaning or another name."
         )
     return allowed
+
+
+def _common_values(root: Path) -> dict[str, Any]:
+    """Hyperparameters that several methods share: name to what is allowed."""
+    return dict(schema.load(root, "hyperparameters")["$defs"]["values"]["properties"])
 
 
 def class_path(root: Path, name: str) -> str:
@@ -330,6 +343,14 @@ def check_values(
 
     Raises ConfigError with the allowed values.
     """
+    if method.declared is not None:
+        declared.check_names(method.declared, set(values), where)
+        undefined = sorted(set(values) - set(method.allowed) - set(_common_values(root)))
+        if undefined:
+            raise ConfigError(
+                f"{where}: no file says what {schema.listed(undefined)} may be; add it to 'allowed' of "
+                f"{FOLDER}/{method.name}.yaml, with a description."
+            )
     own = {name: value for name, value in values.items() if name in method.allowed}
     common = {name: value for name, value in values.items() if name not in method.allowed}
     _check_part(root, "values", common, where)
