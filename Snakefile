@@ -20,7 +20,7 @@ from pathlib import Path
 from recheck import paths
 from recheck import plan as planning
 from recheck.cluster import probe as probing
-from recheck.configuration import score_file
+from recheck.configuration import requests, score_file
 from recheck.configuration.site import Site
 from recheck.errors import ConfigError
 from recheck.jobs.job_requests import (
@@ -42,6 +42,8 @@ configfile: "workflow/config/config.yaml"
 
 
 try:
+    if workflow.is_main_process:
+        requests.refuse_empty(workflow.config_settings.config)
     PLAN = planning.load(config, Path())
     REQUESTS = JobRequests(PLAN)
     REQUESTS.check()

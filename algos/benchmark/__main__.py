@@ -36,7 +36,7 @@ from recheck.versions import cpu_model, git_state, package_versions
 
 from algos.benchmark.measure import measure_evaluation, measure_latency, measure_training
 from algos.benchmark.operators import peak_flops_per_second
-from algos.benchmark.programs import build
+from algos.benchmark.programs import build, steps_to_measure
 from algos.training.device import choose_device, device_model
 from algos.training.process_setup import set_up_process
 
@@ -47,7 +47,7 @@ def benchmark(
     diffusion_steps: Sequence[int],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Measure every configuration; methods with diffusion at every N.
+    """Measure every configuration; methods with diffusion at every N, EDP and its like at their own.
 
     Args:
         configs: mappings with method, variant, hyperparameters, num_updates, diffusion_steps.
@@ -59,10 +59,10 @@ def benchmark(
     form = set_up_process(options["threads"], options["kernels"])
     cells, left_out = [], []
     for config_index, config in enumerate(configs):
-        for steps in diffusion_steps if config["diffusion_steps"] else (0,):
+        for steps in steps_to_measure(config, diffusion_steps):
             try:
                 build({**config, "diffusion_steps": steps}, [0], device)
-            except MethodError as error:  # EDP's schedule has no small N
+            except MethodError as error:  # a schedule without small N
                 left_out.append(f"{config['method']} with N = {steps}: {error}")
                 continue
             cells += [(config_index, steps, k) for k in blocks]

@@ -31,7 +31,7 @@ from recheck.versions import cpu_model
 
 from algos.base import Method, Sampling
 from algos.benchmark.__main__ import read_configs
-from algos.benchmark.programs import HOPPER, build
+from algos.benchmark.programs import HOPPER, build, sampled_by_ddpm
 from algos.datasets.transforms import TransformState
 from algos.envs.make import EpisodeBatch, make_vector
 from algos.rollouts import EnvironmentPool, Episode, Player
@@ -42,11 +42,6 @@ from algos.training.process_setup import set_up_process
 TASK = {"environment_id": "Hopper-v4", "horizon": 1000, "observation_dim": 11, "action_dim": 3}
 DIFFUSION_STEPS = 5
 CALLS = 5
-
-
-def sampled_by_ddpm(config: Mapping[str, Any]) -> bool:
-    """Whether an action takes as many steps as training has; a faster sampler has its own number (EDP)."""
-    return bool(config["diffusion_steps"]) and not config["hyperparameters"].get("sampling_steps")
 
 
 @dataclass

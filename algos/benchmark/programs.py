@@ -22,6 +22,19 @@ LATENCY_STATES = (1, 10)
 GATHERS = frozenset({"index_select", "index", "gather"})
 
 
+def sampled_by_ddpm(config: Mapping[str, Any]) -> bool:
+    """Whether an action takes as many steps as training has; a faster sampler has its own number (EDP)."""
+    return bool(config["diffusion_steps"]) and not config["hyperparameters"].get("sampling_steps")
+
+
+def steps_to_measure(config: Mapping[str, Any], diffusion_steps: Sequence[int]) -> Sequence[int]:
+    """The N of a configuration: those asked for, or its own where an update costs the same at each.
+
+    From two N that cost the same but for noise nothing can be told of a third one far away.
+    """
+    return diffusion_steps if sampled_by_ddpm(config) else (config["diffusion_steps"],)
+
+
 def synthetic_data(device: torch.device, config: Mapping[str, Any], seed: int = 0) -> TrainingData:
     """Random transitions of Hopper's widths for a configuration; every thousandth ends an episode."""
     generator = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from algos.datasets.transitions import read_manifest
 from algos.evaluate.blocks import Block, BlockStore, Row
 from algos.evaluate.evaluator import Evaluator
 from algos.evaluate.settings import Evaluation
-from algos.evaluate.workers import Source, play_here, play_in_processes
+from algos.evaluate.workers import Source, Workers, play_here
 from algos.training.execution import Execution
 from algos.training.lock import Lock
 from algos.training.stored import read_record, save_table
@@ -95,7 +96,8 @@ def evaluate_block(
         resumed, before = folder.exists(), _cpu_seconds()
         with stop_on_signals() as stopped:
             store.open()
-            rows = _play_all(evaluator, store, _Players(source, evaluator, len(pools), stopped))
+            with contextlib.closing(_Players(source, evaluator, len(pools), stopped)) as players:
+                rows = _play_all(evaluator, store, players)
         # Of an interrupted evaluation only the last part would be counted.
         cpu_seconds = None if resumed else _cpu_seconds() - before
         config = evaluator.config
@@ -160,22 +162,28 @@ def split_pool(evaluator: Evaluator, execution: Execution) -> list[int]:
 
 @dataclass
 class _Players:
-    """Who plays: this process, or several."""
+    """Who plays: this process, or several, which are started once for all that is played."""
 
     source: Source
     evaluator: Evaluator
     num_workers: int
     stopped: Callable[[], bool]
+    workers: Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workers = Workers(self.source, self.num_workers, self.stopped)
 
     def play(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, list[Row]]]:
         jobs = self.evaluator.jobs(blocks, self.num_workers)
         if self.num_workers == 1:
-            try:
-                yield from play_here(self.evaluator, jobs, self.stopped)
-            finally:
-                self.evaluator.close()
-        elif jobs:
-            yield from play_in_processes(self.source, jobs, self.num_workers, self.stopped)
+            yield from play_here(self.evaluator, jobs, self.stopped)
+        else:
+            yield from self.workers.play(jobs)
+
+    def close(self) -> None:
+        """End the processes, close the environments."""
+        self.workers.close()
+        self.evaluator.close()
 
 
 def _play_all(evaluator: Evaluator, store: BlockStore, players: _Players) -> list[Row]:

@@ -49,73 +49,98 @@ def play_here(
         yield from evaluator.play(job, stopped)
 
 
-def play_in_processes(
-    source: Source, jobs: Sequence[Job], num_workers: int, stopped: Callable[[], bool]
-) -> Iterator[tuple[Block, list[Row]]]:
-    """Play jobs in processes of their own, each taking the next one when it is done.
+class Workers:
+    """Processes that play jobs, each taking the next one when it is done, until `close`.
 
-    The processes end with this one, however it ends.
+    They end with this process, however it ends.
 
     Args:
         source: of each process's evaluator.
-        jobs: of `Evaluator.jobs`.
-        num_workers: processes.
+        num_workers: processes; each is started when there is a job for it.
         stopped: asked several times a second.
-
-    Raises:
-        RecheckError: what one of them raised, or EvaluationError where one has died.
-        Preempted: `stopped` says so.
     """
-    waiting = deque(jobs)
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half alive
-    workers: dict[Connection, Any] = {}
-    try:
-        for _ in range(min(num_workers, len(jobs))):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, source), daemon=True)
-            process.start()
-            theirs.close()
-            workers[ours] = process
-            ours.send(waiting.popleft())
-        while workers:
-            if stopped():
+
+    def __init__(self, source: Source, num_workers: int, stopped: Callable[[], bool]) -> None:
+        self.source = source
+        self.num_workers = num_workers
+        self.stopped = stopped
+        self.processes: dict[Connection, Any] = {}
+        self._busy: set[Connection] = set()
+        self._waiting: deque[Job] = deque()
+
+    def play(self, jobs: Sequence[Job]) -> Iterator[tuple[Block, list[Row]]]:
+        """Play jobs, longest waiting first.
+
+        Args:
+            jobs: of `Evaluator.jobs`.
+
+        Raises:
+            RecheckError: what a process raised, or EvaluationError where one has died.
+            Preempted: `stopped` says so.
+        """
+        self._waiting = deque(jobs)
+        idle = list(self.processes)
+        for _ in range(min(self.num_workers, len(jobs))):
+            self._give(idle.pop() if idle else self._start())
+        while self._busy:
+            if self.stopped():
                 raise Preempted
-            for ready in wait(list(workers), timeout=POLL_SECONDS):
+            for ready in wait(list(self._busy), timeout=POLL_SECONDS):
                 assert isinstance(ready, Connection)
-                yield from _answer(ready, workers, waiting, stopped)
-    finally:
-        for process in workers.values():
-            process.kill()
-        for process in workers.values():
+                yield from self._answer(ready)
+
+    def close(self) -> None:
+        """End the processes: one that waits for a job by itself, one that plays at once."""
+        for connection, process in self.processes.items():
+            if connection in self._busy:
+                process.kill()
+            connection.close()  # a process that waits ends when its pipe does
+        for process in self.processes.values():
             process.join(timeout=10)
+            process.kill()
+        self.processes.clear()
+        self._busy.clear()
 
+    def _start(self) -> Connection:
+        context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half alive
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self.source), daemon=True)
+        process.start()
+        theirs.close()
+        self.processes[ours] = process
+        return ours
 
-def _answer(
-    connection: Connection, workers: dict[Connection, Any], waiting: deque[Job], stopped: Callable[[], bool]
-) -> Iterator[tuple[Block, list[Row]]]:
-    """Take one message of a process, and give it the next job when it has none."""
-    try:
-        message = connection.recv()
-    except (EOFError, OSError):
-        process = workers.pop(connection)
-        process.join(timeout=10)
-        if stopped():
-            raise Preempted from None
-        raise EvaluationError(
-            f"a process that plays episodes has died (exit status {process.exitcode}); what is finished is "
-            f"kept. Where the system ended it because memory ran out, a smaller pool of environments "
-            f"(--environments) takes less"
-        ) from None
-    if isinstance(message, RecheckError):
-        raise message
-    if message is not None:
-        yield message
-    elif waiting:
-        connection.send(waiting.popleft())
-    else:
-        process = workers.pop(connection)
-        connection.close()  # the process ends when its pipe does
-        process.join(timeout=10)
+    def _give(self, connection: Connection) -> None:
+        """Give a process the next job."""
+        job = self._waiting.popleft()
+        self._busy.add(connection)
+        with contextlib.suppress(OSError):  # one that has died answers with the end of its pipe
+            connection.send(job)
+
+    def _answer(self, connection: Connection) -> Iterator[tuple[Block, list[Row]]]:
+        """Take one message of a process, and give it the next job when it has none."""
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            self._busy.discard(connection)
+            process = self.processes.pop(connection)
+            connection.close()
+            process.join(timeout=10)
+            if self.stopped():
+                raise Preempted from None
+            raise EvaluationError(
+                f"a process that plays episodes has died (exit status {process.exitcode}); what is finished "
+                f"is kept. Where the system ended it because memory ran out, a smaller pool of environments "
+                f"(--environments) takes less"
+            ) from None
+        if isinstance(message, RecheckError):
+            raise message
+        if message is not None:
+            yield message
+        elif self._waiting:
+            self._give(connection)
+        else:
+            self._busy.discard(connection)
 
 
 def _serve(connection: Connection, source: Source) -> None:

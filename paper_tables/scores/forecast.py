@@ -5,7 +5,7 @@
 
 Nothing is printed where the experiment has no scores yet. Training: seconds of a block's job. Evaluation:
 processor seconds, where they were measured. Training is without the start of the job; evaluation has that of
-the processes that play, as the measurement does.
+several processes that play, not that of the one that waits for them, as the measurement does.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ MEASURED = {
     "train": ("train_cpu_seconds", "train_wall_seconds"),
     "evaluate": ("evaluation_cpu_seconds",),
 }
-
-
-FORECAST = {"train": "step_seconds", "evaluate": "work_seconds"}
 
 
 def _measured(cost: pd.DataFrame, stage: str) -> pd.DataFrame:
@@ -54,7 +51,7 @@ def comparison(jobs: Iterable[Mapping[str, Any]], cost: pd.DataFrame) -> pd.Data
     """One row for each stage, method, N and kind of seconds, and one for each stage and kind together.
 
     Args:
-        jobs: of `snakemake cost`: the keys of a run, stage, step_seconds and work_seconds.
+        jobs: of `snakemake cost`: the keys of a run, stage, work_seconds and recorded_seconds.
         cost: rows of the schema ``cost``.
 
     Returns:
@@ -71,7 +68,7 @@ def comparison(jobs: Iterable[Mapping[str, Any]], cost: pd.DataFrame) -> pd.Data
     if both.empty:
         return pd.DataFrame()
     for index, name in enumerate(("low", "forecast", "high")):
-        both[name] = [job[FORECAST[job["stage"]]][index] for job in both.to_dict("records")]
+        both[name] = [seconds[index] for seconds in both["recorded_seconds"]]
     both["jobs"] = 1
     sums = ["jobs", "low", "forecast", "high", "measured"]
     by_method = both.groupby(["stage", "method", "diffusion_steps", "kind"], as_index=False)[sums].sum()

@@ -1,11 +1,15 @@
 """Snakemake with the plugin: what a person sees of a run, of a failure and of a mistake."""
 
+import logging
 import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_logger_plugin_stages import LogHandler
 
 WORKFLOW = """
 rule all:
@@ -58,6 +62,45 @@ def test_a_failed_job_is_one_message_with_the_last_lines_of_its_log(run):
     assert lines[-1].startswith("Full log: .snakemake/log/")
     assert len(lines) == 16
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "logged", "shown"),
+    [
+        # A job that the cluster refused has written nothing.
+        (
+            "SLURM refused it: invalid account\nCheck site.yaml.\nFor further error details see the log.",
+            "",
+            ["    SLURM refused it: invalid account", "    Check site.yaml."],
+        ),
+        (
+            "It ran out of memory.",
+            "row 5\n",
+            ["    It ran out of memory.", "The last lines of {log}:", "    row 5"],
+        ),
+        (None, "", ["The last lines of {log}:", "    (empty)"]),
+    ],
+)
+def test_what_an_executor_says_of_a_failed_job_is_shown(tmp_path, capsys, monkeypatch, said, logged, shown):
+    monkeypatch.delenv("VERBOSE", raising=False)
+    log = tmp_path / "train.log"
+    log.write_text(logged)
+    settings = SimpleNamespace(stdout=True, dryrun=False, nocolor=True)
+    handler = LogHandler(settings, None)
+    record = logging.makeLogRecord(
+        {
+            "levelno": logging.ERROR,
+            "event": LogEvent.JOB_ERROR,
+            "jobid": 1,
+            "rule_name": "train",
+            "rule_msg": said,
+            "output": ["a.json"],
+            "log": [str(log)],
+        }
+    )
+    handler.emit(record)
+    expected = ["Error: train failed, and a.json is not made.", *shown]
+    assert capsys.readouterr().out.splitlines() == [line.format(log=log) for line in expected]
 
 
 def test_a_mistake_is_said_without_the_line_of_the_snakefile(run):

@@ -42,9 +42,3 @@ def test_the_command_measures_and_writes(config, tmp_path, capsys):
     assert row["ratio"] == pytest.approx(row["pool_steps_per_second"] / row["lockstep_steps_per_second"])
     assert row["acting_ms"] > 0
     assert "load of the machine" in capsys.readouterr().out
-
-
-def test_a_sampler_with_steps_of_its_own_keeps_its_schedule():
-    assert acting.sampled_by_ddpm({"diffusion_steps": 5, "hyperparameters": {"sampling_steps": None}})
-    assert not acting.sampled_by_ddpm({"diffusion_steps": 1000, "hyperparameters": {"sampling_steps": 15}})
-    assert not acting.sampled_by_ddpm({"diffusion_steps": 0, "hyperparameters": {}})

@@ -75,3 +75,18 @@ def test_updates_are_done_one_for_one(configs, count):
     assert run_updates(program, 0, count) == count
     assert len(updates) == count
     assert np.isfinite(method.actor.group.flat.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("own", "sampling_steps", "ddpm", "measured"),
+    [
+        (5, None, True, [5, 20]),
+        # EDP acts by fifteen steps and learns from one, whatever N is.
+        (1000, 15, False, [1000]),
+        (0, None, False, [0]),
+    ],
+)
+def test_a_sampler_with_steps_of_its_own_keeps_its_schedule(own, sampling_steps, ddpm, measured):
+    config = {"diffusion_steps": own, "hyperparameters": {"sampling_steps": sampling_steps}}
+    assert programs.sampled_by_ddpm(config) is ddpm
+    assert list(programs.steps_to_measure(config, [5, 20])) == measured

@@ -153,3 +153,12 @@ def test_existing_scores_are_read_and_nothing_is_chosen():
     requests.refuse_with_scores({"methods": "iql"})
     with pytest.raises(ConfigError, match="gives methods and scores=published: existing scores are read"):
         requests.refuse_with_scores({"scores": "published", "methods": "iql"})
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_key_without_a_value_is_not_taken_for_one_that_is_not_given(value):
+    requests.refuse_empty({"methods": "iql", "seeds": 0})
+    with pytest.raises(
+        ConfigError, match=r"^--config methods= gives no value; write one, or leave methods out\.$"
+    ):
+        requests.refuse_empty({"seeds": 3, "methods": value})

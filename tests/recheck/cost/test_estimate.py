@@ -32,6 +32,7 @@ def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     assert [len(train), len(evaluate)] == [3, 3]
     rate = recorded_rates["methods"]["diffusion_ql"]["cpu"]
     per_update = rate["seconds"][1] + 5 * rate["seconds_per_diffusion_step"][1]
+    per_update *= recorded_rates["another_cpu"]["factor"][1]
     start = recorded_rates["job_seconds"]["train"]["seconds"][1]
     assert train[0].work_seconds[1] == pytest.approx(400_000 * per_update + start)
     # 3 checkpoints of 2 episodes, the last of 5, 1 fresh one; of 1,000 steps the share before Hopper falls.
@@ -41,9 +42,12 @@ def test_cost_is_steps_times_their_cost(copy, mine, recorded_rates):
     start = recorded_rates["job_seconds"]["evaluate"]["seconds"][1]
     assert evaluate[0].amount == steps
     assert evaluate[0].work_seconds[1] == pytest.approx(
-        steps * (hopper["step_seconds"][1] + action) + 4 * start
+        steps * (hopper["step_seconds"][1] + action) + 5 * start
     )
-    assert evaluate[0].wall_seconds[1] < evaluate[0].work_seconds[1]
+    # Four processes play; they record their own start, not that of the one that starts them and waits.
+    assert evaluate[0].recorded_seconds[1] == pytest.approx(evaluate[0].step_seconds[1] + 4 * start)
+    assert evaluate[0].wall_seconds[1] == pytest.approx(evaluate[0].step_seconds[1] / 4 + 2 * start)
+    assert train[0].recorded_seconds == train[0].step_seconds
     for job in train + evaluate:
         assert job.work_seconds[0] < job.work_seconds[1] < job.work_seconds[2]
     finish(copy, loaded.cells[0])

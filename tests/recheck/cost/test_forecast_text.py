@@ -1,6 +1,7 @@
 """The forecast as text, of jobs that can be added up by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from recheck.cost import forecast_text
@@ -29,7 +30,16 @@ def job(name, stage="train", hours=1.0, **changes):
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(0.123, "0.12"), (1.26, "1.3"), (99.94, "99.9"), (1234.4, "1,234"), (math.nan, "not known")],
+    [
+        (0, "0.00"),
+        (0.00136, "0.0014"),
+        (0.05, "0.050"),
+        (0.123, "0.12"),
+        (1.26, "1.3"),
+        (99.94, "99.9"),
+        (1234.4, "1,234"),
+        (math.nan, "not known"),
+    ],
 )
 def test_hours_have_two_or_three_digits(hours, text):
     assert forecast_text.number(hours) == text
@@ -133,4 +143,25 @@ def test_disk_memory_and_sources():
         "Disk: 1.50 GB of data sets, policies and episodes.",
         "Memory, the largest job: training 3,000 MB, evaluation 700 MB.",
     ]
-    assert forecast_text.sources(jobs) == ["Sources:", "  train iql: measured", "  evaluate: guessed"]
+    assert forecast_text.sources(jobs) == ["Sources:", "  train iql: measured", "  evaluate iql: guessed"]
+
+
+def test_methods_of_one_source_are_a_line_and_shipped_rates_are_said_to_be_of_other_machines():
+    cells = [job(name) for name in "abc"]
+    cells[1] = replace(cells[1], cell={**cells[1].cell, "method": "bc"})
+    cells[2] = replace(cells[2], source="shipped rates: a study")
+    assert forecast_text.sources(cells) == [
+        "Sources:",
+        "  train iql, bc: measured",
+        "  train iql: shipped rates: a study",
+        "  Shipped rates are of other machines: `snakemake benchmark` measures this one.",
+    ]
+
+
+def test_what_is_neither_trained_nor_evaluated_is_a_line():
+    jobs = [job("a"), job("p", "reevaluate", 0.05), job("q", "reevaluate", 0.05), job("r", "results", 0.02)]
+    assert forecast_text.besides(jobs) == [
+        "Besides, CPU-hours: published policies played again 0.10 (0.050 to 0.20), "
+        "scores, tables and figures 0.020 (0.010 to 0.040)."
+    ]
+    assert forecast_text.besides(jobs[:1]) == []

@@ -1,6 +1,7 @@
 """What a step costs: recorded rates, or the benchmark of this machine."""
 
 import json
+import math
 
 import pytest
 from recheck.cost import estimate, step_costs
@@ -119,6 +120,7 @@ RATES = {
     "acting": {"other": {"seconds": [1.0, 1.0, 1.0], "seconds_per_candidate_step": [0.0, 0.1, 0.2]}},
     "environments": {"other": {"step_seconds": [1, 2, 3], "length_share": [0.1, 0.5, 1]}},
     "job_seconds": {"train": {"seconds": [5, 6, 7]}},
+    "another_cpu": {"factor": [1.0, 1.0, 1.0]},
 }
 CONFIG = {"method": "iql", "variant": "paper", "diffusion_steps": 4}
 
@@ -131,6 +133,39 @@ def test_a_shipped_rate_is_of_one_seed_and_is_multiplied_for_a_block():
     assert costs._stacked("gpu", 5) == pytest.approx((5.0, 5.0, 5.0))
     assert costs._stacked("gpu", 1) == pytest.approx((5.0, 5 / 2, 1.0))
     assert costs._stacked("gpu", 9) == pytest.approx((5.0, 5 * 3 / 2, 9.0))
+
+
+def test_a_shipped_rate_of_a_processor_is_of_another_machine():
+    """4 s likely, 2 to 12; other machines take 1 to 9 times that, likely 3: 12, and both ranges together."""
+    costs = step_costs.StepCosts({**RATES, "another_cpu": {"factor": [1.0, 3.0, 9.0]}})
+    (low, likely, high), _ = costs.update(CONFIG, 1, "cpu")
+    assert likely == pytest.approx(12.0)
+    assert low == pytest.approx(12 / math.exp(math.hypot(math.log(4), math.log(3))))
+    assert high == pytest.approx(12 * math.exp(math.hypot(math.log(2), math.log(3))))
+    # A GPU's rates are of GPUs, and what was measured here is of this machine.
+    rates = {"iql": {"gpu": {**RATES["methods"]["iql"]["cpu"]}}}
+    on_gpu = step_costs.StepCosts({**costs.rates, "methods": rates})
+    assert on_gpu.update(CONFIG, 5, "gpu")[0] == pytest.approx((5.0, 5 * 4.0, 5 * 8.0))
+    here = step_costs.StepCosts(costs.rates, updates={("iql", "paper"): {4: {1: 5.0}}})
+    assert here.update(CONFIG, 1, "cpu")[0][1] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("acting", "steps", "source"),
+    [
+        ({}, {}, "shipped rates"),
+        ({("iql", "release"): 0.1}, {"Hopper-v4": 0.1}, "benchmark of this machine"),
+        ({("iql", "paper"): 0.1}, {}, "actions: benchmark of this machine; steps: shipped rates"),
+        (
+            {("bc", "paper"): 0.1},
+            {"Hopper-v4": 1},
+            "actions: shipped rates; steps: benchmark of this machine",
+        ),
+    ],
+)
+def test_where_an_evaluations_costs_come_from(acting, steps, source):
+    costs = step_costs.StepCosts(RATES, acting=acting, steps=steps)
+    assert costs.played_source(CONFIG, "Hopper-v4") == source
 
 
 def test_measured_costs_take_the_place_of_rates():

@@ -106,6 +106,13 @@ def test_an_own_value_in_another_place_is_no_value_of_yaml_1_1():
     ]
 
 
+def test_a_space_behind_the_colon_changes_nothing(load_plan):
+    spaced, plain = (load_plan(methods="iql", vary=given) for given in ({"expectile": 0.5}, "expectile:0.5"))
+    assert spaced.episodes() == plain.episodes()
+    assert spaced.name == plain.name
+    assert vary.as_text({"a": 1, "b": 2}) == {"a": 1, "b": 2}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -115,6 +122,9 @@ def test_an_own_value_in_another_place_is_no_value_of_yaml_1_1():
         ),
         ({"vary": "expectile"}, "allowed is a hyperparameter and its values, as expectile:0.5,0.7,0.9"),
         ({"vary": "expectile:"}, "vary=expectile: gives no value"),
+        # As Snakemake reads that from the command line.
+        ({"vary": {"expectile": ""}}, "vary=expectile: gives no value"),
+        ({"vary": {"expectile": None}}, "vary=expectile: gives no value"),
         ({"vary": "expectile:0.5,0.50"}, "gives 0.5 twice; keep one"),
         ({"vary": "expectile:[0.5"}, "the values cannot be read"),
         ({"vary": "expectile:0.3"}, "expectile is 0.3; it has to be at least 0.5 and less than 1"),

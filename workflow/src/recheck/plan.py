@@ -12,7 +12,7 @@ from recheck import files, paths, schema, tasks
 from recheck.configuration import paper_layout, requests, score_file
 from recheck.configuration.site import Site
 from recheck.errors import ConfigError
-from recheck.experiments import expansion, sequential
+from recheck.experiments import expansion, sequential, vary
 from recheck.experiments import runs as runs_module
 from recheck.records import Unit
 from recheck.restarts import made_again, pages, stages
@@ -309,6 +309,8 @@ def load(config: Mapping[str, Any], root: Path) -> Plan:
     Raises ConfigError, with what is known, for anything that cannot be run.
     """
     settings = {key: value for key, value in config.items() if value is not None}
+    if vary.KEY in settings:
+        settings[vary.KEY] = vary.as_text(settings[vary.KEY])
     schema.check(settings, schema.load(root, "config"), "The configuration")
     settings = Site.of(settings).capped(settings)
     score_file.refuse_without_file(settings)

@@ -24,6 +24,8 @@ _SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
 # What says nothing to a person: the record of the failed job, which follows, says more; where nothing was
 # made before there is nothing to restore.
 _LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "Cannot restore ")
+# What Snakemake puts behind what an executor says.
+_ELSEWHERE = "For further error details see "
 # What Snakemake puts behind the name of a flagged output: "table.csv (update)".
 _FLAGS = re.compile(r" \([a-z, ]+\)$")
 # 'WorkflowError in file "Snakefile", line 3:' before the message that says what is wrong, and where it was
@@ -109,13 +111,17 @@ class LogHandler(LogHandlerBase):
         self._failed.add(values["jobid"])
         made = ", ".join(_FLAGS.sub("", str(name)) for name in values["output"]) or "its result"
         self._screen.say(f"Error: {values['rule_name']} failed, and {made} is not made.")
-        logs = [Path(str(name)) for name in values["log"]]
-        for path in logs:
-            self._screen.say(f"The last lines of {path}:")
-            for line in last_lines(path) or ["(empty)"]:
+        # What the executor says: that the cluster refused the job, or ended it. Then its log may be empty.
+        said = [line for line in str(values.get("rule_msg") or "").splitlines() if line.strip()]
+        for line in said:
+            if not line.startswith(_ELSEWHERE):
                 self._screen.say(f"    {line}")
-        if not logs and values.get("msg"):
-            self._screen.say(f"    {values['msg']}")
+        for path in (Path(str(name)) for name in values["log"]):
+            lines = last_lines(path)
+            if lines or not said:
+                self._screen.say(f"The last lines of {path}:")
+            for line in lines or ([] if said else ["(empty)"]):
+                self._screen.say(f"    {line}")
 
     def _remark(self, record: logging.LogRecord) -> None:
         said = self._words(record)

@@ -285,6 +285,20 @@ def _name(settings: Mapping[str, Any], experiment: str, declared: list[str]) -> 
     return f"{experiment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', stem)}-{runs.digest(sorted(declared))}"
 
 
+def refuse_empty(given: Mapping[str, Any]) -> None:
+    """Refuse a key of the command line without a value, as an unset variable of the shell leaves it.
+
+    Args:
+        given: keys and values of `--config`.
+
+    Raises:
+        ConfigError: naming the first such key; it would count as not given.
+    """
+    for key, value in given.items():
+        if value is None or value == "":
+            raise ConfigError(f"--config {key}= gives no value; write one, or leave {key} out.")
+
+
 def refuse_with_scores(settings: Mapping[str, Any]) -> None:
     """Refuse a choice of what is trained where scores are read that exist.
 

@@ -80,7 +80,7 @@ def report(
         out.append("Nothing is left to train or evaluate.")
     else:
         parts = (
-            forecast_text.stages(work),
+            [*forecast_text.stages(work), *forecast_text.besides(left)],
             forecast_text.by_task(work),
             forecast_text.wall(left, capacities(loaded, left, given or {})),
             [*forecast_text.longest(work), *forecast_text.space(left)],
@@ -105,7 +105,7 @@ def document(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             "stage": job.stage,
             "device": "gpu" if job.gpus else "cpu",
             "wall_seconds": _or_null(job.wall_seconds),
-            "step_seconds": _or_null(job.step_seconds),
+            "recorded_seconds": _or_null(job.recorded_seconds),
             "work_seconds": _or_null(job.work_seconds),
             "finished": job.finished,
         }

@@ -14,10 +14,11 @@ from recheck.cost.step_costs import Range, StepCosts, product, scaled, total
 from recheck.errors import ConfigError
 from recheck.experiments.expansion import Cell
 from recheck.jobs import rates, resources
-from recheck.jobs.job_requests import JobRequests
+from recheck.jobs.job_requests import JobRequests, all_published
 from recheck.plan import Plan
 
 TRAIN, EVALUATE, DATASET, RESULTS = "train", "evaluate", "dataset", "results"
+REEVALUATE, BANDIT = "reevaluate", "bandit"
 STAGES = (TRAIN, EVALUATE)
 UNKNOWN: Range = (math.nan, math.nan, math.nan)
 BYTES = resources.BYTES
@@ -49,7 +50,7 @@ class Job:
 
     Attributes:
         name: that no other job has.
-        stage: train, evaluate, dataset or results.
+        stage: train, evaluate, dataset, reevaluate (a published policy), bandit or results.
         cell: of training and evaluation: method, task, family, variant, digest, diffusion_steps, sampling,
             seeds, candidates.
         wall_seconds: from its start to its end.
@@ -65,6 +66,8 @@ class Job:
         after: names of jobs that must have ended.
         finished: whether its results are there.
         source: where the cost comes from.
+        recorded_seconds: of training and evaluation: what a job records of its `work_seconds` when it has
+            run. Of evaluation it is what several processes take that play, and not the one that starts them.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Job:
     after: tuple[str, ...] = ()
     finished: bool = False
     source: str = ""
+    recorded_seconds: Range = UNKNOWN
 
     @property
     def unit(self) -> str:
@@ -121,7 +125,7 @@ class Forecaster:
         waiting = [
             replace(job, after=tuple(name for name in job.after if name in names)) for job in trained.values()
         ]
-        jobs = [*prepared, *waiting, *evaluated]
+        jobs = [*prepared, *waiting, *evaluated, *self._reevaluated(), *self._bandit()]
         return [*jobs, self._results(jobs)]
 
     @staticmethod
@@ -146,6 +150,7 @@ class Forecaster:
             wall_seconds=seconds,
             work_seconds=seconds,
             step_seconds=updates,
+            recorded_seconds=updates,
             gpus=int(machine["gpu"]),
             cores=int(machine["threads"]),
             memory_mb=requests.training_mb(config, seeds),
@@ -159,33 +164,67 @@ class Forecaster:
 
     def _evaluate(self, cell: Cell, seeds: int, cut: Cut, requests: JobRequests) -> Job:
         job, machine = evaluated(cell, self.plan, seeds, cut), requests.machine
-        name = job.row["environment_id"]
-        horizon = int(job.row.get("horizon") or resources.DEFAULT_HORIZON)
-        steps = scaled(self._episodes(job), horizon)
-        acting = self.costs.act(job.config, job.candidates, job.steps)
-        work = product(steps, total([self.costs.step(name), acting]))
+        steps, work = self._played(job)
         workers = min(machine.workers, self.most_cores or machine.workers, _parts(job))
         start = self.costs.start(EVALUATE)
         return Job(
             name=cell.episodes,
             stage=EVALUATE,
             cell={**_identity(cell, self.plan), "candidates": job.candidates, "steps": job.steps},
-            wall_seconds=total([scaled(work, 1 / workers), start]),
-            work_seconds=total([work, scaled(start, workers)]),
+            # Several processes are started by one that waits for them.
+            wall_seconds=total([scaled(work, 1 / workers), scaled(start, 2 if workers > 1 else 1)]),
+            work_seconds=total([work, scaled(start, workers + 1 if workers > 1 else 1)]),
             step_seconds=work,
+            recorded_seconds=total([work, scaled(start, workers if workers > 1 else 0)]),
             gpus=int(machine.gpu),
             cores=min(machine.workers, self.most_cores or machine.workers),
             memory_mb=resources.evaluation_memory_mb(job, machine, requests.rates),
             limit_minutes=resources.evaluation_minutes(job, machine, requests.rates),
             disk_mb=job.episodes * EPISODE_MB,
             amount=round(steps[1]),
-            most=job.episodes * horizon,
+            most=job.episodes * _horizon(job),
             after=(cell.run_folder,),
             finished=(self.plan.root / cell.episodes).is_file(),
-            source="a step and an action, as rates and benchmark have them; on a GPU those of a CPU"
-            if machine.gpu
-            else "a step and an action, as rates and benchmark have them",
+            source=self.costs.played_source(job.config, job.row["environment_id"])
+            + ("; on a GPU those of a CPU" if machine.gpu else ""),
         )
+
+    def _played(self, job: resources.Evaluated) -> tuple[Range, Range]:
+        """Steps of an evaluation, and their seconds of one core."""
+        steps = scaled(self._episodes(job), _horizon(job))
+        acting = self.costs.act(job.config, job.candidates, job.steps)
+        return steps, product(steps, total([self.costs.step(job.row["environment_id"]), acting]))
+
+    def _reevaluated(self) -> list[Job]:
+        """One job for each published policy that the experiment plays again."""
+        jobs = []
+        for block, job, machine in all_published(self.plan):
+            _, work = self._played(job)
+            seconds = total([work, self.costs.start(EVALUATE)])
+            path = f"{paths.REEVALUATIONS}/{block}.parquet"
+            jobs.append(
+                Job(
+                    name=path,
+                    stage=REEVALUATE,
+                    cell={"task": job.config["task"]},
+                    wall_seconds=seconds,
+                    work_seconds=seconds,
+                    memory_mb=resources.evaluation_memory_mb(job, machine, self.costs.rates),
+                    disk_mb=job.episodes * EPISODE_MB,
+                    finished=(self.plan.root / path).is_file(),
+                )
+            )
+        return jobs
+
+    def _bandit(self) -> list[Job]:
+        """The bandit where it belongs to the experiment."""
+        size = self.plan.experiment.bandit if self.plan.experiment else None
+        if not size:
+            return []
+        seconds = _range(self.costs.rates["bandit_seconds"][size])
+        path = f"{paths.BANDIT}/{size}/numbers.csv"
+        done = (self.plan.root / path).is_file()
+        return [Job(path, BANDIT, {}, seconds, seconds, finished=done)]
 
     def _episodes(self, job: resources.Evaluated) -> Range:
         """Episodes of all seeds and checkpoints, each counted by the share of its horizon that it lasts."""
@@ -195,7 +234,7 @@ class Forecaster:
         manifest = self.plan.root / paths.dataset(job.config["task"]) / "manifest.json"
         of_data = _mean_length(manifest)
         if of_data is not None:
-            of_data /= int(job.row.get("horizon") or resources.DEFAULT_HORIZON)
+            of_data /= _horizon(job)
         return total(
             scaled(
                 self.costs.length_share(job.row["environment_id"], at, of_data), job.num_seeds * num_episodes
@@ -238,7 +277,8 @@ class Forecaster:
         evaluations = [job.name for job in jobs if job.stage == EVALUATE]
         per_job = scaled(_range(self.costs.rates["results_seconds"]["each_evaluation"]), len(evaluations))
         seconds = total([per_job, self.costs.start(RESULTS)])
-        return Job(RESULTS, RESULTS, {}, seconds, seconds, after=tuple(evaluations))
+        beside = [job.name for job in jobs if job.stage in (REEVALUATE, BANDIT)]
+        return Job(RESULTS, RESULTS, {}, seconds, seconds, after=(*evaluations, *beside))
 
 
 @cache  # One dataset has many cells.
@@ -251,6 +291,10 @@ def _mean_length(manifest: Path) -> float | None:
 
 # Rows of an episode in its parquet file, and its finished blocks until then.
 EPISODE_MB = 0.0002
+
+
+def _horizon(job: resources.Evaluated) -> int:
+    return int(job.row.get("horizon") or resources.DEFAULT_HORIZON)
 
 
 def _range(entry: Any) -> Range:

@@ -8,17 +8,26 @@ from typing import Any
 
 from recheck import schema
 from recheck.cost.budget import SECONDS_PER_HOUR
-from recheck.cost.forecast import EVALUATE, STAGES, TRAIN, Job
+from recheck.cost.forecast import BANDIT, DATASET, EVALUATE, REEVALUATE, RESULTS, STAGES, TRAIN, Job
 from recheck.cost.schedule import HIGH, LIKELY, LOW, Capacity, simulate
-from recheck.cost.step_costs import Range, scaled, total
+from recheck.cost.step_costs import SHIPPED, Range, scaled, total
 
 NOT_KNOWN = "not known"
+# What is neither training nor evaluation, as it is called in the text.
+BESIDES = {
+    DATASET: "datasets",
+    REEVALUATE: "published policies played again",
+    BANDIT: "the bandit",
+    RESULTS: "scores, tables and figures",
+}
 
 
 def number(hours: float) -> str:
-    """Hours with two or three digits."""
+    """Hours with two or three digits; below a tenth with as many places as two digits take."""
     if math.isnan(hours):
         return NOT_KNOWN
+    if 0 < hours < 0.1:
+        return f"{hours:.{1 - math.floor(math.log10(hours))}f}"
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2f}"
 
 
@@ -97,6 +106,17 @@ def stages(jobs: Sequence[Job]) -> list[str]:
     return out
 
 
+def besides(jobs: Sequence[Job]) -> list[str]:
+    """One line of the hours of what is neither trained nor evaluated."""
+    groups = _grouped(jobs, lambda job: job.stage)
+    parts = [
+        f"{name} {number(_hours(groups[stage])[LIKELY])} ({bounds(_hours(groups[stage]))})"
+        for stage, name in BESIDES.items()
+        if stage in groups
+    ]
+    return [f"Besides, CPU-hours: {', '.join(parts)}."] if parts else []
+
+
 def by_task(jobs: Sequence[Job]) -> list[str]:
     """Likely hours of training + evaluation, a row for each task, a column for each method."""
     methods = list(dict.fromkeys(str(job.cell["method"]) for job in jobs))
@@ -171,8 +191,11 @@ def space(jobs: Sequence[Job]) -> list[str]:
 
 def sources(jobs: Sequence[Job]) -> list[str]:
     """Where the costs come from."""
-    found = dict.fromkeys(
-        (job.stage, job.cell["method"] if job.stage == TRAIN else "", job.source) for job in jobs
-    )
-    lines = (f"  {' '.join(filter(None, each[:2]))}: {each[2]}" for each in found)
-    return ["Sources:", *lines]
+    groups = _grouped(jobs, lambda job: (job.stage, job.source))
+    lines = [
+        f"  {stage} {', '.join(dict.fromkeys(str(job.cell['method']) for job in members))}: {source}"
+        for (stage, source), members in groups.items()
+    ]
+    shipped = any(job.stage == TRAIN and job.source.startswith(SHIPPED) for job in jobs)
+    hint = "  Shipped rates are of other machines: `snakemake benchmark` measures this one."
+    return ["Sources:", *lines, *([hint] if shipped else [])]

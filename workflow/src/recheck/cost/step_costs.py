@@ -124,7 +124,11 @@ class StepCosts:
             seconds * stacked
             for seconds, stacked in zip(per_seed, self._stacked(device, num_seeds), strict=True)
         )
-        return (low, likely, high), f"{SHIPPED}: {rate['source']}"
+        source = f"{SHIPPED}: {rate['source']}"
+        if device == "cpu":
+            other = self.rates["another_cpu"]["factor"]
+            return product((low, likely, high), (other[0], other[1], other[2])), source
+        return (low, likely, high), source
 
     def _stacked(self, device: str, num_seeds: int) -> Range:
         """By what the rate of one of several stacked seeds is multiplied for a block."""
@@ -142,6 +146,12 @@ class StepCosts:
             return around(measured * candidates * max(1, steps))
         entry = rates_module.acting_entry(self.rates, config["method"], config["variant"])
         return rates_module.acting_seconds(entry, candidates, steps)
+
+    def played_source(self, config: Mapping[str, Any], environment_id: str) -> str:
+        """Where the costs of an action and of a step come from."""
+        measured = _of_variant(self.acting, config["method"], config["variant"]) is not None
+        action, step = (BENCHMARK if own else SHIPPED for own in (measured, environment_id in self.steps))
+        return action if action == step else f"actions: {action}; steps: {step}"
 
     def step(self, environment_id: str) -> Range:
         """Seconds of one core for one step of an environment."""

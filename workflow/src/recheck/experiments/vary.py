@@ -72,6 +72,14 @@ class Variation:
         return f"vary_{self.name}-{runs.digest([self.name, sorted(map(slug, self.values))])}"
 
 
+def as_text(given: Any) -> Any:
+    """`name:value` again where YAML has read a mapping: no value, or a space behind the colon."""
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((name, value),) = given.items()
+        return f"{name}:{'' if value is None else value}"
+    return given
+
+
 def read(text: str) -> Variation:
     """A hyperparameter and its values from `name:value,value`.
 

@@ -180,15 +180,12 @@ def asked_for(
     return {key: value for key, value in chosen.items() if key not in ("tmpdir", "disk_mb")}
 
 
-def of_published(plan: Plan, block: str) -> dict[str, int]:
-    """Memory and time of playing a published policy in one process.
+def published(plan: Plan, block: str) -> tuple[Evaluated, Machine]:
+    """The job that plays a published policy again, in one process.
 
     Args:
         plan: its tasks and limits.
         block: of `recheck.results.published_checkpoints.blocks`.
-
-    Returns:
-        `mem_mb` and `runtime` (minutes).
 
     Raises:
         RecheckError: the policy's description or configuration cannot be read, or there is no such task.
@@ -203,7 +200,29 @@ def of_published(plan: Plan, block: str) -> dict[str, int]:
         plan.row(config["task"]),
         len(config["seeds"]),
     )
-    machine, rates = replace(Machine.of(plan.settings), workers=1, gpu=False), read_rates(plan.root)
+    return job, replace(Machine.of(plan.settings), workers=1, gpu=False)
+
+
+def all_published(plan: Plan) -> list[tuple[str, Evaluated, Machine]]:
+    """The block and the job of every published policy that the experiment plays again.
+
+    Raises:
+        RecheckError: as `published`.
+    """
+    blocks = published_checkpoints.blocks(plan.root) if plan.reevaluation_files() else []
+    return [(block, *published(plan, block)) for block in blocks]
+
+
+def of_published(plan: Plan, block: str) -> dict[str, int]:
+    """Memory and time limit of playing a published policy again.
+
+    Returns:
+        `mem_mb` and `runtime` (minutes).
+
+    Raises:
+        RecheckError: as `published`.
+    """
+    (job, machine), rates = published(plan, block), read_rates(plan.root)
     return {
         "mem_mb": resources.evaluation_memory_mb(job, machine, rates),
         "runtime": resources.evaluation_minutes(job, machine, rates),
