@@ -46,7 +46,12 @@ RULES = {
         ({"seeds": [0, math.inf]}, "x.yaml: seeds.1 is inf; it has to be a finite number."),
         ({"either": 0}, "x.yaml: either is 0; it has to be at least 1."),
         ({"either": []}, "x.yaml: either is empty; it needs at least 1 entry."),
-        ({"optional": 3}, "x.yaml: optional is 3; it has to be text or null."),
+        ({"optional": []}, "x.yaml: optional is []; it has to be text or null."),
+        (
+            {"optional": 83},
+            "x.yaml: optional is 83; it has to be text or null; put text that YAML reads as something else into "
+            "quotes.",
+        ),
         ({"typo": 1}, "x.yaml does not know typo; known are "),
     ],
 )

@@ -190,7 +190,11 @@ def message(error: Any, where: str) -> str:  # noqa: C901  (one case for each ke
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             return f"{subject} is {value}; it has to be {_interval(error.schema, error.validator)}."
         case "type":
-            return f"{subject} is {value!r}; it has to be {_kinds(rule)}."
+            # A name without quotes may be a number to YAML: 0123 is 83, no is false.
+            allowed = {rule} if isinstance(rule, str) else set(rule)
+            bare = isinstance(value, bool | int | float) and allowed <= {"string", "null"}
+            quotes = "; put text that YAML reads as something else into quotes" if bare else ""
+            return f"{subject} is {value!r}; it has to be {_kinds(rule)}{quotes}."
         case "required":
             missing = [key for key in rule if key not in value]
             return f"{subject}: {listed(missing)} is missing."
