@@ -49,8 +49,8 @@ RULES = {
         ({"optional": []}, "x.yaml: optional is []; it has to be text or null."),
         (
             {"optional": 83},
-            "x.yaml: optional is 83; it has to be text or null; put text that YAML reads as something else into "
-            "quotes.",
+            "x.yaml: optional is 83; it has to be text or null; put text that YAML reads as something else "
+            "into quotes.",
         ),
         ({"typo": 1}, "x.yaml does not know typo; known are "),
     ],
