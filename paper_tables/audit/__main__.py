@@ -22,6 +22,7 @@ from paper_tables.audit.numbers import SEVERITIES
 from paper_tables.audit.report import report
 from paper_tables.audit.rules import audit
 from paper_tables.rendering.table import csv_frame
+from paper_tables.rendering.text import how_many
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def _audit(options: argparse.Namespace) -> None:
         f"{int((findings['severity'] == severity).sum())} {severity.replace('_', ' ')}"
         for severity in SEVERITIES
     )
-    print(f"{len(reported)} numbers, {len(findings)} findings: {counts}.")
+    print(f"{how_many(len(reported), 'number')}, {how_many(len(findings), 'finding')}: {counts}.")
 
 
 if __name__ == "__main__":

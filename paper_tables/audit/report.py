@@ -10,6 +10,7 @@ from paper_tables.audit.known_errors import known_errors_table
 from paper_tables.audit.numbers import SEVERITIES, grouped_by, numbers_of
 from paper_tables.audit.rules import COPY_RULES, RULES, SUITE_RULES
 from paper_tables.audit.totals import rows_of
+from paper_tables.rendering.text import how_many
 
 
 def unchecked_totals(reported: pd.DataFrame) -> list[str]:
@@ -56,7 +57,7 @@ def report(reported: pd.DataFrame, findings: pd.DataFrame, known_errors: list[di
         "# Audit of the reported numbers",
         "",
         f"{len(reported)} numbers of {reported['document'].nunique()} documents; {memory} of them are "
-        f"unverified (noted from memory) and support no verdict. {len(findings)} findings:",
+        f"unverified (noted from memory) and support no verdict. {how_many(len(findings), 'finding')}:",
         "",
         "| severity | findings |",
         "|---|---|",

@@ -100,7 +100,7 @@ def test_audit_finds_the_planted_error_and_has_status_1(tmp_path: Path, capsys: 
     (tmp_path / "t.md").write_text(table.format("63.3"))
     assert main(["audit", str(tmp_path / "t.md")]) == 1
     text = capsys.readouterr().out
-    assert "4 numbers, 1 findings." in text
+    assert "4 numbers, 1 finding." in text
     assert "line 4, IQL on hopper-medium-v2: 63.3. " in text
     assert "66.3" in text
     (tmp_path / "t.md").write_text(table.format("66.3"))

@@ -297,7 +297,7 @@ ELSEWHERE = {
     r"snakemake reevaluate --cores 2": "tests/algos/test_publish_checkpoint.py"
     "::test_it_serves_the_evaluator_as_run_and_as_dataset",
     r"snakemake evidence --cores \d": "tests/paper_tables/evidence/test_html.py"
-    "::test_all_tables_are_written_in_three_forms",
+    "::test_the_readme_shows_what_the_command_prints",
     r"snakemake evidence_figures --cores 1": "tests/paper_tables/figures/test_evidence.py"
     "::test_no_text_of_any_figure_is_cut_or_over_other_text",
     r"snakemake power .*": "tests/paper_tables/verdicts/test_planning.py::test_the_command_and_its_mistakes",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from paper_tables.evidence import __main__ as command
-from paper_tables.evidence.judgement import Inputs
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NUMBER = "iql/table-1/iql/hopper-medium-expert-v2"
@@ -57,24 +59,55 @@ document.getElementById("said").textContent = JSON.stringify(said);
 </script>""".replace("NUMBER", NUMBER)
 
 
+COMMAND = "snakemake evidence --cores 2"
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, repository):
+    """What the documented command makes: the folder, the page, the counts, and what it prints."""
     folder = tmp_path_factory.mktemp("evidence")
-    page = folder / "evidence.html"
-    counts = command.write_all(Inputs.read(), folder / "tables", page)
-    return folder, page.read_text(encoding="utf-8"), counts
+    for name in ("Snakefile", "workflow", "paper_tables"):
+        (folder / name).symlink_to(repository / name)
+    (folder / "profiles").symlink_to("workflow/profiles")
+    (folder / "results").mkdir()
+    (folder / "results/published").symlink_to(repository / "results/published")
+    done = subprocess.run(
+        [sys.executable, "-m", *COMMAND.split()],
+        cwd=folder,
+        env={**os.environ, "VERBOSE": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    counts = json.loads((folder / "results/tables/evidence/version.json").read_text())
+    return folder, (folder / "results/evidence.html").read_text(encoding="utf-8"), counts, done.stdout
+
+
+def test_the_readme_shows_what_the_command_prints(made, repository):
+    _, _, counts, printed = made
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    [shown] = re.findall(rf"^\$ \.venv/bin/{COMMAND}\n(.*?)```", readme, re.M | re.S)
+
+    def shape(text):
+        """The lines without seconds and the name of the log."""
+        return re.sub(r"\d+ s\n", "N s\n", re.sub(r"\S+\.snakemake\.log", "LOG", text)).splitlines()
+
+    assert shape(printed) == shape(shown)
+    assert command.sentence(counts, Path("results/evidence.html")) in printed
 
 
 def test_the_page_needs_no_network(made):
-    _, text, _ = made
+    _, text, _, _ = made
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", text)
     assert "/*{" not in text
     assert "SpryMedia" in text
 
 
 def test_all_tables_are_written_in_three_forms(made):
-    folder, _, counts = made
-    tables = folder / "tables"
+    folder, _, counts, _ = made
+    tables = folder / "results/tables/evidence"
     for name in (
         "numbers",
         "first_screen",
@@ -87,14 +120,13 @@ def test_all_tables_are_written_in_three_forms(made):
     ):
         for ending in ("csv", "md", "tex"):
             assert (tables / f"{name}.{ending}").stat().st_size > 0
-    version = json.loads((tables / "version.json").read_text())
-    assert version["judged"] == counts["judged"]
+    assert counts["judged"] == counts["reproduced"] + counts["different"] + counts["open"] > 300
     assert (tables / "papers" / "iql_table_1.md").is_file()
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 def test_in_a_browser_it_loads_filters_and_opens(made, tmp_path):
-    _, text, counts = made
+    _, text, counts, _ = made
     page = tmp_path / "page.html"
     page.write_text(
         text.replace("<head>", "<head>" + WATCH, 1).replace("</body>", ACT + "</body>"), encoding="utf-8"
@@ -133,7 +165,7 @@ NARROW = """<!DOCTYPE html>
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 def test_on_a_narrow_screen_nothing_but_the_tables_scrolls_sideways(made, tmp_path):
-    _, text, _ = made
+    _, text, _, _ = made
     page = tmp_path / "narrow.html"
     page.write_text(NARROW.replace("CONTENT", html.escape(text, quote=True)), encoding="utf-8")
     run = subprocess.run(

@@ -170,12 +170,14 @@ def audit(
     Raises:
         TablesError: the table cannot be read.
     """
+    from paper_tables.rendering.text import how_many
     from paper_tables.user_tables.audit import audit_table
 
     read, findings = audit_table(Path(table), version, seeds, select)
     lines = [finding.text() for finding in findings]
     totals = sum(cell.number is not None for item in read.aggregates for cell in item.row.cells.values())
-    count = f"{len(read.numbers) + totals} numbers, {len(findings)} findings."
+    numbers = how_many(len(read.numbers) + totals, "number")
+    count = f"{numbers}, {how_many(len(findings), 'finding')}."
     return Answer(
         "\n".join([count, *lines]), read.messages, data={"findings": findings}, status=1 if findings else 0
     )
