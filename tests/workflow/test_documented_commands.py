@@ -271,8 +271,9 @@ ELSEWHERE = {
     r"snakemake .*(dataset=\S+ env=\S+( methods=\S+ num_updates=\d+ seeds=\d)?|scores=docs/\S+)": (
         f"{WORKFLOW}test_from_a_users_file_to_table_plot_and_report_and_what_reruns"
     ),
-    r"snakemake --cores 2 --config experiment=<experiment>": "tests/workflow/test_adding_a_method.py"
-    "::test_two_files_are_enough_from_the_plan_to_the_episodes",
+    r"snakemake (-n|cost|--cores 2) --config experiment=<experiment>": (
+        "tests/workflow/test_adding_a_method.py::test_two_files_are_enough_from_the_plan_to_the_episodes"
+    ),
     r"snakemake .*data_folder=/where/the/files/are": "tests/workflow/test_datasets.py"
     "::test_data_come_from_a_folder_and_from_a_server",
     r"snakemake .*vary=\S+ seeds=5": "tests/workflow/test_choosing.py"
