@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from recheck import files, tasks
 from recheck.experiments.runs import EVALUATION_DEFAULTS
 from recheck.jobs import rates, resources
@@ -69,7 +70,7 @@ def run_folder(folder: Path, problem: ProblemSpec, num_seeds: int) -> dict[str, 
         "digest": "00000000",
         "seeds": list(range(num_seeds)),
     }
-    policy = build_method(RunConfig.from_document(config), problem, "cpu").policy()
+    policy = build_method(RunConfig.from_document(config), problem, torch.device("cpu")).policy()
     folder.mkdir(parents=True)
     save_json(folder / "config.json", config)
     save_tensors(folder / "policies.safetensors", {f"{UPDATE}/{name}": part for name, part in policy.items()})
