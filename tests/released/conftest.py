@@ -6,10 +6,8 @@ docs/parity.md lists. Their imports of simulators and loggers are replaced by em
 
 import functools
 import importlib
-import importlib.machinery
 import os
 import sys
-import types
 import warnings
 from pathlib import Path
 
@@ -18,8 +16,7 @@ import pytest
 import torch
 
 from tests.released.libraries import library
-
-STUBS = ("d4rl", "dm_control", "dm_env", "gtimer", "gym", "gymnasium", "pyrallis", "wandb")
+from tools.released_programs import StubFinder
 
 
 @pytest.fixture(autouse=True)
@@ -41,53 +38,6 @@ def double_precision():
 def float32_rate():
     """A learning rate as our optimiser holds it, rounded to float32."""
     return lambda rate: float(np.float32(rate))
-
-
-class _Stub(types.ModuleType):
-    """A module that has every name; a decorator of it returns what it decorates."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Anything
-
-
-class _StubFinder:
-    """Finds every module of `names`, whatever is below it."""
-
-    def __init__(self, names):
-        self.names = names
-
-    def holds(self, name):
-        return any(name == stub or name.startswith(f"{stub}.") for stub in self.names)
-
-    def find_spec(self, name, *_):
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if self.holds(name) else None
-
-    @staticmethod
-    def create_module(spec):
-        return _Stub(spec.name)
-
-    @staticmethod
-    def exec_module(module):
-        pass
-
-
-class _Every(type):
-    """Every attribute of the class is the class itself."""
-
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return cls
-
-
-class _Anything(metaclass=_Every):
-    def __init__(self, *_, **__):
-        pass
-
-    def __call__(self, function):
-        return function
 
 
 @pytest.fixture
@@ -116,7 +66,7 @@ def released(monkeypatch, sources):
             warnings.simplefilter("ignore")  # what newer interpreters say of their code
             return importlib.import_module(".".join(Path(path).with_suffix("").parts))
 
-    stubs = _StubFinder(STUBS)
+    stubs = StubFinder()
     before = set(sys.modules)
     yield load
     _forget(before, folder, stubs)
@@ -131,7 +81,7 @@ def released_package(monkeypatch, sources):
         path = Path(sources) / folder
         if not (path / name).is_dir():
             pytest.skip(f"{sources} holds no {folder}/{name}")
-        found.append(_StubFinder(stubs))
+        found.append(StubFinder(stubs))
         monkeypatch.setattr(sys, "meta_path", [*found, *sys.meta_path])
         monkeypatch.syspath_prepend(str(path))
 
