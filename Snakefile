@@ -61,10 +61,10 @@ if workflow.is_main_process:
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
 # COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
-COMPILED = str(PLAN.settings.get("compile")).lower() == "true"
+COMPILE = {"true": "--compile", "update": "--compile=update"}.get(str(PLAN.settings.get("compile")).lower(), "")
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"COMPILE={'--compile' if COMPILED else ''} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
+    f"COMPILE={COMPILE} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
 )
 
 

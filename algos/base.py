@@ -127,7 +127,7 @@ def _keep_guards_of_arguments(guards: Sequence[Any]) -> list[bool]:
     return [guard.guard_type == "TENSOR_MATCH" and "self" not in guard.name for guard in guards]
 
 
-def _own_call(function: Callable[..., Any]) -> Callable[..., Any]:
+def own_call(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` behind code of its own.
 
     torch keeps compiled programs by the code that they begin with, which objects of a class share, and
@@ -238,7 +238,7 @@ class Method(abc.ABC):
             options: dict[str, Any] = {"guard_filter_fn": _keep_guards_of_arguments}
             if backend == "inductor":
                 options["size_asserts"] = False
-            call = _own_call(getattr(self, name))
+            call = own_call(getattr(self, name))
             setattr(self, name, torch.compile(call, dynamic=False, backend=backend, options=options))
 
     @abc.abstractmethod

@@ -144,7 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: torch's choice)")
     parser.add_argument("--no-capture", action="store_true", help="on a GPU, run updates without CUDA graphs")
     parser.add_argument("--kernels", default="auto", help="auto, onednn or plain (default: auto)")
-    parser.add_argument("--compile", action="store_true", help="let torch compile the losses")
+    parser.add_argument(
+        "--compile",
+        nargs="?",
+        const="losses",
+        choices=("losses", "update"),
+        help="let torch compile the losses, or (on a CPU) the whole update",
+    )
     options = parser.parse_args(arguments)
 
     def command() -> None:

@@ -12,11 +12,7 @@ Hopper's widths, batch sizes and settings those published. Three arrangements:
 2 threads    one process on two cores
 2 processes  two processes of one thread, a core each, training at the same time; rates added up
 
-Forms of ours:
-
-plain        as a run trains by default
-losses       `compile: true`
-mkl          plain, with torch's own products in place of oneDNN's
+Forms of ours are those of `tools/speed_forms.py`.
 
 Printed are seed-updates per second and, by round, the ratio of ours to each peer on as many cores: median and
 range over the rounds. The JSON file has every window.
@@ -32,12 +28,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from speed_forms import FORMS, compile_program, kernel_form, prepare
 from speed_peer_programs import IN_JAX, PROGRAMS, serve, use_processors
 
-FORMS = ("plain", "losses", "mkl")
+from algos.benchmark import programs
+from algos.training.cuda_graphs import CAPTURED_UPDATES
+from algos.training.process_setup import set_up_process
+
 # Threads and processes of each arrangement.
 ARRANGEMENTS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 processes": (1, 2)}
 # The method's variant that follows the release; its first one where there is none.
@@ -57,7 +59,7 @@ class Contender:
     rates: list[float] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start the processes."""
+        """Start the processes and wait until each can train."""
         threads = ARRANGEMENTS[self.arrangement][0]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.processes = [
@@ -66,9 +68,6 @@ class Contender:
             )
             for command in self.commands
         ]
-
-    def wait(self) -> None:
-        """Wait until every process can train."""
         for process in self.processes:
             self._answer(process, "ready")
 
@@ -96,22 +95,15 @@ def serve_own(options: argparse.Namespace) -> None:
     """Train one of our forms; see `speed_peer_programs.serve`."""
     form, block, threads, place = options.serve.split(",")
     use_processors(int(place), int(threads))
-
-    import torch
-
-    from algos.benchmark import programs
-    from algos.training.cuda_graphs import CAPTURED_UPDATES
-    from algos.training.process_setup import set_up_process
-
-    set_up_process(int(threads), "plain" if form == "mkl" else "auto")
+    set_up_process(int(threads), kernel_form(form))
     configs = json.loads(options.configs.read_text(encoding="utf-8"))
     variant = VARIANTS.get(options.method)
     config = next(c for c in configs if c["method"] == options.method and variant in (None, c["variant"]))
     data = programs.synthetic_data(torch.device("cpu"), config)
     method = programs.build({**config, "diffusion_steps": 5}, range(int(block)), torch.device("cpu"))
-    if form == "losses":
-        method.compile_functions()
+    prepare(form, method)
     program = programs.build_program(method, data, capture=False)
+    compile_program(form, program)
     done = 0
 
     def updates(count: int) -> None:
@@ -205,9 +197,8 @@ def read_options() -> argparse.Namespace:
 def measure(found: list[Contender], rounds: int, window_seconds: float) -> None:
     """Start all, let them train in turns, and end them."""
     try:
-        for contender in found:
-            contender.start()
-            contender.wait()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(Contender.start, found))
         for number in range(rounds):
             for contender in found:
                 contender.turn(window_seconds)

@@ -102,9 +102,10 @@ def benchmark(
 def as_table(result: Mapping[str, Any]) -> str:
     """The result as a Markdown table."""
     machine = result["machine"]
+    compiled = f", {machine['compiled']} compiled" if machine["compiled"] else ""
     lines = [
         f"{machine['device']}; {machine['processes']} process(es) of {machine['threads']} thread(s), kernels "
-        f"{machine['kernels']}{', compiled' if machine['compiled'] else ''}"
+        f"{machine['kernels']}{compiled}"
         f"{', captured' if machine['captured'] else ''}; "
         f"largest measured {machine['peak_flops_per_second'] / 1e9:,.0f} GFLOP/s; "
         f"torch {machine['versions']['torch']}",
@@ -182,7 +183,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
     parser.add_argument("--processes", type=int, default=1, help="processes that train side by side")
     parser.add_argument("--kernels", default="auto", help="auto, onednn or plain")
-    parser.add_argument("--compile", action="store_true", help="let torch compile the losses")
+    parser.add_argument(
+        "--compile",
+        nargs="?",
+        const="losses",
+        choices=("losses", "update"),
+        help="let torch compile the losses, or (on a CPU) the whole update",
+    )
     parser.add_argument("--no-capture", action="store_true", help="on a GPU, without CUDA graphs")
     parser.add_argument("--windows", type=int, default=5, help="of which the median is taken")
     parser.add_argument("--window-seconds", type=float, default=2.0, help="length of a window, at least")

@@ -174,7 +174,7 @@ def speed_of(
         "device": device.type,
         "threads": torch.get_num_threads(),
         "kernels": kernels.in_use(),
-        "compile": compiled,
+        "compile": "losses" if compiled else None,
         "capture": capture,
         "windows": 3,
         "window_seconds": seconds,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from algos.seed_parallel import kernels
 from algos.seed_parallel.parameters import ParameterGroup
 
 
@@ -39,6 +41,9 @@ class Adam:
     @torch.no_grad()
     def step(self, learning_rate: Tensor | None = None) -> None:
         """One step along `group.gradient`; `learning_rate` (0-dimensional) replaces the kept one."""
+        if kernels.for_compiler():
+            self._step_by_elements(self.learning_rate if learning_rate is None else learning_rate)
+            return
         if learning_rate is not None:
             self.learning_rate.copy_(learning_rate)
         self.count.add_(1.0)
@@ -59,6 +64,31 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+
+    def _step_by_elements(self, rate: Tensor) -> None:
+        """The same step in operations that a compiler joins in one loop (Kingma and Ba 2015, algorithm 1)."""
+        gradient, flat = self.group.gradient, self.group.flat
+        self.count.add_(1.0)
+        self.mean.copy_(torch.lerp(self.mean, gradient, 0.1))
+        self.square.copy_(0.999 * self.square + 0.001 * gradient.square())
+        step_size = rate / (1.0 - 0.9**self.count)
+        deviation = self.square.sqrt() / (1.0 - 0.999**self.count).sqrt() + self.eps
+        decayed = flat * (1.0 - rate * self.weight_decay) if self.weight_decay > 0 else flat
+        flat.copy_(decayed - step_size * self.mean / deviation)
+
+    def buffers(self) -> list[Tensor]:
+        """The tensors that a step changes, besides the group's."""
+        return [self.mean, self.square, self.count]
+
+    @contextlib.contextmanager
+    def replaced(self, buffers: Sequence[Tensor]) -> Iterator[None]:
+        """Step `buffers`, in the order of `buffers()`, in place of its own within the block."""
+        kept = self.buffers()
+        self.mean, self.square, self.count = buffers
+        try:
+            yield
+        finally:
+            self.mean, self.square, self.count = kept
 
     def state(self) -> dict[str, Tensor]:
         """Copies of the moments and the count, on the CPU."""

@@ -64,6 +64,25 @@ def using(form: str) -> Iterator[None]:
         use(before)
 
 
+_recording = False
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """Within the block a program is recorded that will be compiled: operations as the compiler wants them."""
+    global _recording
+    before, _recording = _recording, True
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+def for_compiler() -> bool:
+    """Whether what is called now goes to the compiler."""
+    return _recording or torch.compiler.is_compiling()
+
+
 def _fast(tensor: Tensor) -> bool:
     return _form == "onednn" and tensor.device.type == "cpu" and tensor.dtype == torch.float32
 
@@ -138,7 +157,7 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool
     if left.shape[0] * left.shape[1] * right.shape[1] <= SMALL_PRODUCT:
         product = torch.mm(left, right) if bias is None else torch.addmm(bias, left, right)
         return torch.relu(product) if relu else product
-    if torch.compiler.is_compiling():
+    if for_compiler():
         compiled: Tensor = torch.ops.recheck.product(left, right, bias, relu)
         return compiled
     return _product_now(left, right, bias, relu)
@@ -149,7 +168,7 @@ def _product_of_rows(left: Tensor, right: Tensor) -> Tensor:
     if right.shape[1] <= NARROW < left.shape[1]:  # then transpose the right side, and the result
         return _product(right.t(), left).t()
     # oneDNN copies a transposed left side. The compiler makes a small copy while it writes the tensor.
-    small = left.numel() <= SMALL_COPY and torch.compiler.is_compiling()
+    small = left.numel() <= SMALL_COPY and for_compiler()
     return _product(left.t().contiguous() if small else left.t(), right)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from recheck.errors import MethodError
 from torch import Tensor
 
+from algos.seed_parallel import kernels
 from algos.seed_parallel.random_streams import SeedStreams
 
 # Parameters start at multiples of this many floats, a cache line, and so does every seed's row:
@@ -196,7 +198,40 @@ class ParameterGroup:
                 "`frozen` or under torch.no_grad; parameters that one loss does not train belong to another "
                 "group"
             )
+        if kernels.for_compiler():
+            self.gradient = self._joined(gradients)
+            return
         torch._foreach_copy_(self._gradients, [gradient for gradient in gradients if gradient is not None])
+
+    def _joined(self, gradients: Sequence[Tensor]) -> Tensor:
+        """Gradients by parameter as a flat one; a compiler writes it in one pass, slices in one each."""
+        rows = self.flat.shape[0]
+        parts: list[Tensor] = []
+        ends = [*list(self.offsets.values())[1:], self.flat.shape[1]]
+        for gradient, start, end in zip(gradients, self.offsets.values(), ends):
+            part = gradient.reshape(rows, -1)
+            parts.append(part)
+            if end - start > part.shape[1]:
+                parts.append(part.new_zeros(rows, end - start - part.shape[1]))
+        return torch.cat(parts, dim=1)
+
+    def buffers(self) -> list[Tensor]:
+        """The tensors that training changes."""
+        return [self.flat]
+
+    @contextlib.contextmanager
+    def replaced(self, buffers: Sequence[Tensor]) -> Iterator[None]:
+        """Be the parameters in `buffers`, one tensor of the flat buffer's shape, within the block."""
+        kept = dict(self.__dict__)
+        (self.flat,) = buffers
+        self.frozen = self._views(self.flat)
+        self.parameters = {
+            name: view.detach().requires_grad_() for name, view in self._views(self.flat).items()
+        }
+        try:
+            yield
+        finally:
+            self.__dict__.update(kept)
 
     def clip_gradient(self, max_norm: float) -> Tensor:
         """Scale each seed's gradient to a norm of at most `max_norm`; return the norms before, ``[K]``.

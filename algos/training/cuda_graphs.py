@@ -8,7 +8,7 @@ variants that occurs (Diffusion-QL's moving average acts every fifth update).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs
 
 # Updates that one captured program holds, at most.
 CAPTURED_UPDATES = 8
+# What an update reads besides the data, and its variant, to its losses.
+Update = Callable[[dict[str, Tensor], Hashable], tuple[Tensor, ...]]
 
 
 class Program:
@@ -29,6 +31,7 @@ class Program:
         indexed: read randomness through a counter on the device, as a captured program must; the
             same code without capture where there is no GPU (tests).
         capture: record batches of updates as CUDA graphs; needs a CUDA device and implies `indexed`.
+        compiled_update: takes the place of the method's own update, on a CPU (`algos.training.whole_update`).
 
     Attributes:
         history: losses of the chunk, ``[CHUNK_UPDATES, losses, K]``.
@@ -41,6 +44,7 @@ class Program:
         random_inputs: ChunkedInputs,
         indexed: bool = False,
         capture: bool = False,
+        compiled_update: Update | None = None,
     ) -> None:
         self.method = method
         self.data = data
@@ -55,6 +59,7 @@ class Program:
         self.places = torch.arange(CHUNK_UPDATES, device=device)[:, None, None]
         self.graphs: dict[tuple[Hashable, ...], torch.cuda.CUDAGraph] = {}
         self.pool: Any = None
+        self.compiled_update = compiled_update
 
     def load_chunk(self, chunk_start: int) -> None:
         """Draw the randomness and compute the schedules of the chunk that begins at `chunk_start`."""
@@ -84,8 +89,13 @@ class Program:
             for i, variant in enumerate(variants):
                 draw = self.random_inputs.at(offset + i)
                 draw.update(zip(self.schedule_names, self.schedule[offset + i].unbind()))
-                losses = self.method.update(self.data, draw, variant)
+                losses = self._update(draw, variant)
                 torch.stack(losses, out=self.history[offset + i])
+
+    def _update(self, draw: dict[str, Tensor], variant: Hashable) -> tuple[Tensor, ...]:
+        if self.compiled_update is not None:
+            return self.compiled_update(draw, variant)
+        return self.method.update(self.data, draw, variant)
 
     def _run(self, variants: tuple[Hashable, ...]) -> None:
         for variant in variants:

@@ -17,7 +17,8 @@ class Execution:
         threads: CPU threads of torch; its own choice when None.
         capture: CUDA graphs; None for wherever there is a GPU.
         kernels: form of the kernels, as in `algos.seed_parallel.kernels`.
-        compiled: whether torch compiles the losses (11 to 60 s once; for long runs).
+        compiled: what torch compiles: nothing, the ``losses`` (11 to 60 s once; for long runs) or the whole
+            ``update``, on a CPU alone.
         workers: processes that play episodes in evaluation.
         environments: that one process of an evaluation holds; as many as it can use when None.
         memory_mb: of the job, MB; what the machine has when None. Evaluation asks it before it begins.
@@ -29,7 +30,7 @@ class Execution:
     threads: int | None = None
     capture: bool | None = None
     kernels: str = "auto"
-    compiled: bool = False
+    compiled: str | None = None
     workers: int = 1
     environments: int | None = None
     memory_mb: int | None = None

@@ -33,12 +33,15 @@ from algos.training.device import choose_device, device_model, peak_memory_bytes
 from algos.training.execution import Execution
 from algos.training.stored import save_json, save_table, save_tensors
 from algos.training.whole_trajectories import whole_trajectories
+from algos.training.whole_update import WholeUpdate
 
 LOG_INTERVAL_UPDATES = 1000
 # Often enough that a kill without warning costs little; a state is a few MB per seed.
 STATE_INTERVAL_SECONDS = 300.0
 # A loss of this size is no longer learning on any task with rewards of D4RL's sizes.
 EXPLODED_LOSS = 1e10
+# What provenance says beside the kernels' form.
+COMPILED_FORMS = {None: "", "losses": ", compiled", "update": ", update compiled"}
 
 
 def training_data(
@@ -151,13 +154,18 @@ class Trainer:
         self.stop_requested = stop_requested
         data, self.transform_state = training_data(transitions, config, device)
         self.method = build_method(config, data.problem, device)
-        if execution.compiled:
+        if execution.compiled == "losses":
             self.method.compile_functions()
         self.streams = SeedStreams(config.seeds, "train", device)
         self.random_inputs = ChunkedInputs(self.method.random_inputs(), self.streams, data.num_rows)
         capture = device.type == "cuda" if execution.capture is None else execution.capture
         self.program = Program(
-            self.method, data, self.random_inputs, indexed=execution.indexed, capture=capture
+            self.method,
+            data,
+            self.random_inputs,
+            indexed=execution.indexed,
+            capture=capture,
+            compiled_update=WholeUpdate(self.method, data) if execution.compiled == "update" else None,
         )
         shape = (len(self.method.LOSSES), len(config.seeds))
         self.update = 0
@@ -169,7 +177,7 @@ class Trainer:
         self.wall_seconds = 0.0
         self.cpu_seconds = 0.0
         self.devices = [device_model(device)]
-        self.kernels = [f"{kernels.in_use()}{', compiled' if execution.compiled else ''}"]
+        self.kernels = [kernels.in_use() + COMPILED_FORMS[execution.compiled]]
 
     def train(self) -> None:
         """Run to the last update.

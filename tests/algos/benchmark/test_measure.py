@@ -17,7 +17,7 @@ OPTIONS = {
     "device": "cpu",
     "threads": 1,
     "kernels": "plain",
-    "compile": False,
+    "compile": None,
     "capture": False,
     "windows": 2,
     "window_seconds": 1.0,
