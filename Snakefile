@@ -60,11 +60,10 @@ if workflow.is_main_process:
         logger.info(message)
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
-# COMPILE is how fast a run is, not what it is, and so no parameter either (`--config compile=true` comes as a text).
-COMPILE = {"true": "--compile", "update": "--compile=update"}.get(str(PLAN.settings.get("compile")).lower(), "")
+# COMPILE is how fast a run is, not what it is, and so no parameter either.
 shell.prefix(
     f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"COMPILE={COMPILE} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
+    f"COMPILE={REQUESTS.compile} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
 )
 
 

@@ -74,8 +74,12 @@ def train_block(
     started = time.time()
     config = RunConfig.from_document(document)
     device = choose_device(execution.device)
+    if config.precision != "float32" and device.type != "cpu":
+        raise TrainingError(
+            f"precision is {config.precision!r}, which is for the CPU; allowed on a GPU is 'float32'"
+        )
     try:
-        set_up_process(execution.threads, execution.kernels)
+        set_up_process(execution.threads, execution.kernels, config.precision)
     except ValueError as error:
         raise TrainingError(str(error)) from error
     transitions = load_transitions(dataset)

@@ -5,12 +5,11 @@ losses       `compile: true`
 update       `compile: update`
 mkl          plain, all networks of a layer in one of torch's batched products: fewer and larger calls
 first        plain, first layers of both critics and both targets as one product (IQL, IDQL; one seed)
-bfloat16     plain, hidden layers' products in bfloat16: factors rounded, sums taken in float32 and rounded;
-             weights and optimiser stay in float32
+bfloat16     plain, `precision: bfloat16`
 torch        plain, each network's products by torch's own call in place of oneDNN's
 
 The last two also exist with `losses_` or `update_` before the name, compiled so. No run can be trained in the
-forms from mkl on; they are for measuring.
+forms mkl, first and torch; they are for measuring.
 """
 
 from __future__ import annotations
@@ -32,8 +31,6 @@ FORMS = (
     *("plain", "losses", "update", "mkl", "first"),
     *(f"{compiled}{products}" for products in ("bfloat16", "torch") for compiled in COMPILED),
 )
-# Rows, columns and depth of a product from which rounding its factors costs less than it saves.
-SMALLEST_ROUNDED = 64
 
 
 def kernel_form(form: str) -> str:
@@ -45,10 +42,11 @@ def prepare(form: str, method: Method) -> None:
     """Change the method, before its program is built.
 
     Raises:
-        SystemExit: this machine or this method cannot have the form.
+        SystemExit: this method cannot have the form.
+        ValueError: this processor cannot.
     """
     if form.endswith("bfloat16"):
-        round_products()
+        kernels.use_precision("bfloat16")
     if form.endswith("torch"):
         kernels.SMALL_PRODUCT = 2**62
     if form == "first":
@@ -61,21 +59,6 @@ def compile_program(form: str, program: Program) -> None:
     """Change the built program."""
     if form.startswith("update"):
         program.compiled_update = WholeUpdate(program.method, program.data)
-
-
-def round_products() -> None:
-    """Let the large products of the fast form take bfloat16."""
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        raise SystemExit("this processor has no bfloat16 products")
-    exact = kernels._product
-
-    def product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
-        if min(*left.shape, right.shape[1]) < SMALLEST_ROUNDED:
-            return exact(left, right, bias, relu)
-        shift = None if bias is None else bias.bfloat16()
-        return exact(left.bfloat16(), right.bfloat16(), shift, relu).float()
-
-    kernels._product = product
 
 
 class _Given(torch.autograd.Function):

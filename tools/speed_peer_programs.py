@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from released_programs import load_once
+from released_programs import load_once  # type: ignore[import-not-found]  # next to this file
 
 NUM_ROWS, OBSERVATION_DIM, ACTION_DIM = 100_000, 11, 3
 # Trains so many updates and waits for the last one.

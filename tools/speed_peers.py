@@ -33,8 +33,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from speed_forms import FORMS, compile_program, kernel_form, prepare
-from speed_peer_programs import IN_JAX, PROGRAMS, serve, use_processors
+from speed_forms import (  # type: ignore[import-not-found]
+    FORMS,
+    compile_program,
+    kernel_form,
+    prepare,
+)
+from speed_peer_programs import (  # type: ignore[import-not-found]
+    IN_JAX,
+    PROGRAMS,
+    serve,
+    use_processors,
+)
 
 from algos.benchmark import programs
 from algos.training.cuda_graphs import CAPTURED_UPDATES

@@ -20,6 +20,9 @@ from torch import Tensor, library
 
 FORMS = ("plain", "onednn")
 _form = "plain"
+# Of the factors of large products in training; sums are taken in float32 in both, and kept so in the first.
+PRECISIONS = ("float32", "bfloat16")
+_precision = "float32"
 
 
 def onednn_available() -> bool:
@@ -49,8 +52,31 @@ def use(form: str) -> str:
 
 
 def in_use() -> str:
-    """The form chosen last."""
-    return _form
+    """The form chosen last, and the precision of products where it is not float32."""
+    return _form if _precision == "float32" else f"{_form}, {_precision}"
+
+
+def use_precision(precision: str) -> None:
+    """Choose the precision of large products from here on.
+
+    With `bfloat16` their factors are rounded to bfloat16, and so is each product after its sums were taken in
+    float32. Weights, activations, gradients and optimiser stay float32, and so does what is small
+    (`SMALLEST_ROUNDED`): first and last layers.
+
+    Raises:
+        ValueError: an unknown precision, or bfloat16 without oneDNN's products for it.
+    """
+    global _precision
+    if precision not in PRECISIONS:
+        raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
+    if precision == "bfloat16":
+        if _form != "onednn":
+            raise ValueError("precision bfloat16 needs the kernels onednn; allowed with plain is float32")
+        if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            raise ValueError(
+                "precision bfloat16 needs a processor with AVX-512, which this one is not; allowed is float32"
+            )
+    _precision = precision
 
 
 @contextlib.contextmanager
@@ -95,6 +121,8 @@ SMALL_PRODUCT = 2**17
 # which the compiler's transposed copy costs less than oneDNN's. Both measured, see docs/performance.md.
 NARROW = 32
 SMALL_COPY = 2**16
+# Rows, columns and depth from which rounding the factors costs less than it saves.
+SMALLEST_ROUNDED = 64
 
 # What flows through a network: in the plain form one tensor ``[M, B, d]``, which batched kernels take
 # whole; in the fast form M tensors ``[B, d]``, because oneDNN multiplies one pair of matrices at a time and
@@ -157,6 +185,13 @@ def _product(left: Tensor, right: Tensor, bias: Tensor | None = None, relu: bool
     if left.shape[0] * left.shape[1] * right.shape[1] <= SMALL_PRODUCT:
         product = torch.mm(left, right) if bias is None else torch.addmm(bias, left, right)
         return torch.relu(product) if relu else product
+    if _precision == "bfloat16" and min(*left.shape, right.shape[1]) >= SMALLEST_ROUNDED:
+        shift = None if bias is None else bias.bfloat16()
+        return _large_product(left.bfloat16(), right.bfloat16(), shift, relu).float()
+    return _large_product(left, right, bias, relu)
+
+
+def _large_product(left: Tensor, right: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     if for_compiler():
         compiled: Tensor = torch.ops.recheck.product(left, right, bias, relu)
         return compiled

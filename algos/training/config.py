@@ -11,6 +11,8 @@ from typing import Any
 from recheck.errors import TrainingError
 from recheck.former_names import current
 
+from algos.seed_parallel.kernels import PRECISIONS
+
 CONFIG_KEYS = (
     "format",
     "method",
@@ -26,6 +28,8 @@ CONFIG_KEYS = (
     "digest",
     "seeds",
 )
+# Keys that are there only where they differ from their default, so that digests of earlier runs stay.
+OPTIONAL_KEYS = ("precision",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class RunConfig:
     digest: str
     seeds: tuple[int, ...]
     document: Mapping[str, Any] = field(repr=False)
+    precision: str = "float32"
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RunConfig:
@@ -55,11 +60,12 @@ class RunConfig:
         """
         document = current(document)
         missing = [key for key in CONFIG_KEYS if key not in document]
-        unknown = sorted(set(document) - set(CONFIG_KEYS))
+        unknown = sorted(set(document) - {*CONFIG_KEYS, *OPTIONAL_KEYS})
         if missing or unknown:
             problem = f"lacks {missing[0]!r}" if missing else f"has the unknown key {unknown[0]!r}"
             raise TrainingError(f"the run configuration {problem}; its keys are {', '.join(CONFIG_KEYS)}")
         values = {key: document[key] for key in CONFIG_KEYS if key != "format"}
+        values |= {key: document[key] for key in OPTIONAL_KEYS if key in document}
         for key in ("checkpoints", "seeds", "transforms"):
             values[key] = tuple(values[key])
         config = cls(**values, document=dict(document))
@@ -80,6 +86,8 @@ class RunConfig:
             raise TrainingError(
                 f"seeds {list(config.seeds)} have to be different numbers from 0, at least one"
             )
+        if config.precision not in PRECISIONS:
+            raise TrainingError(f"precision is {config.precision!r}; allowed are {', '.join(PRECISIONS)}")
         if not 0.0 < config.train_fraction <= 1.0:
             raise TrainingError(f"train_fraction is {config.train_fraction}; allowed are values in (0, 1]")
         return config

@@ -16,23 +16,26 @@ KEPT = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30, M_TOP_PAD: 64 << 
 GIVEN_BACK = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_TOP_PAD: 0}
 
 
-def set_up_process(threads: int | None = None, kernel_form: str = "auto") -> str:
+def set_up_process(threads: int | None = None, kernel_form: str = "auto", precision: str = "float32") -> str:
     """Prepare this process for training or acting.
 
     Args:
         threads: of the CPU; torch's own choice when None.
         kernel_form: of `algos.seed_parallel.kernels`.
+        precision: of large products, of `algos.seed_parallel.kernels`.
 
     Returns:
         The form of the kernels that was chosen.
 
     Raises:
-        ValueError: a form that is unknown or not in this build of torch.
+        ValueError: a form or precision that is unknown or that this build of torch or processor has not.
     """
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
-    return kernels.use(kernel_form)
+    form = kernels.use(kernel_form)
+    kernels.use_precision(precision)
+    return form
 
 
 def keep_freed_memory(keep: bool = True) -> bool:

@@ -49,6 +49,7 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+    kernels.use_precision("float32")
     kernels.use(form)
 
 

@@ -89,6 +89,53 @@ def test_unknown_kernels_are_refused_with_the_list():
         kernels.use("abacus")
 
 
+@pytest.fixture
+def rounded():
+    """Products in bfloat16."""
+    with kernels.using("onednn"):
+        kernels.use_precision("bfloat16")
+        yield
+        kernels.use_precision("float32")
+
+
+def test_large_products_take_bfloat16_and_give_float32(rounded):
+    """Factors rounded, sums in float32, the product rounded once; gradients alike."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(2, 128, 256, generator=generator)
+    weight = torch.randn(2, 256, 64, generator=generator) / 16
+    bias = torch.randn(2, 64, generator=generator)
+    outputs, got = gradients(linear, inputs, weight, bias)
+    x, w, b = (tensor.bfloat16().float() for tensor in (inputs, weight, bias))
+    exact = (x.double() @ w.double() + b.double().unsqueeze(1)).float()
+    assert outputs.dtype == torch.float32
+    torch.testing.assert_close(outputs, exact, rtol=2**-8, atol=1e-5)
+    assert (outputs - (inputs @ weight + bias.unsqueeze(1))).abs().max() > 1e-3
+    kernels.use_precision("float32")
+    _, expected = gradients(linear, inputs, weight, bias)
+    for one, other in zip(got, expected):
+        assert one.dtype == torch.float32
+        assert (one - other).norm() < 0.01 * other.norm()
+
+
+def test_first_layers_and_heads_keep_float32(rounded):
+    inputs, weight, bias = torch.randn(1, 256, 14), torch.randn(1, 14, 256), torch.randn(1, 256)
+    hidden, head, shift = torch.randn(1, 256, 256), torch.randn(1, 256, 1), torch.randn(1, 1)
+    before = linear(inputs, weight, bias), linear(hidden, head, shift)
+    kernels.use_precision("float32")
+    assert torch.equal(linear(inputs, weight, bias), before[0])
+    assert torch.equal(linear(hidden, head, shift), before[1])
+
+
+def test_precisions_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="known are float32, bfloat16"):
+        kernels.use_precision("float16")
+    with kernels.using("plain"), pytest.raises(ValueError, match="allowed with plain is float32"):
+        kernels.use_precision("bfloat16")
+    with kernels.using("onednn"):
+        kernels.use_precision("bfloat16")
+        assert kernels.in_use() == "onednn, bfloat16"
+
+
 def test_the_form_is_restored():
     before = kernels.in_use()
     with kernels.using("onednn"):

@@ -21,6 +21,7 @@ from algos import train
         ({"hyperparameters": {"update_order": "random"}}, "allowed are paper, corl"),
         ({"hyperparameters": {"colour": 1}}, "has no hyperparameter 'colour'"),
         ({"transforms": [{"name": "rotate"}]}, "rotate"),
+        ({"precision": "float16"}, "precision is 'float16'; allowed are float32, bfloat16"),
         ({"surprise": 1}, "unknown key 'surprise'"),
     ],
 )

@@ -11,7 +11,13 @@ from algos.benchmark import programs
 from algos.training.whole_update import WholeUpdate
 
 CPU = torch.device("cpu")
-SIZES = {"batch_size": 8, "critic_batch_size": 8, "actor_batch_size": 8, "hidden_sizes": [32, 32]}
+SIZES = {
+    "batch_size": 8,
+    "critic_batch_size": 8,
+    "actor_batch_size": 8,
+    "hidden_sizes": [32, 32],
+    "actor_width": 32,
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,7 @@ def program_of(config, data, compiled, seeds=(0, 1)):
     return program
 
 
-@pytest.mark.parametrize("name", ["iql", "diffusion_ql"])
+@pytest.mark.parametrize("name", ["iql", "diffusion_ql", "idql"])
 def test_a_compiled_update_trains_alike(configs, monkeypatch, name):
     """Losses, parameters, moments and averages after updates of every variant, of two seeds."""
     monkeypatch.setattr(programs, "NUM_ROWS", 500)

@@ -93,6 +93,19 @@ def test_exclusions_know_the_values_that_an_entry_leaves_out(mine):
     assert [run.config["method"] for run in mine(content).experiment.runs.values()] == ["edp"]
 
 
+def test_another_precision_is_a_run_of_its_own_and_float32_is_none(mine):
+    found = mine(
+        {
+            "variants": {"rounded": {"precision": "bfloat16"}, "same": {"precision": "float32"}},
+            "grid": [entry(variants=["paper", "rounded", "same"])],
+        }
+    ).experiment
+    configs = {run.config["variant"]: run.config for run in found.runs.values()}
+    assert configs["rounded"]["precision"] == "bfloat16"
+    assert "precision" not in configs["paper"]
+    assert configs["same"] == {**configs["paper"], "variant": "same"}
+
+
 def test_variants_of_an_experiment_change_the_values_they_name(mine):
     found = mine(
         {

@@ -63,6 +63,26 @@ def test_too_little_memory_for_the_candidates_is_refused_in_one_message():
 
 
 @pytest.mark.parametrize(
+    ("setting", "option"),
+    [(False, ""), (True, "--compile"), ("true", "--compile"), ("false", ""), ("update", "--compile=update")],
+)
+def test_compile_is_an_option_of_the_trainer(setting, option):
+    assert requests(experiment="smoke", compile=setting).compile == option
+
+
+def test_whole_updates_are_not_compiled_on_a_gpu():
+    with pytest.raises(ConfigError, match=r"compile is 'update' .* give compile=true or .* train_on=cpu"):
+        requests(experiment="smoke", compile="update", train_on="gpu").check()
+    requests(experiment="smoke", compile="update").check()
+
+
+def test_bfloat16_is_not_for_a_gpu():
+    with pytest.raises(ConfigError, match=r"Variant 'bfloat16' has precision bfloat16, .* train_on=cpu"):
+        requests(experiment="precision", train_on="gpu").check()
+    requests(experiment="precision").check()
+
+
+@pytest.mark.parametrize(
     ("executor", "factors"), [("submitit", [1, 1, 1]), ("local", [1, 2, 4]), (None, [1, 2, 4])]
 )
 def test_memory_doubles_with_each_attempt_where_the_executor_does_not(executor, factors):

@@ -208,6 +208,9 @@ def resolve_run(catalogue: Catalogue, point: GridPoint) -> Run:
         "transforms": transforms,
         "train_fraction": own.get("train_fraction", resolved.train_fraction),
     }
+    # Only where it is not the default: digests of runs from before it existed stay.
+    if own.get("precision", "float32") != "float32":
+        config["precision"] = own["precision"]
     return Run(config=config, like=resolved.like)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property, wraps
 from typing import Any
 
 from recheck.configuration.site import Site
+from recheck.errors import ConfigError
 from recheck.experiments.expansion import Cell
 from recheck.files import read_json
 from recheck.former_names import current
@@ -62,12 +63,31 @@ class JobRequests:
         name = str(self.plan.settings.get("evaluation_device", "cpu"))
         return "cuda" if name == "gpu" else name
 
+    @property
+    def compile(self) -> str:
+        """The option of `algos.train` that the setting `compile` stands for; empty for none."""
+        setting = str(self.plan.settings.get("compile")).lower()  # a command line's `true` is a text
+        return {"true": "--compile", "update": "--compile=update"}.get(setting, "")
+
     def check(self) -> None:
-        """Refuse a sampling setting whose evaluation cannot fit into a job, before anything is run.
+        """Refuse, before anything is run, what no job could do.
 
         Raises:
-            ConfigError: naming the first one.
+            ConfigError: whole updates compiled or bfloat16 products on a GPU; or the first sampling setting
+                whose evaluation cannot fit into a job.
         """
+        if self.plan.cells and self.compile.endswith("update") and self.plan.machine["gpu"]:
+            raise ConfigError(
+                "compile is 'update' and training is on a GPU, where whole updates are recorded already; "
+                "give compile=true or compile=false, or train_on=cpu"
+            )
+        rounded = [cell for cell in self.plan.cells if "precision" in cell.run.config]
+        if rounded and self.plan.machine["gpu"]:
+            config = rounded[0].run.config
+            raise ConfigError(
+                f"Variant '{config['variant']}' has precision {config['precision']}, which is for the "
+                "CPU; give train_on=cpu, or leave the variant out"
+            )
         # Blocks of one run and size ask for the same.
         asked = {
             (cell.run.group, cell.sampling.label, len(cell.block.seeds)): cell for cell in self.plan.cells
