@@ -1,4 +1,4 @@
-# Every target does its own set-up: `make setup` makes .venv from requirements.lock.
+# Every target does its own set-up: `make setup` makes .venv from the lock files.
 #
 #   TORCH_INDEX   package index that torch comes from, e.g. that of its CPU build (small) or of a CUDA build;
 #                 empty: the plain index
@@ -13,7 +13,8 @@ export TORCH_INDEX PYTHON VERBOSE
 
 BIN := .venv/bin
 
-.PHONY: help setup lock site docs run test test-released coverage rehearse test-cluster lint format gpu-check simulate clean
+.PHONY: help setup lock site docs run test test-released coverage rehearse test-cluster lint lint-files format gpu-check \
+	simulate clean
 
 help:
 	@echo "make run           check the published policies here, and a short training; see results/report.html"
@@ -23,13 +24,14 @@ help:
 	@echo "make rehearse      every experiment at toy length, to its report"
 	@echo "make test-cluster  tests on a real one-box SLURM (Debian, as root)"
 	@echo "make lint          formatting, style, types, workflow"
+	@echo "make lint-files    Dockerfile, GitHub workflows, issue forms, citation, shell scripts"
 	@echo "make site          the documents as a site, into build/site"
 	@echo "make docs          write the generated parts of the documents again (statistics: make simulate)"
 	@echo "make format        put formatting right"
 	@echo "make gpu-check     correctness and speed on a GPU, into results/benchmark/gpu_check.json"
 	@echo "make simulate      how often verdicts are wrong, into results/simulation and docs/statistics.md"
 	@echo "make setup         make .venv; the others call it"
-	@echo "make lock          write requirements.lock again, after a change of pyproject.toml or constraints.txt"
+	@echo "make lock          write the lock files again, after a change of pyproject.toml or constraints.txt"
 	@echo "make clean         remove what is generated, except results"
 
 setup:
@@ -66,6 +68,9 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/python tools/lint_workflow.py
+
+lint-files:
+	@tools/lint_files.sh
 
 # Material's notice about a later MkDocs is not a warning about these documents.
 site: setup

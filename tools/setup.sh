@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes .venv from requirements.lock (versions and hashes) and the pin of torch in constraints.txt, or leaves it
-# alone where it is whole and up to date.
+# Makes .venv from the lock files (versions and hashes; tools/lock.sh says which is which), or leaves it alone where
+# it is whole and up to date.
 #   PYTHON       interpreter to use (default: the first of python3, python3.12, python3.11 that is 3.11 or 3.12)
-#   TORCH_INDEX  package index to take torch from, for its CPU or a CUDA build (default: the plain index)
+#   TORCH_INDEX  package index to take torch from, for its CPU or a CUDA build (default: the plain index). Hashes are
+#                known of the plain index and, on Linux on x86-64, of an index whose address ends with /cpu.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,7 +29,7 @@ if ! fits "$python"; then
 fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-wanted=$(cat pyproject.toml constraints.txt requirements.lock - <<END | sha256sum | cut -d ' ' -f 1
+wanted=$(cat pyproject.toml constraints.txt requirements*.lock - <<END | sha256sum | cut -d ' ' -f 1
 $version ${TORCH_INDEX:-}
 END
 )
@@ -60,16 +61,23 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
-# torch first and without hashes: which build is right (CPU, CUDA) depends on the machine.
-torch=$(grep '^torch==' constraints.txt)
-if [ -n "${TORCH_INDEX:-}" ]; then
-    # Another build of the same version is a change, too.
-    pip uninstall --quiet --yes torch >/dev/null 2>&1 || true
-    pip install --quiet --index-url "$TORCH_INDEX" --constraint constraints.txt "$torch"
-else
-    pip install --quiet --constraint constraints.txt "$torch"
-fi
-# All else by version and hash, then the project itself.
-pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+locked() { pip install --quiet --no-deps --require-hashes --requirement "$@"; }
+
+locked requirements.lock
+# torch: which build is right (CPU, CUDA) depends on the machine. Another build of the same version is a change, too.
+if [ -n "${TORCH_INDEX:-}" ]; then pip uninstall --quiet --yes torch >/dev/null 2>&1 || true; fi
+case "$(uname -sm) ${TORCH_INDEX:-}" in
+    *" ")
+        # A CPU build, where pip's own configuration names a place that has it; else what the plain index has.
+        locked requirements-torch-cpu.lock >/dev/null 2>&1 || locked requirements-torch.lock
+        ;;
+    "Linux x86_64 "*/cpu | "Linux x86_64 "*/cpu/) locked requirements-torch-cpu.lock --index-url "$TORCH_INDEX" ;;
+    *)
+        say "torch is installed by its version alone: no hashes are known of the builds of $TORCH_INDEX."
+        pip install --quiet --index-url "$TORCH_INDEX" --constraint constraints.txt "$(grep '^torch==' constraints.txt)"
+        ;;
+esac
+# What the plain index's torch needs for a GPU; a CPU build needs nothing more, another CUDA build has brought its own.
+if pip check 2>&1 | grep -q '^torch .* is not installed'; then locked requirements-cuda.lock; fi
 pip install --quiet --no-deps --no-build-isolation --editable .
 printf '%s\n' "$wanted" >"$stamp"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from paper_tables.figures.style import (
     BAND_ALPHA,
     INK,
+    LEAST_SEEDS_FOR_BAND,
     LEAST_SEEDS_FOR_INTERVAL,
     METRIC_NAMES,
     label_styles,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # One figure each; all take plain tables, draw, and return the figure.
 
+NOT_COMPARED = "#DDDDDD"
 MOST_NAMED_COLUMNS = 3
 """Of the matrix of improvements."""
 
@@ -122,20 +125,27 @@ def aggregate_order(aggregates: pd.DataFrame) -> list[str]:
     return [str(label) for label in iqm["label"]]
 
 
-def draw_profiles(profiles: pd.DataFrame) -> Figure:
+def draw_profiles(profiles: pd.DataFrame, num_runs: Mapping[str, int] | None = None) -> Figure:
     """Performance profiles of one set of tasks.
 
     Args:
         profiles: rows of `profiles.csv` of one selection rule and one set of tasks.
+        num_runs: label -> runs; fewer than `LEAST_SEEDS_FOR_BAND` have no band, which would be as high as
+            the panel. By default every label has its band.
     """
+    enough = {} if num_runs is None else num_runs
     labels = in_order(profiles["label"])
     names = [display_name(label) for label in labels]
     styles = label_styles(labels)
     figure = new_figure(2.1 + legend_inches(names))
     axis = figure.subplots()
     handles = []
+    # Beyond the best run every profile is 0.
+    thresholds = profiles["threshold_percent"]
+    reached = thresholds[profiles[["share", "high"]].max(axis=1) > 0]
+    end = min(thresholds.max(), 1.1 * reached.max() + 1) if len(reached) else thresholds.max()
     for place, label in enumerate(labels):
-        rows = profiles[profiles["label"] == label]
+        rows = profiles[(profiles["label"] == label) & (thresholds <= end)]
         style = styles[label]
         # Markers at a few thresholds, at other ones for each method, so that they do not cover each other.
         every = max(1, len(rows) // 6)
@@ -143,11 +153,10 @@ def draw_profiles(profiles: pd.DataFrame) -> Figure:
             rows["threshold_percent"],
             100 * rows["share"],
             markevery=(place * every // max(1, len(labels)), every),
-            clip_on=False,
             **style.line_arguments,
             **style.marker_arguments,
         )
-        if rows["low"].notna().all():
+        if rows["low"].notna().all() and enough.get(label, LEAST_SEEDS_FOR_BAND) >= LEAST_SEEDS_FOR_BAND:
             axis.fill_between(
                 rows["threshold_percent"],
                 100 * rows["low"],
@@ -188,11 +197,15 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     lines = max(label.count("\n") + 1 for label in down)
     figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.915)
     axis = figure.subplots()
+    # Pairs that are not compared, and the diagonal, are grey: white is the colour of 50%.
+    axis.set_facecolor(NOT_COMPARED)
     image = axis.imshow(100 * values, cmap="PuOr_r", vmin=0, vmax=100, aspect="auto")
     for row in range(count):
         for column in range(count):
             value = values[row, column]
             if not np.isfinite(value):
+                if row != column:
+                    axis.text(column, row, "–", ha="center", va="center", fontsize=6.5, color=INK)
                 continue
             conclusive = low[row, column] > 0.5 or high[row, column] < 0.5
             axis.text(

@@ -69,5 +69,5 @@ def _one_number_of_digits(values: np.ndarray) -> list[str]:
     """Numbers of a column with equally many decimals: one digit of the smallest that is not zero."""
     finite = values[np.isfinite(values) & (values > 0)]
     smallest = float(finite.min()) if len(finite) else 1.0
-    decimals = int(np.clip(-np.floor(np.log10(smallest)), 0, 4))
+    decimals = int(np.clip(-np.floor(np.log10(smallest)), 0, 6))
     return [f"{value:,.{decimals}f}" if np.isfinite(value) else "?" for value in values]

@@ -16,7 +16,7 @@ from paper_tables.figures.effects import effect_figure
 from paper_tables.figures.forest import forest_figures, forest_rows
 from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
-from paper_tables.figures.style import Figures, house_style, nearly_empty
+from paper_tables.figures.style import LEAST_SEEDS_FOR_BAND, Figures, house_style, nearly_empty
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.table import csv_frame
 from paper_tables.rendering.text import in_order
@@ -131,10 +131,13 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             "A small optimality gap is good. The coverage is simulated for this design.",
         )
         done.save(
-            draw_profiles(profiles[profiles["task_set"] == letter]),
+            draw_profiles(
+                profiles[profiles["task_set"] == letter],
+                (rows["num_seeds"] * rows["num_tasks"]).groupby(rows["label"]).max().to_dict(),
+            ),
             done.free_name("profiles"),
             f"Performance profiles over {data}: share of runs above each score; bands are pointwise 95% "
-            "percentile intervals over seeds.",
+            f"percentile intervals over seeds, of {LEAST_SEEDS_FOR_BAND} runs or more.",
         )
     improvement = tables["improvement"][tables["improvement"]["selection"] == selection]
     if improvement.empty:
@@ -151,7 +154,7 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
                 "Probability that a run of the row's method scores higher than one of the column's, "
                 "in percent, averaged over the tasks that both have, at each method's length of training "
                 "or only at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval excludes "
-                "50.",
+                "50. Grey: not compared.",
             )
 
 
@@ -226,6 +229,7 @@ def cost_figures(
         "steps",
         f"Number of diffusion steps N against score, training time of one seed's update{where} and median "
         f"action latency of one state, on {', '.join(tasks)}, after {' or '.join(lengths)} updates; bars are "
-        "95% t intervals over three or more seeds. Lower right: the front of those that no other "
-        "configuration of equal updates beats in both score and latency.",
+        "95% t intervals over three or more seeds. Lower right: N and the legend's letter at each "
+        "point; the front of those that no other configuration of equal updates beats in both score and "
+        "latency.",
     )

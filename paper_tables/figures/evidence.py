@@ -56,16 +56,35 @@ MATRIX_STYLE: dict[str, tuple[str, str]] = {
 }
 
 
+def finding(found: Sequence[NumberEvidence]) -> str:
+    """How many numbers have which verdict, in words: ``5 of 12 reproduced, 3 different (all lower)``."""
+    verdicts = [entry.verdict.verdict for entry in found]
+    lower, higher = (
+        verdicts.count(name) for name in (decision_rule.DIFFERENT_LOWER, decision_rule.DIFFERENT_HIGHER)
+    )
+    parts = [f"{verdicts.count(decision_rule.REPRODUCED)} of {len(verdicts)} reproduced"]
+    if lower and higher:
+        parts.append(f"{lower + higher} different ({lower} lower, {higher} higher)")
+    elif lower or higher:
+        parts.append(f"{lower + higher} different ({'lower' if lower else 'higher'})")
+    for name in (decision_rule.INCONCLUSIVE, decision_rule.UNINFORMATIVE):
+        if name in verdicts:
+            parts.append(f"{verdicts.count(name)} {name}")
+    return ", ".join(parts)
+
+
 def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     """One row a number: as reported, by each implementation, by other reports; the verdict at the right.
 
+    Above it the title, the method where all rows are of one, and what was found.
+
     Args:
         found: numbers with evidence, drawn from the top.
-        title: one line.
+        title: what the numbers are, on one line.
     """
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    height = 0.27 * len(found) + 1.15
+    height = 0.27 * len(found) + 1.27
     figure = MatplotlibFigure(figsize=(WIDTH_INCHES, height), layout="constrained")
     axis = figure.subplots()
     axis.set_xlim(*_range_of(found))
@@ -81,7 +100,8 @@ def draw_forest(found: Sequence[NumberEvidence], title: str) -> Figure:
     axis.set_yticks(range(len(found) - 1, -1, -1), labels)
     axis.set_ylim(-0.7, len(found) - 0.3)
     axis.set_xlabel("normalised score (percent)")
-    axis.set_title(title, loc="left")
+    only = f", {methods.pop()}" if len(methods) == 1 else ""
+    axis.set_title(f"{title}{only}\n{finding(found)}", loc="left")
     right = axis.secondary_yaxis("right")
     right.set_yticks(range(len(found) - 1, -1, -1), [_verdict_words(entry) for entry in found])
     right.tick_params(length=0)
@@ -340,11 +360,13 @@ def evidence_figures(found: Sequence[NumberEvidence], folder: Path) -> Figures:
             # Cut into pages by method first, so that a method's numbers are together.
             ordered = sorted(rows, key=lambda entry: str(entry.number["method"]))
             title = f"{names.document_name(document)}, {table}"
+            count = -(-len(ordered) // ROWS_A_PAGE)
             for page, start in enumerate(range(0, len(ordered), ROWS_A_PAGE)):
                 name = f"forest_{slug(document)}_{slug(table)}".replace("-", "_") + (
                     f"_{page + 1}" if page else ""
                 )
-                figure = draw_forest(ordered[start : start + ROWS_A_PAGE], title)
+                part = f" ({page + 1} of {count})" if count > 1 else ""
+                figure = draw_forest(ordered[start : start + ROWS_A_PAGE], title + part)
                 done.save(figure, name, FOREST_CAPTION.format(title=title))
         draw_first_forest(drawn, done)
         if drawn:

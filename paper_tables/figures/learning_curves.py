@@ -110,6 +110,7 @@ def draw_learning_curves(curves: pd.DataFrame, checkpoints: pd.DataFrame | None 
     lines = -(-len(tasks) // columns)
     by_task = [set(curves.loc[curves["task"] == task, "label"]) for task in tasks]
     shared = all(labels == by_task[0] for labels in by_task)
+    same_ends = curves.groupby("task")["update"].max().nunique() == 1
     figure = new_figure(1.75 * lines + 0.35, COLUMN_WIDTH_INCHES if columns == 1 else PAGE_WIDTH_INCHES)
     axes = figure.subplots(lines, columns, squeeze=False)
     for place, (axis, task) in enumerate(zip(axes.flat, tasks)):
@@ -125,7 +126,7 @@ def draw_learning_curves(curves: pd.DataFrame, checkpoints: pd.DataFrame | None 
         raw = (rows["score_unit"] != "percent").any()
         if place % columns == 0 or raw:
             axis.set_ylabel("return" if raw else "score in percent")
-        if place + columns < len(tasks):
+        if place + columns < len(tasks) and same_ends:
             axis.set_xlabel("")
         if not shared:
             axis.legend(

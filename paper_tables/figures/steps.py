@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,17 @@ from paper_tables.figures.style import (
     readable_log,
     records,
 )
-from paper_tables.rendering.names import display_name
+from paper_tables.rendering.names import display_name, method_of
 from paper_tables.rendering.text import in_order
 from paper_tables.statistics import configurations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+MARKER_POINTS = 4.5
+"""Large enough to see which part of a marker is filled."""
 
 
 def draw_steps(points: pd.DataFrame) -> Figure:
@@ -38,7 +43,11 @@ def draw_steps(points: pd.DataFrame) -> Figure:
             `action_latency_ms`. The Pareto front is one for each number of updates.
     """
     families = in_order(points["family"])
-    names = [display_name(family) for family in families]
+    letters = _letters(families)
+    names = [
+        f"{letters[family]}: {display_name(family)}" if letters[family] else display_name(family)
+        for family in families
+    ]
     styles = label_styles(families)
     figure = new_figure(3.4 + legend_inches(names))
     axes = figure.subplots(2, 2)
@@ -51,11 +60,13 @@ def draw_steps(points: pd.DataFrame) -> Figure:
         _draw_over_steps(axis, points, column, styles)
         axis.set_ylabel(name)
     _draw_front(axes[1, 1], points, styles)
+    # Beside the points of the front: equal numbers of steps are told apart.
+    _name_points(axes[1, 1], points, letters)
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], **styles[family].line_arguments, **styles[family].marker_arguments)
-        for family in families
+        Line2D([], [], markersize=MARKER_POINTS, **styles[f].line_arguments, **styles[f].marker_arguments)
+        for f in families
     ]
     legend_below(figure, handles, names)
     return figure
@@ -79,7 +90,13 @@ def _draw_over_steps(axis: Axes, points: pd.DataFrame, column: str, styles: dict
                 ecolor=style.colour,
                 elinewidth=0.8,
             )
-        axis.plot(rows["diffusion_steps"], rows[column], **style.line_arguments, **style.marker_arguments)
+        axis.plot(
+            rows["diffusion_steps"],
+            rows[column],
+            markersize=MARKER_POINTS,
+            **style.line_arguments,
+            **style.marker_arguments,
+        )
     steps = sorted(set(stepped["diffusion_steps"]))
     if len(steps) > 1 and steps[-1] / steps[0] > 4:
         axis.set_xscale("log")
@@ -102,6 +119,7 @@ def _draw_front(axis: Axes, points: pd.DataFrame, styles: dict[str, LabelStyle])
             rows["action_latency_ms"],
             rows["score_percent"],
             linestyle="none",
+            markersize=MARKER_POINTS,
             **styles[family].marker_arguments,
         )
     for _, rivals in timed.groupby("num_updates"):
@@ -126,21 +144,31 @@ def _draw_front(axis: Axes, points: pd.DataFrame, styles: dict[str, LabelStyle])
     if timed["num_updates"].nunique() > 1:
         title += "\nat equal updates"
     axis.set_title(title, fontsize=6.5)
-    _name_steps(axis, timed)
 
 
-def _name_steps(axis: Axes, timed: pd.DataFrame) -> None:
-    """Write N next to each point, where it covers no other label."""
+def _letters(families: Sequence[str]) -> dict[str, str]:
+    """A letter for each family; none where all are of different methods, whose markers differ."""
+    methods = [method_of(family) for family in families]
+    several = len(set(methods)) < len(methods)
+    return {family: chr(ord("a") + place) if several else "" for place, family in enumerate(families)}
+
+
+def _name_points(axis: Axes, points: pd.DataFrame, letters: dict[str, str]) -> None:
+    """Write N and the letter of the legend next to each point, where they cover no label and no point."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.transforms import Bbox
 
     figure = axis.figure.figure
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
-    taken: list[Any] = []
+    timed = points[points["action_latency_ms"].notna() & points["score_percent"].notna()]
+    half = MARKER_POINTS / 2 * figure.dpi / 72
+    places = axis.transData.transform(timed[["action_latency_ms", "score_percent"]].to_numpy(dtype=float))
+    taken = [Bbox([place - half, place + half]) for place in places]
     for row in records(timed[timed["diffusion_steps"] > 0]):
         for offset in ((3, 3), (3, -8), (-8, 3), (-8, -8)):
             text = axis.annotate(
-                str(row["diffusion_steps"]),
+                f"{row['diffusion_steps']}{letters[row['family']]}",
                 (row["action_latency_ms"], row["score_percent"]),
                 xytext=offset,
                 textcoords="offset points",

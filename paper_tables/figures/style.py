@@ -38,6 +38,8 @@ BAND_ALPHA = 0.13
 SEED_ALPHA = 0.4
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("solid", "dashed", "dotted", "dashdot")
+# Which part of a marker is filled: a method's variants are told apart where no line shows its dash.
+_FILLS = ("full", "none", "left", "top", "right", "bottom")
 INK = "#222222"
 PALE = "#B8B8B8"
 VERDICT_STYLE: dict[str, tuple[str, str, bool]] = {
@@ -162,13 +164,13 @@ class LabelStyle:
         colour: of the method, lighter for its further variants.
         line: dash.
         marker: of the method.
-        filled: whether the marker is filled.
+        fill: which part of the marker is filled, matplotlib's `fillstyle`.
     """
 
     colour: str
     line: str
     marker: str
-    filled: bool
+    fill: str
 
     @property
     def line_arguments(self) -> dict[str, Any]:
@@ -178,15 +180,22 @@ class LabelStyle:
     @property
     def marker_arguments(self) -> dict[str, Any]:
         """Marker and its face, as arguments of `Axes.plot`."""
-        face = self.colour if self.filled else "white"
-        return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour}
+        # An open marker covers the line below it: white, not empty.
+        opened = self.fill == "none"
+        return {
+            "marker": self.marker,
+            "fillstyle": "full" if opened else self.fill,
+            "markerfacecolor": "white" if opened else self.colour,
+            "markerfacecoloralt": "white",
+            "markeredgecolor": self.colour,
+        }
 
 
 def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
     """The style of every label of a figure.
 
     The first variant of a method has the style of `config/names.yaml`. Further ones are lighter, with another
-    dash, and every second one has an open marker.
+    dash, and another part of their marker is filled.
 
     Args:
         labels: of `statistics.configurations.with_labels`.
@@ -199,7 +208,8 @@ def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
         for place, label in enumerate(variants):
             lightness = 0.55 * place / max(len(variants) - 1, 2)
             line = _LINES[(_LINES.index(style.line) + place) % len(_LINES)]
-            found[label] = LabelStyle(_lighter(style.colour, lightness), line, style.marker, place % 2 == 0)
+            fill = _FILLS[place % len(_FILLS)]
+            found[label] = LabelStyle(_lighter(style.colour, lightness), line, style.marker, fill)
     return found
 
 
@@ -227,17 +237,30 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def wrapped(text: str, width: int = 20) -> str:
-    """A label on a few short lines, broken before its bracket first, then at spaces, never inside a word."""
+    """A label on a few short lines, broken before its bracket first, then at commas, then at spaces.
+
+    Never inside a word.
+    """
     import textwrap
 
     if len(text) <= width:
         return text
     parts = text.split(" (", 1)
     pieces = [parts[0], *[f"({part}" for part in parts[1:]]]
+    lines: list[str] = []
+    for piece in pieces:
+        line = ""
+        for part in piece.split(", ") if len(piece) > width else [piece]:
+            joined = f"{line}, {part}" if line else part
+            if line and len(joined) > width:
+                lines.append(f"{line},")
+                joined = part
+            line = joined
+        lines.append(line)
     return "\n".join(
-        line
-        for piece in pieces
-        for line in textwrap.wrap(piece, width, break_long_words=False, break_on_hyphens=False)
+        part
+        for line in lines
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
     )
 
 

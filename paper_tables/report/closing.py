@@ -24,6 +24,10 @@ NEXT = (
     ("docs/review_a_table.md", "a table of a paper: recheck audit TABLE"),
     ("docs/experiments.md", "other experiments, longer training, your own data"),
 )
+TOO_SHORT = (
+    "These trainings show every step from data to page. They are too short to rank methods:\n"
+    "snakemake --cores 2 --config experiment=learning trains long enough to compare IQL with cloning."
+)
 
 
 def scores(tables: Path) -> str:
@@ -72,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     def command() -> int:
         print("\nTrained here, mean score in percent [95% interval] (seeds):\n")
         print(scores(options.tables))
+        print(f"\n{TOO_SHORT}")
         agrees = True
         if options.reevaluated is not None and not (options.reevaluated / "comparison.json").is_file():
             print("\nNo published policy was played again: results/published/checkpoints holds none.")

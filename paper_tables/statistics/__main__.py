@@ -19,9 +19,9 @@ precipice", 2021); intervals are those of `paper_tables/statistics/intervals.py`
 
 Scores are in percent throughout, but profiles and improvements are shares between 0 and 1. Methods are
 ranked against each other only on the same tasks; at their own lengths of training, or, where a method was
-trained for several lengths, only at equal ones (`--lengths`). Every task may have other seeds and another
-number of them. Output repeats byte
-for byte: the bootstrap is seeded and numbers are rounded before they are written.
+trained for several lengths or for others than its hyperparameter file has, only at equal ones (`--lengths`).
+Every task may have other seeds and another number of them. Output repeats byte for byte: the bootstrap
+is seeded and numbers are rounded before they are written.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--lengths",
         choices=[configurations.OWN_LENGTHS, configurations.EQUAL_LENGTHS],
         help="compare methods at their own lengths of training, or only at equal ones; by default at their "
-        "own, unless a method was trained for several",
+        "own, unless a method was trained for several, or for others than its hyperparameter file has",
     )
     options = parser.parse_args(arguments)
     return cli.run(lambda: _run(options))

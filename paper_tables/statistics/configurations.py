@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from recheck import shipped
+from recheck.methods import hyperparameters
 
 from paper_tables.statistics.samples import equal_length
 
@@ -110,8 +112,9 @@ def lengths_asked(labelled: pd.DataFrame) -> str:
     """Whether methods are compared at their own lengths of training, or only at equal ones.
 
     Where every method has one length on every task, that length is what was asked of it, as each paper has
-    its own. Where a method was trained for several lengths, these are what is studied, and only equal ones
-    are compared.
+    its own. Where a method was trained for several lengths, these are what is studied; where one was trained
+    for other updates than its hyperparameter file has for the task, the length is the experiment's choice and
+    not the method's. Then only equal lengths are compared.
 
     Args:
         labelled: rows with labels, see `with_labels`.
@@ -122,7 +125,20 @@ def lengths_asked(labelled: pd.DataFrame) -> str:
     asked = labelled["sampling"].str.replace(_DIGEST, "", regex=True)
     key = ["method", "variant", "diffusion_steps", asked, "task"]
     several = labelled.groupby(key)["num_updates"].nunique() > 1
-    return EQUAL_LENGTHS if several.any() else OWN_LENGTHS
+    return EQUAL_LENGTHS if several.any() or _of_other_lengths(labelled) else OWN_LENGTHS
+
+
+def _of_other_lengths(labelled: pd.DataFrame) -> bool:
+    """Whether a run's updates are not those that its method's hyperparameter file has for its task."""
+    rows = labelled.assign(values_of=labelled["task"])
+    if "hyperparameters_like" in rows:
+        rows["values_of"] = rows["hyperparameters_like"].fillna(rows["task"])
+    runs = rows[["method", "variant", "values_of", "num_updates"]].drop_duplicates()
+    for method, variant, task, num_updates in runs.itertuples(index=False, name=None):
+        own = hyperparameters.own_num_updates(shipped.ROOT, str(method), str(variant), str(task))
+        if own not in (None, num_updates):
+            return True
+    return False
 
 
 @dataclass

@@ -87,7 +87,7 @@ if [ "$CGROUP" = auto ]; then
 fi
 
 # --- configuration
-NODE_LINES="" DOWN=""
+NODE_LINES=""
 : >"$DIR/gres.conf.new"
 port=16901
 for node in $NODES; do

@@ -107,12 +107,25 @@ def test_minaris_remote_needs_its_client(repository):
         assert "huggingface-hub" in pins(repository / name)
 
 
-def test_every_package_of_the_lock_file_has_a_hash_and_torch_is_left_out(repository):
-    text = (repository / "requirements.lock").read_text()
-    entries = re.split(r"\n(?=[A-Za-z0-9])", text.split("\n", 1)[1])
-    assert len(entries) == len(pins(repository / "requirements.lock"))
-    assert all("--hash=sha256:" in entry for entry in entries)
-    assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.M)
+@pytest.mark.parametrize("name", ["", "-torch", "-torch-cpu", "-cuda"])
+def test_every_package_of_a_lock_file_has_a_hash(repository, name):
+    path = repository / f"requirements{name}.lock"
+    text = "".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("#"))
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text)
+    assert len(entries) == len(pins(path))
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}(\s|$)", entry) for entry in entries)
+
+
+def test_torch_and_what_its_gpu_build_needs_have_lock_files_of_their_own(repository):
+    """A CPU build needs none of the several GB of CUDA, and its files are not on the plain index."""
+    torch = pins(repository / "constraints.txt")["torch"]
+    assert pins(repository / "requirements-torch.lock") == {"torch": torch}
+    assert pins(repository / "requirements-torch-cpu.lock") == {"torch": f"{torch}+cpu"}
+    assert (repository / "requirements-torch-cpu.lock").read_text().count("--hash=") == 2, "3.11 and 3.12"
+    others = re.compile(r"triton|nvidia-.*|cuda-.*")
+    assert all(map(others.fullmatch, pins(repository / "requirements-cuda.lock")))
+    rest = pins(repository / "requirements.lock")
+    assert not [name for name in rest if others.fullmatch(name) or name == "torch"]
 
 
 def test_every_action_is_pinned_by_its_commit(repository):
@@ -121,7 +134,7 @@ def test_every_action_is_pinned_by_its_commit(repository):
         line.strip().removeprefix("- ")
         for path in sorted((repository / ".github/workflows").glob("*.yml"))
         for line in path.read_text().splitlines()
-        if "uses:" in line
+        if "uses:" in line and "uses: ./" not in line  # this repository's own, at the same commit
     ]
     assert len(used) > 10
     for line in used:

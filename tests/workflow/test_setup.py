@@ -21,8 +21,8 @@ esac
 def folder(tmp_path, repository):
     (tmp_path / "tools").mkdir()
     shutil.copy(repository / "tools/setup.sh", tmp_path / "tools")
-    for name in ("pyproject.toml", "constraints.txt", "requirements.lock"):
-        shutil.copy(repository / name, tmp_path)
+    for path in [repository / "pyproject.toml", repository / "constraints.txt", *repository.glob("*.lock")]:
+        shutil.copy(path, tmp_path)
     return tmp_path
 
 

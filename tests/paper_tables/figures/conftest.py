@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Rectangle
 
 from paper_tables import frames
 from paper_tables.figures import draw, style
@@ -17,6 +20,8 @@ from paper_tables.statistics import __main__ as statistics_command
 from paper_tables.statistics import experiment as statistics_experiment
 
 SMALLEST_POINTS = 5.5
+ARROWS = {"<": "x0", ">": "x1", "v": "y0", "^": "y1"}
+"""Markers that say where something leaves the axis -> the side."""
 
 
 def undrawn_labels(figure: Any) -> set[Any]:
@@ -33,9 +38,8 @@ def undrawn_labels(figure: Any) -> set[Any]:
 
 
 def faults(figure: Any) -> list[str]:
-    """Text that is cut at the figure's edge, too small or over other text, and markers that an axis cuts."""
+    """Text that is cut at the edge, too small or over other text; data that an axis cuts silently."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.lines import Line2D
     from matplotlib.text import Text
 
     FigureCanvasAgg(figure).draw()
@@ -59,22 +63,64 @@ def faults(figure: Any) -> list[str]:
         # A box has room for the letters' descent; a pixel or two of it may be shared.
         if across > 1 and up > 2:
             found.append(f"overlap: {words} / {other}")
-    for axes in figure.axes:
-        frame = axes.get_window_extent()
-        for line in axes.findobj(Line2D):
-            if (
-                line.axes is not axes
-                or line.get_marker() in ("None", "", " ", None)
-                or not line.get_clip_on()
-            ):
-                continue
-            if line not in axes.lines:
-                continue
-            for x, y in line.get_transform().transform(line.get_xydata()):
-                inside = frame.x0 - 1 <= x <= frame.x1 + 1 and frame.y0 - 1 <= y <= frame.y1 + 1
-                if x == x and y == y and not inside:
-                    found.append(f"marker outside its axis in {axes.get_title()}: {line.get_label()}")
+    return found + [fault for axes in figure.axes if axes.get_visible() for fault in cut_data(axes)]
+
+
+def cut_data(axes: Any) -> list[str]:
+    """Markers, lines, error bars, bars and bands that reach beyond their axis without an arrow at its edge.
+
+    What is drawn in the axis' own units (a band from edge to edge, `axhline`) is not data.
+    """
+    frame = axes.get_window_extent()
+    arrows = []
+    for line in axes.lines:
+        if line.get_marker() in ARROWS:
+            side = ARROWS[line.get_marker()]
+            for point in line.get_transform().transform(line.get_xydata()):
+                if abs(point["xy".index(side[0])] - getattr(frame, side)) < 0.05 * frame.width:
+                    arrows.append((side, point["yx".index(side[0])]))
+    found = []
+    for kind, name, corners in _drawn(axes):
+        for side, beyond, across in (
+            ("x0", frame.x0 - corners[:, 0], corners[:, 1]),
+            ("x1", corners[:, 0] - frame.x1, corners[:, 1]),
+            ("y0", frame.y0 - corners[:, 1], corners[:, 0]),
+            ("y1", corners[:, 1] - frame.y1, corners[:, 0]),
+        ):
+            places = across[beyond > 1]
+            marked = [any(s == side and abs(place - where) < 2 for s, where in arrows) for place in places]
+            if not all(marked):
+                found.append(f"{kind} outside its axis in {axes.get_title()}: {name}")
+                break
     return found
+
+
+def _drawn(axes: Any) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Kind, label and corners in pixels of what an axis shows in units of the data."""
+    data = axes.transData
+    for line in axes.lines:
+        if line.get_transform() != data:
+            continue
+        kind = "line" if line.get_marker() in ("None", "", " ", None) else "marker"
+        yield kind, str(line.get_label()), finite(data.transform(line.get_xydata()))
+    for collection in axes.collections:
+        if collection.get_transform() != data:
+            continue
+        kind = "band" if isinstance(collection, PolyCollection) else "error bar"
+        for path in collection.get_paths():
+            yield kind, str(collection.get_label()), finite(data.transform(path.vertices))
+    for patch in axes.patches:
+        if patch.get_data_transform() == data and isinstance(patch, Rectangle):
+            yield (
+                "bar",
+                str(patch.get_label()),
+                finite(patch.get_transform().transform(patch.get_path().vertices)),
+            )
+
+
+def finite(points: np.ndarray) -> np.ndarray:
+    """The rows without NaN."""
+    return points[np.isfinite(points).all(axis=1)]
 
 
 @pytest.fixture

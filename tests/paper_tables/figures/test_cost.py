@@ -48,4 +48,4 @@ def test_a_column_has_one_digit_of_its_smallest_number():
     assert _one_number_of_digits(np.array([0.034, 12.0])) == ["0.03", "12.00"]
     assert _one_number_of_digits(np.array([1234.5, 2.0])) == ["1,234", "2"]
     assert _one_number_of_digits(np.array([0.0, np.nan])) == ["0", "?"]
-    assert _one_number_of_digits(np.array([1e-9])) == ["0.0000"]
+    assert _one_number_of_digits(np.array([1e-9])) == ["0.000000"]

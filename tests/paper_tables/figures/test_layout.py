@@ -74,6 +74,29 @@ def test_faults_are_found(layout_faults):
     assert any(fault.startswith("marker outside its axis") for fault in found)
 
 
+def test_data_beyond_the_axis_are_found_unless_an_arrow_says_so(layout_faults):
+    with style.house_style():
+        figure = style.new_figure(2)
+        bars, band, line, cut = figure.subplots(1, 4)
+        bars.errorbar([0.5], [0.5], yerr=[0.8], fmt="none")
+        band.fill_between([0.2, 0.8], [-0.4, 0.1], [0.6, 0.6])
+        line.plot([0.2, 1.8], [0.5, 0.5])
+        for axis in (bars, band, line, cut):
+            axis.set(xlim=(0, 1), ylim=(0, 1))
+        # Both ends leave this one, and both are marked; the shaded margin has the axis' own units.
+        cut.plot([-0.5, 1.5], [0.5, 0.5])
+        cut.plot([0], [0.5], "<", clip_on=False)
+        cut.plot([1], [0.5], ">", clip_on=False)
+        cut.axvspan(0.4, 0.6)
+        assert {fault.split(" outside")[0] for fault in layout_faults(figure)} == {
+            "error bar",
+            "band",
+            "line",
+        }
+        cut.lines[-1].remove()
+        assert sum(fault.startswith("line outside") for fault in layout_faults(figure)) == 2
+
+
 def test_nearly_empty_is_two_methods_of_three_seeds():
     rows = pd.DataFrame({"label": ["a", "b", "c"], "num_seeds": [3, 2, 1]})
     assert "1 method(s)" in str(style.nearly_empty(rows))

@@ -32,3 +32,28 @@ def test_a_full_disk_is_one_message_and_leaves_no_figure(tmp_path, full_disk):
     assert str(caught.value) == message
     assert list((tmp_path / "figures").iterdir()) == []
     assert figures.captions == {}
+
+
+def test_variants_of_a_method_have_markers_of_their_own():
+    """Without a line, as at one number of diffusion steps, nothing but the marker tells them apart."""
+    sampling = ["", " ddim_2", " ddim_5", " ddim_10"]
+    styles = style.label_styles([f"diffusion_ql N=20{name}" for name in sampling])
+    seen = [(found.marker, found.fill) for found in styles.values()]
+    assert len({marker for marker, _ in seen}) == 1, "the method's own"
+    assert len(set(seen)) == len(sampling)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Diffusion-QL (N = 20)", ["Diffusion-QL (N = 20)"]),
+        (
+            "Diffusion-QL (N = 20, DDIM with 10 steps)",
+            ["Diffusion-QL", "(N = 20,", "DDIM with 10 steps)"],
+        ),
+        ("one (two, three, a longer part)", ["one", "(two, three,", "a longer part)"]),
+        ("no bracket but words enough", ["no bracket but words", "enough"]),
+    ],
+)
+def test_a_label_breaks_between_its_parts_before_it_breaks_inside_one(text, lines):
+    assert style.wrapped(text, 22).split("\n") == lines

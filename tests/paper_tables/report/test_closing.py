@@ -28,6 +28,9 @@ def test_it_ends_with_scores_the_verdict_and_where_to_look(
     assert closing.main(arguments(reevaluated)) == 0
     said = capsys.readouterr().out
     assert said.index("20.0 (2)") < said.index("Your machine agrees.") < said.index("Where to look next:")
+    assert (
+        said.index("20.0 (2)") < said.index("too short to rank methods") < said.index("Your machine agrees.")
+    )
     assert "results/reports/tiny.html" in said
     assert "IQL" in said
 
@@ -75,6 +78,8 @@ def published_as_here(folder: Path) -> list[PolicyComparison]:
 
 
 def test_what_it_names_is_there(repository: Path):
+    [experiment] = re.findall(r"experiment=(\w+)", closing.TOO_SHORT)
+    assert (repository / f"workflow/config/experiments/{experiment}.yaml").is_file()
     assert all((repository / place).is_file() for place, _ in closing.NEXT if not place.startswith("{"))
 
 

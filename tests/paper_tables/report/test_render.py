@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_tables.report import render
+from paper_tables.report import index, render
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "link", "img", "br"}
@@ -90,14 +90,13 @@ def test_a_picture_is_inside_the_page_at_its_printed_size(page: Path, tmp_path: 
 WATCH = """<script>window.faults = [];
 addEventListener('error', (e) => faults.push(String(e.message)), true);
 for (const name of ['error', 'warn']) console[name] = (...words) => faults.push(words.join(' '));</script>"""
-FRAMES = """<!DOCTYPE html>
-<iframe style="width:1280px;height:900px;border:0" srcdoc="CONTENT"></iframe>
-<iframe style="width:400px;height:900px;border:0" srcdoc="CONTENT"></iframe>
-<script>addEventListener("load", () => {
+FRAME = '<iframe style="width:{width}px;height:900px;border:0" srcdoc="{content}"></iframe>'
+REPORT = """<script>addEventListener("load", () => {
   const said = [...document.querySelectorAll("iframe")].map((frame) => {
     const page = frame.contentDocument.documentElement;
     for (const one of frame.contentDocument.querySelectorAll("details")) one.open = true;
     return { width: page.clientWidth, scroll: page.scrollWidth, faults: frame.contentWindow.faults,
+             links: frame.contentDocument.links.length,
              pictures: [...frame.contentDocument.images].filter((one) => one.naturalWidth > 0).length };
   });
   document.body.insertAdjacentHTML("beforeend", "<pre id='said'></pre>");
@@ -107,9 +106,16 @@ FRAMES = """<!DOCTYPE html>
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
 def test_in_a_browser_nothing_fails_and_nothing_but_tables_scrolls_sideways(page: Path, tmp_path: Path):
-    watched = page.read_text(encoding="utf-8").replace("<head>", "<head>" + WATCH, 1)
+    """The page of an experiment and the index of all pages, at 1,280 and 400 pixels, without network."""
+    (tmp_path / "evidence.html").write_text("there")
+    index.write(page.parent, tmp_path / "report.html")
+    parts = []
+    for path in (page, tmp_path / "report.html"):
+        watched = path.read_text(encoding="utf-8").replace("<head>", "<head>" + WATCH, 1)
+        for width in (1280, 400):
+            parts.append(FRAME.format(width=width, content=html.escape(watched, quote=True)))
     frames = tmp_path / "frames.html"
-    frames.write_text(FRAMES.replace("CONTENT", html.escape(watched, quote=True)), encoding="utf-8")
+    frames.write_text("<!DOCTYPE html>\n" + "\n".join([*parts, REPORT]), encoding="utf-8")
     run = subprocess.run(
         [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
          "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom",
@@ -118,11 +124,26 @@ def test_in_a_browser_nothing_fails_and_nothing_but_tables_scrolls_sideways(page
     )  # fmt: skip
     found = re.search(r"<pre id=\"said\">(.*?)</pre>", run.stdout, re.DOTALL)
     assert found, run.stderr[-2000:]
-    wide, narrow = json.loads(html.unescape(found[1]))
-    for said in (wide, narrow):
-        assert said["faults"] == []
-        assert said["pictures"] == 2
-        assert said["scroll"] == said["width"]
-    assert wide["width"] > 1200
-    # The scroll bar of the page takes a few of the 400 pixels.
-    assert 370 < narrow["width"] <= 400
+    said = json.loads(html.unescape(found[1]))
+    assert len(said) == 4
+    for wide, narrow, pictures in ((*said[:2], 2), (*said[2:], 0)):
+        for one in (wide, narrow):
+            assert one["faults"] == []
+            assert one["pictures"] == pictures
+            assert one["scroll"] == one["width"]
+            assert one["links"] >= 2
+        assert wide["width"] > 1200
+        # The scroll bar of the page takes a few of the 400 pixels.
+        assert 370 < narrow["width"] <= 400
+
+
+def test_every_address_of_the_index_is_a_file_that_is_there(page: Path, tmp_path: Path, repository: Path):
+    (tmp_path / "evidence.html").write_text("there")
+    shutil.copy(repository / "results/README.md", tmp_path)
+    index.write(page.parent, tmp_path / "report.html")
+    reader = read(tmp_path / "report.html")
+    assert (reader.faults, reader.open) == ([], [])
+    assert set(reader.addresses) >= {"reports/tiny.html", "evidence.html"}
+    for address in reader.addresses:
+        if not address.startswith(("#", "data:")):
+            assert (tmp_path / address).is_file(), address

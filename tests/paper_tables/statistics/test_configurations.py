@@ -113,13 +113,33 @@ def test_seed_labels_pair_nothing_across_tasks():
 
 
 def test_lengths_are_the_methods_own_unless_a_method_has_several():
-    rows = planned_runs({"iql": (75, 1000), "bc": (50, 2000)}, TASKS[:2])
+    rows = planned_runs({"mine": (75, 1000), "theirs": (50, 2000)}, TASKS[:2])
     assert configurations.lengths_asked(configurations.with_labels(rows)) == "own"
-    longer = rows[rows["method"] == "iql"].assign(update=2000, digest="ffffffff")
+    longer = rows[rows["method"] == "mine"].assign(update=2000, digest="ffffffff")
     several = pd.concat([rows, longer])
     assert configurations.lengths_asked(configurations.with_labels(several)) == "equal"
     pairs = tables_of(several)["improvement"][["label", "other"]].apply(tuple, axis=1)
-    assert set(pairs) == {("bc", "iql 2k updates"), ("iql 2k updates", "bc")}
+    assert set(pairs) == {("theirs", "mine 2k updates"), ("mine 2k updates", "theirs")}
+
+
+@pytest.mark.parametrize(
+    ("iql", "diffusion_ql", "lengths"),
+    [
+        (1_000_000, 2_000_000, "own"),  # as both hyperparameter files have it
+        (1_000, 300, "equal"),
+        (1_000_000, 300, "equal"),
+        (1_000, 1_000, "equal"),
+    ],
+)
+def test_lengths_that_an_experiment_chose_are_not_the_methods_own(iql, diffusion_ql, lengths):
+    """A first look trains each method for some updates only: whoever got more of them is not the better."""
+    rows = planned_runs({"iql": (75, iql), "diffusion_ql": (85, diffusion_ql)}, TASKS[:2])
+    assert configurations.lengths_asked(configurations.with_labels(rows)) == lengths
+    # The same where a dataset of one's own takes the values of one of these tasks.
+    like = rows.assign(hyperparameters_like=rows["task"], task="own-" + rows["task"])
+    assert configurations.lengths_asked(configurations.with_labels(like)) == lengths
+    compared = len(tables_of(like)["improvement"])
+    assert compared == (0 if lengths == "equal" and iql != diffusion_ql else 2)
 
 
 def test_episodes_without_scores_are_named(made_up_tables: dict[str, pd.DataFrame]):

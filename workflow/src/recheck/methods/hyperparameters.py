@@ -295,6 +295,23 @@ def resolve_unchecked(
     )
 
 
+def own_num_updates(root: Path, name: str, variant: str, task: str) -> int | None:
+    """Updates of training that a method's file has for a task; None where it says nothing of them.
+
+    Args:
+        root: the repository.
+        name: a method, known or not.
+        variant: known or not.
+        task: one that the file has values for, or any other.
+    """
+    if name not in known_methods(root) or variant not in read(root, name).variants:
+        return None
+    try:
+        return resolve_unchecked(read(root, name), variant, task, {}).num_updates
+    except ConfigError:
+        return None
+
+
 def _source_task(method: Method, chain: list[str], task: str, likes: Mapping[str, str | None]) -> str:
     """The task whose values are taken: the task itself, or the one that it is like."""
     source_task, visited = task, [task]
