@@ -16,7 +16,7 @@ from paper_tables.figures.effects import effect_figure
 from paper_tables.figures.forest import forest_figures, forest_rows
 from paper_tables.figures.learning_curves import curve_figures
 from paper_tables.figures.steps import draw_steps, steps_points
-from paper_tables.figures.style import LEAST_SEEDS_FOR_BAND, Figures, house_style, nearly_empty
+from paper_tables.figures.style import LEAST_SEEDS_FOR_BAND, Figures, house_style, nearly_empty, records
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.table import csv_frame
 from paper_tables.rendering.text import in_order
@@ -133,7 +133,7 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
         done.save(
             draw_profiles(
                 profiles[profiles["task_set"] == letter],
-                (rows["num_seeds"] * rows["num_tasks"]).groupby(rows["label"]).max().to_dict(),
+                {str(row["label"]): int(row["num_seeds"] * row["num_tasks"]) for row in records(rows)},
             ),
             done.free_name("profiles"),
             f"Performance profiles over {data}: share of runs above each score; bands are pointwise 95% "
