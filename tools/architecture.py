@@ -58,7 +58,8 @@ SHARED = (
     "results.published_checkpoints",
 )
 OF_RECHECK = {
-    "paper_tables": SHARED,
+    # Whether a run has its method's own length is what the method's file says.
+    "paper_tables": (*SHARED, "methods.hyperparameters"),
     "algos": (
         *SHARED,
         "paths",
