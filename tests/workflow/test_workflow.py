@@ -147,6 +147,7 @@ def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
     [
         (["experiment=nope"], "There is no experiment 'nope'; known are ablations, baselines, ci"),
         (["experiment=own", "dataset=absent.hdf5"], "dataset=absent.hdf5: there is no such file."),
+        (["experiment=ci", "methods="], "--config methods= gives no value; write one, or leave methods out."),
         (["expriment=ci"], "The configuration does not know expriment; known are"),
     ],
 )
