@@ -339,7 +339,7 @@ ELSEWHERE = {
 }
 # Why no test runs them. What they know is compared with their programs above.
 NOT_RUN = {
-    r"make (run|gpu-check|simulate)|snakemake (bandit|benchmark) .*|python tools/\w*(speed|dry_run|memory)\w*\.py": (
+    r"make (run|gpu-check|simulate)|snakemake (bandit|benchmark) .*|python tools/(speed|measure)_\w+\.py": (
         "minutes to hours, and speeds are never asserted"
     ),
     r"snakemake (--cores \d+|--profile \S+) --config experiment=\w+( data_folder=FOLDER| compile=true)?": (
