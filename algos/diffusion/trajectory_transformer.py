@@ -16,7 +16,7 @@ from torch import Tensor
 
 from algos.diffusion.noise_networks import sinusoid
 from algos.diffusion.trajectory_networks import Parameters, TrajectoryNetwork
-from algos.seed_parallel.kernels import affine, mish
+from algos.seed_parallel.kernels import affine, gelu, mish
 from algos.seed_parallel.parameters import ParameterGroup, initialise
 from algos.seed_parallel.random_streams import SeedStreams
 
@@ -158,7 +158,7 @@ class TrajectoryTransformer(TrajectoryNetwork):
         x = _normed(x, shift, scale)
         x = x + gate * self._attention(parameters, f"{name}.attention", x)
         hidden = _linear(parameters, f"{name}.layer0", _normed(x, mlp_shift, mlp_scale))
-        return x + mlp_gate * _linear(parameters, f"{name}.layer1", F.gelu(hidden, approximate="tanh"))
+        return x + mlp_gate * _linear(parameters, f"{name}.layer1", gelu(hidden))
 
     def _attention(self, parameters: Parameters, name: str, x: Tensor) -> Tensor:
         batch, steps, width = x.shape

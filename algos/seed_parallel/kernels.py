@@ -1,10 +1,11 @@
-"""The two operations that cost the time, in a plain and in a fast form for the CPU.
+"""The operations that cost the time, in a plain and in a fast form for the CPU.
 
 On AMD processors torch's default library (MKL) multiplies float32 matrices at about half the rate that
-oneDNN, which is in the same wheel, reaches; and `F.mish` evaluates an exponential, a logarithm and a
-hyperbolic tangent where one sigmoid is enough. Both forms give the same numbers up to rounding (tests:
-1e-5 relative); which one is used is not part of a run's identity, but two machines or forms differ in the
-last bits, so provenance names it. `plain` is torch's own and the only form on a GPU.
+oneDNN, which is in the same wheel, reaches; `F.mish` evaluates an exponential, a logarithm and a
+hyperbolic tangent where one sigmoid is enough, and `F.gelu` a hyperbolic tangent. Both forms give the same
+numbers up to rounding (tests: 1e-5 relative); which one is used is not part of a run's identity, but two
+machines or forms differ in the last bits, so provenance names it. `plain` is torch's own and the only form
+on a GPU.
 """
 
 from __future__ import annotations
@@ -322,3 +323,47 @@ class _Mish(torch.autograd.Function):
         slope = torch.addcmul(p, p, s, value=-1.0).mul_(inputs)
         slope.addcdiv_(inputs.new_full((), 0.5), d)
         return torch.addcmul(-gradient, gradient, slope, value=4.0)
+
+
+# --- GELU ---
+
+# 2 sqrt(2 / pi), and 0.044715 times it.
+_GELU_OF_X, _GELU_OF_CUBE = 1.5957691216057308, 1.5957691216057308 * 0.044715
+
+
+def gelu(inputs: Tensor) -> Tensor:
+    """GELU by its hyperbolic tangent (Hendrycks & Gimpel 2016; the form of flax), elementwise.
+
+    0.5 x (1 + tanh(u)) = x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3).
+    """
+    if not _fast(inputs):
+        return F.gelu(inputs, approximate="tanh")
+    if torch.is_grad_enabled():
+        apply: Any = _Gelu.apply
+        outputs: Tensor = apply(inputs)
+        return outputs
+    return _gelu_gate(inputs).mul_(inputs)
+
+
+def _gelu_gate(inputs: Tensor) -> Tensor:
+    """sigmoid(2 u)."""
+    slope = torch.addcmul(inputs.new_full((), _GELU_OF_X), inputs, inputs, value=_GELU_OF_CUBE)
+    return slope.mul_(inputs).sigmoid_()
+
+
+class _Gelu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:
+        gate = _gelu_gate(inputs)
+        ctx.save_for_backward(inputs, gate)
+        return gate * inputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """d/dx = s + x s (1 - s) d(2 u)/dx, s the gate."""
+        inputs, gate = ctx.saved_tensors
+        rise = torch.addcmul(inputs.new_full((), _GELU_OF_X), inputs, inputs, value=3.0 * _GELU_OF_CUBE)
+        rise.mul_(inputs)
+        rise = torch.addcmul(rise, rise, gate, value=-1.0)
+        gated = gradient * gate
+        return torch.addcmul(gated, gated, rise)

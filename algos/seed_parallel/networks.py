@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from algos.seed_parallel import kernels
-from algos.seed_parallel.kernels import mish
+from algos.seed_parallel.kernels import gelu, mish
 from algos.seed_parallel.parameters import ParameterGroup
 
 
@@ -34,7 +33,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "mish": mish,
     "swish": F.silu,
     "tanh": torch.tanh,
-    "gelu": functools.partial(F.gelu, approximate="tanh"),  # flax's form
+    "gelu": gelu,
 }
 
 

@@ -1,5 +1,7 @@
 """The fast forms of the CPU against torch's own, values and gradients."""
 
+import functools
+
 import pytest
 import torch
 
@@ -80,6 +82,18 @@ def test_mish_agrees_everywhere():
     expected, (expected_gradient,) = gradients(torch.nn.functional.mish, inputs)
     with kernels.using("onednn"):
         outputs, (gradient,) = gradients(kernels.mish, inputs)
+    torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=2e-6)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-6, atol=2e-6)
+
+
+def test_gelu_agrees_everywhere():
+    inputs = torch.cat([torch.linspace(-30.0, 30.0, 4001), torch.tensor([-1e4, -88.0, 0.0, 88.0, 1e4])])
+    plain = functools.partial(torch.nn.functional.gelu, approximate="tanh")
+    expected, (expected_gradient,) = gradients(plain, inputs)
+    with kernels.using("onednn"):
+        outputs, (gradient,) = gradients(kernels.gelu, inputs)
+        with torch.no_grad():
+            assert torch.equal(kernels.gelu(inputs), outputs)
     torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=2e-6)
     torch.testing.assert_close(gradient, expected_gradient, rtol=1e-6, atol=2e-6)
 
