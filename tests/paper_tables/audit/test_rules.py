@@ -511,7 +511,7 @@ def test_findings_of_one_document_alone_are_written(tmp_path, capsys, real_findi
     assert all("fql" in documents.split(", ") for documents in findings["document"])
     asked = real_findings["document"].map(lambda documents: "fql" in documents.split(", "))
     assert len(findings) == asked.sum() < len(real_findings)
-    assert f", {len(findings)} findings: " in capsys.readouterr().out
+    assert f", {len(findings)} finding{'' if len(findings) == 1 else 's'}: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
