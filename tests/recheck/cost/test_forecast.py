@@ -173,7 +173,8 @@ def test_published_policies_and_the_bandit_are_jobs_too(load_plan, repository, r
     # Ten episodes of IQL's policy of 50,000 updates; that task has no dataset here.
     block = next(block for block in blocks if "hopper-sac-tqc-v0" in block.parts)
     steps = 10 * 1000 * costs.length_share("Hopper-v4", 50_000)[1]
-    step = costs.step("Hopper-v4")[1] + costs.act({"method": "iql", "variant": "paper"}, 1, 0)[1]
+    # Ten of twenty places in a call.
+    step = costs.step("Hopper-v4")[1] + 2 * costs.act({"method": "iql", "variant": "paper"}, 1, 0)[1]
     likely = played[f"{paths.REEVALUATIONS}/{block}.parquet"].work_seconds[1]
     assert likely == pytest.approx(steps * step + costs.start(EVALUATE)[1])
     others = Forecaster(load_plan(experiment="study", train_on="cpu"), costs).jobs()

@@ -14,6 +14,7 @@ from recheck.cost.step_costs import Range, StepCosts, product, scaled, total
 from recheck.errors import ConfigError
 from recheck.experiments.expansion import Cell
 from recheck.jobs import rates, resources
+from recheck.jobs.evaluation_blocks import batch_states
 from recheck.jobs.job_requests import JobRequests, all_published
 from recheck.plan import Plan
 
@@ -192,7 +193,7 @@ class Forecaster:
     def _played(self, job: resources.Evaluated) -> tuple[Range, Range]:
         """Steps of an evaluation, and their seconds of one core."""
         steps = scaled(self._episodes(job), _horizon(job))
-        acting = self.costs.act(job.config, job.candidates, job.steps)
+        acting = scaled(self.costs.act(job.config, job.candidates, job.steps), _padding(job))
         return steps, product(steps, total([self.costs.step(job.row["environment_id"]), acting]))
 
     def _reevaluated(self) -> list[Job]:
@@ -291,6 +292,14 @@ def _mean_length(manifest: Path) -> float | None:
 
 # Rows of an episode in its parquet file, and its finished blocks until then.
 EPISODE_MB = 0.0002
+
+
+def _padding(job: resources.Evaluated) -> float:
+    """Places in a call of the policy for each episode; a call costs the same with places empty."""
+    amounts, places = job.evaluation, batch_states(job.candidates)
+    played = [amounts["episodes"]] * (len(job.config["checkpoints"]) - 1)
+    played += [amounts["episodes_last"], amounts["episodes_reevaluated"]]
+    return sum(max(places, number) for number in played if number) / sum(played)
 
 
 def _horizon(job: resources.Evaluated) -> int:
