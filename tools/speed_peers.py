@@ -134,7 +134,7 @@ def contenders(options: argparse.Namespace, configs: Path) -> Iterator[Contender
             commands = [[*program, str(threads), str(place)] for place in range(processes)]
             yield Contender(name, arrangement, commands)
         for form in options.forms:
-            for block in options.blocks:
+            for block in options.blocks if form in options.stacked_forms else (1,):
                 own = [sys.executable, str(here), "--method", options.method, "--configs", str(configs)]
                 commands = [
                     [*own, "--serve", f"{form},{block},{threads},{place}"] for place in range(processes)
@@ -181,6 +181,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--peers", default=None, help=f"comma-separated: {', '.join(PROGRAMS)}")
     parser.add_argument("--forms", default="plain,losses", help=f"comma-separated: {', '.join(FORMS)}")
     parser.add_argument("--blocks", default="1,4", help="seeds per block of ours, comma-separated")
+    parser.add_argument("--stacked-forms", default=None, help="those with more than one seed; all by default")
     parser.add_argument("--arrangements", default=",".join(ARRANGEMENTS), help="comma-separated")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--window-seconds", type=float, default=2.0)
@@ -191,6 +192,7 @@ def read_options() -> argparse.Namespace:
     if options.serve:
         return options
     options.peers = (options.peers or PEERS[options.method]).split(",")
+    options.stacked_forms = (options.stacked_forms or options.forms).split(",")
     options.forms = options.forms.split(",")
     options.arrangements = options.arrangements.split(",")
     options.blocks = [int(block) for block in options.blocks.split(",")]
