@@ -20,6 +20,7 @@ OTHERS = {
     "algos/recollect/train_behaviours.py": "a line is added to a log",
     "algos/training/lock.py": "a lock has to be made under its own name",
     "tools/measure_dry_run.py": "a workflow in a scratch folder, for one measurement",
+    "tools/speed_peer_programs.py": "opens the standard output that the process was started with",
     "tools/rehearse.py": "the copy of a workflow in a new folder, read by this process alone",
 }
 """Files that write otherwise: why."""

@@ -49,6 +49,7 @@ from speed_peer_programs import (  # type: ignore[import-not-found]
 from algos.benchmark import programs
 from algos.training.cuda_graphs import CAPTURED_UPDATES
 from algos.training.process_setup import set_up_process
+from recheck import files
 
 # Threads and processes of each arrangement.
 ARRANGEMENTS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 processes": (1, 2)}
@@ -236,8 +237,7 @@ def main() -> int:
         measure(found, options.rounds, options.window_seconds)
     if options.output is not None:
         rates = [{"name": c.name, "arrangement": c.arrangement, "rates": c.rates} for c in found]
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
+        files.write_text(options.output, json.dumps(rates, indent=1) + "\n")
     if options.rounds:
         print(table(found, options))
     return 0
