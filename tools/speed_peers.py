@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from recheck import files
 from speed_forms import (  # type: ignore[import-not-found]
     FORMS,
     compile_program,
@@ -49,7 +50,6 @@ from speed_peer_programs import (  # type: ignore[import-not-found]
 from algos.benchmark import programs
 from algos.training.cuda_graphs import CAPTURED_UPDATES
 from algos.training.process_setup import set_up_process
-from recheck import files
 
 # Threads and processes of each arrangement.
 ARRANGEMENTS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 processes": (1, 2)}
