@@ -138,7 +138,12 @@ def load(settings):
     """The plan of a configuration, as the Snakefile makes it."""
     defaults = yaml.safe_load((ROOT / "workflow/config/config.yaml").read_text())
     values = {key: yaml.safe_load(value) for key, value in settings}
-    return plan.load({**defaults, **values}, ROOT)
+    try:
+        return plan.load({**defaults, **values}, ROOT)
+    except RecheckError as error:
+        if "its file" in str(error) and not (ROOT.parent / "shared/data").is_dir():
+            pytest.skip(f"its data are not in the repository: {error}")
+        raise
 
 
 def check_recheck(words):
