@@ -43,7 +43,7 @@ from algos.seed_parallel.random_streams import CHUNK_UPDATES
 from algos.training.checkpoints import FORMAT, RunState
 from algos.training.config import RunConfig, read_config
 from algos.training.device import choose_device
-from algos.training.execution import Execution
+from algos.training.execution import Execution, add_compile_option
 from algos.training.process_setup import set_up_process
 from algos.training.trainer import Trainer, stop_on_signals
 
@@ -148,13 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: torch's choice)")
     parser.add_argument("--no-capture", action="store_true", help="on a GPU, run updates without CUDA graphs")
     parser.add_argument("--kernels", default="auto", help="auto, onednn or plain (default: auto)")
-    parser.add_argument(
-        "--compile",
-        nargs="?",
-        const="losses",
-        choices=("losses", "update"),
-        help="let torch compile the losses, or (on a CPU) the whole update",
-    )
+    add_compile_option(parser)
     options = parser.parse_args(arguments)
 
     def command() -> None:

@@ -38,6 +38,7 @@ from algos.benchmark.measure import measure_evaluation, measure_latency, measure
 from algos.benchmark.operators import peak_flops_per_second
 from algos.benchmark.programs import build, steps_to_measure
 from algos.training.device import choose_device, device_model
+from algos.training.execution import add_compile_option
 from algos.training.process_setup import set_up_process
 
 
@@ -183,13 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
     parser.add_argument("--processes", type=int, default=1, help="processes that train side by side")
     parser.add_argument("--kernels", default="auto", help="auto, onednn or plain")
-    parser.add_argument(
-        "--compile",
-        nargs="?",
-        const="losses",
-        choices=("losses", "update"),
-        help="let torch compile the losses, or (on a CPU) the whole update",
-    )
+    add_compile_option(parser)
     parser.add_argument("--no-capture", action="store_true", help="on a GPU, without CUDA graphs")
     parser.add_argument("--windows", type=int, default=5, help="of which the median is taken")
     parser.add_argument("--window-seconds", type=float, default=2.0, help="length of a window, at least")

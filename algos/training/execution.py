@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 
 
@@ -35,3 +36,14 @@ class Execution:
     environments: int | None = None
     memory_mb: int | None = None
     indexed: bool = False
+
+
+def add_compile_option(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option `--compile`, for `Execution.compiled`."""
+    parser.add_argument(
+        "--compile",
+        nargs="?",
+        const="losses",
+        choices=("losses", "update"),
+        help="let torch compile the losses, or (on a CPU) the whole update",
+    )

@@ -1,8 +1,6 @@
 """IQL against corl-team/CORL@eeeeef2, algorithms/offline/iql.py: equal weights and batches."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +12,14 @@ from safetensors.torch import load_file
 
 from algos.base import MethodSpec
 from algos.iql import IQL
+from tools import compare_corl_iql as tool
 
 pytestmark = pytest.mark.released
 UPDATES = 40
 
 
 @pytest.fixture
-def tool():
-    """`tools/compare_corl_iql.py`, which compares whole runs."""
-    path = Path(__file__).resolve().parents[2] / "tools" / "compare_corl_iql.py"
-    spec = importlib.util.spec_from_file_location("compare_corl_iql", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def both(released, tool, data):
+def both(released, data):
     """A function that gives both programs with equal weights; with changed hyperparameters of ours."""
     program = released("CORL", "algorithms/offline/iql.py")
 
@@ -68,7 +56,7 @@ def test_a_difference_of_the_programs_is_seen(both, data, random_inputs, change)
     assert max(compared.differences().values()) > 1e-8
 
 
-def test_initial_weights_have_the_same_distribution(both, tool):
+def test_initial_weights_have_the_same_distribution(both):
     """Uniform up to 1 / sqrt(inputs) in every layer of either program, weights and biases."""
     compared = both()
     torch.manual_seed(0)
@@ -86,7 +74,7 @@ def test_initial_weights_have_the_same_distribution(both, tool):
                         assert abs(float(found.mean())) < 5 * bound / (3 * found.numel()) ** 0.5
 
 
-def test_the_same_policy_has_the_same_returns_in_both_evaluators(sources, tool, repository):
+def test_the_same_policy_has_the_same_returns_in_both_evaluators(sources, repository):
     """CORL's `eval_actor` and its wrapper against the published episodes of a policy of ours."""
     if not (Path(sources) / "CORL").is_dir():
         pytest.skip(f"{sources} holds no CORL")

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tools import how_we_know
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("how_we_know", ROOT / "tools/how_we_know.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["how_we_know"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-how_we_know = load()
 
 
 def test_the_page_is_todays():

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tools import plant_faults
+
 ROOT = Path(__file__).resolve().parents[2]
 
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("plant_faults", ROOT / "tools/plant_faults.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["plant_faults"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plant_faults = load()
 FAULTS = plant_faults.read_faults()
 
 

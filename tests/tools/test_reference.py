@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from recheck import schema
 
+from tools import reference
+
 ROOT = Path(__file__).resolve().parents[2]
 
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools/reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["reference"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load()
 SCHEMAS = sorted(
     [*(ROOT / "workflow/schemas").glob("*.schema.json"), *(ROOT / "paper_tables").rglob("*.schema.json")]
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ import pytest
 from recheck.errors import EvaluationError
 
 from paper_tables import frames
+from tools import run_corl_iql as tool
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "hopper-sac-tqc-v0"
@@ -60,19 +60,6 @@ def train(config: TrainConfig):
                     total += reward
             wandb.log({"d4rl_normalized_score": env.get_normalized_score(total) * 100.0}, step=t + 1)
 """
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_corl_iql", ROOT / "tools/run_corl_iql.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["run_corl_iql"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load()
 
 
 @pytest.fixture

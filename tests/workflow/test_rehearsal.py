@@ -1,24 +1,17 @@
 """Experiments rehearsed at toy length: `d4rl` whole, and every combination that it has not, once."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tools import rehearse as rehearsal
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def tool():
-    spec = importlib.util.spec_from_file_location("rehearse", REPOSITORY / "tools/rehearse.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["rehearse"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-FURTHER = tool().further(["d4rl"])
+FURTHER = rehearsal.further(["d4rl"])
 
 
 def rehearse(folder, *arguments):
@@ -57,23 +50,21 @@ def test_what_d4rl_has_not(tmp_path, name):
 @pytest.mark.parametrize("line", ["rule train:", "localrule train:", "localrule evaluate:"])
 def test_a_rehearsal_that_trains_or_evaluates_again_fails(tmp_path, monkeypatch, line):
     """Snakemake calls a rule local where it runs on this machine."""
-    module = tool()
     words = f"[Thu Nov 26 18:20:37 2026]\n{line}\n    input: x\n"
     finished = subprocess.CompletedProcess([], 0, "", words)
-    monkeypatch.setattr(module.subprocess, "run", lambda *given, **options: finished)
-    with pytest.raises(module.RehearsalError, match=r"runs (train|evaluate) again, which is finished"):
-        module.make_tables(module.Rehearsal(tmp_path, "d4rl"))
+    monkeypatch.setattr(rehearsal.subprocess, "run", lambda *given, **options: finished)
+    with pytest.raises(rehearsal.RehearsalError, match=r"runs (train|evaluate) again, which is finished"):
+        rehearsal.make_tables(rehearsal.Rehearsal(tmp_path, "d4rl"))
 
 
 def test_the_combinations_are_complete():
     """Every method, variant, suite and sampling of every experiment is in d4rl or in what is rehearsed."""
-    module = tool()
     from recheck import tasks
     from recheck.experiments import expansion
 
     rows = tasks.read(REPOSITORY)
-    rehearsed = set(module.signature(expansion.read_file(REPOSITORY, "d4rl"), rows))
+    rehearsed = set(rehearsal.signature(expansion.read_file(REPOSITORY, "d4rl"), rows))
     for content in FURTHER.values():
-        rehearsed |= set(module.signature(content, rows))
-    for name in module.every_experiment():
-        assert set(module.signature(expansion.read_file(REPOSITORY, name), rows)) <= rehearsed, name
+        rehearsed |= set(rehearsal.signature(content, rows))
+    for name in rehearsal.every_experiment():
+        assert set(rehearsal.signature(expansion.read_file(REPOSITORY, name), rows)) <= rehearsed, name

@@ -1,10 +1,9 @@
 """What every rule file keeps to, and the filter of Snakemake's own linter."""
 
-import importlib.util
 import json
 import re
 
-import pytest
+from tools import lint_workflow
 
 
 def rule_files(repository):
@@ -115,15 +114,7 @@ def test_rules_read_in_one_order(repository):
         assert found == [word for word in order if word in found], f"{path}: rule {name}"
 
 
-@pytest.fixture
-def linter(repository):
-    spec = importlib.util.spec_from_file_location("lint_workflow", repository / "tools/lint_workflow.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_lint_filter_leaves_out_one_advice_and_nothing_else(linter):
+def test_the_lint_filter_leaves_out_one_advice_and_nothing_else():
     report = """Lints for snakefile /x/Snakefile:
     * Mixed rules and functions in same snakefile.:
       Small one-liner functions used only once should be defined as lambda
@@ -134,8 +125,8 @@ Lints for rule train (line 5, /x/train.smk):
     * No log directive defined:
       Without a log directive, all output will be printed to the terminal.
 """
-    assert linter.remaining(report) == [
+    assert lint_workflow.remaining(report) == [
         "snakefile /x/Snakefile: Mixed rules and functions in same snakefile.:",
         "rule train (line 5, /x/train.smk): No log directive defined:",
     ]
-    assert linter.remaining("Congratulations, your workflow is in a good condition!") == []
+    assert lint_workflow.remaining("Congratulations, your workflow is in a good condition!") == []

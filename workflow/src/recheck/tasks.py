@@ -251,6 +251,5 @@ def missing_file(row: Mapping[str, Any], root: Path, data_folder: str | None) ->
         return None
     return (
         f"Task '{row['task']}' is left out: its file {path} is not there; put it there, or give the "
-        "folder that "
-        "holds it as data_folder=."
+        "folder that holds it as data_folder=."
     )
