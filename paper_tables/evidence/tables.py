@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -185,26 +185,27 @@ def first_screen(frame: pd.DataFrame) -> Table:
     """What was found, in at most eight lines: basis by verdict."""
     rows = distinct(frame)
     conditional = _conditional(rows)
-    lines: list[tuple[str, Callable[[], pd.Series]]] = [
-        (
-            "Independent runs, spread printed",
-            lambda: (rows["basis"] == INDEPENDENT) & ~conditional,
-        ),
+    judged = rows["verdict"].isin((decision_rule.REPRODUCED, *DIFFERENT, *OPEN))
+    lines: list[tuple[str, pd.Series]] = [
+        ("Independent runs, spread printed", judged & (rows["basis"] == INDEPENDENT) & ~conditional),
         (
             "Independent runs, spread assumed (conditional)",
-            lambda: (rows["basis"] == INDEPENDENT) & conditional,
+            judged & (rows["basis"] == INDEPENDENT) & conditional,
         ),
-        ("Runs of the document's own code", lambda: rows["basis"] == SAME_CODE),
-        ("Three or more other reports", lambda: rows["basis"] == RE_REPORTED),
-        ("Runs selected by another rule", lambda: rows["basis"] == decision_rule.OTHER_SELECTION),
-        ("Runs with other settings", lambda: rows["basis"] == decision_rule.OTHER_SETTINGS),
+        ("Runs of the paper's own program", judged & (rows["basis"] == SAME_CODE)),
+        ("Three or more other papers' reports", judged & (rows["basis"] == RE_REPORTED)),
         (
-            "No public run, and fewer than three other reports",
-            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == decision_rule.NO_EVIDENCE),
+            "Runs whose checkpoint was selected by another rule",
+            judged & (rows["basis"] == decision_rule.OTHER_SELECTION),
+        ),
+        ("Runs with other settings", judged & (rows["basis"] == decision_rule.OTHER_SETTINGS)),
+        (
+            "No public run, and fewer than three other papers' reports",
+            rows["verdict"] == decision_rule.NO_EVIDENCE,
         ),
         (
-            "A sum over tasks, or not verified",
-            lambda: (rows["basis"] == NO_BASIS) & (rows["verdict"] == decision_rule.NOT_JUDGED),
+            "Not judged: a sum over tasks, or a number that could not be looked up",
+            rows["verdict"] == decision_rule.NOT_JUDGED,
         ),
     ]
     table = Table(
@@ -215,8 +216,7 @@ def first_screen(frame: pd.DataFrame) -> Table:
             "Conditional: how many of the line's verdicts rest on a spread that is assumed.",
         ],
     )
-    for name, which in lines:
-        chosen = which()
+    for name, chosen in lines:
         part = rows[chosen]
         verdicts = part["verdict"]
         values = (

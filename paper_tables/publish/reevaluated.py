@@ -35,6 +35,8 @@ from paper_tables.statistics import intervals
 
 LEVEL = 0.95
 PLACE = ["seed", "episode", "episode_seed"]
+# A difference of scores in percent is in points.
+_UNIT_WORD = {"percent": "points", "return": "return"}
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _episodes(path: Path) -> pd.DataFrame:
 
 
 def sentence(found: list[PolicyComparison]) -> str:
-    """One sentence for all policies: agree to the byte, within the interval, or not.
+    """One sentence for all policies: equal in every bit, within the interval, or different.
 
     Args:
         found: at least one.
@@ -181,28 +183,28 @@ def sentence(found: list[PolicyComparison]) -> str:
     against = [item.block for item in found if not item.agrees]
     if against:
         named = ", ".join(against)
-        return f"The re-evaluation does not agree ({what}): {named} differs by more than its interval."
-    if all(item.same_bytes for item in found):
-        return f"The re-evaluation agrees to the byte ({what})."
+        return f"Different by more than the interval: {named} (of {what})."
     differing = [item for item in found if not item.same_bytes]
+    if not differing:
+        return f"Equal in every bit: {what}."
     largest = max(differing, key=lambda item: abs(item.difference))
     return (
-        f"The re-evaluation agrees within the interval ({what}; {len(differing)} not to the byte, the "
-        f"largest mean difference is {largest.difference:+.2f} {largest.unit} "
-        f"[{largest.low:.2f}, {largest.high:.2f}])."
+        f"Equal in every bit: {count - len(differing)} of {what}. Within the interval: {len(differing)}, the "
+        f"largest mean difference {largest.difference:+.2f} {_UNIT_WORD[largest.unit]} "
+        f"[{largest.low:.2f}, {largest.high:.2f}]."
     )
 
 
 def verdict(found: list[PolicyComparison]) -> str:
-    """What a person wants to know, `order`, and `sentence`.
+    """What a person wants to know, `sentence` and `order`, a line each.
 
     Args:
         found: at least one.
     """
     agrees = all(item.agrees for item in found)
     said = "agrees" if agrees else "does not agree"
-    parts = (f"Your machine {said} with the published scores.", order(found), sentence(found))
-    return " ".join(part for part in parts if part)
+    lines = (f"Your machine {said} with the published scores.", sentence(found), order(found))
+    return "\n".join(line for line in lines if line)
 
 
 @dataclass(frozen=True)
@@ -267,17 +269,25 @@ def order(found: list[PolicyComparison]) -> str:
         by_task.setdefault(run.task, []).append(run)
     said = []
     for task, published in by_task.items():
-        if len(published) > 1:
-            here = sorted(published, key=lambda run: -run.again)
-            listed = _listed(here)
-            also = "as published" if here == published else f"published: {_listed(published)}"
-            said.append(f"Order on {task}: {listed} ({also}).")
-    return " ".join(said)
+        if len(published) < 2:
+            continue
+        here = sorted(published, key=lambda run: -run.again)
+        if here == published:
+            line = f"Order on {task} as published: {_listed(here)}."
+        else:
+            line = f"Order on {task} here: {_listed(here)}. Published: {_listed(published)}."
+        if len({run.updates for run in published}) > 1:
+            line += " Unequal numbers of updates: it ranks no method."
+        said.append(line)
+    return "\n".join(said)
 
 
 def _listed(ranked: list[Run]) -> str:
+    """Runs in order; with their updates where method and variant alone are not unique."""
+    labels = [run.label for run in ranked]
     return ", ".join(
-        names.display_name(run.label) + ("" if run.updates is None else f" after {run.updates:,} updates")
+        names.display_name(run.label)
+        + (f" after {run.updates:,} updates" if run.updates and labels.count(run.label) > 1 else "")
         for run in ranked
     )
 
@@ -292,7 +302,7 @@ def comparison_table(found: list[PolicyComparison]) -> Table:
         "Published policies, played again",
         ["Task", "Method", "Updates", "Seeds", "Episodes", "Published", "Here", "Difference", "Agrees"],
         text_columns=2,
-        lead=[verdict(found)],
+        lead=verdict(found).splitlines(),
     )
     table.rows = [
         [
@@ -348,7 +358,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{row['block']}: {row['num_equal']} of {row['num_episodes']} episodes equal, mean "
                 f"difference {row['difference']:+.3f} {row['unit']} [{row['low']:.3f}, {row['high']:.3f}]"
             )
-        print(sentence(found))
+        print(verdict(found))
         return 0 if all(item.agrees for item in found) else cli.EXIT_MISTAKE
 
     return cli.run(command)

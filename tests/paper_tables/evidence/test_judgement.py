@@ -178,7 +178,22 @@ def test_counts_add_up(table):
     assert counts["numbers"] == counts["judged"] + counts["without"]
     screen = tables.first_screen(table)
     assert len(screen.rows) <= 8
-    assert sum(int(row[1].text.replace(",", "")) for row in screen.rows) == len(rows)
+    lines = [[int(cell.text.replace(",", "")) for cell in row[1:]] for row in screen.rows]
+    assert sum(line[0] for line in lines) == len(rows)
+    assert [sum(line[1:5]) for line in lines] == [line[0] for line in lines[:6]] + [0, 0]
+    assert sum(line[0] for line in lines[:6]) == counts["judged"]
+
+
+def test_the_first_page_names_the_methods_that_differ(table):
+    rows = tables.distinct(table)
+    different = rows[(rows["basis"] == "independent") & rows["verdict"].isin(tables.DIFFERENT)]
+    count = different["method_key"].value_counts()
+    page = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"Of the {len(different)} numbers that differ from independent runs {count['cql']} are of CQL, "
+        f"{count['iql']} of IQL, {count['dt']} of Decision Transformer and {count['td3_bc']} of TD3+BC."
+    ) in page
+    assert count.sum() == count[["cql", "iql", "dt", "td3_bc"]].sum()
 
 
 def test_the_first_screen_counts_what_rests_on_an_assumed_spread(table):
@@ -193,7 +208,8 @@ def test_the_first_screen_counts_what_rests_on_an_assumed_spread(table):
     assumed = shown["Independent runs, spread assumed (conditional)"]
     assert assumed[0] == assumed[1]
     assert (
-        int(shown["Three or more other reports"][1]) == (conditional & (rows["basis"] == "re_reported")).sum()
+        int(shown["Three or more other papers' reports"][1])
+        == (conditional & (rows["basis"] == "re_reported")).sum()
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from recheck.errors import TablesError
 from paper_tables.publish import reevaluated
 from paper_tables.publish.reevaluated import PolicyComparison
 
+RUN = "iql/hopper-v0/paper-0123abcd/N0/default-00000000"
 MANIFEST = {"reference_min_score": 0.0, "reference_max_score": 200.0}
 
 
@@ -35,9 +37,7 @@ def test_equal_episodes_in_any_order_are_the_same_bytes() -> None:
     assert (found.num_episodes, found.num_equal, found.difference) == (3, 3, 0.0)
     assert found.same_bytes
     assert found.agrees
-    assert reevaluated.sentence([found]) == (
-        "The re-evaluation agrees to the byte (1 published policy, 3 episodes)."
-    )
+    assert reevaluated.sentence([found]) == "Equal in every bit: 1 published policy, 3 episodes."
 
 
 def test_a_last_bit_is_seen() -> None:
@@ -67,18 +67,18 @@ def test_a_clear_difference_does_not_agree() -> None:
     found = reevaluated.compare("b", episodes([0.0, 0.0, 0.0]), episodes([20.0, 21.0, 22.0]), MANIFEST, 0.95)
     assert not found.agrees
     same = PolicyComparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
-    assert "does not agree (2 published policies, 5 episodes): b differs" in reevaluated.sentence(
-        [same, found]
+    assert reevaluated.sentence([same, found]) == (
+        "Different by more than the interval: b (of 2 published policies, 5 episodes)."
     )
 
 
 def test_within_the_interval_is_said_so() -> None:
     near = PolicyComparison("near", 2, 1, -1.25, -3.0, 0.5, "percent")
     same = PolicyComparison("same", 2, 2, 0.0, 0.0, 0.0, "percent")
-    text = reevaluated.sentence([same, near])
-    assert "agrees within the interval" in text
-    assert "1 not to the byte" in text
-    assert "-1.25 percent [-3.00, 0.50]" in text
+    assert reevaluated.sentence([same, near]) == (
+        "Equal in every bit: 1 of 2 published policies, 4 episodes. Within the interval: 1, the largest mean "
+        "difference -1.25 points [-3.00, 0.50]."
+    )
 
 
 def test_no_references_gives_raw_returns() -> None:
@@ -97,13 +97,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     """Two published policies and their re-evaluations."""
     published, again = tmp_path / "published", tmp_path / "again"
     for number in (1, 2):
-        folder = published / "iql" / f"seeds{number}-{number}"
+        folder = published / RUN / f"seeds{number}-{number}"
         folder.mkdir(parents=True)
         (folder / "checkpoint.json").write_text("{}", encoding="utf-8")
         (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
         episodes([1.0, 2.0], number).to_parquet(folder / "episodes.parquet")
-        (again / "iql").mkdir(parents=True, exist_ok=True)
-        episodes([1.0, 2.0], number).to_parquet(again / "iql" / f"seeds{number}-{number}.parquet")
+        (again / RUN).mkdir(parents=True, exist_ok=True)
+        episodes([1.0, 2.0], number).to_parquet(again / RUN / f"seeds{number}-{number}.parquet")
     return published, again
 
 
@@ -113,15 +113,18 @@ def test_the_command_names_each_policy_and_ends_by_the_answer(
     given = ["--published", str(folders[0]), "--reevaluated", str(folders[1])]
     assert reevaluated.main(given) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines[:2]] == ["iql/seeds1-1", "iql/seeds2-2"]
-    assert lines[2] == "The re-evaluation agrees to the byte (2 published policies, 4 episodes)."
-    episodes([11.0, 12.0], 2).to_parquet(folders[1] / "iql" / "seeds2-2.parquet")
+    assert [line.split(":")[0] for line in lines[:2]] == [f"{RUN}/seeds1-1", f"{RUN}/seeds2-2"]
+    assert lines[2:] == [
+        "Your machine agrees with the published scores.",
+        "Equal in every bit: 2 published policies, 4 episodes.",
+    ]
+    episodes([11.0, 12.0], 2).to_parquet(folders[1] / RUN / "seeds2-2.parquet")
     assert reevaluated.main(given) == 2
-    assert "iql/seeds2-2 differs" in capsys.readouterr().out
+    assert f"more than the interval: {RUN}/seeds2-2 (of" in capsys.readouterr().out
 
 
 def test_an_absent_table_or_policy_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    (folders[1] / "iql" / "seeds2-2.parquet").unlink()
+    (folders[1] / RUN / "seeds2-2.parquet").unlink()
     with pytest.raises(TablesError, match="`snakemake reevaluate` makes it"):
         reevaluated.compare_all(*folders)
     with pytest.raises(TablesError, match="holds no published policy"):
@@ -130,7 +133,7 @@ def test_an_absent_table_or_policy_is_refused(folders: tuple[Path, Path], tmp_pa
 
 def test_the_intervals_are_together_of_95_percent(folders: tuple[Path, Path]) -> None:
     """Two policies: each at 97.5%, t(1) = 25.452 in place of 12.706."""
-    episodes([1.0, 4.0], 2).to_parquet(folders[1] / "iql" / "seeds2-2.parquet")
+    episodes([1.0, 4.0], 2).to_parquet(folders[1] / RUN / "seeds2-2.parquet")
     found = reevaluated.compare_all(*folders)[1]
     # Differences 0 and 1 percent: error 0.5.
     assert found.high - found.difference == pytest.approx(25.452 * 0.5, abs=1e-3)
@@ -190,21 +193,33 @@ def test_methods_stand_by_their_published_score_within_a_task() -> None:
 @pytest.mark.parametrize(
     ("bc_here", "said"),
     [
-        (36.0, "Order on hopper-v0: IQL (paper settings), BC (paper settings) (as published)."),
+        (36.0, "Order on hopper-v0 as published: IQL (paper settings), BC (paper settings)."),
         (
             95.0,
-            "Order on hopper-v0: BC (paper settings), IQL (paper settings) (published: IQL (paper settings), "
-            "BC (paper settings)).",
+            "Order on hopper-v0 here: BC (paper settings), IQL (paper settings). Published: IQL (paper "
+            "settings), BC (paper settings).",
         ),
     ],
 )
 def test_the_order_of_the_methods_is_reported(bc_here: float, said: str) -> None:
     found = [policy("bc paper", 0, 35, bc_here), policy("iql paper", 0, 90, 88)]
     assert reevaluated.order(found) == said
-    assert f"with the published scores. {said} The re-evaluation agrees" in reevaluated.verdict(found)
+    lines = reevaluated.verdict(found).splitlines()
+    assert lines == ["Your machine agrees with the published scores.", reevaluated.sentence(found), said]
+
+
+def test_unequal_updates_are_no_ranking() -> None:
+    few, many = (
+        replace(policy("iql paper", 0, score, score), updates=updates)
+        for score, updates in ((50, 1000), (80, 20_000))
+    )
+    assert reevaluated.order([few, many]) == (
+        "Order on hopper-v0 as published: IQL (paper settings) after 20,000 updates, IQL (paper settings) "
+        "after 1,000 updates. Unequal numbers of updates: it ranks no method."
+    )
 
 
 def test_one_method_a_task_has_no_order() -> None:
     found = [policy("iql paper", 0, 90, 88), policy("bc paper", 0, 35, 36, "ant-v0")]
     assert reevaluated.order(found) == ""
-    assert "scores. The re-evaluation" in reevaluated.verdict(found)
+    assert len(reevaluated.verdict(found).splitlines()) == 2
