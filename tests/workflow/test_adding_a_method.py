@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from safetensors.numpy import save_file
 
 from algos.datasets.transitions import content_sha256
@@ -126,13 +127,15 @@ print(json.dumps({"config": cell.run.config_text(0, 1), "cost": estimate.report(
 """
 
 
+def shipped_settings(repository: Path) -> str:
+    """The configuration that comes with the repository, without an experiment, as JSON."""
+    text = (repository / "workflow/config/config.yaml").read_text(encoding="utf-8")
+    return json.dumps({key: value for key, value in yaml.safe_load(text).items() if key != "experiment"})
+
+
 def test_two_files_are_enough_from_the_plan_to_the_episodes(repository: Path, tmp_path: Path) -> None:
     """Planned, forecast, trained, evaluated and described, with no other file edited."""
-    settings = (ROOT / "workflow/config/config.yaml").read_text(encoding="utf-8")
-    read = f"import json,yaml;print(json.dumps(yaml.safe_load({settings!r})))"
-    values = json.loads(command(repository, "-c", read).stdout)
-    values.pop("experiment", None)
-    planned = command(repository, "-c", PLAN % json.dumps(values))
+    planned = command(repository, "-c", PLAN % shipped_settings(repository))
     assert planned.returncode == 0, planned.stderr
     found = json.loads(planned.stdout)
     assert json.loads(found["config"])["hyperparameters"]["margin"] == 0.5
@@ -157,6 +160,24 @@ def test_two_files_are_enough_from_the_plan_to_the_episodes(repository: Path, tm
     written = command(repository, "-m", "recheck.methods.deviations")
     assert written.returncode == 0, written.stderr
     assert "(`squared_bc`)" in (repository / "docs/deviations.md").read_text(encoding="utf-8")
+
+
+def test_the_benchmark_finds_it_and_the_forecast_then_knows_it(repository: Path) -> None:
+    folder = repository / "results/benchmark"
+    folder.mkdir(parents=True)
+    configs = ["--configs", str(folder / "configs.json")]
+    written = command(repository, "-m", "recheck.methods.benchmark_configs", "--output", configs[1])
+    assert written.returncode == 0, written.stderr
+    short = ["--methods", "squared_bc", "--blocks", "1", "--windows", "1", "--window-seconds", "0.01"]
+    measured = command(repository, "-m", "algos.benchmark", *configs, "--output", str(folder), *short)
+    assert measured.returncode == 0, measured.stderr
+    assert "squared_bc" in (folder / "benchmark.md").read_text(encoding="utf-8")
+    acting = ["--output", str(folder / "acting.json"), "--methods", "squared_bc", "--episodes", "1"]
+    acted = command(repository, "-m", "algos.benchmark.acting", *configs, *acting, "--rounds", "1")
+    assert acted.returncode == 0, acted.stderr
+    planned = command(repository, "-c", PLAN % shipped_settings(repository))
+    assert planned.returncode == 0, planned.stderr
+    assert "not known" not in json.loads(planned.stdout)["cost"]
 
 
 def test_what_is_missing_is_reported(repository: Path) -> None:
