@@ -51,6 +51,15 @@ def with_current_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**values)
 
 
+def row_number(which: np.ndarray | pd.Series) -> int:
+    """The number of the first true row, counted from 1 as a person counts the rows below the header.
+
+    Args:
+        which: `[rows]` of truth values, at least one of them true.
+    """
+    return int(np.flatnonzero(np.asarray(which, dtype=bool))[0]) + 1
+
+
 def _types(column: dict[str, Any]) -> tuple[str, bool]:
     """The one type of a column that is not null, and whether null is allowed."""
     types = column["type"] if isinstance(column["type"], list) else [column["type"]]
@@ -109,23 +118,24 @@ def _check_column(
     """One column as the schema's type, every value allowed."""
     absent = values.isna()
     if absent.any() and not nullable:
-        row = int(np.flatnonzero(absent.to_numpy())[0])
-        raise TablesError(f"{where}, row {row}: column '{column}' is empty; a {kind} is required.")
+        raise TablesError(
+            f"{where}, row {row_number(absent)}: column '{column}' is empty; a {kind} is required."
+        )
     present = values[~absent]
     distinct: list[Any]
     if kind in _NUMBERS:
         numeric = pd.to_numeric(present, errors="coerce")
         bad = present[numeric.isna() | ~np.isfinite(numeric.astype("float64"))]
         if len(bad):
+            row = row_number(values.index == bad.index[0])
             raise TablesError(
-                f"{where}, row {bad.index[0]}: column '{column}' holds '{bad.iloc[0]}'; "
-                f"a finite {kind} is required."
+                f"{where}, row {row}: column '{column}' holds '{bad.iloc[0]}'; a finite {kind} is required."
             )
         if kind == "integer" and len(numeric) and (numeric % 1 != 0).any():
             worst = numeric[numeric % 1 != 0]
+            row = row_number(values.index == worst.index[0])
             raise TablesError(
-                f"{where}, row {worst.index[0]}: column '{column}' holds {worst.iloc[0]}; "
-                f"an integer is required."
+                f"{where}, row {row}: column '{column}' holds {worst.iloc[0]}; an integer is required."
             )
         convert = int if kind == "integer" else float
         distinct = [convert(numeric.min()), convert(numeric.max())] if len(numeric) else []

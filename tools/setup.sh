@@ -63,7 +63,15 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
 locked() { pip install --quiet --no-deps --require-hashes --requirement "$@"; }
 
-locked requirements.lock
+say "Installing the packages of the lock files into .venv, with Python $version: some minutes, most of them download."
+# Some packages have no wheel. They are built by the setuptools of the lock file, not by the newest one.
+tools=$(mktemp)
+trap 'rm -f "$tools"' EXIT
+awk '/^[A-Za-z0-9]/ { wanted = /^setuptools==/ } wanted' requirements.lock >"$tools"
+locked "$tools"
+# Where another platform has to build more packages, they bring their own tools.
+locked requirements.lock --use-pep517 --no-build-isolation 2>"$tools" || locked requirements.lock --use-pep517
+say "Installing torch."
 # torch: which build is right (CPU, CUDA) depends on the machine. Another build of the same version is a change, too.
 if [ -n "${TORCH_INDEX:-}" ]; then pip uninstall --quiet --yes torch >/dev/null 2>&1 || true; fi
 case "$(uname -sm) ${TORCH_INDEX:-}" in
@@ -81,3 +89,4 @@ esac
 if pip check 2>&1 | grep -q '^torch .* is not installed'; then locked requirements-cuda.lock; fi
 pip install --quiet --no-deps --no-build-isolation --editable .
 printf '%s\n' "$wanted" >"$stamp"
+say "The set-up is complete."

@@ -13,6 +13,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def make(
         except (gymnasium.error.Error, ImportError) as error:
             reason = " ".join(str(error).split())
             raise DatasetError(f"The environment {name} cannot be made here: {reason}") from None
+        _remove_maze_file(made)
         return _unit_actions(made, name)
 
     if adapter in NO_ADAPTER:
@@ -81,6 +83,13 @@ def make(
         environment.close()
         raise
     return environment
+
+
+def _remove_maze_file(environment: gymnasium.Env) -> None:
+    """Remove the maze that Gymnasium-Robotics has written into the temporary folder and read."""
+    path = getattr(environment.unwrapped, "tmp_xml_file_path", None)
+    if path is not None:
+        Path(path).unlink(missing_ok=True)
 
 
 def step_limit(environment_id: str) -> int | None:

@@ -224,7 +224,7 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     axis.grid(visible=False)
     for side in ("left", "bottom"):
         axis.spines[side].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, location="top", aspect=40, pad=0.02, ticks=[0, 25, 50, 75, 100])
+    bar = figure.colorbar(image, ax=axis, location="top", aspect=40, pad=0.06, ticks=[0, 25, 50, 75, 100])
     bar.set_label("row beats column, in %", fontsize=6.5)
     bar.outline.set_linewidth(0.4)
     return figure

@@ -121,7 +121,8 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             continue
         seeds = range_text(rows["num_seeds"].min(), rows["num_seeds"].max())
         num_tasks = int(rows["num_tasks"].iloc[0])
-        data = f"{num_tasks} task(s), {seeds} seeds each, checkpoint rule '{selection}'"
+        tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
+        data = f"{tasks}, {seeds} seeds each, checkpoint rule '{selection}'"
         own = None if coverage is None else coverage[coverage["task_set"] == letter]
         done.save(
             draw_intervals(rows, own),

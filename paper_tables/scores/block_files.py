@@ -109,10 +109,11 @@ def check_numbers(table: pd.DataFrame, columns: Sequence[str], path: Path, finit
             continue  # an empty column has no type
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             raise TablesError(f"{path} holds {column} as {values.dtype}; numbers are required.")
-        bad = np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float, na_value=np.nan)))
-        if finite and len(bad):
+        bad = ~np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
+        if finite and bad.any():
             raise TablesError(
-                f"{path} holds {column} {values.iloc[bad[0]]} in row {bad[0]}; finite numbers are required."
+                f"{path} holds {column} {values[bad].iloc[0]} in row {frames.row_number(bad)}; finite "
+                "numbers are required."
             )
 
 

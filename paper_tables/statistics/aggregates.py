@@ -175,10 +175,14 @@ def coverage_table(
 
 
 def profile_thresholds(found: list[Design]) -> np.ndarray:
-    """101 thresholds from 0, or the lowest score if below, to 100, or the highest if above."""
+    """101 thresholds from 0, or the lowest score if below, to the highest score, in steps of 5.
+
+    Beyond the highest score every profile is 0. Where all scores are small, thresholds up to 100 would leave
+    one or two below it, and a line between these is not the profile.
+    """
     values = np.concatenate([column for design in found for column in design.scores_percent])
     low = min(0.0, float(np.floor(values.min() / 5) * 5))
-    high = max(100.0, float(np.ceil(values.max() / 5) * 5))
+    high = max(low + 5.0, float(np.ceil(values.max() / 5) * 5))
     return np.linspace(low, high, 101)
 
 

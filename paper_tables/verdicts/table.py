@@ -71,7 +71,7 @@ def judge_rows(
     if missing:
         raise TablesError(f"The table of cells lacks the column(s) {', '.join(missing)}.")
     judged: list[Verdict] = []
-    for place, row in enumerate(cells.to_dict("records")):
+    for place, row in enumerate(cells.to_dict("records"), start=1):
         try:
             reported, runs, comparison = _question(row, bands or {})
             if sequential is not None and row.get("our_digest") in sequential.digests:

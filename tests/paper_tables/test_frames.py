@@ -54,6 +54,21 @@ def a_row() -> dict[str, object]:
     }
 
 
+@pytest.mark.parametrize("value", [None, np.inf, "high"])
+def test_a_row_is_counted_from_1_whatever_its_index(value):
+    """Row 3 is the third below the header, also where the table is a part of another one."""
+    rows = [a_row() | {"seed": seed} for seed in (1, 2, 3)]
+    rows[2]["update"] = value
+    with pytest.raises(TablesError, match=r"^table, row 3: column 'update'"):
+        frames.check(pd.DataFrame(rows, index=[7, 5, 0]), "losses", "table")
+
+
+def test_a_row_with_a_fraction_for_an_integer_is_counted_from_1():
+    rows = [a_row() | {"seed": 1}, a_row() | {"seed": 1.5}]
+    with pytest.raises(TablesError, match=r"^table, row 2: column 'seed' holds 1\.5; an integer"):
+        frames.check(pd.DataFrame(rows), "losses", "table")
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [

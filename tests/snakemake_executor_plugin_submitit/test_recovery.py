@@ -3,14 +3,17 @@
 import asyncio
 import json
 import os
+import shlex
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake_executor_plugin_submitit.backends import SlurmBackend
 from snakemake_executor_plugin_submitit.files import write_json
-from snakemake_executor_plugin_submitit.ledger import State
+from snakemake_executor_plugin_submitit.ledger import State, TrackedJob
 from snakemake_executor_plugin_submitit.records import Submission
 from snakemake_executor_plugin_submitit.snakemake_job import target_of_member
 from snakemake_executor_plugin_submitit.sources import sources_of
@@ -272,22 +275,61 @@ def test_changed_code_and_a_job_without_a_result(workflow: Any, fake_slurm: Any)
     assert (workflow.folder / "ran").read_text() == "x\n" * 4
 
 
-def test_two_live_jobs_of_one_target_are_both_cancelled(tmp_path: Path, fake_slurm: Any) -> None:
-    """Neither may be adopted: they write to the same outputs."""
+def two_jobs_of_one_target(tmp_path: Path) -> tuple[Parts, TrackedJob]:
+    """Two jobs of an earlier run that write ``started`` and go on; a later run that takes their target."""
     first = Parts(tmp_path / "folder")
-    jobs = [first.take("sleep 100"), first.take("sleep 100")]
+    command = f"echo x >> {shlex.quote(str(tmp_path / 'started'))}; sleep 100"
+    jobs = [first.take(command), first.take(command)]
     first.settings.array_limit = 1
     first.submit(jobs[1])
     again = Parts(tmp_path / "folder")
-    tracked = again.take("true")
+    return again, again.take("true")
+
+
+def states(fake_slurm: Any) -> set[str]:
+    return {job["state"] for job in fake_slurm.jobs().values()}
+
+
+def test_two_live_jobs_of_one_target_are_both_cancelled(tmp_path: Path, fake_slurm: Any) -> None:
+    """Neither may be adopted: they write to the same outputs."""
+    again, tracked = two_jobs_of_one_target(tmp_path)
+    started = tmp_path / "started"
+    wait_until(lambda: started.exists() and started.read_text() == "x\nx\n", 180, "both jobs run")
     again.queue.ask(time.monotonic())
     again.recovery.place_new_jobs(time.monotonic())
     assert tracked.state is State.CLEARING
-    assert {job["state"] for job in fake_slurm.jobs().values()} == {"CANCELLED"}
+    assert states(fake_slurm) == {"CANCELLED"}
     again.queue.ask(time.monotonic())
     again.recovery.clear()
     again.submit(tracked)
     again.look_until(State.DONE, tracked=tracked)
+    assert len(fake_slurm.jobs()) == 3
+
+
+def test_a_job_that_starts_while_it_is_cancelled_does_nothing(
+    tmp_path: Path, fake_slurm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark is there before scancel is: the job ends by itself, for SLURM as one that failed."""
+    fake_slurm.switch("hold", "Priority")
+    again, tracked = two_jobs_of_one_target(tmp_path)
+    files = [again.ledger.records.files(record.key) for record in again.recorded()]
+
+    def start_before_scancel(job_ids: Iterable[str]) -> None:
+        fake_slurm.clear("hold")
+        wait_until(lambda: states(fake_slurm) == {"FAILED"}, 180, "the jobs see their marks and end")
+        SlurmBackend().cancel(job_ids)
+
+    again.queue.ask(time.monotonic())
+    with monkeypatch.context() as patch:
+        patch.setattr(again.recovery._backend, "cancel", start_before_scancel)
+        again.recovery.place_new_jobs(time.monotonic())
+    assert tracked.state is State.CLEARING
+    assert [json.loads(file.result.read_text())["outcome"] for file in files] == ["cancelled"] * 2
+    again.queue.ask(time.monotonic())
+    again.recovery.clear()
+    again.submit(tracked)
+    again.look_until(State.DONE, tracked=tracked)
+    assert not (tmp_path / "started").exists()
     assert len(fake_slurm.jobs()) == 3
 
 

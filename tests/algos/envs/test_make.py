@@ -1,5 +1,7 @@
 """Every environment of tasks.csv starts; what cannot be made is refused."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -37,6 +39,20 @@ def test_every_environment_of_tasks_csv_starts_steps_and_scores(
             assert np.isfinite(observations).all()
             assert np.isfinite(rewards).all()
         assert active.dtype == bool
+
+
+@pytest.mark.parametrize("name", ["antmaze-umaze-v2", "antmaze-large-diverse-v0", "maze2d-umaze-v1"])
+def test_a_maze_leaves_no_file_in_the_temporary_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = make(name)
+    assert Path(environment.unwrapped.tmp_xml_file_path).parent == tmp_path  # type: ignore[attr-defined]
+    assert list(tmp_path.iterdir()) == []
+    environment.reset(seed=0)  # the file is read in `make` alone
+    environment.step(np.zeros(environment.action_space.shape or (), np.float32))
+    environment.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def test_a_file_is_compared_with_its_checksum(block):
     [
         (["1", "2"], "holds x as object; numbers are required"),
         ([True, False], "holds x as bool; numbers are required"),
-        ([1.0, np.nan], "holds x nan in row 1; finite numbers are required"),
-        ([np.inf, 1.0], "holds x inf in row 0"),
+        ([1.0, np.nan], "holds x nan in row 2; finite numbers are required"),
+        ([np.inf, 1.0], "holds x inf in row 1;"),
     ],
 )
 def test_columns_that_are_no_numbers(values, words):

@@ -103,11 +103,11 @@ def _at_row_3(value: object) -> Callable[[pd.DataFrame], pd.Series]:
         ),
         (
             lambda b: _edit_table(b / "episodes.parquet", raw_return=_at_row_3(np.nan)),
-            "holds raw_return nan in row 3",
+            "holds raw_return nan in row 4",
         ),
         (
             lambda b: _edit_table(b / "episodes.parquet", raw_return=_at_row_3(np.inf)),
-            "holds raw_return inf in row 3",
+            "holds raw_return inf in row 4",
         ),
         (lambda b: _edit_table(b / "episodes.parquet", raw_return="high"), "numbers are required"),
         # Settings of the task that have changed since.

@@ -88,19 +88,31 @@ def test_estimates_and_intervals_of_a_design():
 
 
 def test_thresholds_of_a_profile_hold_all_scores():
-    thresholds = aggregates.profile_thresholds([design("a", [[3.0, 50.0]])])
-    assert (thresholds[0], thresholds[-1], len(thresholds)) == (0.0, 100.0, 101)
+    thresholds = aggregates.profile_thresholds([design("a", [[3.0, 52.0]])])
+    assert (thresholds[0], thresholds[-1], len(thresholds)) == (0.0, 55.0, 101)
     wide = aggregates.profile_thresholds([design("a", [[-7.0, 50.0]]), design("b", [[111.0]])])
     assert (wide[0], wide[-1]) == (-10.0, 115.0)
+    negative = aggregates.profile_thresholds([design("a", [[-7.0, -6.0]])])
+    assert (negative[0], negative[-1]) == (-10.0, -5.0)
+
+
+def test_a_profile_of_small_scores_falls_where_the_scores_are():
+    """Three runs that score 1.0 to 1.1: all are above 0.95, none is above 1.15."""
+    found = design("bc", [[1.0, 1.05, 1.1]])
+    table = aggregates.profile_table({"last": [found]}, {found.task_set: "A"}, 0)
+    share = table["share"].to_numpy()
+    thresholds = table["threshold_percent"].to_numpy()
+    assert (share[thresholds < 0.99] == 1.0).all()
+    assert (share[thresholds > 1.11] == 0.0).all()
 
 
 def test_a_profile_is_the_share_of_runs_above():
-    found = design("iql", [[10.0, 20.0, 30.0, 80.0], [90.0] * 4])
+    found = design("iql", [[10.0, 20.0, 30.0, 80.0], [100.0] * 4])
     names = aggregates.task_set_names([found])
     table = aggregates.profile_table({"last": [found], "best_online": []}, names, 0)
     share = table.set_index("threshold_percent")["share"]
     # Each task has half of the weight.
-    assert [share[level] for level in (0.0, 10.0, 25.0, 80.0, 90.0)] == [1.0, 0.875, 0.75, 0.5, 0.0]
+    assert [share[level] for level in (0.0, 10.0, 25.0, 80.0, 100.0)] == [1.0, 0.875, 0.75, 0.5, 0.0]
     assert set(table["selection"]) == {"last"}
     assert table["low"].notna().all()
     two = design("iql", [[10.0, 20.0]])

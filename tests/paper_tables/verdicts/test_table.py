@@ -136,7 +136,7 @@ def test_the_band_of_the_domain_is_used(cells: pd.DataFrame):
 
 
 def test_the_row_that_is_wrong_is_named(cells: pd.DataFrame):
-    with pytest.raises(TablesError, match=r"Row 2 .*'five'"):
+    with pytest.raises(TablesError, match=r"Row 3 .*'five'"):
         judge_table(cells.assign(reported_seeds=["5", "5", "five", *["5"] * 7]))
     with pytest.raises(TablesError, match=r"lacks the column.*margin_percent"):
         judge_table(cells.drop(columns="margin_percent"))
