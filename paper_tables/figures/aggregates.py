@@ -168,7 +168,7 @@ def draw_profiles(profiles: pd.DataFrame, num_runs: Mapping[str, int] | None = N
     axis.set_xlabel("score τ in percent")
     axis.set_ylabel("runs with score > τ, in %")
     axis.set_ylim(-2, 102)
-    axis.margins(x=0.01)
+    axis.margins(x=0.03)
     legend_below(figure, handles, names)
     return figure
 
