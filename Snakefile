@@ -17,12 +17,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from recheck import paths
+from recheck import cli, paths
 from recheck import plan as planning
 from recheck.cluster import probe as probing
-from recheck.configuration import requests, score_file
+from recheck.configuration import idle_keys, requests, score_file
 from recheck.configuration.site import Site
-from recheck.errors import ConfigError
 from recheck.jobs.job_requests import (
     JobRequests,
     asked_for,
@@ -32,7 +31,7 @@ from recheck.jobs.job_requests import (
 from recheck.jobs.rule_functions import RuleFunction
 from recheck.restarts import made_again, results_lock
 from recheck.results import published_checkpoints
-from snakemake.exceptions import WorkflowError
+from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -41,16 +40,18 @@ min_version("9.27")
 configfile: "workflow/config/config.yaml"
 
 
-try:
+with cli.mistakes_end(logger.error):
     if workflow.is_main_process:
-        requests.refuse_empty(workflow.config_settings.config)
+        GIVEN = workflow.config_settings
+        idle_keys.refuse_repeated(GIVEN.config_args)
+        requests.refuse_empty(GIVEN.config)
     PLAN = planning.load(config, Path())
+    if workflow.is_main_process:
+        idle_keys.refuse(GIVEN.config, sys.argv, get_argument_parser)
     REQUESTS = JobRequests(PLAN)
     REQUESTS.check()
     SITE = Site.of(PLAN.settings)
     SITE.check(PLAN.root)
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
 
 # Cells that cannot be run here, one message each; the rest runs.
 if workflow.is_main_process:

@@ -62,6 +62,7 @@ class AWR(Method):
     LOSSES = ("critic_loss", "actor_loss")
     COMPILED = ("critic_loss", "actor_loss")
     NEEDS_TRAJECTORIES = True
+    COMPILES_WHOLE_UPDATE = False  # targets and weights of all rows are kept between updates
     HYPERPARAMETERS = {
         "batch_size": "transitions per update",
         "discount": "gamma, below 1: values are learned in units of 1 / (1 - gamma)",

@@ -160,6 +160,8 @@ class Method(abc.ABC):
     LOSSES: ClassVar[tuple[str, ...]]
     # Functions of tensors that `compile_functions` replaces by compiled ones.
     COMPILED: ClassVar[tuple[str, ...]] = ()
+    # Whether a whole update can be one compiled program: training changes networks and optimisers alone.
+    COMPILES_WHOLE_UPDATE: ClassVar[bool] = True
     # Names of the hyperparameters, with a phrase each.
     HYPERPARAMETERS: ClassVar[Mapping[str, str]]
     # Whether a batch has to hold the dataset's action at the next state.

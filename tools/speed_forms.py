@@ -23,8 +23,6 @@ from torch import Tensor
 from algos.base import Method
 from algos.iql import ImplicitCritic
 from algos.seed_parallel import kernels
-from algos.training.cuda_graphs import Program
-from algos.training.whole_update import WholeUpdate
 
 COMPILED = ("", "losses_", "update_")
 FORMS = (
@@ -51,14 +49,11 @@ def prepare(form: str, method: Method) -> None:
         kernels.SMALL_PRODUCT = 2**62
     if form == "first":
         join_first_layers(method)
-    if form.startswith("losses"):
-        method.compile_functions()
 
 
-def compile_program(form: str, program: Program) -> None:
-    """Change the built program."""
-    if form.startswith("update"):
-        program.compiled_update = WholeUpdate(program.method, program.data)
+def compiled_by(form: str) -> str | None:
+    """What torch compiles, as `algos.training.execution.Execution` says it."""
+    return next((part for part in ("losses", "update") if form.startswith(part)), None)
 
 
 class _Given(torch.autograd.Function):

@@ -36,7 +36,7 @@ import torch
 from recheck import files
 from speed_forms import (  # type: ignore[import-not-found]
     FORMS,
-    compile_program,
+    compiled_by,
     kernel_form,
     prepare,
 )
@@ -113,8 +113,7 @@ def serve_own(options: argparse.Namespace) -> None:
     data = programs.synthetic_data(torch.device("cpu"), config)
     method = programs.build({**config, "diffusion_steps": 5}, range(int(block)), torch.device("cpu"))
     prepare(form, method)
-    program = programs.build_program(method, data, capture=False)
-    compile_program(form, program)
+    program = programs.build_program(method, data, False, compiled_by(form))
     done = 0
 
     def updates(count: int) -> None:

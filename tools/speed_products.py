@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
+from torch._inductor.exc import InductorError
 
 from algos.seed_parallel import kernels
 from algos.training.process_setup import set_up_process
@@ -62,7 +63,12 @@ def compiled_forms(left: Tensor, right: Tensor) -> dict[str, tuple[str, Callable
         options: dict[str, Any] = {"max_autotune": True, "max_autotune_gemm_backends": backends}
         product = torch.compile(lambda x, w: torch.bmm(x, w), dynamic=False, options=options)
         expected = torch.bmm(*factors)
-        torch.testing.assert_close(product(*factors), expected, rtol=1e-4, atol=1e-4)
+        try:
+            torch.testing.assert_close(product(*factors), expected, rtol=1e-4, atol=1e-4)
+        except InductorError as error:
+            if "NoValidChoicesError" not in str(error):
+                raise
+            continue
         if backends == "CPP" and not counters["inductor"]["cpp_templated_kernel_counter"]:
             continue
         found[name] = ("ieee", functools.partial(product, *factors))

@@ -27,7 +27,6 @@ from algos.seed_parallel.random_streams import CHUNK_UPDATES, SeedStreams
 from algos.training.cuda_graphs import CAPTURED_UPDATES
 from algos.training.device import choose_device, peak_memory_bytes
 from algos.training.process_setup import set_up_process
-from algos.training.whole_update import WholeUpdate
 
 
 def train_windows(
@@ -44,11 +43,8 @@ def train_windows(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     method = build(config, range(num_seeds), device)
-    if options["compile"] == "losses":
-        method.compile_functions()
-    program = build_program(method, data, capture=options["capture"] and device.type == "cuda")
-    if options["compile"] == "update":
-        program.compiled_update = WholeUpdate(method, data)
+    capture = options["capture"] and device.type == "cuda"
+    program = build_program(method, data, capture, options["compile"])
     update, seconds = 0, []
     for _ in range(2):
         start = time.perf_counter()

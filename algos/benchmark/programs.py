@@ -69,12 +69,18 @@ def build(config: Mapping[str, Any], seeds: Sequence[int], device: torch.device)
     )
 
 
-def build_program(method: Method, data: TrainingData, capture: bool) -> Program:
-    """The method's updates on the data, with the first chunk loaded."""
+def build_program(method: Method, data: TrainingData, capture: bool, compiled: str | None = None) -> Program:
+    """The method's updates on the data, with the first chunk loaded.
+
+    Args:
+        method: whose updates.
+        data: that batches are taken from.
+        capture: as CUDA graphs.
+        compiled: what torch compiles, as `algos.training.execution.Execution` says it.
+    """
     streams = SeedStreams(method.seeds, "train", method.device)
-    program = Program(
-        method, data, ChunkedInputs(method.random_inputs(), streams, data.num_rows), capture=capture
-    )
+    inputs = ChunkedInputs(method.random_inputs(), streams, data.num_rows)
+    program = Program(method, data, inputs, capture=capture, compiled=compiled)
     program.load_chunk(0)
     return program
 

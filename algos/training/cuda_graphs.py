@@ -17,6 +17,7 @@ from torch import Tensor
 from algos.base import Method
 from algos.seed_parallel.batches import TrainingData
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs
+from algos.training.whole_update import WholeUpdate
 
 # Updates that one captured program holds, at most.
 CAPTURED_UPDATES = 8
@@ -31,7 +32,10 @@ class Program:
         indexed: read randomness through a counter on the device, as a captured program must; the
             same code without capture where there is no GPU (tests).
         capture: record batches of updates as CUDA graphs; needs a CUDA device and implies `indexed`.
-        compiled_update: takes the place of the method's own update, on a CPU (`algos.training.whole_update`).
+        compiled: what torch compiles, as `algos.training.execution.Execution` says it.
+
+    Raises:
+        TrainingError: as `algos.training.whole_update.WholeUpdate`.
 
     Attributes:
         history: losses of the chunk, ``[CHUNK_UPDATES, losses, K]``.
@@ -44,7 +48,7 @@ class Program:
         random_inputs: ChunkedInputs,
         indexed: bool = False,
         capture: bool = False,
-        compiled_update: Update | None = None,
+        compiled: str | None = None,
     ) -> None:
         self.method = method
         self.data = data
@@ -59,7 +63,10 @@ class Program:
         self.places = torch.arange(CHUNK_UPDATES, device=device)[:, None, None]
         self.graphs: dict[tuple[Hashable, ...], torch.cuda.CUDAGraph] = {}
         self.pool: Any = None
-        self.compiled_update = compiled_update
+        if compiled == "losses":
+            method.compile_functions()
+        # In place of the method's own update.
+        self.compiled_update: Update | None = WholeUpdate(method, data) if compiled == "update" else None
 
     def load_chunk(self, chunk_start: int) -> None:
         """Draw the randomness and compute the schedules of the chunk that begins at `chunk_start`."""

@@ -33,7 +33,6 @@ from algos.training.device import choose_device, device_model, peak_memory_bytes
 from algos.training.execution import Execution
 from algos.training.stored import save_json, save_table, save_tensors
 from algos.training.whole_trajectories import whole_trajectories
-from algos.training.whole_update import WholeUpdate
 
 LOG_INTERVAL_UPDATES = 1000
 # Often enough that a kill without warning costs little; a state is a few MB per seed.
@@ -154,8 +153,6 @@ class Trainer:
         self.stop_requested = stop_requested
         data, self.transform_state = training_data(transitions, config, device)
         self.method = build_method(config, data.problem, device)
-        if execution.compiled == "losses":
-            self.method.compile_functions()
         self.streams = SeedStreams(config.seeds, "train", device)
         self.random_inputs = ChunkedInputs(self.method.random_inputs(), self.streams, data.num_rows)
         capture = device.type == "cuda" if execution.capture is None else execution.capture
@@ -165,7 +162,7 @@ class Trainer:
             self.random_inputs,
             indexed=execution.indexed,
             capture=capture,
-            compiled_update=WholeUpdate(self.method, data) if execution.compiled == "update" else None,
+            compiled=execution.compiled,
         )
         shape = (len(self.method.LOSSES), len(config.seeds))
         self.update = 0

@@ -50,7 +50,7 @@ class WholeUpdate:
             )
         # One object may have two names.
         self.holders = list({id(holder): holder for holder in method.groups().values()}.values())
-        if not all(hasattr(holder, "replaced") for holder in self.holders):
+        if not method.COMPILES_WHOLE_UPDATE or not all(hasattr(h, "replaced") for h in self.holders):
             raise TrainingError(
                 f"compile is 'update', which method {method.name} cannot serve: it keeps more than networks "
                 "and optimisers; allowed for it are true and false"

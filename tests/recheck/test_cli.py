@@ -43,6 +43,15 @@ def test_a_fault_of_the_program_keeps_its_trace():
         cli.run(lambda: _raise(KeyError("x")))
 
 
+def test_a_mistake_in_a_snakefile_ends_it_with_two(capsys):
+    with pytest.raises(SystemExit) as ended, cli.mistakes_end(print):
+        _raise(ConfigError("seeds is 0; at least 1."))
+    assert ended.value.code == cli.EXIT_MISTAKE
+    assert capsys.readouterr().out == "seeds is 0; at least 1.\n"
+    with pytest.raises(KeyError), cli.mistakes_end(print):
+        _raise(KeyError("x"))
+
+
 PIPE = """
 import sys
 from recheck import cli

@@ -113,3 +113,8 @@ def test_plain_numbers_are_read(tmp_path: Path):
     path = tmp_path / "x.yaml"
     path.write_text("a: 0\nb: -12\nc: 1_000\nd: 0.5\ne: '007'\n")
     assert schema.read_yaml(path) == {"a": 0, "b": -12, "c": 1000, "d": 0.5, "e": "007"}
+
+
+def test_what_is_there_more_than_once_is_named_once():
+    assert schema.repeated(["b", "a", "b", "c", "a", "b"]) == ["a", "b"]
+    assert schema.repeated(iter([3, 1, 2])) == []

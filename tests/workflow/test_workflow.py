@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from recheck import paths, records
+from recheck import cli, paths, records
 from recheck.restarts import stages
 
 TASK = "hopper-medium-expert-recollected-v0"
@@ -148,12 +148,17 @@ def test_a_changed_reported_number_is_a_new_audit(copy, snakemake, load_plan):
         (["experiment=nope"], "There is no experiment 'nope'; known are ablations, baselines, ci"),
         (["experiment=own", "dataset=absent.hdf5"], "dataset=absent.hdf5: there is no such file."),
         (["experiment=ci", "methods="], "--config methods= gives no value; write one, or leave methods out."),
+        (["experiment=ci", "seeds=1", "seeds=2"], "--config gives seeds 2 times (1, 2); give it once"),
+        (
+            ["experiment=ci", "budget_hours=5"],
+            "--config budget_hours= is read by `snakemake cost` alone, and",
+        ),
         (["expriment=ci"], "The configuration does not know expriment; known are"),
     ],
 )
 def test_a_refusal_is_one_message_and_no_trace(snakemake, copy, settings, words):
     process = snakemake("-n", "--config", *settings)
-    assert process.returncode != 0
+    assert process.returncode == cli.EXIT_MISTAKE
     assert words in said(process)
     assert "Traceback" not in said(process)
     assert not (copy / "results").exists()
@@ -284,11 +289,13 @@ def test_a_gpu_that_is_not_there_is_refused_before_the_first_job(copy, snakemake
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     process = snakemake("--config", "experiment=ci", "train_on=gpu")
-    assert process.returncode != 0
+    assert process.returncode == cli.EXIT_MISTAKE
     assert "Jobs ask for a GPU (2 of train), and torch" in said(process)
     assert "Give train_on=cpu" in said(process)
     assert "Traceback" not in said(process)
     assert not (copy / "results/datasets").exists()
+    # Nothing is left locked.
+    assert snakemake("-n", "--config", "experiment=ci").returncode == 0
 
 
 @pytest.mark.slow

@@ -2,13 +2,11 @@
 
 # Which results are what the plan wants is decided by their records (docs/restarts.md), never by dates: what is made
 # again is forced, and the inputs of all else are ancient(). A job's own Snakemake does what it is asked.
-try:
+with cli.mistakes_end(logger.error):
     cautions = made_again.check_folder(PLAN.root) if workflow.is_main_process else []
     COMPARED = (
         PLAN.comparison() if workflow.is_main_process else made_again.RecordComparison()
     )
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
 for message in [*cautions, *made_again.messages(COMPARED)]:
     logger.warning(message)
 
@@ -66,7 +64,7 @@ def take_in(compared):
 
 # Before the first job of a run that has any; not in a dry-run.
 onstart:
-    try:
+    with cli.mistakes_end(logger.error):
         makes = [path for job in workflow.dag.needrun_jobs() for path in job.output]
         # Programs in a container see its torch, which is another one.
         if workflow.local_exec and SITE.container is None:
@@ -82,8 +80,6 @@ onstart:
             said = probing.advice(PLAN.root, len(list(workflow.dag.needrun_jobs())))
             if said:
                 logger.warning(said)
-    except ConfigError as error:
-        raise WorkflowError(str(error)) from None
 
 
 onsuccess:

@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from recheck.errors import MethodError, Preempted, TrainingError
+from safetensors.torch import load_file
 
 from algos.datasets.next_actions import known_next_actions
 from algos.datasets.transitions import Transitions, load_transitions
 from algos.seed_parallel.batches import ProblemSpec
+from algos.train import train_block
 from algos.training import cuda_graphs, stored
 from algos.training import trainer as trainer_module
 from algos.training.checkpoints import RunState
@@ -43,6 +45,34 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
         pq.read_table(undisturbed / "train.parquet").to_pylist()
         == pq.read_table(tmp_path / "run" / "train.parquet").to_pylist()
     )
+
+
+# What the compiler loads warns of torch's own scripts.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+def test_a_resumed_run_with_compiled_updates_ends_in_the_same_bytes(dataset, run_config, tmp_path):
+    """Compiled by the compiler itself, anew in each trainer; stopped within a chunk of random inputs."""
+    document = run_config([0])
+    compiled = replace(CPU, compiled="update")
+    undisturbed = tmp_path / "undisturbed"
+    train_block(document, dataset, undisturbed, tmp_path / "undisturbed-state", compiled)
+    config, transitions = RunConfig.from_document(document), load_transitions(dataset)
+    state = RunState(tmp_path / "state", {"format": 1})
+    stopped = Trainer(config, transitions, state, compiled)
+    stopped.stop_requested = lambda: stopped.update >= 100
+    with pytest.raises(Preempted):
+        stopped.train()
+    assert 100 <= stopped.update < 128
+    resumed = Trainer(config, transitions, state, compiled)
+    resumed.train()
+    resumed.write_results(tmp_path / "run", transitions.manifest)
+    for name in ("policies.safetensors", "train.parquet"):
+        assert (undisturbed / name).read_bytes() == (tmp_path / "run" / name).read_bytes(), name
+    # It is the compiled update that was trained.
+    plain = run(document, dataset, tmp_path, "plain") / "policies.safetensors"
+    assert "update compiled" in json.loads((undisturbed / "provenance.json").read_text())["kernels"][0]
+    ours, theirs = load_file(undisturbed / "policies.safetensors"), load_file(plain)
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_a_state_of_another_run_is_renamed(dataset, run_config, tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_different_selections_have_different_folders_and_equal_ones_the_same(loa
         name(methods="iql", tasks="kitchen_v0"),
     ]
     assert len(set(several)) == len(several)
-    assert name(methods="iql,idql") == name(methods=["idql", "iql", "idql"])
+    assert name(methods="iql,idql") == name(methods=["idql", "iql"])
     assert name(seeds=3) == name(seeds="2,1,0")
     group = plan.load({"experiment": "d4rl", "tasks": "kitchen_v0"}, plan.Path())
     assert group.name == name(tasks=",".join(group.experiment.task_names))
@@ -101,7 +101,11 @@ def test_the_bandit_belongs_to_the_whole_experiment(load_plan):
             {"seeds": "0,2147483648"},
             "'2147483648' is not a seed; allowed are whole numbers from 0 to 2147483647",
         ),
-        ({"seeds": "1,1"}, "names something twice"),
+        ({"seeds": "1,0,1"}, "seeds= names 1 twice; name each once"),
+        ({"seeds": ["1", "1"]}, "seeds= names 1 twice; name each once"),
+        ({"methods": "iql,idql, iql"}, "methods= names iql twice; name each once"),
+        ({"tasks": "antmaze_v0,antmaze_v0"}, "tasks= names antmaze_v0 twice; name each once"),
+        ({"tasks": "antmaze_v0,antmaze-umaze-v0"}, "tasks= names antmaze-umaze-v0 twice; name each once"),
         ({"seeds": ""}, "seeds= names nothing"),
         ({"methods": ""}, "methods= names nothing"),
         ({"tasks": ","}, "tasks= names nothing"),

@@ -76,6 +76,13 @@ def test_whole_updates_are_not_compiled_on_a_gpu():
     requests(experiment="smoke", compile="update").check()
 
 
+def test_a_method_whose_whole_update_cannot_be_compiled_is_refused_by_the_plan():
+    with pytest.raises(ConfigError, match=r"compile is 'update', but the class of awr says .* compile=true"):
+        requests(experiment="baselines", compile="update", methods="iql,awr").check()
+    requests(experiment="baselines", compile="update", methods="iql,td3_bc").check()
+    requests(experiment="baselines", compile="true", methods="iql,awr").check()
+
+
 def test_bfloat16_is_not_for_a_gpu():
     with pytest.raises(ConfigError, match=r"Variant 'bfloat16' has precision bfloat16, .* train_on=cpu"):
         requests(experiment="precision", train_on="gpu").check()

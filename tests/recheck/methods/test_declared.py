@@ -33,6 +33,7 @@ def test_the_text_says_what_the_class_has(name):
     assert (found.name, found.format_version) == (name, kind.format_version)
     assert found.hyperparameters == set(kind.HYPERPARAMETERS)
     assert found.complete
+    assert found.compiles_whole_update == kind.COMPILES_WHOLE_UPDATE
 
 
 @pytest.fixture

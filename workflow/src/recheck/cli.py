@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from recheck.errors import Preempted, RecheckError
@@ -40,6 +41,22 @@ def run(command: Callable[[], int | None]) -> int:
             # Python flushes once more at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return EXIT_CLOSED_PIPE
+
+
+@contextmanager
+def mistakes_end(say: Callable[[str], object]) -> Iterator[None]:
+    """End the process with one message and status 2 where the block meets a mistake of the user.
+
+    For a Snakefile: what is raised in one ends Snakemake with status 1 and two messages.
+
+    Args:
+        say: shows the message.
+    """
+    try:
+        yield
+    except RecheckError as error:
+        say(str(error))
+        raise SystemExit(EXIT_MISTAKE) from None
 
 
 def _is_closed(stream: TextIO) -> bool:

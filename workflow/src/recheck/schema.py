@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -236,6 +237,11 @@ def running(description: str) -> str:
     """A description as the end of a sentence: a small first letter unless it is a name, no full stop."""
     text = description.rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def repeated(names: Iterable[Any]) -> list[Any]:
+    """Those that are there more than once, each once, sorted."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def listed(names: Iterable[Any]) -> str:

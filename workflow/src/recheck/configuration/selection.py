@@ -132,6 +132,7 @@ def _tasks(
                 f"tasks={name}: {reason}; experiment '{experiment}' runs {schema.listed(known)}."
             )
         found += members
+    _each_once("tasks", found)
     return tuple(task for task in known if task in found)
 
 
@@ -199,15 +200,22 @@ def _plain(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def names(key: str, value: Any) -> list[str]:
-    """Names given as a list or comma separated, each once.
+    """Names given as a list or comma separated.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or one is given twice.
     """
-    found = list(dict.fromkeys(listed(value)))
+    found = listed(value)
     if not found:
         raise ConfigError(f"{key}= names nothing; give one or more, comma separated, or leave it out.")
+    _each_once(key, found)
     return found
+
+
+def _each_once(key: str, values: Iterable[Any]) -> None:
+    twice = schema.repeated(values)
+    if twice:
+        raise ConfigError(f"{key}= names {schema.listed(twice)} twice; name each once.")
 
 
 def listed(value: Any) -> list[str]:
@@ -221,7 +229,7 @@ def seeds(value: Any) -> int | list[int]:
     """Seeds of the command line: a number of seeds, or seeds as a list or comma separated.
 
     Raises:
-        ConfigError: something is not a whole number from 0 on, or there is none.
+        ConfigError: something is not a whole number from 0 on, or given twice, or there is none.
     """
     if isinstance(value, int):
         return value
@@ -234,4 +242,5 @@ def seeds(value: Any) -> int | list[int]:
                 f"seeds={value}: '{part}' is not a seed; allowed are whole numbers from 0 to {LARGEST_SEED}."
             )
         numbers.append(int(part))
+    _each_once("seeds", numbers)
     return numbers

@@ -123,7 +123,7 @@ def _with_groups(root: Path, names: list[str], where: str) -> list[str]:
         ConfigError: a task is named twice.
     """
     found = hyperparameters.expand_groups(root, names)
-    twice = sorted({task for task in found if found.count(task) > 1})
+    twice = schema.repeated(found)
     if twice:
         raise ConfigError(f"{where}: an entry of the grid names {schema.listed(twice)} twice; keep one.")
     return found

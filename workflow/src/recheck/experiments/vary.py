@@ -96,7 +96,7 @@ def read(text: str) -> Variation:
         raise ConfigError(f"vary={text}: the values cannot be read; {form}.") from None
     if not values:
         raise ConfigError(f"vary={text} gives no value; {form}.")
-    twice = sorted({slug(value) for value in values if list(map(slug, values)).count(slug(value)) > 1})
+    twice = schema.repeated(map(slug, values))
     if twice:
         raise ConfigError(f"vary={text} gives {schema.listed(twice)} twice; keep one.")
     return Variation(match[1], tuple(values))

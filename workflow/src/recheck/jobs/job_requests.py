@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property, wraps
 from typing import Any
 
+from recheck import schema
 from recheck.configuration.site import Site
 from recheck.errors import ConfigError
 from recheck.experiments.expansion import Cell
@@ -15,6 +16,7 @@ from recheck.former_names import current
 from recheck.jobs import resources
 from recheck.jobs.rates import read_rates
 from recheck.jobs.resources import Evaluated, Machine
+from recheck.methods import hyperparameters
 from recheck.plan import Plan
 from recheck.results import published_checkpoints
 
@@ -73,14 +75,11 @@ class JobRequests:
         """Refuse, before anything is run, what no job could do.
 
         Raises:
-            ConfigError: whole updates compiled or bfloat16 products on a GPU; or the first sampling setting
-                whose evaluation cannot fit into a job.
+            ConfigError: whole updates compiled on a GPU or of a method that cannot; bfloat16 products on a
+                GPU; or the first sampling setting whose evaluation cannot fit into a job.
         """
-        if self.plan.cells and self.compile.endswith("update") and self.plan.machine["gpu"]:
-            raise ConfigError(
-                "compile is 'update' and training is on a GPU, where whole updates are recorded already; "
-                "give compile=true or compile=false, or train_on=cpu"
-            )
+        if self.plan.cells and self.compile.endswith("update"):
+            self._check_whole_updates()
         rounded = [cell for cell in self.plan.cells if "precision" in cell.run.config]
         if rounded and self.plan.machine["gpu"]:
             config = rounded[0].run.config
@@ -96,6 +95,21 @@ class JobRequests:
             config, setting = cell.run.config, cell.sampling.setting
             where = f"Sampling '{setting['name']}' of method {config['method']} on {config['task']}"
             resources.check_evaluation(self._of_cell(cell), self.machine, self.rates, where)
+
+    def _check_whole_updates(self) -> None:
+        if self.plan.machine["gpu"]:
+            raise ConfigError(
+                "compile is 'update' and training is on a GPU, where whole updates are recorded already; "
+                "give compile=true or compile=false, or train_on=cpu"
+            )
+        methods = dict.fromkeys(cell.run.config["method"] for cell in self.plan.cells)
+        read = {name: hyperparameters.read(self.plan.root, name).declared for name in methods}
+        unable = [name for name, declared in read.items() if declared and not declared.compiles_whole_update]
+        if unable:
+            raise ConfigError(
+                f"compile is 'update', but the class of {schema.listed(unable)} says that its whole update "
+                "cannot be compiled; give compile=true or compile=false, or methods= without it"
+            )
 
     def _of_cell(self, cell: Cell) -> Evaluated:
         config = cell.run.config

@@ -15,6 +15,7 @@ from recheck import schema
 from recheck.errors import ConfigError
 
 NAMES = "HYPERPARAMETERS"
+WHOLE_UPDATE = "COMPILES_WHOLE_UPDATE"
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Declared:
         format_version: the same.
         hyperparameters: names that the class needs a value for.
         complete: whether these are all: no part of them is computed.
+        compiles_whole_update: False where the class says that it cannot.
     """
 
     name: str | None
     format_version: int | None
     hyperparameters: frozenset[str]
     complete: bool
+    compiles_whole_update: bool = True
 
 
 @cache
@@ -60,6 +63,7 @@ def read(root: Path, path: str, where: str) -> Declared | None:
         format_version=_literal(values.get("format_version")),
         hyperparameters=frozenset(name for name in names if name is not None),
         complete=bool(names) and None not in names,
+        compiles_whole_update=_literal(values.get(WHOLE_UPDATE)) is not False,
     )
 
 

@@ -130,7 +130,7 @@ def _with_groups(root: Path, variants: Mapping[str, Any], where: str) -> dict[st
     for variant, layers in variants.items():
         for suite, layer in layers.get("suites", {}).items():
             names = expand_groups(root, layer["applies_to"])
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = schema.repeated(names)
             if twice:
                 raise ConfigError(
                     f"{where}: variant '{variant}', suite '{suite}' names {schema.listed(twice)} twice; "
