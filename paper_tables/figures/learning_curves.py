@@ -219,10 +219,10 @@ def curve_figures(
             done.suppress(f"sample_efficiency, task set {letter}", reason)
             continue
         num_tasks = int(rows["num_tasks"].iloc[0])
-        tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
+        of_tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
         done.save(
             draw_sample_efficiency(rows),
             done.free_name("sample_efficiency"),
-            f"Interquartile mean over seeds and {tasks} in the course of training; bands are 95% "
+            f"Interquartile mean over seeds and {of_tasks} in the course of training; bands are 95% "
             f"small-sample intervals over seeds, of {LEAST_SEEDS_FOR_BAND} seeds or more.",
         )
