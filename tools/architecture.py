@@ -99,7 +99,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "plan": ("restarts", "configuration", "experiments", *FRONT),
         "cluster": ("plan", "configuration", *FRONT),
         "results": ("plan", "restarts", "experiments", *FRONT),
-        "jobs": ("results", "plan", "configuration", "experiments", *FRONT),
+        "jobs": ("results", "plan", "configuration", "experiments", "methods", *FRONT),
         "cost": ("jobs", "plan", "experiments", *FRONT),
     },
     "algos": {

@@ -101,7 +101,7 @@ def test_the_sentence_of_the_readme_is_the_sum_of_its_table():
 
 def test_the_first_forty_lines_say_what_it_is_what_it_found_and_how_to_use_it():
     first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
-    assert "checks the numbers that offline reinforcement learning papers report" in first
+    assert "checks the scores that offline reinforcement learning papers report" in first
     assert "| Independent runs, spread printed |" in first
     assert "recheck report SCORES.csv --output DIR" in first
     assert "docs/own_scores.md" in first

@@ -140,5 +140,5 @@ def test_the_row_that_is_wrong_is_named(cells: pd.DataFrame):
         judge_table(cells.assign(reported_seeds=["5", "5", "five", *["5"] * 7]))
     with pytest.raises(TablesError, match=r"lacks the column.*margin_percent"):
         judge_table(cells.drop(columns="margin_percent"))
-    with pytest.raises(TablesError, match=r"Row 0 .*above 0"):
+    with pytest.raises(TablesError, match=r"Row 1 .*above 0"):
         judge_table(cells.assign(margin_percent=0.0))
