@@ -186,21 +186,21 @@ def first_screen(frame: pd.DataFrame) -> Table:
     rows = distinct(frame)
     conditional = _conditional(rows)
     judged = rows["verdict"].isin((decision_rule.REPRODUCED, *DIFFERENT, *OPEN))
+    independent = judged & (rows["basis"] == INDEPENDENT)
     lines: list[tuple[str, pd.Series]] = [
-        ("Independent runs, spread printed", judged & (rows["basis"] == INDEPENDENT) & ~conditional),
-        (
-            "Independent runs, spread assumed (conditional)",
-            judged & (rows["basis"] == INDEPENDENT) & conditional,
+        ("Independent runs, spread printed", independent & ~conditional),
+        ("Independent runs, spread assumed (conditional)", independent & conditional),
+        *(
+            (f"{quantity}{BASIS_WORDS[basis]}".capitalize(), judged & (rows["basis"] == basis))
+            for quantity, basis in (
+                ("", SAME_CODE),
+                ("three or more ", RE_REPORTED),
+                ("", decision_rule.OTHER_SELECTION),
+                ("", decision_rule.OTHER_SETTINGS),
+            )
         ),
-        ("Runs of the paper's own program", judged & (rows["basis"] == SAME_CODE)),
-        ("Three or more other papers' reports", judged & (rows["basis"] == RE_REPORTED)),
         (
-            "Runs whose checkpoint was selected by another rule",
-            judged & (rows["basis"] == decision_rule.OTHER_SELECTION),
-        ),
-        ("Runs with other settings", judged & (rows["basis"] == decision_rule.OTHER_SETTINGS)),
-        (
-            "No public run, and fewer than three other papers' reports",
+            f"No public run, and fewer than three {BASIS_WORDS[RE_REPORTED]}",
             rows["verdict"] == decision_rule.NO_EVIDENCE,
         ),
         (

@@ -19,7 +19,7 @@ from paper_tables.figures.steps import draw_steps, steps_points
 from paper_tables.figures.style import LEAST_SEEDS_FOR_BAND, Figures, house_style, nearly_empty, records
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.table import csv_frame
-from paper_tables.rendering.text import in_order
+from paper_tables.rendering.text import how_many, in_order
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import configurations
 from paper_tables.statistics import experiment as statistics_experiment
@@ -121,8 +121,7 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             continue
         seeds = range_text(rows["num_seeds"].min(), rows["num_seeds"].max())
         num_tasks = int(rows["num_tasks"].iloc[0])
-        tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
-        data = f"{tasks}, {seeds} seeds each, checkpoint rule '{selection}'"
+        data = f"{how_many(num_tasks, 'task')}, {seeds} seeds each, checkpoint rule '{selection}'"
         own = None if coverage is None else coverage[coverage["task_set"] == letter]
         done.save(
             draw_intervals(rows, own),

@@ -23,7 +23,7 @@ from paper_tables.figures.style import (
     new_figure,
 )
 from paper_tables.rendering.names import display_name
-from paper_tables.rendering.text import in_order
+from paper_tables.rendering.text import how_many, in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -219,10 +219,9 @@ def curve_figures(
             done.suppress(f"sample_efficiency, task set {letter}", reason)
             continue
         num_tasks = int(rows["num_tasks"].iloc[0])
-        of_tasks = "1 task" if num_tasks == 1 else f"{num_tasks} tasks"
         done.save(
             draw_sample_efficiency(rows),
             done.free_name("sample_efficiency"),
-            f"Interquartile mean over seeds and {of_tasks} in the course of training; bands are 95% "
-            f"small-sample intervals over seeds, of {LEAST_SEEDS_FOR_BAND} seeds or more.",
+            f"Interquartile mean over seeds and {how_many(num_tasks, 'task')} in the course of training; "
+            f"bands are 95% small-sample intervals over seeds, of {LEAST_SEEDS_FOR_BAND} seeds or more.",
         )

@@ -3,12 +3,12 @@
     python -m paper_tables.publish.reevaluated [--published results/published/checkpoints]
         [--reevaluated results/reevaluated] [--output results/reevaluated]
 
-prints a line for each policy and one sentence for all. The same kind of machine and the same versions give
+prints a line for each policy and the verdict on all. The same kind of machine and the same versions give
 the same episodes to the byte. Elsewhere the last bits of a sum may differ and a course of events with them;
 then the two evaluations agree if the interval of the mean difference between the episodes with equal reset
 seeds holds 0 for every policy. The intervals together have 95%. Ends with 2 where they do not agree. With
 ``--output`` it writes ``comparison.md``, ``.csv``, ``.tex`` (a row for each method and task, best first) and
-``comparison.json`` (``agrees``, ``sentence``) instead, and ends with 0 either way.
+``comparison.json`` (``agrees``; ``sentence``, the lines of the verdict) instead, and ends with 0 either way.
 """
 
 from __future__ import annotations

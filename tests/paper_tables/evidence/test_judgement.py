@@ -208,7 +208,7 @@ def test_the_first_screen_counts_what_rests_on_an_assumed_spread(table):
     assumed = shown["Independent runs, spread assumed (conditional)"]
     assert assumed[0] == assumed[1]
     assert (
-        int(shown["Three or more other papers' reports"][1])
+        int(shown["Three or more other documents' reports"][1])
         == (conditional & (rows["basis"] == "re_reported")).sum()
     )
 

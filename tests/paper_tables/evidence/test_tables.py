@@ -140,9 +140,9 @@ def test_the_first_screen_counts_by_basis():
     found = {cells[0].text: [cell.text for cell in cells[1:6]] for cells in table.rows}
     assert found["Independent runs, spread printed"] == ["1", "1", "0", "0", "0"]
     assert found["Independent runs, spread assumed (conditional)"] == ["1", "0", "1", "0", "0"]
-    assert found["Runs of the paper's own program"] == ["1", "0", "0", "1", "0"]
-    assert found["Three or more other papers' reports"] == ["1", "0", "0", "0", "1"]
-    assert found["No public run, and fewer than three other papers' reports"] == ["1", "0", "0", "0", "0"]
+    assert found["Runs of the document's own code"] == ["1", "0", "0", "1", "0"]
+    assert found["Three or more other documents' reports"] == ["1", "0", "0", "0", "1"]
+    assert found["No public run, and fewer than three other documents' reports"] == ["1", "0", "0", "0", "0"]
     assert found["Not judged: a sum over tasks, or a number that could not be looked up"] == [
         "1",
         "0",
