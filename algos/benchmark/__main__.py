@@ -37,6 +37,7 @@ from recheck.versions import cpu_model, git_state, package_versions
 from algos.benchmark.measure import measure_evaluation, measure_latency, measure_training
 from algos.benchmark.operators import peak_flops_per_second
 from algos.benchmark.programs import build, steps_to_measure
+from algos.methods import method_class
 from algos.training.device import choose_device, device_model
 from algos.training.execution import add_compile_option
 from algos.training.process_setup import set_up_process
@@ -60,6 +61,9 @@ def benchmark(
     form = set_up_process(options["threads"], options["kernels"])
     cells, left_out = [], []
     for config_index, config in enumerate(configs):
+        if options["compile"] == "update" and not method_class(config["method"]).COMPILES_WHOLE_UPDATE:
+            left_out.append(f"{config['method']}: its whole update cannot be compiled")
+            continue
         for steps in steps_to_measure(config, diffusion_steps):
             try:
                 build({**config, "diffusion_steps": steps}, [0], device)

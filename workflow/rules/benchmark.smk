@@ -12,11 +12,13 @@ rule benchmark_configs:
 
 
 rule benchmark:
-    """Measures the speed of training and acting on this machine, for each method: `results/benchmark/benchmark.md`."""
+    """Measures the speed of training and acting on this machine, for each method: `results/benchmark/benchmark.md`. With
+    `compile=true` or `compile=update`, of compiled training: `benchmark.md` in a folder `losses` or `update` there.
+    """
     input:
         configs=rules.benchmark_configs.output[0],
     output:
-        multiext(f"{paths.BENCHMARK}/benchmark", ".json", ".md"),
+        multiext(f"{paths.benchmark(REQUESTS.compiled)}/benchmark", ".json", ".md"),
         acting=f"{paths.BENCHMARK}/acting.json",
         environments=f"{paths.BENCHMARK}/environments.json",
         starts=f"{paths.BENCHMARK}/starts.json",
@@ -30,6 +32,12 @@ rule benchmark:
         runtime=MACHINE["runtime"],
     params:
         folder=subpath(output[0], parent=True),
+        # Compiling takes tens of seconds a row, and longer the more diffusion steps: rows that the forecast needs.
+        sizes=(
+            ["--blocks", MACHINE["seeds_per_block"], "--diffusion-steps", "5,20"]
+            if REQUESTS.compiled
+            else []
+        ),
         # Side by side, as jobs of training will run: an update takes longer where all cores are busy.
         processes=lambda wildcards: (
             max(1, workflow.resource_settings.cores // MACHINE["threads"])
@@ -39,7 +47,8 @@ rule benchmark:
     shell:
         "device=cpu; [ {resources.gpu} -eq 0 ] || device=cuda; "
         "python -m algos.benchmark --configs {input.configs:q} --output {params.folder:q} "
-        "--device $device --threads {threads} --processes {params.processes:q} &> {log:q} && "
+        "--device $device --threads {threads} --processes {params.processes:q} {params.sizes:q} $COMPILE "
+        "&> {log:q} && "
         "python -m algos.benchmark.acting --configs {input.configs:q} --output {output.acting:q} &>> {log:q} && "
         "python -m algos.benchmark.environments --output {output.environments:q} &>> {log:q} && "
         "python -m algos.benchmark.starts --output {output.starts:q} &>> {log:q}"

@@ -8,6 +8,7 @@ from recheck.methods import benchmark_configs
 
 from algos.benchmark import __main__ as benchmark_command
 from algos.benchmark import programs
+from algos.methods import method_class
 
 DEVICE = torch.device("cpu")
 
@@ -67,3 +68,20 @@ def test_an_unknown_method_is_refused_with_the_list(configs, tmp_path, capsys):
     arguments = ["--configs", str(path), "--output", str(tmp_path / "out"), "--methods", "sarsa"]
     assert benchmark_command.main(arguments) == 2
     assert "has no method 'sarsa'; it has bc, iql" in capsys.readouterr().err
+
+
+def test_a_method_whose_whole_update_cannot_be_compiled_is_left_out(configs, monkeypatch):
+    """And named; the others are measured. Nothing is compiled here: what a row holds is another test."""
+    monkeypatch.setattr(benchmark_command, "measure_training", lambda *_: {"seed_updates_per_second": 1.0})
+    monkeypatch.setattr(benchmark_command, "measure_latency", lambda *_: {})
+    monkeypatch.setattr(benchmark_command, "measure_evaluation", lambda *_: None)
+    monkeypatch.setattr(benchmark_command, "peak_flops_per_second", lambda *_: 1.0)
+    monkeypatch.setattr(method_class("bc"), "COMPILES_WHOLE_UPDATE", False)
+    options = {"device": "cpu", "threads": 1, "kernels": "plain", "processes": 1, "capture": False}
+    for compiled, measured in (("update", ["iql"]), ("losses", ["bc", "iql"])):
+        found = benchmark_command.benchmark(configs, [1], [5], {**options, "compile": compiled})
+        assert [row["method"] for row in found["rows"]] == measured
+        assert found["left_out"] == (
+            ["bc: its whole update cannot be compiled"] if compiled == "update" else []
+        )
+        assert found["machine"]["compiled"] == compiled

@@ -36,7 +36,7 @@ def refuse(command, **given):
         (
             "benchmark",
             {"methods": "iql", "train_on": "gpu"},
-            "it reads machines, site, train_on; leave methods",
+            "it reads compile, machines, site, train_on; leave methods",
         ),
         ("audit evidence", {"tasks": "x"}, "gives tasks, but `snakemake audit evidence` is the same"),
         (
@@ -58,7 +58,7 @@ def test_a_key_without_effect_is_refused(command, given, words):
         ("tables cost", {"budget_hours": 5}),
         ("--cores 2 power", {"margin": 2, "reported_seeds": 5, "scores": "d3rlpy"}),
         ("results/power/ci/power.md", {"margin": 2}),
-        ("benchmark", {"train_on": "gpu"}),
+        ("benchmark", {"train_on": "gpu", "compile": "true"}),
         ("audit tables", {"experiment": "ci"}),
         ("tables --forcerun audit", {"experiment": "ci"}),
         ("", {"experiment": "ci", "compile": "update"}),

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from recheck.cost import forecast_text
+from recheck.cost import forecast_text, step_costs
 from recheck.cost.forecast import Job
 from recheck.cost.schedule import Capacity
 
@@ -155,6 +155,14 @@ def test_methods_of_one_source_are_a_line_and_shipped_rates_are_said_to_be_of_ot
         "  train iql, bc: measured",
         "  train iql: shipped rates: a study",
         "  Shipped rates are of other machines: `snakemake benchmark` measures this one.",
+    ]
+
+
+def test_a_gain_of_compiling_that_was_measured_elsewhere_is_said_to_be():
+    compiled = f"benchmark of this machine; losses compiled: 0.9 {step_costs.COMPILED_ELSEWHERE}: a study)"
+    assert forecast_text.sources([job("a", source=compiled)])[2:] == [
+        "  What compiling gains was measured on other machines: `snakemake benchmark` with the same "
+        "`compile=` measures it here."
     ]
 
 

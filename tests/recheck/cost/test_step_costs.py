@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from recheck import paths
 from recheck.cost import estimate, step_costs
 from recheck.cost.forecast import EVALUATE, TRAIN
 from recheck.errors import ConfigError
@@ -59,6 +60,55 @@ def test_the_benchmark_of_this_machine_takes_the_place_of_the_rates(copy, mine, 
     monkeypatch.setattr(step_costs, "cpu_model", lambda: "Another")
     assert not step_costs.read(copy, "cpu").updates
     assert not step_costs.read(copy, "cpu").acting
+
+
+def write_updates(folder, compiled, rate, compile_seconds=0.0):
+    """This machine's benchmark of IQL where torch compiles `compiled`."""
+    row = {
+        "method": "iql",
+        "variant": "paper",
+        "diffusion_steps": 0,
+        "block": 1,
+        "seed_updates_per_second": rate,
+        "compile_seconds": compile_seconds,
+    }
+    machine = {"device": "CPU: Mine", "cpu": "Mine", "processes": 1, "compiled": compiled}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmark.json").write_text(json.dumps({"machine": machine, "rows": [row]}))
+
+
+def test_compiled_training_is_forecast_by_a_benchmark_that_compiled(copy, mine, monkeypatch):
+    monkeypatch.setattr(step_costs, "cpu_model", lambda: "Mine")
+    content = {"grid": [entry(seeds=1, checkpoints=1, num_updates=100_000)]}
+
+    def trained(**settings):
+        (job,) = left(estimate.predict(mine(content, **settings)), TRAIN)
+        return job.step_seconds[1], job.source
+
+    write_updates(copy / paths.benchmark("update"), "update", 200.0, compile_seconds=20.0)
+    seconds, source = trained(compile="update")
+    assert seconds == pytest.approx(100_000 / 200 + 20)
+    assert source == "benchmark of this machine, whole update compiled"
+    # It says nothing of training that is not compiled. What is not compiled says something of all.
+    assert trained(compile="false")[1].startswith("shipped rates: ")
+    write_updates(copy / paths.benchmark(None), None, 100.0)
+    assert trained() == (pytest.approx(100_000 / 100), step_costs.BENCHMARK)
+    seconds, source = trained(compile="true")
+    shipped = step_costs.read(copy, "cpu").rates["compiled"]["losses"]
+    gain = shipped["methods"]["iql"]["factor"][1]
+    assert seconds == pytest.approx(100_000 / 100 * gain + shipped["seconds"][1])
+    assert source.startswith(
+        f"benchmark of this machine; losses compiled: {gain} of the time without (shipped"
+    )
+
+
+def test_a_file_in_the_wrong_place_counts_for_nothing(copy, monkeypatch):
+    """`python -m algos.benchmark --compile` writes wherever it is told to."""
+    monkeypatch.setattr(step_costs, "cpu_model", lambda: "Mine")
+    write_updates(copy / paths.BENCHMARK, "update", 200.0)
+    assert not step_costs.read(copy, "cpu").updates
+    write_updates(copy / paths.BENCHMARK, None, 200.0)
+    assert step_costs.read(copy, "cpu").updates
 
 
 def test_independent_ranges_multiply_to_less_than_their_ends():
@@ -121,6 +171,15 @@ RATES = {
     "environments": {"other": {"step_seconds": [1, 2, 3], "length_share": [0.1, 0.5, 1]}},
     "job_seconds": {"train": {"seconds": [5, 6, 7]}},
     "another_cpu": {"factor": [1.0, 1.0, 1.0]},
+    "compiled": {
+        "update": {
+            "seconds": [10.0, 20.0, 40.0],
+            "methods": {
+                "other": {"factor": [1.0, 1.0, 1.0], "source": "nowhere"},
+                "iql": {"factor": [0.5, 0.5, 0.5], "source": "there"},
+            },
+        }
+    },
 }
 CONFIG = {"method": "iql", "variant": "paper", "diffusion_steps": 4}
 
@@ -188,6 +247,42 @@ def test_measured_costs_take_the_place_of_rates():
     assert costs.start("train") == (5.0, 6.0, 7.0)
     measured = step_costs.StepCosts(RATES, starts={"train": 1.3})
     assert measured.start("train") == pytest.approx((1.0, 1.3, 1.69))
+
+
+def test_compiled_updates_by_the_next_best_source():
+    """Measured compiled; else measured or shipped, times a shipped gain; of a GPU not known."""
+    compiled = step_costs.Compiled("update")
+    costs = step_costs.StepCosts(RATES, compiled=compiled)
+    assert costs.update(CONFIG, 3, "cpu") == (
+        pytest.approx((1.5, 6.0, 12.0)),
+        "shipped rates: here; whole update compiled: 0.5 of the time without (shipped factor: there)",
+    )
+    assert costs.compiling(CONFIG) == (10.0, 20.0, 40.0)
+    assert costs.update({**CONFIG, "method": "new"}, 3, "cpu") is None
+    plain = step_costs.StepCosts(RATES, updates={("bc", "paper"): {0: {1: 2.0}}}, compiled=compiled)
+    (_, likely, _), source = plain.update({**CONFIG, "method": "bc"}, 1, "cpu")
+    assert (likely, source) == (
+        2.0,
+        "benchmark of this machine; whole update compiled: 1 of the time without (shipped factor: nowhere)",
+    )
+    rates = {**RATES, "methods": {"iql": {"gpu": RATES["methods"]["iql"]["cpu"]}}}
+    (_, likely, _), source = step_costs.StepCosts(rates, compiled=compiled).update(CONFIG, 5, "gpu")
+    assert likely == pytest.approx(5 * 4.0)
+    assert source == (
+        "shipped rates: here; of updates without compilation: its gain on a GPU is not measured"
+    )
+
+
+def test_seconds_of_compiling_follow_the_diffusion_steps():
+    measured = step_costs.Compiled("update", seconds={("iql", "paper"): {5: 30.0, 20: 90.0}})
+    costs = step_costs.StepCosts(RATES, compiled=measured)
+    assert costs.compiling({**CONFIG, "diffusion_steps": 10})[1] == pytest.approx(50.0)
+    assert step_costs.StepCosts(RATES).compiling(CONFIG) == (0.0, 0.0, 0.0)
+    rows = [
+        {"method": "iql", "variant": "paper", "diffusion_steps": 5, "compile_seconds": seconds}
+        for seconds in (30.0, 40.0, 20.0)
+    ]
+    assert step_costs._compiling({"rows": rows}) == {("iql", "paper"): {5: 40.0}}
 
 
 def falling(**changes):

@@ -63,11 +63,18 @@ def test_too_little_memory_for_the_candidates_is_refused_in_one_message():
 
 
 @pytest.mark.parametrize(
-    ("setting", "option"),
-    [(False, ""), (True, "--compile"), ("true", "--compile"), ("false", ""), ("update", "--compile=update")],
+    ("setting", "compiled", "option"),
+    [
+        (False, None, ""),
+        (True, "losses", "--compile"),
+        ("true", "losses", "--compile"),
+        ("false", None, ""),
+        ("update", "update", "--compile=update"),
+    ],
 )
-def test_compile_is_an_option_of_the_trainer(setting, option):
-    assert requests(experiment="smoke", compile=setting).compile == option
+def test_compile_is_an_option_of_the_trainer(setting, compiled, option):
+    found = requests(experiment="smoke", compile=setting)
+    assert (found.compiled, found.compile) == (compiled, option)
 
 
 def test_whole_updates_are_not_compiled_on_a_gpu():

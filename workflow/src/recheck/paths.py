@@ -57,6 +57,11 @@ def dataset(task: str) -> str:
     return DATASET.format(task=task)
 
 
+def benchmark(compiled: str | None) -> str:
+    """The folder of this machine's speed of training; `compiled`: ``losses``, ``update`` or nothing."""
+    return f"{BENCHMARK}/{compiled}" if compiled else BENCHMARK
+
+
 @cache  # Asked several times for each job of a plan.
 def run_group(method: str, task: str, variant: str, digest: str, diffusion_steps: int) -> str:
     """The part of a path that all blocks of one run share."""

@@ -24,7 +24,7 @@ WITHOUT_EXPERIMENT: dict[str, tuple[str, ...]] = {
     "evidence": (),
     "evidence_figures": (),
     "bandit": ("site",),
-    "benchmark": _WHERE,
+    "benchmark": (*_WHERE, "compile"),
     "probe": (*_WHERE, *_PLAYED),
     "reevaluate": ("site", *_PLAYED),
 }

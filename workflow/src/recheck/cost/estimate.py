@@ -21,6 +21,7 @@ from recheck import cli, files, plan
 from recheck.cost import budget, forecast_text, step_costs
 from recheck.cost.forecast import STAGES, Forecaster, Job
 from recheck.cost.schedule import Capacity
+from recheck.jobs.job_requests import JobRequests
 
 # Numbers of GPUs whose wall time is shown where none is asked for.
 GPUS_SHOWN = (1, 2, 4, 8, 16)
@@ -40,7 +41,8 @@ def predict(loaded: plan.Plan, most_cores: int | None = None) -> list[Job]:
 
 
 def _forecaster(loaded: plan.Plan, most_cores: int | None) -> Forecaster:
-    costs = step_costs.read(loaded.root, str(loaded.settings["train_on"]))
+    device, compiled = str(loaded.settings["train_on"]), JobRequests(loaded).compiled
+    costs = step_costs.read(loaded.root, device, compiled)
     return Forecaster(loaded, costs, most_cores)
 
 

@@ -142,7 +142,9 @@ class Forecaster:
         device = str(self.plan.settings["train_on"])
         known = self.costs.update(config, seeds, device)
         num_updates = int(config["num_updates"])
-        updates = UNKNOWN if known is None else scaled(known[0], num_updates)
+        updates = UNKNOWN
+        if known is not None:
+            updates = total([scaled(known[0], num_updates), self.costs.compiling(config)])
         seconds = total([updates, self.costs.start(TRAIN)])
         return Job(
             name=cell.run_folder,

@@ -10,7 +10,7 @@ from recheck import schema
 from recheck.cost.budget import SECONDS_PER_HOUR
 from recheck.cost.forecast import BANDIT, DATASET, EVALUATE, REEVALUATE, RESULTS, STAGES, TRAIN, Job
 from recheck.cost.schedule import HIGH, LIKELY, LOW, Capacity, simulate
-from recheck.cost.step_costs import SHIPPED, Range, scaled, total
+from recheck.cost.step_costs import COMPILED_ELSEWHERE, SHIPPED, Range, scaled, total
 
 NOT_KNOWN = "not known"
 # What is neither training nor evaluation, as it is called in the text.
@@ -197,5 +197,12 @@ def sources(jobs: Sequence[Job]) -> list[str]:
         for (stage, source), members in groups.items()
     ]
     shipped = any(job.stage == TRAIN and job.source.startswith(SHIPPED) for job in jobs)
-    hint = "  Shipped rates are of other machines: `snakemake benchmark` measures this one."
-    return ["Sources:", *lines, *([hint] if shipped else [])]
+    hints = (
+        ["  Shipped rates are of other machines: `snakemake benchmark` measures this one."] if shipped else []
+    )
+    if any(COMPILED_ELSEWHERE in job.source for job in jobs):
+        hints.append(
+            "  What compiling gains was measured on other machines: `snakemake benchmark` with the same "
+            "`compile=` measures it here."
+        )
+    return ["Sources:", *lines, *hints]

@@ -2,7 +2,8 @@
 
 `snakemake benchmark` writes into `results/benchmark`: `benchmark.json` (updates), `acting.json` (actions),
 `environments.json` (steps), `starts.json` (starts of processes). A file counts if it names this machine's
-processor, or for training on a GPU a GPU. Every figure is a range: lowest, most likely, highest.
+processor, or for training on a GPU a GPU. Updates of compiled programs are in a `benchmark.json` of their own
+(`recheck.paths.benchmark`). Every figure is a range: lowest, most likely, highest.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Measured = TypeVar("Measured")
 
 SHIPPED = "shipped rates"
 BENCHMARK = "benchmark of this machine"
+# What of an update is compiled, in words.
+FORMS = {"losses": "losses compiled", "update": "whole update compiled"}
+COMPILED_ELSEWHERE = "of the time without (shipped factor"
 # How far a measured figure is from what the same work takes at another hour of the same machine.
 MEASURED_FACTOR = 1.3
 
@@ -78,6 +82,24 @@ def at(points: Mapping[int, float], where: int) -> float:
     return max(0.0, points[first] + slope * (where - first))
 
 
+Updates = Mapping[tuple[str, str], Mapping[int, Mapping[int, float]]]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Compiled updates, as measured here.
+
+    Attributes:
+        what: is compiled, ``losses`` or ``update``.
+        updates: as those of `StepCosts`; empty without such a benchmark.
+        seconds: method, variant -> diffusion steps -> seconds of compiling in one process.
+    """
+
+    what: str
+    updates: Updates = field(default_factory=dict)
+    seconds: Mapping[tuple[str, str], Mapping[int, float]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class StepCosts:
     """Costs of one update and one step.
@@ -85,17 +107,19 @@ class StepCosts:
     Attributes:
         rates: of `cost_rates.yaml`.
         updates: method, variant -> diffusion steps -> seeds in a block -> seconds of an update of the block,
-            as measured here; empty without a benchmark.
+            as measured here and not compiled; empty without a benchmark.
         acting: method, variant -> seconds for one state, for each candidate and step of the sampler.
         steps: environment's id -> seconds of one step.
         starts: stage -> seconds until the work of a process begins.
+        compiled: what the plan's training compiles; None for nothing.
     """
 
     rates: Mapping[str, Any]
-    updates: Mapping[tuple[str, str], Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
+    updates: Updates = field(default_factory=dict)
     acting: Mapping[tuple[str, str], float] = field(default_factory=dict)
     steps: Mapping[str, float] = field(default_factory=dict)
     starts: Mapping[str, float] = field(default_factory=dict)
+    compiled: Compiled | None = None
 
     def update(self, config: Mapping[str, Any], num_seeds: int, device: str) -> tuple[Range, str] | None:
         """Seconds of one update of a block of seeds, and where they come from.
@@ -108,10 +132,48 @@ class StepCosts:
         Returns:
             None where nothing is known of the method.
         """
-        measured = _of_variant(self.updates, config["method"], config["variant"])
+        if self.compiled is None:
+            return self._not_compiled(config, num_seeds, device)
+        form = FORMS[self.compiled.what]
+        measured = _measured(self.compiled.updates, config, num_seeds)
         if measured is not None:
-            by_steps = {steps: _at_seeds(of_seeds, num_seeds) for steps, of_seeds in measured.items()}
-            return around(at(by_steps, int(config["diffusion_steps"]))), BENCHMARK
+            return around(measured), f"{BENCHMARK}, {form}"
+        known = self._not_compiled(config, num_seeds, device)
+        if known is None:
+            return None
+        if device != "cpu":
+            # Captured programs have no Python left to save; what else it gains there nobody has measured.
+            return known[0], f"{known[1]}; of updates without compilation: its gain on a GPU is not measured"
+        entry = self._compiled_entry(config)
+        low, likely, high = map(float, entry["factor"])
+        return (
+            product(known[0], (low, likely, high)),
+            f"{known[1]}; {form}: {likely:g} {COMPILED_ELSEWHERE}: {entry['source']})",
+        )
+
+    def compiling(self, config: Mapping[str, Any]) -> Range:
+        """Seconds of compiling in one process of training; none where nothing is compiled."""
+        if self.compiled is None:
+            return 0.0, 0.0, 0.0
+        measured = _of_variant(self.compiled.seconds, config["method"], config["variant"])
+        if measured is not None:
+            return around(at(measured, int(config["diffusion_steps"])))
+        low, likely, high = self.rates["compiled"][self.compiled.what]["seconds"]
+        return float(low), float(likely), float(high)
+
+    def _compiled_entry(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert self.compiled is not None
+        known: Mapping[str, Mapping[str, Any]] = self.rates["compiled"][self.compiled.what]["methods"]
+        found = rates_module.of_method(known, config["method"], config["variant"])
+        return found or known[rates_module.OTHER]
+
+    def _not_compiled(
+        self, config: Mapping[str, Any], num_seeds: int, device: str
+    ) -> tuple[Range, str] | None:
+        """As `update`, of updates that are not compiled."""
+        measured = _measured(self.updates, config, num_seeds)
+        if measured is not None:
+            return around(measured), BENCHMARK
         entry = rates_module.of_method(self.rates["methods"], config["method"], config["variant"])
         if entry is None:
             return None
@@ -196,23 +258,27 @@ class StepCosts:
         return float(low), float(likely), float(high)
 
 
-def read(root: Path, device: str) -> StepCosts:
+def read(root: Path, device: str, compiled: str | None = None) -> StepCosts:
     """The shipped rates, and in their place what was measured on this machine.
 
     Args:
         root: of the repository.
         device: that trains, cpu or gpu.
+        compiled: what torch compiles in training, ``losses`` or ``update``; None for nothing.
 
     Raises:
         ConfigError: the rates do not follow their schema, or a benchmark's file cannot be read.
     """
     folder = root / paths.BENCHMARK
+    found = _trained(root, compiled, device)
+    own = Compiled(compiled, _updates(found), _compiling(found)) if compiled else None
     return StepCosts(
         rates_module.read_rates(root),
-        _updates(_file(folder / "benchmark.json"), device),
+        _updates(_trained(root, None, device)),
         _acting(_file(folder / "acting.json")),
         _steps(_file(folder / "environments.json")),
         _starts(_file(folder / "starts.json")),
+        own,
     )
 
 
@@ -224,8 +290,16 @@ def _file(path: Path) -> Mapping[str, Any]:
     return found if found["machine"].get("cpu") == cpu_model() else {}
 
 
-def _updates(found: Mapping[str, Any], device: str) -> dict[tuple[str, str], dict[int, dict[int, float]]]:
+def _trained(root: Path, compiled: str | None, device: str) -> Mapping[str, Any]:
+    """This machine's `benchmark.json` of training; nothing of another device or form of update."""
+    found = _file(root / paths.benchmark(compiled) / "benchmark.json")
     if not found or found["machine"]["device"].startswith("CPU") != (device == "cpu"):
+        return {}
+    return found if (found["machine"].get("compiled") or None) == compiled else {}
+
+
+def _updates(found: Mapping[str, Any]) -> dict[tuple[str, str], dict[int, dict[int, float]]]:
+    if not found:
         return {}
     processes = int(found["machine"]["processes"])
     updates: dict[tuple[str, str], dict[int, dict[int, float]]] = {}
@@ -234,6 +308,16 @@ def _updates(found: Mapping[str, Any], device: str) -> dict[tuple[str, str], dic
         of_method = updates.setdefault((row["method"], row["variant"]), {})
         of_method.setdefault(int(row["diffusion_steps"]), {})[int(row["block"])] = seconds
     return updates
+
+
+def _compiling(found: Mapping[str, Any]) -> dict[tuple[str, str], dict[int, float]]:
+    """Of several blocks the longest; each is of one process."""
+    seconds: dict[tuple[str, str], dict[int, float]] = {}
+    for row in found.get("rows", ()):
+        of_method = seconds.setdefault((row["method"], row["variant"]), {})
+        steps = int(row["diffusion_steps"])
+        of_method[steps] = max(of_method.get(steps, 0.0), float(row["compile_seconds"]))
+    return seconds
 
 
 def _acting(found: Mapping[str, Any]) -> dict[tuple[str, str], float]:
@@ -250,6 +334,15 @@ def _steps(found: Mapping[str, Any]) -> dict[str, float]:
 
 def _starts(found: Mapping[str, Any]) -> dict[str, float]:
     return {row["stage"]: float(row["seconds"]) for row in found.get("rows", ())}
+
+
+def _measured(updates: Updates, config: Mapping[str, Any], num_seeds: int) -> float | None:
+    """Seconds of an update of a block of seeds by a benchmark; None where it has no row of the method."""
+    found = _of_variant(updates, config["method"], config["variant"])
+    if found is None:
+        return None
+    by_steps = {steps: _at_seeds(of_seeds, num_seeds) for steps, of_seeds in found.items()}
+    return at(by_steps, int(config["diffusion_steps"]))
 
 
 def _at_seeds(of_seeds: Mapping[int, float], num_seeds: int) -> float:

@@ -66,10 +66,15 @@ class JobRequests:
         return "cuda" if name == "gpu" else name
 
     @property
+    def compiled(self) -> str | None:
+        """What torch compiles in training, by the setting `compile`: ``losses``, ``update`` or nothing."""
+        setting = str(self.plan.settings.get("compile")).lower()  # a command line's `true` is a text
+        return {"true": "losses", "update": "update"}.get(setting)
+
+    @property
     def compile(self) -> str:
         """The option of `algos.train` that the setting `compile` stands for; empty for none."""
-        setting = str(self.plan.settings.get("compile")).lower()  # a command line's `true` is a text
-        return {"true": "--compile", "update": "--compile=update"}.get(setting, "")
+        return {"losses": "--compile", "update": "--compile=update"}.get(self.compiled or "", "")
 
     def check(self) -> None:
         """Refuse, before anything is run, what no job could do.
@@ -78,7 +83,7 @@ class JobRequests:
             ConfigError: whole updates compiled on a GPU or of a method that cannot; bfloat16 products on a
                 GPU; or the first sampling setting whose evaluation cannot fit into a job.
         """
-        if self.plan.cells and self.compile.endswith("update"):
+        if self.plan.cells and self.compiled == "update":
             self._check_whole_updates()
         rounded = [cell for cell in self.plan.cells if "precision" in cell.run.config]
         if rounded and self.plan.machine["gpu"]:
