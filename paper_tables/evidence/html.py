@@ -72,13 +72,15 @@ def page_data(
         version: of the table of evidence.
     """
     table = first_screen(frame)
+    copies = sum(entry.is_copy for entry in found)
     return {
         "version": version,
         "lead": (
             f"{len(found):,} numbers that {len({entry.number['document'] for entry in found})} documents "
             "report, each with the public evidence for and against it: training runs of others seed by seed, "
             "other documents that ran the same method again, and the arithmetic of the printed digits. "
-            "Nothing was trained for this page."
+            f"{copies:,} of them are copied from another document; each is judged where it was first "
+            "printed, and the first table counts it there alone. Nothing was trained for this page."
         ),
         "found": {
             "header": table.header,

@@ -158,7 +158,7 @@ def _draw_row(axis: Axes, height: float, entry: NumberEvidence) -> None:
     score, spread = float(number["score_percent"]), _spread_of(entry)
     margin = entry.verdict.margin_percent or 5.0
     axis.fill_betweenx(
-        [height - 0.5, height + 0.5], score - margin, score + margin, color="#E3EDF5", linewidth=0, zorder=0
+        [height - 0.47, height + 0.47], score - margin, score + margin, color="#E3EDF5", linewidth=0, zorder=0
     )
     pooled = entry.again.pooled
     if pooled is not None:
@@ -228,15 +228,16 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
     from matplotlib.patches import Patch
 
     kinds = {group.kind for entry in found for group in entry.direct.groups}
+    spread = any(_spread_of(entry) is not None for entry in found)
     handles: list[Any] = [
-        Line2D([], [], color=INK, marker="|", markersize=7, markeredgewidth=1.6, linewidth=0.9),
+        Line2D([], [], color=INK, marker="|", markersize=7, markeredgewidth=1.6, linewidth=0.9 * spread),
         Patch(color="#E3EDF5"),
     ]
-    labels = ["reported, with its ±", "margin"]
+    labels = ["reported, with its ±" if spread else "reported", "margin"]
     for kind, (colour, marker) in BASIS_STYLE.items():
         if kind in kinds:
             handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, linewidth=1.0))
-            labels.append({INDEPENDENT: "independent runs", SAME_CODE: "runs of the document's own code"}.get(
+            labels.append({INDEPENDENT: "independent runs (dots: seeds)", SAME_CODE: "runs of the document's own code"}.get(
                 kind, f"runs, {kind.replace('_', ' ')}"))  # fmt: skip
     if any(entry.again.reports for entry in found):
         handles.append(Line2D([], [], color=REPORT_COLOUR, marker="D", markersize=3.2, linewidth=0))
@@ -385,7 +386,7 @@ def draw_first_forest(found: Sequence[NumberEvidence], done: Figures) -> None:
     rows = first_forest_rows(found)
     if not rows:
         return
-    title = "Numbers by their methods' authors with independent runs"
+    title = "Numbers that the methods' authors report, and independent runs"
     with house_style():
         done.save(draw_forest(rows, title), FIRST_FOREST, FOREST_CAPTION.format(title=title))
 

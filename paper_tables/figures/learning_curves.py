@@ -70,7 +70,7 @@ def _updates_axis(axis: Axes) -> None:
             return f"{value / 1e6:g}M"
         return f"{value / 1e3:g}k" if value >= 1e3 else f"{value:g}"
 
-    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axis.xaxis.set_major_formatter(FuncFormatter(text))
     axis.set_xlabel("updates")
 
