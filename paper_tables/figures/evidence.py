@@ -237,8 +237,11 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
     for kind, (colour, marker) in BASIS_STYLE.items():
         if kind in kinds:
             handles.append(Line2D([], [], color=colour, marker=marker, markersize=3.6, linewidth=1.0))
-            labels.append({INDEPENDENT: "independent runs (dots: seeds)", SAME_CODE: "runs of the document's own code"}.get(
+            labels.append({INDEPENDENT: "independent runs", SAME_CODE: "runs of the document's own code"}.get(
                 kind, f"runs, {kind.replace('_', ' ')}"))  # fmt: skip
+    if kinds:
+        handles.append(Line2D([], [], color=INK, marker=".", markersize=2.6, alpha=0.5, linewidth=0))
+        labels.append("a seed")
     if any(entry.again.reports for entry in found):
         handles.append(Line2D([], [], color=REPORT_COLOUR, marker="D", markersize=3.2, linewidth=0))
         labels.append("other reports (open: less comparable)")

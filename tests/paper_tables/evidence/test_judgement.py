@@ -191,7 +191,9 @@ def test_the_first_page_names_the_methods_that_differ(table):
     page = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
     assert (
         f"Of the {len(different)} numbers that differ from independent runs {count['cql']} are of CQL, "
-        f"{count['iql']} of IQL, {count['dt']} of Decision Transformer and {count['td3_bc']} of TD3+BC."
+        f"{count['iql']} of IQL, {count['dt']} of Decision Transformer and {count['td3_bc']} of TD3+BC. "
+        f"Of all {rows['verdict'].isin(tables.DIFFERENT).sum()} the runs are lower in "
+        f"{(rows['verdict'] == 'different (lower)').sum()}."
     ) in page
     assert count.sum() == count[["cql", "iql", "dt", "td3_bc"]].sum()
 
