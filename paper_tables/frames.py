@@ -19,6 +19,7 @@ from recheck import checksums, files
 from recheck import schema as json_schema
 from recheck.errors import TablesError
 from recheck.former_names import RENAMED_VALUES, VALUE_COLUMNS, current_columns
+from recheck.words import named
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 _NUMBERS = ("integer", "number")
@@ -83,13 +84,11 @@ def check(table: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
     table = with_current_names(table)
     missing = [column for column in schema["items"].get("required", []) if column not in table.columns]
     if missing:
-        raise TablesError(
-            f"{where} lacks the column(s) {', '.join(missing)} that the schema '{name}' requires."
-        )
+        raise TablesError(f"{where} lacks the {named('column', missing)} that the schema '{name}' requires.")
     unknown = [str(column) for column in table.columns if column not in properties]
     if unknown and not schema["items"].get("additionalProperties", True):
         raise TablesError(
-            f"{where} has the unknown column(s) {', '.join(unknown)}; the schema '{name}' knows "
+            f"{where} has the unknown {named('column', unknown)}; the schema '{name}' knows "
             f"{', '.join(properties)}."
         )
     checked: dict[str, pd.Series] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from recheck.words import how_many
 
 from paper_tables.config import load
 
@@ -110,7 +111,9 @@ def cost_table(labelled: pd.DataFrame, prices: Prices) -> tuple[pd.DataFrame, li
     for (label, name), group in blocks.groupby(["label", "device"], sort=True):
         timed = group[group["train_hours"].notna()]
         if len(timed) < len(group):
-            missing.append(f"{len(group) - len(timed)} block(s) of {label} have no training time.")
+            missing.append(
+                f"{how_many(len(group) - len(timed), 'block')} of {label} without a training time."
+            )
         if timed.empty:
             continue
         hours = float(timed["train_hours"].sum())

@@ -109,7 +109,8 @@ def as_table(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
     compiled = f", {machine['compiled']} compiled" if machine["compiled"] else ""
     lines = [
-        f"{machine['device']}; {machine['processes']} process(es) of {machine['threads']} thread(s), kernels "
+        f"{machine['device']}; processes: {machine['processes']}, threads of each: {machine['threads']}, "
+        f"kernels "
         f"{machine['kernels']}{compiled}"
         f"{', captured' if machine['captured'] else ''}; "
         f"largest measured {machine['peak_flops_per_second'] / 1e9:,.0f} GFLOP/s; "

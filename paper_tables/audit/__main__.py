@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from recheck.cli import run
+from recheck.words import how_many
 
 from paper_tables import frames, literature
 from paper_tables.audit.known_errors import read_known_errors
@@ -22,7 +23,6 @@ from paper_tables.audit.numbers import SEVERITIES
 from paper_tables.audit.report import report
 from paper_tables.audit.rules import audit
 from paper_tables.rendering.table import csv_frame
-from paper_tables.rendering.text import how_many
 
 
 def main(arguments: list[str] | None = None) -> int:

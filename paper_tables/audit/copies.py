@@ -182,7 +182,7 @@ class Copies:
             == (number.method_key, number.task, number.aggregate)
             and agree(other, number)
         ]
-        repeated = f" {places_of(others)} repeat(s) it, which is no evidence for it." if others else ""
+        repeated = f" It is repeated by {places_of(others)}, which is no evidence for it." if others else ""
         more = f" and {len(mismatches) - 1} more" if len(mismatches) > 1 else ""
         compared = [mismatch.original for mismatch in mismatches]
         place = cause.place if cause.place != original else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables import frames
 
@@ -172,7 +173,7 @@ def numbers_of(reported: pd.DataFrame) -> list[PrintedNumber]:
     required = frames.load_schema("reported")["items"]["required"]
     missing = [name for name in required if name not in columns]
     if missing:
-        raise TablesError(f"The reported numbers lack the column(s) {', '.join(missing)}.")
+        raise TablesError(f"The reported numbers lack the {named('column', missing)}.")
     names = [field.name for field in fields(PrintedNumber) if field.name in columns]
     rows: list[dict[str, Any]] = [
         {name: None if absent[name][row] else columns[name][row] for name in names}

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pandas as pd
+from recheck.words import how_many
 
 from paper_tables import task_table
 from paper_tables.audit.numbers import (
@@ -233,7 +234,7 @@ def unverified(numbers: list[PrintedNumber]) -> Iterator[Finding]:
         yield group[0].finding(
             "unverified",
             "doubt",
-            f"{len(group)} number(s) were noted from memory and are unverified.",
+            f"Noted from memory and unverified: {how_many(len(group), 'number')}.",
             value=", ".join(number.text for number in sorted(group, key=lambda number: number.task)),
             other_source="(no copy found)",
             other_value="from memory",
@@ -268,8 +269,8 @@ def _unknown(group: list[PrintedNumber], kind: str, name: str, near: str) -> Fin
     return group[0].finding(
         "unknown_names",
         "doubt",
-        f"The {kind} '{name}' is not known, so its {len(group)} number(s) are compared with nothing; is "
-        f"'{near}' meant?",
+        f"The {kind} '{name}' is not known, so its {how_many(len(group), 'number')} cannot be "
+        f"compared with anything; is '{near}' meant?",
         task=", ".join(sorted({number.task for number in group})),
         method=", ".join(sorted({number.method for number in group})),
         value=name,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from recheck.words import how_many
 
 from paper_tables.audit.known_errors import known_errors_table
 from paper_tables.audit.numbers import SEVERITIES, grouped_by, numbers_of
 from paper_tables.audit.rules import COPY_RULES, RULES, SUITE_RULES
 from paper_tables.audit.totals import rows_of
-from paper_tables.rendering.text import how_many
 
 
 def unchecked_totals(reported: pd.DataFrame) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from recheck.words import how_many
+
 from paper_tables.audit.numbers import Finding, PrintedNumber, grouped_by, read_in
 
 
@@ -50,8 +52,8 @@ def _versions_within_a_suite(cells: list[PrintedNumber]) -> Iterator[Finding]:
                 "versions_mixed",
                 "doubt",
                 (
-                    f"One table prints {tasks} among {len(of_version[usual])} task(s) of {first.suite} in "
-                    f"v{usual}."
+                    f"One table prints {tasks} among {how_many(len(of_version[usual]), 'task')} of "
+                    f"{first.suite} in v{usual}."
                 ),
                 value=f"{first.task}: {first.text}",
                 other_source=second.place,

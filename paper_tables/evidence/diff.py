@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from recheck.cli import run
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables.evidence.direct import CLASSES
 
@@ -77,7 +78,7 @@ def read_evidence(path: Path) -> pd.DataFrame:
         raise TablesError(f"{file} cannot be read as a CSV table: {error}.") from error
     missing = [name for name in ("id", *COMPARED) if name not in table.columns]
     if missing:
-        raise TablesError(f"{file} lacks the column(s) {', '.join(missing)} of a table of evidence.")
+        raise TablesError(f"{file} lacks the {named('column', missing)} of a table of evidence.")
     if table["id"].duplicated().any():
         raise TablesError(f"{file} has the number {table.loc[table['id'].duplicated(), 'id'].iloc[0]} twice.")
     return table.set_index("id")

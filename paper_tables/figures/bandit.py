@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 from recheck import cli, files
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables import frames
 from paper_tables.figures.style import COLOURS, INK, PALE, Figures, house_style
@@ -98,7 +99,7 @@ class Bandit:
         present = set(self.samples["method"]) & set(self.numbers["method"])
         absent = [name for name in ("data", *FIRST_ROW, *SECOND_ROW) if name not in present]
         if absent:
-            raise TablesError(f"{folder} lacks the method(s) {', '.join(absent)} of the figure.")
+            raise TablesError(f"{folder} lacks the {named('method', absent)} of the figure.")
 
     def steps_of(self, method: str) -> list[int]:
         """Every N of a method, ascending; [0] without diffusion."""

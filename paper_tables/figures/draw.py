@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from recheck import files
 from recheck.errors import TablesError
+from recheck.words import how_many
 
 from paper_tables import prices as prices_module
 from paper_tables.figures.aggregates import draw_improvement, draw_intervals, draw_profiles, range_text
@@ -19,7 +20,7 @@ from paper_tables.figures.steps import draw_steps, steps_points
 from paper_tables.figures.style import LEAST_SEEDS_FOR_BAND, Figures, house_style, nearly_empty, records
 from paper_tables.rendering.names import display_name
 from paper_tables.rendering.table import csv_frame
-from paper_tables.rendering.text import how_many, in_order
+from paper_tables.rendering.text import in_order
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics import configurations
 from paper_tables.statistics import experiment as statistics_experiment

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables.figures.style import (
     FOREST_ROWS,
@@ -128,7 +129,7 @@ def forest_rows(path: Path) -> pd.DataFrame:
     ]
     missing = [column for column in needed if column not in cells.columns]
     if missing:
-        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)} of judged cells.")
+        raise TablesError(f"{path} lacks the {named('column', missing)} of judged cells.")
     cells = cells[cells["verdict"].isin(list(VERDICT_STYLE)) & cells["difference_percent"].notna()].copy()
     if "adjusted_verdict" not in cells.columns:
         cells["adjusted_verdict"] = cells["verdict"]

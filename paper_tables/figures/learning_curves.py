@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from recheck.words import how_many
 
 from paper_tables.figures.style import (
     BAND_ALPHA,
@@ -23,7 +24,7 @@ from paper_tables.figures.style import (
     new_figure,
 )
 from paper_tables.rendering.names import display_name
-from paper_tables.rendering.text import how_many, in_order
+from paper_tables.rendering.text import in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

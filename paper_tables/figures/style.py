@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 from recheck import files
 from recheck.errors import TablesError
+from recheck.words import how_many
 
 from paper_tables.rendering import names
 from paper_tables.statistics import configurations
@@ -228,7 +229,8 @@ def nearly_empty(rows: pd.DataFrame) -> str | None:
     enough = rows.loc[rows["num_seeds"] >= LEAST_SEEDS_FOR_INTERVAL, "label"].nunique()
     if enough >= 2:
         return None
-    return f"It would be nearly empty: {enough} method(s) with {LEAST_SEEDS_FOR_INTERVAL} seeds or more."
+    methods = how_many(enough, "method")
+    return f"It would be nearly empty: {methods} with {LEAST_SEEDS_FOR_INTERVAL} seeds or more."
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

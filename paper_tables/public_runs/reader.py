@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from recheck import schema
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables import frames, literature
 from paper_tables.public_runs.checks import check_scores, check_seeds, check_tasks
@@ -173,9 +174,9 @@ def _text_of(path: Path) -> str:
 def _wrong_header(header: list[str], columns: list[str]) -> str:
     missing = [column for column in columns if column not in header]
     unknown = [column for column in header if column not in columns]
-    parts = [f"the column(s) {', '.join(missing)} are missing"] * bool(missing)
-    parts += [f"the column(s) {', '.join(unknown)} are unknown"] * bool(unknown)
-    what = " and ".join(parts) or "the columns are in another order"
+    kinds = (("missing", missing), ("unknown", unknown))
+    parts = [f"{state}: {named('column', found)}" for state, found in kinds if found]
+    what = "; ".join(parts) or "the columns are in another order"
     return f"{what}; the header is {','.join(columns)}."
 
 

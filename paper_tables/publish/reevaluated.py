@@ -24,6 +24,7 @@ import pandas as pd
 from recheck import cli, files
 from recheck.errors import TablesError
 from recheck.results import published_checkpoints
+from recheck.words import named
 
 from paper_tables import frames
 from paper_tables.rendering import names
@@ -168,7 +169,7 @@ def _episodes(path: Path) -> pd.DataFrame:
     table = frames.read_plain_parquet(path)
     missing = [name for name in (*PLACE, "raw_return", "length") if name not in table]
     if missing:
-        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
+        raise TablesError(f"{path} lacks the {named('column', missing)}.")
     return table[[*PLACE, "raw_return", "length"]]
 
 

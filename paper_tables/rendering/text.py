@@ -34,11 +34,6 @@ NOT_KEPT = "bh"
 """The mark of a claim that does not survive the adjustment in its family."""
 
 
-def how_many(count: int, noun: str) -> str:
-    """A count with its noun: "1 finding", "2 findings"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def in_order(labels: Iterable[Any]) -> list[str]:
     """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
 

@@ -11,6 +11,7 @@ import pandas as pd
 from recheck import checksums, files, schema
 from recheck.errors import TablesError
 from recheck.former_names import current
+from recheck.words import named
 
 from paper_tables import frames
 
@@ -38,7 +39,7 @@ def read_plain_parquet(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     table = frames.read_plain_parquet(path, ADVICE)
     missing = [column for column in required if column not in table.columns]
     if missing:
-        raise TablesError(f"{path} lacks the column(s) {', '.join(missing)}.")
+        raise TablesError(f"{path} lacks the {named('column', missing)}.")
     return table
 
 

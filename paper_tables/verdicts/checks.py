@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from recheck.errors import TablesError
+from recheck.words import how_many
 
 LARGEST_PERCENT = 1e9
 """No score, spread or margin in percent is larger. Its square must stay a finite number."""
@@ -212,7 +213,9 @@ def scores(values: Any, whose: str, least: int = 1) -> np.ndarray:
             f"A verdict needs a list with one score per seed, not an array of shape {found.shape}."
         )
     if found.size < least:
-        raise TablesError(f"A verdict needs at least {least} seed(s) on a side; {whose} are {found.size}.")
+        raise TablesError(
+            f"A verdict needs at least {how_many(least, 'seed')} on a side; {whose} are {found.size}."
+        )
     if not np.isfinite(found).all():
         raise TablesError(
             f"A verdict needs finite scores; one of {whose} is {found[~np.isfinite(found)][0]}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from recheck.errors import TablesError
+from recheck.words import named
 
 from paper_tables.verdicts import decision_rule
 from paper_tables.verdicts.implementations import Band, domain_of
@@ -69,7 +70,7 @@ def judge_rows(
     """The same without adjustment: every row for itself."""
     missing = [column for column in REQUIRED_COLUMNS if column not in cells.columns]
     if missing:
-        raise TablesError(f"The table of cells lacks the column(s) {', '.join(missing)}.")
+        raise TablesError(f"The table of cells lacks the {named('column', missing)}.")
     judged: list[Verdict] = []
     for place, row in enumerate(cells.to_dict("records"), start=1):
         try:

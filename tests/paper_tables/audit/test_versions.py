@@ -18,7 +18,7 @@ def test_one_task_of_a_suite_in_another_version_is_a_doubt():
     numbers = [printed("a-v2"), printed("b-v2"), printed("c-v0", 7.0)]
     (found,) = versions_mixed(numbers)
     assert (found.severity, found.task, found.value) == ("doubt", "c-v0", "c-v0: 7.0")
-    assert found.explanation == "One table prints c-v0 among 2 task(s) of gym-locomotion in v2."
+    assert found.explanation == "One table prints c-v0 among 2 tasks of gym-locomotion in v2."
 
 
 def test_what_is_in_different_tables_or_has_no_version_is_not_mixed():

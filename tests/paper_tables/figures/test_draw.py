@@ -136,7 +136,7 @@ def test_what_the_data_do_not_allow_is_reported(
     assert figures_command.main(["--scores", str(tmp_path / "s"), "--output", str(tmp_path / "f")]) == 0
     out = capsys.readouterr().out
     for message in (
-        "Left out: intervals, task set A. It would be nearly empty: 1 method(s) with 3 seeds or more.",
+        "Left out: intervals, task set A. It would be nearly empty: 1 method with 3 seeds or more.",
         "Left out: improvement. No two methods share a task at equal numbers of updates.",
         "Left out: learning_curves, sample_efficiency. There are no evaluation episodes.",
         "Left out: forest. No judged cells were given (--verdicts).",

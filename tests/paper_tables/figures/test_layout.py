@@ -99,5 +99,5 @@ def test_data_beyond_the_axis_are_found_unless_an_arrow_says_so(layout_faults):
 
 def test_nearly_empty_is_two_methods_of_three_seeds():
     rows = pd.DataFrame({"label": ["a", "b", "c"], "num_seeds": [3, 2, 1]})
-    assert "1 method(s)" in str(style.nearly_empty(rows))
+    assert "1 method with" in str(style.nearly_empty(rows))
     assert style.nearly_empty(rows.assign(num_seeds=[3, 3, 1])) is None

@@ -204,10 +204,7 @@ def test_a_wrong_header_is_refused_with_the_right_one(tmp_path):
     header, rows = rows_of(path)
     write_rows(path, ["score" if name == "score_percent" else name for name in header], rows)
     message = refused(tmp_path)
-    assert (
-        f"{path}, line 1: the column(s) score_percent are missing and the column(s) score are unknown"
-        in message
-    )
+    assert f"{path}, line 1: missing: column score_percent; unknown: column score" in message
     assert ",".join(header) in message
     write_rows(path, header[1:] + header[:1], [cells[1:] + cells[:1] for cells in rows])
     assert "another order" in refused(tmp_path)

@@ -95,12 +95,3 @@ def test_cells_as_csv_have_six_digits_and_lists_as_text():
         ",,0.0,y",
     ]
     assert cells["our_scores_percent"].iloc[0] == (1.0, 2.34567)
-
-
-def test_a_count_has_its_noun():
-    assert [text.how_many(count, "finding") for count in (0, 1, 2)] == [
-        "0 findings",
-        "1 finding",
-        "2 findings",
-    ]
-    assert text.how_many(2032, "number") == "2,032 numbers"

@@ -170,7 +170,8 @@ def audit(
     Raises:
         TablesError: the table cannot be read.
     """
-    from paper_tables.rendering.text import how_many
+    from recheck.words import how_many
+
     from paper_tables.user_tables.audit import audit_table
 
     read, findings = audit_table(Path(table), version, seeds, select)

@@ -1,0 +1,19 @@
+"""Counts and names with their noun."""
+
+from __future__ import annotations
+
+from recheck import words
+
+
+def test_a_count_has_its_noun_in_one_or_many():
+    assert [words.how_many(count, "finding") for count in (0, 1, 2)] == [
+        "0 findings",
+        "1 finding",
+        "2 findings",
+    ]
+    assert words.how_many(2032, "number") == "2,032 numbers"
+
+
+def test_names_have_their_noun_in_one_or_many():
+    assert words.named("column", ["seed"]) == "column seed"
+    assert words.named("column", iter(["seed", "score"])) == "columns seed, score"

@@ -1,0 +1,16 @@
+"""Counts and names with their noun, as messages print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def how_many(count: int, noun: str) -> str:
+    """A count with its noun: "1 finding", "2 findings"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def named(noun: str, names: Iterable[str]) -> str:
+    """Names after their noun: "column a", "columns a, b"."""
+    listed = list(names)
+    return f"{noun}{'' if len(listed) == 1 else 's'} {', '.join(listed)}"
