@@ -54,6 +54,7 @@ SHARED = (
     "tasks",
     "former_names",
     "versions",
+    "words",
     "checksums",
     "results.published_checkpoints",
 )
@@ -78,6 +79,7 @@ FRONT = {
     "paths": (),
     "progress": (),
     "versions": (),
+    "words": (),
     "cli": ("errors",),
     "files": ("errors",),
     "checksums": ("errors", "files"),

@@ -234,7 +234,7 @@ def unverified(numbers: list[PrintedNumber]) -> Iterator[Finding]:
         yield group[0].finding(
             "unverified",
             "doubt",
-            f"Noted from memory and unverified: {how_many(len(group), 'number')}.",
+            f"{how_many(len(group), 'number')}, noted from memory and unverified.",
             value=", ".join(number.text for number in sorted(group, key=lambda number: number.task)),
             other_source="(no copy found)",
             other_value="from memory",

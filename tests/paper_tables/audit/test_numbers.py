@@ -83,5 +83,5 @@ def test_missing_values_and_columns_are_none():
     rows = pd.DataFrame([values, values | {"num_seeds": float("nan"), "task": "b-v0"}])
     first, second = numbers_of(rows.drop(columns=["note", "group"]))
     assert (first.num_seeds, second.num_seeds, second.task, second.note) == ("5", None, "b-v0", None)
-    with pytest.raises(TablesError, match=r"^The reported numbers lack the column\(s\) suite, decimals\.$"):
+    with pytest.raises(TablesError, match=r"^The reported numbers lack the columns suite, decimals\.$"):
         numbers_of(rows.drop(columns=["suite", "decimals"]))

@@ -136,7 +136,7 @@ def test_numbers_from_memory_are_listed_by_column_in_the_order_of_tasks():
         [printed("b-v2", 2.0, **memory), printed("a-v2", 1.0, **memory), printed()]
     )
     assert (found.task, found.value) == ("a-v2, b-v2", "1.0, 2.0")
-    assert found.explanation.startswith("Noted from memory and unverified: 2 numbers.")
+    assert found.explanation.startswith("2 numbers, noted from memory")
 
 
 def test_a_name_that_only_one_document_has_and_is_one_slip_from_a_known_one():

@@ -166,7 +166,7 @@ def test_the_readme_says_what_was_run_and_where_it_comes_from(gathered: Path, tm
         (lambda folder: (folder / "losses.parquet").unlink(), "There is no file .*losses.parquet."),
         (
             lambda folder: change(folder, "cost", tables.read(folder, "cost").drop(columns="seeds")),
-            "lacks the column.s. seeds that the schema 'cost' requires",
+            "lacks the column seeds that the schema 'cost' requires",
         ),
         (
             lambda folder: change(folder, "episodes", tables.read(folder, "episodes").iloc[:0]),

@@ -69,7 +69,7 @@ def test_a_file_is_compared_with_its_checksum(block):
     path = block / "run/timing.parquet"
     checksums.write(path)
     assert block_files.read_plain_parquet(path, ("update",))["update"].tolist() == [1000, 8000]
-    with pytest.raises(TablesError, match=r"timing\.parquet lacks the column\(s\) colour, size\."):
+    with pytest.raises(TablesError, match=r"timing\.parquet lacks the columns colour, size\."):
         block_files.read_plain_parquet(path, ("update", "colour", "size"))
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(TablesError, match=r"timing\.parquet is damaged: .*start the same command"):
