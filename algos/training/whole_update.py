@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from recheck.errors import TrainingError
 from torch import Tensor
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from algos.base import Method, own_call
@@ -22,11 +23,27 @@ from algos.seed_parallel import kernels
 from algos.seed_parallel.batches import TrainingData
 
 Losses = tuple[Tensor, ...]
+# From a list of operations and tensors as it is called with.
+Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Losses]]
 
 
 def _keep_no_guards(guards: Any) -> list[bool]:
     """A program is called with the same tensors each time: nothing is left to check."""
     return [False for _ in guards]
+
+
+def torch_compile(
+    graph: GraphModule, inputs: list[Tensor], backend: str = "inductor"
+) -> Callable[..., Losses]:
+    """torch's compiler; by `torch.compile`, which alone keeps its programs for the next process."""
+    kernels.prepare_compiler()
+    options: dict[str, Any] = {"guard_filter_fn": _keep_no_guards}
+    if backend == "inductor":
+        options["size_asserts"] = False
+    compiled: Callable[..., Losses] = torch.compile(
+        own_call(graph), dynamic=False, fullgraph=True, backend=backend, options=options
+    )
+    return compiled
 
 
 class WholeUpdate:
@@ -35,14 +52,14 @@ class WholeUpdate:
     Args:
         method: whose update it is; not compiled otherwise.
         data: that batches are taken from.
-        backend: of `torch.compile`.
+        compiler: of the recorded operations.
 
     Raises:
         TrainingError: on a GPU, where updates are captured whole; or a method keeps what it trains in a
             form of its own.
     """
 
-    def __init__(self, method: Method, data: TrainingData, backend: str = "inductor") -> None:
+    def __init__(self, method: Method, data: TrainingData, compiler: Compiler = torch_compile) -> None:
         if method.device.type != "cpu":
             raise TrainingError(
                 "compile is 'update', which is for the CPU: on a GPU whole updates are captured; allowed "
@@ -57,7 +74,7 @@ class WholeUpdate:
             )
         self.method = method
         self.data = data
-        self.backend = backend
+        self.compiler = compiler
         self.buffers = [tensor for holder in self.holders for tensor in holder.buffers()]
         self.programs: dict[Hashable, Callable[..., Losses]] = {}
 
@@ -88,14 +105,7 @@ class WholeUpdate:
         # memory, on which the list of operations depends.
         copies = [tensor.detach().clone() for tensor in self.buffers]
         graph = make_fx(update)(*copies, self.data.packed, *values)
-        kernels.prepare_compiler()
-        options: dict[str, Any] = {"guard_filter_fn": _keep_no_guards}
-        if self.backend == "inductor":
-            options["size_asserts"] = False
-        compiled: Callable[..., Losses] = torch.compile(
-            own_call(graph), dynamic=False, fullgraph=True, backend=self.backend, options=options
-        )
-        return compiled
+        return self.compiler(graph, [*self.buffers, self.data.packed, *values])
 
     @contextlib.contextmanager
     def _packed(self, packed: Tensor) -> Any:
