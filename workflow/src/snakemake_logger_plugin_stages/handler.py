@@ -6,12 +6,16 @@ import logging
 import os
 import re
 import sys
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import snakemake
 
-from .screen import Screen
 from .snakemake_api import ColorizingTextHandler, LogEvent, LogHandlerBase
+
+if TYPE_CHECKING:
+    from .screen import Screen
 
 # Lines of a failed job's log that are printed.
 TAIL = 12
@@ -59,14 +63,19 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Choose between the stages and all that Snakemake says."""
-        stream = sys.stdout if self.common_settings.stdout else sys.stderr
+        self._stream = stream = sys.stdout if self.common_settings.stdout else sys.stderr
         self._everything = None
         if asked_for_everything() or self.common_settings.dryrun:
             self._everything = ColorizingTextHandler(self.common_settings.nocolor, stream)
-        self._screen = Screen(stream)
         self._counts: dict[str, int] = {}
         self._rules: dict[int, str] = {}
         self._failed: set[int] = set()
+
+    @cached_property
+    def _screen(self) -> Screen:
+        from .screen import Screen  # and with it rich, which a dry run does without
+
+        return Screen(self._stream)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record, or what is worth showing of it."""
@@ -149,5 +158,6 @@ class LogHandler(LogHandlerBase):
 
     def close(self) -> None:
         """Leave the last state of the bars on the screen."""
-        self._screen.close()
+        if "_screen" in self.__dict__:
+            self._screen.close()
         super().close()
