@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import torch
 from recheck.errors import TrainingError
 from recheck.versions import cpu_model
+
+
+def cpu_compiler() -> str | None:
+    """The C++ compiler by which torch compiles for a CPU: ``CXX``, else g++; None where there is none."""
+    return shutil.which(os.environ.get("CXX", "g++"))
+
+
+def check_compiler(compiled: str | None, device: torch.device) -> None:
+    """Refuse before work starts what torch cannot compile here.
+
+    Args:
+        compiled: as `algos.training.execution.Execution` says it.
+        device: of the run.
+
+    Raises:
+        TrainingError: something is to be compiled for a CPU, and there is no compiler.
+    """
+    if compiled is not None and device.type == "cpu" and cpu_compiler() is None:
+        name = os.environ.get("CXX", "g++")
+        raise TrainingError(
+            f"compile was asked for ({compiled}), but there is no C++ compiler '{name}' here; "
+            "install it, name another in the variable CXX, or leave compile out"
+        )
 
 
 def choose_device(name: str) -> torch.device:

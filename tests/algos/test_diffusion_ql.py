@@ -2,7 +2,6 @@
 
 import copy
 import math
-import shutil
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from algos.seed_parallel.batches import ProblemSpec
 from algos.seed_parallel.critics import TwinCritic
 from algos.seed_parallel.parameters import ParameterGroup
 from algos.seed_parallel.random_streams import SeedStreams
+from algos.training.device import cpu_compiler
 from tests.algos.diffusion_ql_values import BC_HYPERPARAMETERS, HYPERPARAMETERS
 
 STEPS = 5
@@ -203,8 +203,8 @@ def test_update_with_the_fast_kernels_equals_plain_implementation(compare, monke
 
 
 @pytest.mark.skipif(
-    shutil.which("g++") is None or not kernels.onednn_available(),
-    reason="torch compiles for a CPU with g++, and oneDNN is not in every build of it",
+    cpu_compiler() is None or not kernels.onednn_available(),
+    reason="torch compiles for a CPU with a C++ compiler, and oneDNN is not in every build of it",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's compiler, about itself
 def test_compiled_losses_train_alike_and_each_object_by_its_own_settings(small_data, replay, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from recheck.errors import TrainingError
 
 from algos.training import device as device_module
-from algos.training.device import choose_device, device_model, peak_memory_bytes
+from algos.training.device import check_compiler, choose_device, device_model, peak_memory_bytes
 
 
 def test_auto_is_the_cpu_where_torch_sees_no_gpu(monkeypatch):
@@ -56,3 +56,20 @@ def test_without_a_status_file_the_systems_figure_is_taken(tmp_path, monkeypatch
     monkeypatch.setattr(device_module, "Path", lambda name: tmp_path / "none")
     wanted = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert peak_memory_bytes(torch.device("cpu")) >= wanted
+
+
+def test_compiling_without_a_compiler_is_refused_in_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cpu = torch.device("cpu")
+    message = (
+        r"^compile was asked for \(update\), but there is no C\+\+ compiler 'g\+\+' here; install it, "
+        r"name another in the variable CXX, or leave compile out$"
+    )
+    with pytest.raises(TrainingError, match=message):
+        check_compiler("update", cpu)
+    check_compiler(None, cpu)
+    check_compiler("losses", torch.device("cuda"))
+    (tmp_path / "clang++").touch(mode=0o755)
+    monkeypatch.setenv("CXX", "clang++")
+    check_compiler("update", cpu)

@@ -21,6 +21,7 @@ from algos.training import cuda_graphs, stored
 from algos.training import trainer as trainer_module
 from algos.training.checkpoints import RunState
 from algos.training.config import RunConfig
+from algos.training.device import cpu_compiler
 from algos.training.trainer import Trainer
 from tests.algos.runs import CPU, flip_a_bit, run
 
@@ -47,6 +48,7 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     )
 
 
+@pytest.mark.skipif(cpu_compiler() is None, reason="torch compiles for a CPU with a C++ compiler")
 # What the compiler loads warns of torch's own scripts.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 def test_a_resumed_run_with_compiled_updates_ends_in_the_same_bytes(dataset, run_config, tmp_path):

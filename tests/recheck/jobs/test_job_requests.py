@@ -83,17 +83,26 @@ def test_whole_updates_are_not_compiled_on_a_gpu():
     requests(experiment="smoke", compile="update").check()
 
 
-def test_a_method_whose_whole_update_cannot_be_compiled_is_refused_by_the_plan():
+def test_a_method_whose_whole_update_cannot_be_compiled_is_refused_by_the_plan(tmp_path):
+    data = with_files(tmp_path, "hopper-sac-tqc-v0")
     with pytest.raises(ConfigError, match=r"compile is 'update', but the class of awr says .* compile=true"):
-        requests(experiment="baselines", compile="update", methods="iql,awr").check()
-    requests(experiment="baselines", compile="update", methods="iql,td3_bc").check()
-    requests(experiment="baselines", compile="true", methods="iql,awr").check()
+        requests(experiment="baselines", compile="update", methods="iql,awr", data_folder=data).check()
+    requests(experiment="baselines", compile="update", methods="iql,td3_bc", data_folder=data).check()
+    requests(experiment="baselines", compile="true", methods="iql,awr", data_folder=data).check()
 
 
-def test_bfloat16_is_not_for_a_gpu():
+def with_files(folder, *tasks):
+    """A folder in which the plan finds the tasks' files; it does not open them."""
+    for task in tasks:
+        (folder / f"{task}.hdf5").touch()
+    return str(folder)
+
+
+def test_bfloat16_is_not_for_a_gpu(tmp_path):
+    data = with_files(tmp_path, "halfcheetah-mixed-v0")
     with pytest.raises(ConfigError, match=r"Variant 'bfloat16' has precision bfloat16, .* train_on=cpu"):
-        requests(experiment="precision", train_on="gpu").check()
-    requests(experiment="precision").check()
+        requests(experiment="precision", train_on="gpu", data_folder=data).check()
+    requests(experiment="precision", data_folder=data).check()
 
 
 @pytest.mark.parametrize(
