@@ -42,7 +42,7 @@ from algos.datasets.transitions import load_transitions
 from algos.seed_parallel.random_streams import CHUNK_UPDATES
 from algos.training.checkpoints import FORMAT, RunState
 from algos.training.config import RunConfig, read_config
-from algos.training.device import check_compiler, choose_device
+from algos.training.device import choose_device
 from algos.training.execution import Execution, add_compile_option
 from algos.training.process_setup import set_up_process
 from algos.training.trainer import Trainer, stop_on_signals
@@ -74,7 +74,6 @@ def train_block(
     started = time.time()
     config = RunConfig.from_document(document)
     device = choose_device(execution.device)
-    check_compiler(execution.compiled, device)
     if config.precision != "float32" and device.type != "cpu":
         raise TrainingError(
             f"precision is {config.precision!r}, which is for the CPU; allowed on a GPU is 'float32'"

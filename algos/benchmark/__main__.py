@@ -110,8 +110,7 @@ def as_table(result: Mapping[str, Any]) -> str:
     compiled = f", {machine['compiled']} compiled" if machine["compiled"] else ""
     lines = [
         f"{machine['device']}; processes: {machine['processes']}, threads of each: {machine['threads']}, "
-        f"kernels "
-        f"{machine['kernels']}{compiled}"
+        f"kernels {machine['kernels']}{compiled}"
         f"{', captured' if machine['captured'] else ''}; "
         f"largest measured {machine['peak_flops_per_second'] / 1e9:,.0f} GFLOP/s; "
         f"torch {machine['versions']['torch']}",

@@ -17,6 +17,7 @@ from torch import Tensor
 from algos.base import Method
 from algos.seed_parallel.batches import TrainingData
 from algos.seed_parallel.random_streams import CHUNK_UPDATES, ChunkedInputs
+from algos.training.device import check_compiler
 from algos.training.whole_update import WholeUpdate
 
 # Updates that one captured program holds, at most.
@@ -35,7 +36,8 @@ class Program:
         compiled: what torch compiles, as `algos.training.execution.Execution` says it.
 
     Raises:
-        TrainingError: as `algos.training.whole_update.WholeUpdate`.
+        TrainingError: as `algos.training.device.check_compiler` and
+            `algos.training.whole_update.WholeUpdate`.
 
     Attributes:
         history: losses of the chunk, ``[CHUNK_UPDATES, losses, K]``.
@@ -63,6 +65,7 @@ class Program:
         self.places = torch.arange(CHUNK_UPDATES, device=device)[:, None, None]
         self.graphs: dict[tuple[Hashable, ...], torch.cuda.CUDAGraph] = {}
         self.pool: Any = None
+        check_compiler(compiled, device)
         if compiled == "losses":
             method.compile_functions()
         # In place of the method's own update.

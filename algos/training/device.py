@@ -12,13 +12,14 @@ from recheck.errors import TrainingError
 from recheck.versions import cpu_model
 
 
-def cpu_compiler() -> str | None:
-    """The C++ compiler by which torch compiles for a CPU: ``CXX``, else g++; None where there is none."""
-    return shutil.which(os.environ.get("CXX", "g++"))
+def cpu_compiler() -> tuple[str, bool]:
+    """The C++ compiler by which torch compiles for a CPU, ``CXX`` or else g++, and whether it is there."""
+    name = os.environ.get("CXX", "g++")
+    return name, shutil.which(name) is not None
 
 
 def check_compiler(compiled: str | None, device: torch.device) -> None:
-    """Refuse before work starts what torch cannot compile here.
+    """Refuse before the first update what torch cannot compile here.
 
     Args:
         compiled: as `algos.training.execution.Execution` says it.
@@ -27,8 +28,8 @@ def check_compiler(compiled: str | None, device: torch.device) -> None:
     Raises:
         TrainingError: something is to be compiled for a CPU, and there is no compiler.
     """
-    if compiled is not None and device.type == "cpu" and cpu_compiler() is None:
-        name = os.environ.get("CXX", "g++")
+    name, there = cpu_compiler()
+    if compiled is not None and device.type == "cpu" and not there:
         raise TrainingError(
             f"compile was asked for ({compiled}), but there is no C++ compiler '{name}' here; "
             "install it, name another in the variable CXX, or leave compile out"

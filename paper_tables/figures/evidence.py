@@ -230,7 +230,9 @@ def _legend(figure: Figure, found: Sequence[NumberEvidence]) -> None:
     kinds = {group.kind for entry in found for group in entry.direct.groups}
     spread = any(_spread_of(entry) is not None for entry in found)
     handles: list[Any] = [
-        Line2D([], [], color=INK, marker="|", markersize=7, markeredgewidth=1.6, linewidth=0.9 * spread),
+        Line2D(
+            [], [], color=INK, marker="|", markersize=7, markeredgewidth=1.6, linewidth=0.9 if spread else 0
+        ),
         Patch(color="#E3EDF5"),
     ]
     labels = ["reported, with its ±" if spread else "reported", "margin"]

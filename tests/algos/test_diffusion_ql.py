@@ -203,7 +203,7 @@ def test_update_with_the_fast_kernels_equals_plain_implementation(compare, monke
 
 
 @pytest.mark.skipif(
-    cpu_compiler() is None or not kernels.onednn_available(),
+    not cpu_compiler()[1] or not kernels.onednn_available(),
     reason="torch compiles for a CPU with a C++ compiler, and oneDNN is not in every build of it",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's compiler, about itself

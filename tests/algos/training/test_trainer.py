@@ -48,7 +48,7 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(dataset, run_config, tmp_
     )
 
 
-@pytest.mark.skipif(cpu_compiler() is None, reason="torch compiles for a CPU with a C++ compiler")
+@pytest.mark.skipif(not cpu_compiler()[1], reason="torch compiles for a CPU with a C++ compiler")
 # What the compiler loads warns of torch's own scripts.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 def test_a_resumed_run_with_compiled_updates_ends_in_the_same_bytes(dataset, run_config, tmp_path):
@@ -329,3 +329,17 @@ def test_a_configuration_of_another_version_of_the_method_is_refused(run_config)
         MethodError, match="asks for format 99 of method iql, this version has 1; plan the run again"
     ):
         trainer_module.build_method(config, ProblemSpec(11, 3), torch.device("cpu"))
+
+
+def test_compiling_without_a_compiler_leaves_nothing(dataset, run_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "absent-compiler")
+    for compiled in ("losses", "update"):
+        with pytest.raises(TrainingError, match=r"there is no C\+\+ compiler 'absent-compiler' here"):
+            train_block(
+                run_config([0]),
+                dataset,
+                tmp_path / "run",
+                tmp_path / "state",
+                replace(CPU, compiled=compiled),
+            )
+    assert not (tmp_path / "run").exists()

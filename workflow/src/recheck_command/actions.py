@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recheck.errors import FileError, TablesError
+from recheck.words import how_many
 
 REPLICATES = 2000
 """Of the bootstrap of a quick check; the workflow takes 50,000."""
@@ -170,8 +171,6 @@ def audit(
     Raises:
         TablesError: the table cannot be read.
     """
-    from recheck.words import how_many
-
     from paper_tables.user_tables.audit import audit_table
 
     read, findings = audit_table(Path(table), version, seeds, select)
