@@ -37,7 +37,7 @@ def test_the_jobs_of_a_dry_run_are_those_of_the_closed_form(
     # The closed form by hand: runs x blocks, and for each as many evaluations as sampling settings.
     by_hand = {
         "steps": {"dataset": 1, "train": (3 * 4 + 1) * 3, "evaluate": (2 * (4 + 3) + 3 + 4) * 3},
-        "ablations": {"dataset": 1, "train": 14, "evaluate": 14 + 2 + 4},
+        "ablations": {"dataset": 1, "train": 16, "evaluate": 16 + 2 + 5},
     }
     assert expected == by_hand[name]
     process = snakemake("-n", "--config", f"experiment={name}", f"train_on={train_on}")

@@ -18,7 +18,7 @@ def points(loaded):
 def test_the_runs_are_those_of_the_experiment_file_that_says_the_same(load_plan):
     """experiments/ablations.yaml has expectile_0.5 and others by hand."""
     by_hand = set(load_plan(experiment="ablations").episodes())
-    loaded = load_plan(experiment="ablations", methods="iql", vary="expectile:0.5,0.6,0.7,0.8,0.9")
+    loaded = load_plan(experiment="learning", methods="iql", vary="expectile:0.5,0.6,0.7,0.8,0.9")
     assert set(loaded.episodes()) <= by_hand
     assert len(loaded.experiment.runs) == 5
     assert [point["value"] for point in points(loaded) if point["reference"]] == [0.7]
