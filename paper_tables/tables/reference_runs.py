@@ -125,7 +125,7 @@ def compare_scores(
             )
         rows.append(
             {
-                "table": "reference_runs",
+                "table": literature.REFERENCE_TABLE,
                 "task": task,
                 "column": f"{settings['method']} {variant}",
                 "comparison": SAME if variant == settings["variant"] else DIFFERENT,
@@ -357,7 +357,7 @@ def write(
     """
     cells = compare_scores(runs, sequential=sequential)
     if len(cells):
-        table_module.write(score_table(cells, experiment), folder, "reference_runs")
+        table_module.write(score_table(cells, experiment), folder, literature.REFERENCE_TABLE)
         frames.write_text(cells_csv(cells), folder / "reference_runs_cells.csv")
     curves = compare_curves(runs, losses) if losses is not None else pd.DataFrame()
     if len(curves):

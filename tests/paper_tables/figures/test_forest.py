@@ -52,3 +52,18 @@ def test_each_table_has_its_own_forest(judged_cells: Path, tmp_path: Path):
         forest.forest_figures(done, judged)
     assert set(done.captions) == {"forest", "forest_2"}
     assert done.captions["forest_2"].startswith("Table two: our mean")
+
+
+def test_runs_of_released_code_are_not_called_reported(judged_cells: Path, tmp_path: Path, monkeypatch):
+    pd.read_csv(judged_cells).assign(table="reference_runs").to_csv(tmp_path / "cells.csv", index=False)
+    others = []
+    draw = forest.draw_forest
+    monkeypatch.setattr(forest, "draw_forest", lambda rows, other: others.append(other) or draw(rows, other))
+    done = style.Figures(tmp_path / "f")
+    with style.house_style():
+        forest.forest_figures(done, forest.forest_rows(tmp_path / "cells.csv"))
+        figure = draw(forest.forest_rows(tmp_path / "cells.csv"), "released code")
+    assert others == ["released code"]
+    assert figure.axes[0].get_xlabel() == "ours − released code (points)"
+    assert "released code" in done.captions["forest"]
+    assert "reported" not in done.captions["forest"]
