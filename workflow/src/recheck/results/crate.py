@@ -75,7 +75,11 @@ def describe(folder: Path, name: str, description: str, date: str) -> Described:
     if not found:
         raise FileError(f"{folder} holds no file of results: there is nothing to describe.")
     crate = ROCrate(version="1.1")
-    crate.name, crate.description, crate.license = name, description, LICENCE
+    # The context of version 1.1 does not have the term; that of 1.3 has it as this.
+    crate.metadata.extra_terms = {"sha256": "http://schema.org/sha256"}
+    crate.name, crate.description = name, description
+    licence = {"@type": "CreativeWork", "name": "Apache License 2.0"}
+    crate.license = crate.add(ContextEntity(crate, LICENCE, properties=licence))
     crate.datePublished = date
     program = crate.add(
         ContextEntity(
