@@ -45,6 +45,7 @@ with cli.mistakes_end(logger.error):
         GIVEN = workflow.config_settings
         idle_keys.refuse_repeated(GIVEN.config_args)
         requests.refuse_empty(GIVEN.config)
+        requests.refuse_no_cores(workflow.resource_settings.cores)
     PLAN = planning.load(config, Path())
     if workflow.is_main_process:
         idle_keys.refuse(GIVEN.config, sys.argv, get_argument_parser)
@@ -61,9 +62,10 @@ if workflow.is_main_process:
         logger.info(message)
 
 # `python` in shell lines is the interpreter that runs Snakemake, without a path in any line or parameter.
-# COMPILE is how fast a run is, not what it is, and so no parameter either.
+# COMPILE is how fast a run is, not what it is, and so no parameter either. A prefix replaces Snakemake's own, `set`
+# included: without pipefail a command that failed before `| tee` counts as done.
 shell.prefix(
-    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
+    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
     f"COMPILE={REQUESTS.compile} EVALUATION_DEVICE={REQUESTS.device}; {SITE.shell_prefix(PLAN.root)}"
 )
 

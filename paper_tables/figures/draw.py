@@ -122,7 +122,8 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             continue
         seeds = range_text(rows["num_seeds"].min(), rows["num_seeds"].max())
         num_tasks = int(rows["num_tasks"].iloc[0])
-        data = f"{how_many(num_tasks, 'task')}, {seeds} seeds each, checkpoint rule '{selection}'"
+        tasks = f"{how_many(num_tasks, 'task')} (set {letter} of task_sets.csv)"
+        data = f"{tasks}, {seeds} seeds each, checkpoint rule '{selection}'"
         own = None if coverage is None else coverage[coverage["task_set"] == letter]
         done.save(
             draw_intervals(rows, own),
@@ -152,10 +153,10 @@ def _aggregate_figures(done: Figures, tables: dict[str, pd.DataFrame], selection
             done.save(
                 draw_improvement(rows),
                 done.free_name("improvement"),
-                "Probability that a run of the row's method scores higher than one of the column's, "
-                "in percent, averaged over the tasks that both have, at each method's length of training "
-                "or only at equal ones (task_sets.csv); ties count one half. Bold: the 95% interval excludes "
-                "50. Grey: not compared.",
+                f"Among {_listed(group)}: probability that a run of the row's method scores higher than one "
+                "of the column's, in percent, averaged over the tasks that both have, at each method's "
+                "length of training or only at equal ones (task_sets.csv); ties count one half. Bold: the "
+                "95% interval excludes 50. Grey: not compared.",
             )
 
 

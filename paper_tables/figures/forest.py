@@ -171,8 +171,9 @@ def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:
         done.save(
             draw_forest(rows, other),
             "forest" if place == 0 else f"forest_{place + 1}",
-            f"{compared}, with its 90% interval{interval}, and the margin. The interval decides the verdict; an "
-            "arrow at its end says that it goes on. A dashed line is conditional: the paper prints no spread, "
-            "and one is assumed. A cross on the mark: the claim is not kept by Benjamini and Hochberg at 5% in "
-            "its family. Without a line: one seed on a side, or an error that nothing bounds.",
+            f"{compared}, with its 90% interval{interval}, and the margin. The interval decides the verdict; "
+            "an arrow at its end says that it goes on. A dashed line is conditional: the paper prints no "
+            "spread, and one is assumed. A cross on the mark: the claim is not kept by Benjamini and "
+            "Hochberg at 5% in its family. Without a line: one seed on a side, or an error that "
+            "nothing bounds.",
         )

@@ -223,6 +223,7 @@ def curve_figures(
         done.save(
             draw_sample_efficiency(rows),
             done.free_name("sample_efficiency"),
-            f"Interquartile mean over seeds and {how_many(num_tasks, 'task')} in the course of training; "
-            f"bands are 95% small-sample intervals over seeds, of {LEAST_SEEDS_FOR_BAND} seeds or more.",
+            f"Interquartile mean over seeds and {how_many(num_tasks, 'task')} (set {letter} of "
+            "task_sets.csv) in the course of training; bands are 95% small-sample intervals over seeds, of "
+            f"{LEAST_SEEDS_FOR_BAND} seeds or more.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -330,9 +331,8 @@ def _figures(sources: Sources, folder: Path) -> Iterator[Figure]:
     """Every figure with its caption, in the order of the folders."""
     for place in map(Path, sources.figures):
         captions = _captions(place)
-        drawn = {path.stem: path for path in sorted(place.glob("*.png"))}
-        ordered = [name for name in FIRST_FIGURES if name in drawn]
-        for name in [*ordered, *(name for name in drawn if name not in ordered)]:
+        drawn = {path.stem: path for path in place.glob("*.png")}
+        for name in sorted(drawn, key=_order_on_page):
             path = drawn[name]
             pdf = path.with_suffix(".pdf")
             yield Figure(
@@ -342,6 +342,13 @@ def _figures(sources: Sources, folder: Path) -> Iterator[Figure]:
                 caption=captions.get(path.stem, ""),
                 command=_figure_command(place, sources),
             )
+
+
+def _order_on_page(name: str) -> tuple[int, str, int]:
+    """First what answers the first questions, then by name; parts of one figure stay together."""
+    whole = re.sub(r"_\d+$", "", name)
+    first = FIRST_FIGURES.index(whole) if whole in FIRST_FIGURES else len(FIRST_FIGURES)
+    return first, whole, int(name.removeprefix(whole).removeprefix("_") or 1)
 
 
 def _figure_command(place: Path, sources: Sources) -> str:

@@ -11,13 +11,18 @@ from recheck.errors import TablesError
 
 from paper_tables.report import render
 
-# Pages next to the index that other stages write: file, title, what it is.
+# Pages next to the index that other stages write: file, title, what it is, the command, and its counts.
 OTHERS = (
     (
         "evidence.html",
         "Evidence for the reported numbers",
         "Every reported number judged by public runs, other reports and arithmetic.",
+        "snakemake evidence --cores 2",
+        "tables/evidence/version.json",
     ),
+)
+COUNTS = (
+    "{numbers:,} numbers, {judged:,} judged: {reproduced} reproduced, {different} different, {open} open."
 )
 
 
@@ -54,5 +59,12 @@ def _summaries(folder: Path, path: Path) -> list[dict[str, Any]]:
     return pages
 
 
-def _others(path: Path) -> list[tuple[str, str, str]]:
-    return [other for other in OTHERS if (path.parent / other[0]).is_file()]
+def _others(path: Path) -> list[dict[str, str]]:
+    found = []
+    for address, title, description, command, counts in OTHERS:
+        if (path.parent / address).is_file():
+            known = (path.parent / counts).is_file()
+            other = {"address": address, "title": title, "description": description, "command": command}
+            read = files.read_json(path.parent / counts, TablesError) if known else {}
+            found.append({**other, "counts": COUNTS.format(**read) if known else ""})
+    return found

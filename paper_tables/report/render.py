@@ -44,12 +44,13 @@ def experiment_page(page: Page) -> str:
     return _environment().get_template("experiment.html").render(page=page, signs=signs, css=_css())
 
 
-def index_page(summaries: Sequence[Mapping[str, Any]], others: Sequence[tuple[str, str, str]]) -> str:
+def index_page(summaries: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, str]]) -> str:
     """The index as HTML.
 
     Args:
         summaries: of the pages, as `Page.summary` gives them, with the page's address as `address`.
-        others: address, title and description of pages that are not an experiment's.
+        others: of pages that are not an experiment's: `address`, `title`, `description`, `command` and,
+            where they are known, `counts`.
     """
     return _environment().get_template("index.html").render(pages=summaries, others=others, css=_css())
 

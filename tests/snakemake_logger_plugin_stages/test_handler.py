@@ -94,12 +94,12 @@ def test_what_an_executor_says_of_a_failed_job_is_shown(tmp_path, capsys, monkey
             "jobid": 1,
             "rule_name": "train",
             "rule_msg": said,
-            "output": ["a.json"],
+            "output": ["a.json", "b.json", "c.json"],
             "log": [str(log)],
         }
     )
     handler.emit(record)
-    expected = ["Error: train failed, and a.json is not made.", *shown]
+    expected = ["Error: train failed, and a.json and 2 more are not made.", *shown]
     assert capsys.readouterr().out.splitlines() == [line.format(log=log) for line in expected]
 
 

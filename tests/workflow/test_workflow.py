@@ -105,6 +105,24 @@ def test_nothing_published_is_reported_in_one_message(copy, snakemake):
     )
 
 
+def test_scores_that_cannot_be_read_are_one_sentence(copy, snakemake):
+    """After a failure what follows `| tee` in a command is not run: it would look for what is not made."""
+    (copy / "twice.csv").write_text(
+        "method,task,seed,score\nM,hopper-medium-v2,0,1\nM,hopper-medium-v2,0,2\n"
+    )
+    process = snakemake("tables", "--config", "scores=twice.csv")
+    assert process.returncode == 1
+    assert "line 3: M on hopper-medium-v2, seed 0 is there already in line 2" in said(process)
+    assert "Traceback" not in said(process)
+    assert not list(copy.glob("results/scores/*/record.json"))
+
+
+def test_no_cores_are_refused(copy, snakemake):
+    process = snakemake("-n", "--cores", "0")
+    assert process.returncode == cli.EXIT_MISTAKE
+    assert "--cores 0: one core or more is needed." in said(process)
+
+
 def test_publishing_gathers_first_and_what_is_published_is_no_output(copy, snakemake):
     """Snakemake deletes outputs of a rule that fails: what is kept in the repository must stay then."""
     process = snakemake("-n", "publish", "--config", "experiment=ci")

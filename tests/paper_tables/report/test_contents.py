@@ -100,3 +100,12 @@ def test_sources_survive_being_text(sources: Sources):
 def test_sources_that_are_none_are_refused_with_the_keys(text: str):
     with pytest.raises(TablesError, match="keys name, title, description, command, scores"):
         contents.sources_from_json(text)
+
+
+def test_parts_of_a_figure_stay_together(sources, tmp_path):
+    folder = Path(sources.figures[0])
+    picture = next(folder.glob("*.png")).read_bytes()
+    for name in ("cost", "intervals", "intervals_2", "intervals_10", "forest_2", "steps"):
+        (folder / f"{name}.png").write_bytes(picture)
+    found = [figure.name for figure in contents.gather(sources, tmp_path / "reports").figures]
+    assert found == ["forest", "forest_2", "intervals", "intervals_2", "intervals_10", "cost", "steps"]

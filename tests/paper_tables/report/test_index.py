@@ -52,3 +52,12 @@ def test_the_page_of_evidence_is_named_where_it_is_there(page: Path, tmp_path: P
     (tmp_path / "evidence.html").write_text("there")
     index.write(page.parent, tmp_path / "report.html")
     assert 'href="evidence.html"' in (tmp_path / "report.html").read_text()
+    text = (tmp_path / "report.html").read_text()
+    assert "snakemake evidence --cores 2" in text
+    assert "1,647" not in text
+    counts = tmp_path / "tables/evidence/version.json"
+    counts.parent.mkdir(parents=True)
+    counts.write_text('{"numbers": 1647, "judged": 387, "reproduced": 84, "different": 73, "open": 230}')
+    index.write(page.parent, tmp_path / "report.html")
+    expected = "1,647 numbers, 387 judged: 84 reproduced, 73 different, 230 open."
+    assert expected in (tmp_path / "report.html").read_text()

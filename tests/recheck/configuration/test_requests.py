@@ -162,3 +162,10 @@ def test_a_key_without_a_value_is_not_taken_for_one_that_is_not_given(value):
         ConfigError, match=r"^--config methods= gives no value; write one, or leave methods out\.$"
     ):
         requests.refuse_empty({"seeds": 3, "methods": value})
+
+
+def test_no_core_at_all_is_refused():
+    requests.refuse_no_cores(None)
+    requests.refuse_no_cores(1)
+    with pytest.raises(ConfigError, match="--cores 0: one core or more is needed"):
+        requests.refuse_no_cores(0)

@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 import yaml
+from recheck.configuration import score_file
 from recheck.restarts import pages, stages
 
 
@@ -57,7 +58,7 @@ def test_given_scores_are_said_to_be_given(load_plan):
     found = sources(load_plan(scores="published"))
     assert (found["name"], found["title"], found["scores"]) == (
         "published",
-        "Scores published",
+        "Our published runs",
         "results/published",
     )
     assert "nothing was trained" in found["description"]
@@ -85,3 +86,7 @@ def test_without_published_policies_it_is_reported_and_none_is_played(load_plan,
     assert loaded.missing == (
         "results/published/checkpoints holds no published policy: none is played again.",
     )
+
+
+def test_scores_with_a_name_have_a_title_of_their_own():
+    assert set(pages.NAMED) == set(score_file.NAMED)

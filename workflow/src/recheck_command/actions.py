@@ -10,9 +10,6 @@ from typing import Any
 from recheck.errors import FileError, TablesError
 from recheck.words import how_many
 
-REPLICATES = 2000
-"""Of the bootstrap of a quick check; the workflow takes 50,000."""
-
 
 @dataclass
 class Answer:
@@ -57,7 +54,7 @@ def check(scores: str | Path, output: str | Path | None = None, **stated: Any) -
     from paper_tables.statistics.summary import summary_table
 
     found = _scores(scores, stated)
-    tables = all_tables(found.runs, replicates=REPLICATES, coverage_studies=0)
+    tables = all_tables(found.runs, coverage_studies=0)
     if output is not None:
         write_scores(found, Path(output))
     left_out = [

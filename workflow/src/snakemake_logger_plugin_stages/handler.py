@@ -26,8 +26,8 @@ _SNAKEMAKE = str(Path(snakemake.__file__).parent)
 _LOG_FILES = "Complete log(s): "
 _SAID_BY_SNAKEMAKE = ("Nothing to be done", "Full log: ")
 # What says nothing to a person: the record of the failed job, which follows, says more; where nothing was
-# made before there is nothing to restore.
-_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "Cannot restore ")
+# made before there is nothing to restore; that unfinished files stay is what every profile here sets.
+_LEFT_TO_THE_LOG = ("RuleException:\nCalledProcessError", "Cannot restore ", "--keep-incomplete mode is set")
 # What Snakemake puts behind what an executor says.
 _ELSEWHERE = "For further error details see "
 # What Snakemake puts behind the name of a flagged output: "table.csv (update)".
@@ -118,8 +118,9 @@ class LogHandler(LogHandlerBase):
     def _fail(self, record: logging.LogRecord) -> None:
         values = record.__dict__
         self._failed.add(values["jobid"])
-        made = ", ".join(_FLAGS.sub("", str(name)) for name in values["output"]) or "its result"
-        self._screen.say(f"Error: {values['rule_name']} failed, and {made} is not made.")
+        made = [_FLAGS.sub("", str(name)) for name in values["output"]] or ["its result"]
+        others = f" and {len(made) - 1} more are" if len(made) > 1 else " is"
+        self._screen.say(f"Error: {values['rule_name']} failed, and {made[0]}{others} not made.")
         # What the executor says: that the cluster refused the job, or ended it. Then its log may be empty.
         said = [line for line in str(values.get("rule_msg") or "").splitlines() if line.strip()]
         for line in said:

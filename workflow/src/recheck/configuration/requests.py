@@ -299,6 +299,19 @@ def refuse_empty(given: Mapping[str, Any]) -> None:
             raise ConfigError(f"--config {key}= gives no value; write one, or leave {key} out.")
 
 
+def refuse_no_cores(cores: int | None) -> None:
+    """Refuse `--cores 0`, with which Snakemake waits for ever and prints nothing.
+
+    Args:
+        cores: of the command line; None where jobs are sent elsewhere.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if cores is not None and cores < 1:
+        raise ConfigError(f"--cores {cores}: one core or more is needed.")
+
+
 def refuse_with_scores(settings: Mapping[str, Any]) -> None:
     """Refuse a choice of what is trained where scores are read that exist.
 

@@ -12,6 +12,15 @@ from recheck.configuration import requests, score_file
 if TYPE_CHECKING:
     from recheck.plan import Plan
 
+# Title and description of the page of scores that have a name (`score_file.NAMED`).
+NAMED = {
+    "published": (
+        "Our published runs",
+        "The runs of experiment study, kept in results/published; nothing was trained for this page.",
+    ),
+    "d3rlpy": ("Public runs of d3rlpy", "Runs of d3rlpy-benchmarks; nothing was trained for this page."),
+}
+
 
 def sources(plan: Plan) -> str:
     """What the page of a plan is made from, as JSON for ``python -m paper_tables.report``."""
@@ -46,10 +55,13 @@ def _text(value: Any) -> str:
 
 
 def _title(plan: Plan) -> str:
-    return f"Experiment {plan.name}" if plan.experiment is not None else f"Scores {plan.name}"
+    if plan.experiment is not None:
+        return f"Experiment {plan.name}"
+    return NAMED.get(plan.settings["scores"], (f"Scores {plan.name}", ""))[0]
 
 
 def _description(plan: Plan) -> str:
     if plan.experiment is not None:
         return plan.experiment.description
-    return f"Scores that were given as {plan.settings['scores']}; nothing was trained for this page."
+    given = plan.settings["scores"]
+    return NAMED.get(given, ("", f"Scores that were given as {given}; nothing was trained for this page."))[1]
