@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
     Raises:
         TablesError: it is not such a file, holds pickled objects, or its tasks are not named.
     """
+    # numpy takes any other bytes for pickled objects.
+    if not zipfile.is_zipfile(path):
+        raise TablesError(f"{path} is not an .npz file: it is no zip archive of arrays.")
     try:
         # Opened here: numpy leaves a file open that is not an archive.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
@@ -35,10 +39,8 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
     except (OSError, ValueError) as error:
         reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
         raise TablesError(f"{path} cannot be read as arrays: {reason}.") from None
-    except Exception as error:
-        if type(error).__name__ != "BadZipFile":
-            raise
-        raise TablesError(f"{path} is not an .npz file.") from None
+    except zipfile.BadZipFile as error:
+        raise TablesError(f"{path} is a damaged .npz file: {str(error).rstrip('.')}.") from None
     return _records(path, arrays, options)
 
 

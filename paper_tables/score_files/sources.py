@@ -265,7 +265,7 @@ def read_parquet(path: Path) -> Rows:
     try:
         file = parquet.ParquetFile(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise TablesError(f"{path} cannot be read as a Parquet file: {error}.") from None
+        raise TablesError(f"{path} cannot be read as a Parquet file: {str(error).rstrip('.')}.") from None
     if not file.metadata.num_rows:
         raise TablesError(f"{path} is empty; it holds no row.")
     # pandas stores its index as a column of this name.

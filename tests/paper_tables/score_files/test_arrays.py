@@ -110,7 +110,13 @@ def test_files_that_are_not_what_their_name_says(tmp_path):
     with pytest.raises(TablesError, match="cannot be read as arrays: it holds pickled objects"):
         read_npz(path, NAMED)
     path.write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(TablesError, match=r"s\.npz is not an \.npz file|cannot be read as arrays"):
+    with pytest.raises(TablesError, match=r"s\.npz is not an \.npz file: it is no zip archive"):
+        read_npz(path, NAMED)
+    np.savez(path, IQL=np.arange(100.0).reshape(10, 10))
+    damaged = bytearray(path.read_bytes())
+    damaged[400] ^= 255
+    path.write_bytes(damaged)
+    with pytest.raises(TablesError, match=r"s\.npz is a damaged \.npz file: Bad CRC-32"):
         read_npz(path, NAMED)
     path = tmp_path / "s.json"
     path.write_text("{")

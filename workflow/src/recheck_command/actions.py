@@ -58,7 +58,7 @@ def check(scores: str | Path, output: str | Path | None = None, **stated: Any) -
     if output is not None:
         write_scores(found, Path(output))
     left_out = [
-        f"Note: {what}. {reason}"
+        f"Left out: {what}. {reason}"
         for what, reason in tables["left_out"].itertuples(index=False, name=None)
         if "There are no episodes" not in reason
     ]
