@@ -1,6 +1,6 @@
 """Whether scores with bfloat16 products are equivalent to those with float32 (plan: docs/performance.md).
 
-    snakemake scores --cores 2 --config experiment=precision
+    snakemake --cores 2 --config experiment=precision data_folder=FOLDER
     python tools/judge_precision.py [--scores results/scores/precision/scores.parquet]
 
 A seed's score is the mean over its last five checkpoints. Scores are equivalent where the 90% interval

@@ -345,6 +345,8 @@ ELSEWHERE = {
     r"python -m paper_tables\.(scores|tables) .*": f"{WORKFLOW}"
     "test_from_a_users_file_to_table_plot_and_report_and_what_reruns",
     r"python tools/how_we_know\.py --write": "tests/tools/test_how_we_know.py::test_the_page_is_todays",
+    r"python tools/judge_precision\.py": "tests/tools/test_judge_precision.py"
+    "::test_scores_are_equivalent_where_the_interval_is_within_the_margin",
     r"python tools/plant_faults\.py": "tests/tools/test_plant_faults.py"
     "::test_one_fault_is_found_and_a_change_of_nothing_is_not",
     r"python tools/run_faithfulness\.py .*": "tests/tools/test_run_faithfulness.py"
