@@ -19,7 +19,7 @@ from recheck import checksums, files
 from recheck import schema as json_schema
 from recheck.errors import TablesError
 from recheck.former_names import RENAMED_VALUES, VALUE_COLUMNS, current_columns
-from recheck.words import named
+from recheck.words import ended, named
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 _NUMBERS = ("integer", "number")
@@ -177,7 +177,7 @@ def read_csv(path: Path, name: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise TablesError(f"{path} cannot be read as a CSV table: {error}.") from error
+        raise TablesError(f"{path} cannot be read as a CSV table: {ended(error)}") from error
     for column in table.columns:
         rule = properties.get(column)
         if rule is not None and _types(rule)[0] == "boolean":
@@ -216,7 +216,7 @@ def read_plain_parquet(path: Path, advice: str = "Bring the file back, or make i
         file = parquet.ParquetFile(arrow.BufferReader(path.read_bytes()))
         table = file.read(use_threads=False).to_pandas(use_threads=False)
     except (arrow.ArrowInvalid, OSError) as error:
-        raise TablesError(f"{path} cannot be read as a parquet file: {error}.") from error
+        raise TablesError(f"{path} cannot be read as a parquet file: {ended(error)}") from error
     return with_current_names(table)
 
 

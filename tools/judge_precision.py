@@ -5,7 +5,7 @@
 
 A seed's score is the mean over its last five checkpoints. Scores are equivalent where the 90% interval
 (Welch) of the difference of the two means is within the margin of every verdict. Status 1: not for every
-method, or a side has fewer than ten seeds.
+method; 2: there are no such scores, or not ten seeds on each side.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from recheck import cli
 from recheck.errors import TablesError
 
-from paper_tables.faithfulness.compare import Difference, welch
+from paper_tables import frames
+from paper_tables.faithfulness.compare import Difference, cells, welch
+from paper_tables.rendering import table as table_module
+from paper_tables.rendering.table import Cell, Table
 
 SEEDS = 10
 LEVEL = 0.90
@@ -54,31 +58,28 @@ def is_equivalent(difference: Difference) -> bool:
     return difference.low >= -MARGIN_PERCENT and difference.high <= MARGIN_PERCENT
 
 
+def table(found: dict[str, Difference]) -> Table:
+    """One row for each method."""
+    header = ["Method", "bfloat16", "float32", "Difference", f"{LEVEL:.0%} interval", "p", "Equivalent"]
+    made = Table("", header, text_columns=1)
+    for method, row in found.items():
+        made.rows.append([Cell(method), *cells(row), Cell("yes" if is_equivalent(row) else "no")])
+    return made
+
+
+def run(path: Path) -> int:
+    """Print the table; 0 where scores are equivalent for every method, else 1."""
+    found = judge(frames.read_parquet(path, "scores"))
+    print(table_module.markdown(table(found)))
+    return 0 if all(map(is_equivalent, found.values())) else 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description="Whether bfloat16 products change scores.")
     parser.add_argument("--scores", type=Path, default=Path("results/scores/precision/scores.parquet"))
     path = parser.parse_args(arguments).scores
-    if not path.is_file():
-        print(
-            f"There is no file {path}; `snakemake --config experiment=precision` makes it.", file=sys.stderr
-        )
-        return 2
-    try:
-        found = judge(pd.read_parquet(path))
-    except TablesError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print("| method | bfloat16 | float32 | difference | 90% interval | equivalent |")
-    print("|---|---|---|---|---|---|")
-    for method, row in found.items():
-        sides = [f"{mean:.1f} ({sd:.1f})" for mean, sd in zip(row.means, row.deviations)]
-        interval = f"[{row.low:.1f}, {row.high:.1f}]"
-        print(
-            f"| {method} | {sides[0]} | {sides[1]} | {row.estimate:+.1f} | {interval} | "
-            f"{'yes' if is_equivalent(row) else 'no'} |"
-        )
-    return 0 if all(map(is_equivalent, found.values())) else 1
+    return cli.run(lambda: run(path))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from recheck.cli import run
 from recheck.errors import TablesError
-from recheck.words import named
+from recheck.words import ended, named
 
 from paper_tables.evidence.direct import CLASSES
 
@@ -75,7 +75,7 @@ def read_evidence(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise TablesError(f"{file} cannot be read as a CSV table: {error}.") from error
+        raise TablesError(f"{file} cannot be read as a CSV table: {ended(error)}") from error
     missing = [name for name in ("id", *COMPARED) if name not in table.columns]
     if missing:
         raise TablesError(f"{file} lacks the {named('column', missing)} of a table of evidence.")

@@ -165,10 +165,10 @@ def table(runs: pd.DataFrame, plan: Plan) -> Table:
         verdict = decision(planned[task], corrected[task], plan)
         name = f"mean from {plan.averaged_from_update:,} to {plan.num_updates:,} updates"
         made.rows.append(
-            [Cell(task), Cell(name), *_cells(planned[task]), Cell(f"{corrected[task]:.3f}"), Cell(verdict)]
+            [Cell(task), Cell(name), *cells(planned[task]), Cell(f"{corrected[task]:.3f}"), Cell(verdict)]
         )
         made.rows.append(
-            [Cell(task), Cell("last checkpoint"), *_cells(last[task]), Cell(NOTHING), Cell(NOTHING)]
+            [Cell(task), Cell("last checkpoint"), *cells(last[task]), Cell(NOTHING), Cell(NOTHING)]
         )
     made.notes = [
         f"Normalised score in percent, mean over {len(plan.seeds)} seeds (standard deviation over seeds); "
@@ -181,7 +181,8 @@ def table(runs: pd.DataFrame, plan: Plan) -> Table:
     return made
 
 
-def _cells(found: Difference) -> list[Cell]:
+def cells(found: Difference) -> list[Cell]:
+    """Both sides, the difference, its interval and p."""
     sides = [f"{mean:.1f} ({sd:.1f})" for mean, sd in zip(found.means, found.deviations, strict=True)]
     interval = f"[{found.low:.1f}, {found.high:.1f}]"
     texts = [*sides, f"{found.estimate:+.1f}", interval, f"{found.p_value:.3f}"]

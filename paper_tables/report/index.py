@@ -11,15 +11,15 @@ from recheck.errors import TablesError
 
 from paper_tables.report import render
 
-# Pages next to the index that other stages write: file, title, what it is, the command, and its counts.
+# Pages next to the index that other stages write; `counts` is the file of their counts.
 OTHERS = (
-    (
-        "evidence.html",
-        "Evidence for the reported numbers",
-        "Every reported number judged by public runs, other reports and arithmetic.",
-        "snakemake evidence --cores 2",
-        "tables/evidence/version.json",
-    ),
+    {
+        "address": "evidence.html",
+        "title": "Evidence for the reported numbers",
+        "description": "Every reported number judged by public runs, other reports and arithmetic.",
+        "command": "snakemake evidence --cores 2",
+        "counts": "tables/evidence/version.json",
+    },
 )
 COUNTS = (
     "{numbers:,} numbers, {judged:,} judged: {reproduced} reproduced, {different} different, {open} open."
@@ -60,11 +60,12 @@ def _summaries(folder: Path, path: Path) -> list[dict[str, Any]]:
 
 
 def _others(path: Path) -> list[dict[str, str]]:
-    found = []
-    for address, title, description, command, counts in OTHERS:
-        if (path.parent / address).is_file():
-            known = (path.parent / counts).is_file()
-            other = {"address": address, "title": title, "description": description, "command": command}
-            read = files.read_json(path.parent / counts, TablesError) if known else {}
-            found.append({**other, "counts": COUNTS.format(**read) if known else ""})
-    return found
+    return [
+        {**other, "counts": _counts(path.parent / other["counts"])}
+        for other in OTHERS
+        if (path.parent / other["address"]).is_file()
+    ]
+
+
+def _counts(path: Path) -> str:
+    return COUNTS.format(**files.read_json(path, TablesError)) if path.is_file() else ""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import ended
 
 from paper_tables import task_table
 from paper_tables.score_files import pickles
@@ -40,7 +41,7 @@ def read_npz(path: Path, options: ScoreOptions) -> Records:
         reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
         raise TablesError(f"{path} cannot be read as arrays: {reason}.") from None
     except zipfile.BadZipFile as error:
-        raise TablesError(f"{path} is a damaged .npz file: {str(error).rstrip('.')}.") from None
+        raise TablesError(f"{path} is a damaged .npz file: {ended(error)}") from None
     return _records(path, arrays, options)
 
 

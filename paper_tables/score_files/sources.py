@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from recheck.errors import TablesError
+from recheck.words import ended
 
 BATCH_BYTES = 1 << 22
 """Of a text file that are parsed at a time."""
@@ -250,7 +251,7 @@ def _unreadable(path: Path, sign: str, width: int, reason: str) -> TablesError:
                 return TablesError(f"{path}, line {line} has {cells} cells; the header has {width}.")
     except (csv.Error, UnicodeError) as error:
         reason = str(error)
-    return TablesError(f"{path} cannot be read as a table: {' '.join(reason.split()).rstrip('.')}.")
+    return TablesError(f"{path} cannot be read as a table: {ended(reason)}")
 
 
 def read_parquet(path: Path) -> Rows:
@@ -265,7 +266,7 @@ def read_parquet(path: Path) -> Rows:
     try:
         file = parquet.ParquetFile(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise TablesError(f"{path} cannot be read as a Parquet file: {str(error).rstrip('.')}.") from None
+        raise TablesError(f"{path} cannot be read as a Parquet file: {ended(error)}") from None
     if not file.metadata.num_rows:
         raise TablesError(f"{path} is empty; it holds no row.")
     # pandas stores its index as a column of this name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from recheck import words
 
 
@@ -17,3 +18,8 @@ def test_a_count_has_its_noun_in_one_or_many():
 def test_names_have_their_noun_in_one_or_many():
     assert words.named("column", ["seed"]) == "column seed"
     assert words.named("column", iter(["seed", "score"])) == "columns seed, score"
+
+
+@pytest.mark.parametrize("said", ["not a file", "not a file.", ValueError("not a\n  file.")])
+def test_what_a_library_says_ends_in_one_full_stop(said):
+    assert words.ended(said) == "not a file."

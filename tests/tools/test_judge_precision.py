@@ -1,10 +1,15 @@
 """The decision about bfloat16: the planned statistic, seeds and margin."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from recheck import cli, paths
 
 from tools import judge_precision
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(folder, shift=0.0, spread=2.0, seeds=10):
@@ -17,7 +22,9 @@ def written(folder, shift=0.0, spread=2.0, seeds=10):
                 rows += [(method, variant, selection, seed, value) for seed, value in enumerate(values)]
     path = folder / "scores.parquet"
     columns = ["method", "variant", "selection", "seed", "score_percent"]
-    pd.DataFrame(rows, columns=columns).to_parquet(path)
+    # Every other column of the schema, from a row that keeps to it.
+    whole = pd.read_parquet(ROOT / paths.PUBLISHED / "scores.parquet").iloc[[0] * len(rows)]
+    whole.reset_index(drop=True).assign(**pd.DataFrame(rows, columns=columns)).to_parquet(path)
     return path
 
 
@@ -30,15 +37,22 @@ def test_scores_are_equivalent_where_the_interval_is_within_the_margin(
 ):
     """A wide interval is not equivalence: it does not show a difference either."""
     assert judge_precision.main(["--scores", str(written(tmp_path, shift, spread))]) == status
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:]] == ["| bc", "| iql"]
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][2:]
+    assert [row[0] for row in rows] == ["| bc", "| iql"]
+    assert ({row[-1] for row in rows} == {"yes |"}) == (status == 0)
 
 
 def test_fewer_seeds_than_planned_decide_nothing(tmp_path, capsys):
-    assert judge_precision.main(["--scores", str(written(tmp_path, seeds=9))]) == 1
+    assert judge_precision.main(["--scores", str(written(tmp_path, seeds=9))]) == cli.EXIT_MISTAKE
     assert capsys.readouterr().err == "bc has 9 seeds of bfloat16; the plan has 10.\n"
 
 
-def test_without_scores_the_command_that_makes_them_is_named(tmp_path, capsys):
-    assert judge_precision.main(["--scores", str(tmp_path / "none.parquet")]) == 2
-    assert "experiment=precision" in capsys.readouterr().err
+@pytest.mark.parametrize("content", [None, b"PAR1"])
+def test_without_scores_it_ends_in_one_sentence(tmp_path, capsys, content):
+    path = tmp_path / "none.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    assert judge_precision.main(["--scores", str(path)]) == cli.EXIT_MISTAKE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(path) in said

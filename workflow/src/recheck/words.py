@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def ended(said: object) -> str:
+    """What a library says, on one line and with one full stop, as the end of a sentence of ours."""
+    return " ".join(str(said).split()).rstrip(".") + "."
+
+
 def how_many(count: int, noun: str) -> str:
     """A count with its noun: "1 finding", "2 findings"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -24,11 +24,12 @@ NAMED = {
 
 def sources(plan: Plan) -> str:
     """What the page of a plan is made from, as JSON for ``python -m paper_tables.report``."""
+    title, description = _heading(plan)
     return json.dumps(
         {
             "name": plan.name,
-            "title": _title(plan),
-            "description": _description(plan),
+            "title": title,
+            "description": description,
             "command": command(plan),
             "scores": paths.scores(plan.name),
             "statistics": paths.stage("statistics", plan.name),
@@ -54,14 +55,10 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _title(plan: Plan) -> str:
+def _heading(plan: Plan) -> tuple[str, str]:
+    """Title and description."""
     if plan.experiment is not None:
-        return f"Experiment {plan.name}"
-    return NAMED.get(plan.settings["scores"], (f"Scores {plan.name}", ""))[0]
-
-
-def _description(plan: Plan) -> str:
-    if plan.experiment is not None:
-        return plan.experiment.description
+        return f"Experiment {plan.name}", plan.experiment.description
     given = plan.settings["scores"]
-    return NAMED.get(given, ("", f"Scores that were given as {given}; nothing was trained for this page."))[1]
+    unnamed = f"Scores {plan.name}", f"Scores that were given as {given}; nothing was trained for this page."
+    return NAMED.get(given, unnamed)
