@@ -14,6 +14,9 @@ from paper_tables.config import load
 from paper_tables.rendering.text import in_order
 
 _UPDATES = re.compile(r"^\d[\d.,]*[kM]?$")
+_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
+# N=5, 50k, updates, eta_0.1, a name with a digest.
+_SETTING = re.compile(r"^(N=\d+|\d[\d.,]*[kM]?|updates|.+_[^_]+|.+-[0-9a-f]{8})$")
 _DIGEST = re.compile(r"^(?P<name>.+)-(?P<digest>[0-9a-f]{8})$")
 
 
@@ -89,7 +92,24 @@ def document_name(document: str) -> str:
 
 def method_of(label: str) -> str:
     """The identifier of the method in a label of `statistics.configurations.with_labels`."""
-    return load_names().identifier(label.split(" ")[0])
+    return load_names().identifier(_parts(label)[0])
+
+
+def _parts(label: str) -> list[str]:
+    """Method and settings of a label; one part where it is a name with spaces, of a paper or a user.
+
+    A method of this project is an identifier. Behind one that is listed every word is a setting. Behind
+    another one every word must look like a setting: `my method` is a name, `my_method N=5` is not.
+    """
+    parts = label.split(" ")
+    if parts[0] in load_names().names:
+        return parts
+    settings = _IDENTIFIER.match(parts[0]) and all(map(_is_setting, parts[1:]))
+    return parts if settings else [label]
+
+
+def _is_setting(part: str) -> bool:
+    return part in load_names().settings or bool(_SETTING.match(part))
 
 
 def display_name(label: str) -> str:
@@ -100,10 +120,11 @@ def display_name(label: str) -> str:
             updates, with spaces between them, as `statistics.configurations.with_labels` writes it.
 
     Returns:
-        The display name. What is not in `config/names.yaml` keeps its spelling, with spaces for underscores.
+        The display name. What is not in `config/names.yaml` keeps its spelling, settings with spaces for
+        underscores. A name with spaces that a paper or a user gave stays as it is.
     """
     names = load_names()
-    parts = label.split(" ")
+    parts = _parts(label)
     method = names.identifier(parts[0])
     words = []
     for part in parts[1:]:
@@ -164,7 +185,7 @@ def in_order_of_settings(labels: Iterable[str]) -> list[str]:
     order = list(load_names().settings)
 
     def key(label: str) -> tuple[str, list[int]]:
-        parts = label.split(" ")
+        parts = _parts(label)
         return parts[0], [order.index(part) if part in order else len(order) for part in parts[1:]]
 
     return sorted(in_order(labels), key=key)

@@ -52,6 +52,22 @@ def differs_under_adjustment(cell: Mapping[Any, Any]) -> bool:
     return isinstance(adjusted, str) and adjusted != "" and adjusted != cell["verdict"]
 
 
+def numbers_once(cells: pd.DataFrame) -> pd.DataFrame:
+    """One row for each reported number: the first place where it is shown, its own table if that is there.
+
+    Args:
+        cells: judged cells, with `number` and `judged_at` where a number can be shown at several places.
+    """
+    copied = pd.Series(False, index=cells.index)
+    if "judged_at" in cells.columns:
+        copied = cells["judged_at"].fillna("").astype(str) != ""
+    if "number" not in cells.columns:
+        return cells[~copied]
+    copies_last = pd.concat([cells[~copied], cells[copied]])
+    keep = ~copies_last["number"].duplicated() | copies_last["number"].isna()
+    return copies_last[keep].sort_index()
+
+
 def verdict_notes(cells: pd.DataFrame) -> list[str]:
     """What a reader must know about the verdicts of a table: counts, the adjustment, and where it matters.
 
@@ -62,9 +78,7 @@ def verdict_notes(cells: pd.DataFrame) -> list[str]:
     judged = cells[cells["verdict"].isin(list(MARKS))]
     if judged.empty:
         return []
-    once = judged
-    if "number" in judged.columns:
-        once = judged[~(judged["number"].duplicated() & judged["number"].notna())]
+    once = numbers_once(judged)
     notes = [
         f"Verdicts by the 90% interval: {counted(once['verdict'])}.",
         "A second sign: claims that Benjamini and Hochberg keep at 5% among the numbers of one document for "

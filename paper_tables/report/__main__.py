@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write(sources: contents.Sources, output: Path, index_path: Path | None = None) -> None:
-    """Write a page, what the index says of it, and the index.
+    """Write a page and, where there is an index, what it says of the page and the index itself.
 
     Args:
         sources: what the page is made from.
@@ -45,8 +45,8 @@ def write(sources: contents.Sources, output: Path, index_path: Path | None = Non
     """
     page = contents.gather(sources, output.parent)
     files.write_text(output, render.experiment_page(page), TablesError)
-    files.write_json(output.with_suffix(".json"), page.summary(), TablesError)
     if index_path is not None:
+        files.write_json(output.with_suffix(".json"), page.summary(), TablesError)
         index.write(output.parent, index_path)
 
 

@@ -20,6 +20,7 @@ from paper_tables.rendering import names
 from paper_tables.rendering import table as table_module
 from paper_tables.rendering.table import MARKS, Cell, Table
 from paper_tables.rendering.text import NOTHING, in_order, number
+from paper_tables.rendering.verdicts import numbers_once
 from paper_tables.scores import tables as tables_module
 from paper_tables.statistics.configurations import with_labels
 
@@ -32,6 +33,8 @@ FIRST_FIGURES = ("forest", "learning_curves", "intervals", "effects", "bandit")
 MOST_ORDERS = 10
 RECORD = "record.json"
 CELLS = "_cells.csv"
+# The line under a table's heading and a row below it.
+_ROWS = re.compile(r"^\| --- .*\n\|", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Sources:
         tables: folder of the tables.
         figures: folders of figures.
         reevaluated: folder of the comparison of published policies, or empty.
+        index: address of the index of all pages, relative to the page; empty where there is none.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Sources:
     tables: str
     figures: tuple[str, ...]
     reevaluated: str = ""
+    index: str = "../report.html"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Figure:
         png: the picture.
         pdf: path of the PDF, relative to the page; empty where there is none.
         caption: one or more sentences.
-        command: draws it again.
+        command: draws it again; empty where it is drawn with everything else.
     """
 
     name: str
@@ -161,7 +166,7 @@ def gather(sources: Sources, folder: Path) -> Page:
         found=[*findings(labelled, Path(sources.tables)), *([agreement] if agreement else [])],
         verdicts=verdicts,
         first={
-            name: _without_lead(_section(Path(sources.tables), name, folder))
+            name: _without_lead(_section(Path(sources.tables), name, folder, sources.name))
             for name in FIRST_TABLES
             if (Path(sources.tables) / f"{name}.md").is_file() and (verdicts or name != VERDICT_TABLE)
         },
@@ -280,19 +285,18 @@ def _verdict_counts(path: Path) -> dict[str, int]:
     """Verdict -> reported numbers, each counted once, in the order of the signs."""
     if not path.is_file():
         return {}
-    judged = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if "judged_at" in judged:
-        judged = judged[judged["judged_at"] == ""]
-    counts = judged["verdict"].value_counts().to_dict()
+    judged = pd.read_csv(path, dtype=str)
+    counts = numbers_once(judged[judged["verdict"].notna()])["verdict"].value_counts().to_dict()
     return {verdict: int(counts[verdict]) for verdict in MARKS if verdict in counts}
 
 
-def _section(tables: Path, name: str, folder: Path) -> Section:
+def _section(tables: Path, name: str, folder: Path, experiment: str) -> Section:
+    """A table as its stage wrote it; the page says already whose it is."""
     text = (tables / f"{name}.md").read_text(encoding="utf-8")
     title, body = name.replace("_", " "), text
     if text.startswith("### "):
         first, _, body = text.partition("\n")
-        title = first.removeprefix("### ").removeprefix(f"{tables.name}: ")
+        title = first.removeprefix("### ").removeprefix(f"{experiment}: ")
     title = title[:1].upper() + title[1:]
     return Section(title, body.strip() + "\n", _neighbours(tables, name, folder))
 
@@ -309,13 +313,15 @@ def _neighbours(tables: Path, name: str, folder: Path) -> tuple[str, ...]:
 
 
 def _sections(sources: Sources, folder: Path) -> Iterator[Section]:
-    """The other tables: aggregates, then those that hold a number of ours."""
+    """The other tables that have rows: aggregates, then those that hold a number of ours."""
     for place in (Path(sources.statistics), Path(sources.tables)):
         for path in sorted(place.glob("*.md")):
             name = path.stem
             if (place == Path(sources.tables) and name in FIRST_TABLES) or not _has_ours(place, name):
                 continue
-            yield _section(place, name, folder)
+            section = _section(place, name, folder, sources.name)
+            if _ROWS.search(section.markdown):
+                yield section
 
 
 def _has_ours(place: Path, name: str) -> bool:
@@ -352,7 +358,9 @@ def _order_on_page(name: str) -> tuple[int, str, int]:
 
 
 def _figure_command(place: Path, sources: Sources) -> str:
-    first, _, options = sources.command.partition(" --config ")
+    first, workflow, options = sources.command.partition(" --config ")
+    if not workflow:
+        return ""
     target = "figures" if place.name == sources.name else str(place)
     return f"{first} {target} --force --config {options}"
 
@@ -401,4 +409,4 @@ def _reevaluated(sources: Sources, folder: Path) -> tuple[Section | None, str]:
         return None, ""
     place = Path(sources.reevaluated)
     verdict = files.read_json(place / "comparison.json", TablesError)
-    return _section(place, "comparison", folder), str(verdict["sentence"])
+    return _section(place, "comparison", folder, sources.name), str(verdict["sentence"])

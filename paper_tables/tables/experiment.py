@@ -81,7 +81,11 @@ def score_tables(
 
     def updates(label: str) -> Cell:
         found = [trained[(label, task)] for task in tasks if (label, task) in trained]
-        return Cell(" / ".join(f"{value:,}" for value in (found if len(set(found)) > 1 else found[:1])))
+        return Cell(
+            " / ".join(
+                f"{value:,}" if value else NOTHING for value in (found if len(set(found)) > 1 else found[:1])
+            )
+        )
 
     if across:
         table.rows = [
@@ -96,12 +100,17 @@ def score_tables(
         "Updates of training: in the order of the tasks where they differ. Only methods of equal updates are "
         "ranked against each other."
         if updates_column
-        else f"Updates of training: {', '.join(f'{value:,}' for value in lengths)}.",
+        else f"Updates of training: {', '.join(map(_updates_text, lengths))}.",
     ]
     table.notes += coverage_note(cells[cells["selection"] == "last"])
     table.notes += [note.replace("our ", "") for note in mark_notes(used, last, everywhere)]
     table.notes += provenance.footnote(last)
     return table, cells
+
+
+def _updates_text(updates: int) -> str:
+    """A length of training; a file of scores need not have steps."""
+    return f"{updates:,}" if updates else "not stated"
 
 
 def coverage_marks(cell: dict[str, Any]) -> tuple[str, ...]:

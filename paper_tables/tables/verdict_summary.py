@@ -9,7 +9,7 @@ import pandas as pd
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, signed, with_spread
-from paper_tables.rendering.verdicts import counted, differs_under_adjustment, verdict_marks
+from paper_tables.rendering.verdicts import counted, differs_under_adjustment, numbers_once, verdict_marks
 from paper_tables.verdicts import decision_rule
 
 ORDER = (
@@ -22,22 +22,6 @@ ORDER = (
 )
 FEW_SEEDS = 10
 """What a study of one laboratory can train."""
-
-
-def numbers_once(cells: pd.DataFrame) -> pd.DataFrame:
-    """One row for each reported number: the first place where it is shown, its own table if that is there.
-
-    Args:
-        cells: judged cells, with `number` and `judged_at` where a number can be shown at several places.
-    """
-    if "number" not in cells.columns:
-        return cells
-    copies_last = cells
-    if "judged_at" in cells.columns:
-        copied = cells["judged_at"].fillna("").astype(str) != ""
-        copies_last = pd.concat([cells[~copied], cells[copied]])
-    keep = ~copies_last["number"].duplicated() | copies_last["number"].isna()
-    return copies_last[keep].sort_index()
 
 
 def verdict_summary(cells: pd.DataFrame) -> Table:
@@ -131,8 +115,17 @@ def _reason_notes(judged: pd.DataFrame) -> list[str]:
     ]
     grouped: dict[str, list[str]] = {}
     for row in frames.records(inconclusive):
-        grouped.setdefault(str(row["reason"]), []).append(f"{row['column']} on {row['task']}")
+        grouped.setdefault(str(row["reason"]), []).append(_place(row, judged))
     return [f"{', '.join(places)}: {reason}" for reason, places in grouped.items()]
+
+
+def _place(row: dict[str, Any], judged: pd.DataFrame) -> str:
+    """Column and task of a cell, with its table where another table has both too."""
+    place = f"{row['column']} on {row['task']}"
+    if "table" not in judged.columns:
+        return place
+    alike = judged[(judged["column"] == row["column"]) & (judged["task"] == row["task"])]
+    return f"{place} ({row['table']})" if alike["table"].nunique() > 1 else place
 
 
 def lead(judged: pd.DataFrame) -> list[str]:
@@ -159,7 +152,7 @@ def lead(judged: pd.DataFrame) -> list[str]:
         lines.append(f"What would decide the {len(open_cells)} inconclusive: {'; '.join(parts)}.")
     changed = [row for row in frames.records(judged) if differs_under_adjustment(row)]
     if changed:
-        places = ", ".join(f"{row['column']} on {row['task']}" for row in changed)
+        places = ", ".join(_place(row, judged) for row in changed)
         lines.append(f"Not kept by Benjamini and Hochberg in their families: {len(changed)} ({places}).")
     return lines
 

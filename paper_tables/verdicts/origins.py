@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 EPSILON = 1e-9
+# Between the parts of a name.
+SEPARATOR = " | "
 
 
 class Origins:
@@ -52,12 +54,18 @@ class Origins:
 def identity(number: Mapping[str, Any]) -> str:
     """A stable name of a reported number: document, table, method, task and selection rule."""
     parts = ("document", "table", "method", "task", "selection")
-    return " | ".join(str(number[part]) for part in parts)
+    return SEPARATOR.join(str(number[part]) for part in parts)
+
+
+def printed_in(name: str) -> tuple[str, str]:
+    """Document and table of a number, from its `identity`."""
+    document, table, *_ = name.split(SEPARATOR)
+    return document, table
 
 
 def family(number: Mapping[str, Any]) -> str:
     """The numbers that are judged together: one document's for one method under one selection rule."""
-    return " | ".join(str(number[part]) for part in ("document", "method", "selection"))
+    return SEPARATOR.join(str(number[part]) for part in ("document", "method", "selection"))
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

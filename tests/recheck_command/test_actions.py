@@ -59,6 +59,21 @@ def test_table_puts_the_methods_into_the_papers_layout(scores: Path):
     assert "MyMethod" in latex
 
 
+def test_a_report_ends_with_a_page_of_everything(scores: Path, tmp_path: Path, capsys):
+    folder = tmp_path / "my report"
+    assert main(["report", str(scores), "--output", str(folder), "--unit", "percent"]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"The page of all of it: {folder / 'report.html'}" in capsys.readouterr().out
+    assert f"recheck report {scores} --output &#39;{folder}&#39; --unit percent" in page
+    assert "Scores of mine.csv" in page
+    for name in ("forest", "intervals"):
+        assert f'id="figure-{name}"' in page
+    # IQL's numbers of each table, each once.
+    forests = sorted(path.stem for path in (folder / "figures").glob("forest*.png"))
+    assert forests == ["forest"]
+    assert not (folder / "report.json").exists()
+
+
 def test_columns_of_several_documents_stand_in_one_table(scores: Path):
     text = actions.table(scores, like="locomotion").text
     assert "| Task | IQL | IQL (ours) | IDQL | Diffusion-QL | MyMethod |" in text

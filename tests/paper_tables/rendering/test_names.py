@@ -23,6 +23,13 @@ METHODS = sorted((Path(__file__).parents[3] / "workflow/config/hyperparameters")
         ("diffusion_ql ddim_5-4a86d66e", "Diffusion-QL (DDIM with 5 steps 4a86d66e)"),
         ("TD3PlusBC", "TD3+BC"),
         ("my_method my_setting", "my_method (my setting)"),
+        ("my_method N=5 20k updates", "my_method (N = 5, 20k updates)"),
+        ("iql expectile_0.9", "IQL (expectile 0.9)"),
+        # As a paper or a user writes them.
+        ("My Method without noise", "My Method without noise"),
+        ("my method", "my method"),
+        ("IQL (FF)", "IQL (FF)"),
+        ("10% BC", "10% BC"),
     ],
 )
 def test_display_names(label: str, shown: str):
@@ -44,6 +51,12 @@ def test_a_method_has_one_look_everywhere():
     assert together["IQL"] == alone
     styles = names.styles_of(["one", "two", "three", *names.load_names().styles])
     assert len(set(styles.values())) == len(styles)
+
+
+def test_names_that_begin_alike_are_not_variants_of_one_method():
+    one, other = style.label_styles(["My Method", "My other method"]).values()
+    assert (one.colour, one.marker, one.line) != (other.colour, other.marker, other.line)
+    assert names.method_of("IQL (ours)") == "IQL (ours)"
 
 
 def test_a_variant_keeps_its_look_in_every_figure_of_an_experiment():

@@ -12,7 +12,7 @@ from recheck import files
 from recheck.errors import TablesError
 
 from paper_tables import frames
-from paper_tables.report import contents
+from paper_tables.report import contents, render
 from paper_tables.report.contents import Sources
 
 
@@ -64,6 +64,33 @@ def test_every_figure_has_caption_command_and_a_relative_pdf(sources: Sources, t
     assert forest.pdf == "../figures/tiny/forest.pdf"
     assert forest.command == "snakemake --cores 2 figures --force --config experiment=tiny"
     assert (cost.name, cost.pdf) == ("cost", "")
+
+
+def test_a_number_that_two_tables_show_is_counted_once(sources: Sources, tmp_path: Path):
+    verdicts = (
+        "verdict,number,judged_at\nreproduced,a,\nreproduced,a,\ninconclusive,b,iql\ninconclusive,b,\n,,\n"
+    )
+    files.write_text(Path(sources.tables) / "verdicts.csv", verdicts)
+    page = contents.gather(sources, tmp_path / "reports")
+    assert page.verdicts == {"reproduced": 1, "inconclusive": 1}
+
+
+def test_a_table_without_rows_is_left_out(sources: Sources, tmp_path: Path):
+    files.write_text(
+        Path(sources.tables) / "cost.md", "### tiny: cost\n\n| Method | Hours |\n| --- | ---: |\n\n\n"
+    )
+    titles = [section.title for section in contents.gather(sources, tmp_path / "reports").sections]
+    assert titles == ["Aggregates", "Full table"]
+
+
+def test_a_page_that_no_workflow_made_names_no_command_of_one(sources: Sources, tmp_path: Path):
+    own = replace(sources, command="recheck report mine.csv --output mine", index="")
+    page = contents.gather(own, tmp_path)
+    assert [figure.command for figure in page.figures] == ["", ""]
+    text = render.experiment_page(page)
+    assert "recheck report mine.csv --output mine" in text
+    assert "snakemake" not in text
+    assert "All pages" not in text
 
 
 def test_records_and_files_are_named_with_their_hash(sources: Sources, tmp_path: Path):

@@ -74,5 +74,9 @@ def test_the_verdicts_begin_with_what_is_open_and_what_would_decide_it():
     assumed = cells.assign(reason="Up to 3 times ours is assumed.", verdict="reproduced")
     notes = verdict_summary.verdict_summary(assumed).notes
     assert any(note.endswith("IQL on hopper-medium-v2: Up to 3 times ours is assumed.") for note in notes)
+    both = pd.concat([assumed.iloc[:2], assumed.iloc[1:2].assign(table="rebrac_table_2")])
+    notes = verdict_summary.verdict_summary(both).notes
+    places = "IQL on hopper-medium-v2 (iql_table_1), IQL on hopper-medium-v2 (rebrac_table_2)"
+    assert f"IQL on first, {places}: Up to 3 times ours is assumed." in notes
     nothing = verdict_summary.verdict_summary(cells.iloc[:0])
     assert nothing.lead == ["No reported number has a run of ours."]

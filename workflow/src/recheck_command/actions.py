@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 from recheck.errors import FileError, TablesError
 from recheck.words import how_many
+
+# What the results of a user's own file are called.
+YOURS = "yours"
 
 
 @dataclass
@@ -115,17 +119,20 @@ def table(
 
 
 def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
-    """Everything from a file of scores: aggregates, comparisons, all papers' tables, verdicts, figures.
+    """All from a file of scores: aggregates, comparisons, all papers' tables, verdicts, figures, a page.
 
     Args:
         scores: file or folder.
-        output: folder; `scores`, `statistics`, `tables` and `figures` are written below it.
+        output: folder; `report.html` is written there, `scores`, `statistics`, `tables` and `figures`
+            below it.
         **stated: as in `check`.
 
     Raises:
         TablesError: the scores cannot be used.
     """
     from paper_tables.figures.__main__ import main as figures
+    from paper_tables.report import __main__ as page
+    from paper_tables.report.contents import Sources
     from paper_tables.score_files.read import write_scores
     from paper_tables.statistics.__main__ import main as statistics
     from paper_tables.tables.__main__ import main as tables
@@ -139,14 +146,35 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
     made += ["--verdicts", str(folder / "tables" / "verdicts.csv")]
     steps = (
         statistics([*read, "--output", str(folder / "statistics")]),
-        tables([*read, *layouts, "--experiment", "yours", "--output", str(folder / "tables")]),
+        tables([*read, *layouts, "--experiment", YOURS, "--output", str(folder / "tables")]),
         figures([*read, *made, "--output", str(folder / "figures")]),
     )
     if any(steps):
         raise TablesError(f"Not everything of {scores} could be written to {folder}.")
+    sources = Sources(
+        name=YOURS,
+        title=f"Scores of {Path(scores).name}",
+        description="Read from a file of scores; nothing was trained for this page.",
+        command=_command("report", scores, output, stated),
+        scores=str(folder / "scores"),
+        statistics=str(folder / "statistics"),
+        tables=str(folder / "tables"),
+        figures=(str(folder / "figures"),),
+        index="",
+    )
+    page.write(sources, folder / "report.html")
     summary = (folder / "statistics" / "summary.md").read_text(encoding="utf-8")
     verdicts = (folder / "tables" / "verdict_summary.md").read_text(encoding="utf-8")
-    return Answer(f"{summary}\n{verdicts}", found.messages, found.warnings, {"folder": folder})
+    text = f"{summary}\n{verdicts}\nThe page of all of it: {folder / 'report.html'}\n"
+    return Answer(text, found.messages, found.warnings, {"folder": folder})
+
+
+def _command(word: str, scores: str | Path, output: str | Path, stated: dict[str, Any]) -> str:
+    """The command line that does the same again."""
+    options = [
+        part for key, value in stated.items() if value is not None for part in (f"--{key}", str(value))
+    ]
+    return shlex.join(["recheck", word, str(scores), "--output", str(output), *options])
 
 
 def audit(
