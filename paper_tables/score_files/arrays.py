@@ -124,7 +124,10 @@ def _methods_first(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _array(path: Path, method: str, values: Any) -> np.ndarray:
     try:
-        return np.asarray(values, dtype=float)
+        found = np.asarray(values)
+        if found.dtype.kind in "bc":
+            raise TypeError
+        return found.astype(float)
     except (TypeError, ValueError):
         raise TablesError(
             f"{path}: '{method}' is not an array of numbers [runs, tasks] with equally long rows."

@@ -92,6 +92,8 @@ def _in_percent(rows: Runs, options: ScoreOptions, messages: list[str]) -> np.nd
             rows.value[part] = 100 * own.value
             messages.append("Scores are fractions, as stated: multiplied by 100.")
         elif unit == "return":
+            if options.unit is None and "return" not in options.columns:
+                _refuse_scores_called_returns(own)
             raw |= _normalise(own, messages)
         elif unit is None:
             _refuse_raw_returns(own)
@@ -106,6 +108,29 @@ def _refuse_no_fractions(rows: Runs) -> None:
         raise TablesError(
             f"{rows.place(most)}: {rows.value[most]:g} is not a fraction of 1; "
             "leave unit=fraction out where scores are in percent."
+        )
+
+
+def _refuse_scores_called_returns(rows: Runs) -> None:
+    """A column may be called return and hold scores: those of a method on each of its tasks, or most."""
+    like: dict[str, list[tuple[str, int]]] = {}
+    groups = [
+        (str(own["task"].iat[0]), np.flatnonzero(np.isin(rows.run, own.index.to_numpy())))
+        for _, own in rows.runs.groupby(["method", "task"], sort=True)
+    ]
+    groups = [(task, here) for task, here in groups if len(here)]
+    for task, here in groups:
+        if found := plausible.unit_of_returns(task, rows.value[here]):
+            like.setdefault(found, []).append((task, int(here[0])))
+    unit = max(like, key=lambda name: len(like[name]), default="")
+    if unit and 2 * len(like[unit]) > len(groups):
+        task, place = like[unit][0]
+        value = rows.value[place]
+        raise TablesError(
+            f"{rows.place(place)}: the column is called a return, and {value:g} on {task} looks like a "
+            f"score ({'in percent' if unit == 'percent' else 'a fraction of 1'}); as a raw return it is "
+            f"{task_table.tasks()[task].normalised(value):.3g} percent. Give unit={unit}, or unit=return "
+            "if it is raw."
         )
 
 

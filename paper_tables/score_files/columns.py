@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recheck.errors import TablesError
@@ -37,11 +37,14 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("d4rlnormalisedscore", "normscore", "evalscore", "d4rlscore", "finalscore", "meanscore", "value"),
         *("normalizedreturn", "normalisedreturn", "d4rlnormalizedreturn", "averagescore", "avgscore"),
         *("averagenormalizedscore", "avgnormalizedscore", "meannormalizedscore", "finalnormalizedscore"),
+        *("normalizedscores", "normalizedreturns", "averagenormalizedreturn", "averagenormalizedreturns"),
+        # OGBench and FQL; JaxCQL, whose code spells it so.
+        *("episodenormalizedreturn", "averagenormalizdreturn"),
     ),
     "return": (
         *("return", "returns", "rawreturn", "episodereturn", "evalreturn", "meanreturn", "avgreturn"),
         *("averagereturn", "reward", "episodereward", "evalreward", "meanreward", "avgreward"),
-        *("averagereward", "rawscore", "episodicreturn"),
+        *("averagereward", "rawscore", "episodicreturn", "averagereturns", "episodereturns"),
     ),
     "episodes": (
         "episodes",
@@ -57,6 +60,11 @@ NAMES: dict[str, tuple[str, ...]] = {
 # Words before a metric's name in a logger: eval/normalized_score, evaluation/return, config.seed.
 _GROUPS = re.compile(
     r"^(?:eval|evaluation|test|config|summary|metrics?|offline|online|charts|rollout|log)[./_ -]+"
+)
+# A column of the spreads of means, after their name or alone.
+_SPREAD = re.compile(
+    r"(?:^|[^a-z])(?:std|stdev|stddev|sd|se|sem|stderr|std[._ ]?err|std[._ ]?dev|ci|ci95|spread)[)\]]?$",
+    re.IGNORECASE,
 )
 
 
@@ -153,13 +161,29 @@ def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Col
         free = [name for name in names if name not in by_role.values()]
         values, wide = wide_columns(free, by_role, options)
         if not values:
+            _refuse_means(free, by_role, values, where)
             raise TablesError(
                 f"{where} has no column for the scores; it has {_few(names, 20)}. Name it score, "
                 "normalized_score or return, or give columns=score:COLUMN."
             )
+    _refuse_means([name for name in names if name not in by_role.values()], by_role, values, where)
     texts = {role: name for role, name in by_role.items() if role not in ("score", "return")}
     used = {*texts.values(), *values}
     return Columns(texts, values, is_return, [name for name in names if name not in used], guessed, wide)
+
+
+def _refuse_means(
+    free: Sequence[str], by_role: Mapping[str, str], values: Mapping[str, Mapping[str, str]], where: str
+) -> None:
+    """Refuse a table of means: it has a column of spreads, and nothing that tells runs apart."""
+    spread = next((name for name in free if name not in values and _SPREAD.search(name.strip())), None)
+    runs = {"seed", "run", "step"} & set(by_role) or any("seed" in texts for texts in values.values())
+    if spread is not None and not runs:
+        raise TablesError(
+            f"{where} has the column '{spread}' and none of the seeds: means with their spreads, it seems; "
+            "a score is that of one seed. Leave the column out if each row is a run; `recheck audit` reads "
+            "tables of means."
+        )
 
 
 def _guess(role: str, names: Sequence[str], where: str) -> str | None:

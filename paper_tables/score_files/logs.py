@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import ended, how_many
 
 from paper_tables.score_files.columns import NAMES, plain
 from paper_tables.score_files.json_rows import flat, read_json_lines
@@ -67,14 +68,16 @@ def _tensorboard(root: Path, options: ScoreOptions) -> Records:
     tags: set[str] = set()
     used = options.columns.get("score") or options.columns.get("return")
     unit = "return" if "return" in options.columns else "score"
+    without: list[str] = []
     for folder in sorted({file.parent for file in root.rglob(f"*{EVENTS}*")}):
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
         events.Reload()
         names = list(events.Tags()["scalars"]) + list(events.Tags().get("tensors", []))
         tags |= set(names)
-        if used is None and names:
-            used, unit = _metric(names, str(folder))
-        if used not in names:
+        if used is None and (found := _metric(names, str(folder))):
+            used, unit = found
+        if used is None or used not in names:
+            without.append(_relative(folder, root))
             continue
         if used in events.Tags()["scalars"]:
             values = [(event.step, event.value) for event in events.Scalars(used)]
@@ -86,18 +89,25 @@ def _tensorboard(root: Path, options: ScoreOptions) -> Records:
             {"run": _relative(folder, root), "step": float(step), "value": float(value)}
             for step, value in values
         ]
+    if used is None:
+        raise _no_metric(sorted(tags), str(root))
     if not rows:
         raise TablesError(
             f"{root}: no run has the metric '{used}'; there are {', '.join(sorted(tags)) or 'none'}."
         )
-    unused = sorted(tags - {str(used)})
+    unused = sorted(tags - {used})
     messages = [f"TensorBoard events, metric '{used}'."]
     if unused:
         messages.append(f"{len(unused)} metrics not used: {', '.join(unused[:8])}.")
+    if without:
+        more = f" and {len(without) - 4} more" if len(without) > 4 else ""
+        listed = ", ".join(map(repr, without[:4]))
+        messages.append(f"{how_many(len(without), 'folder')} without this metric, not used: {listed}{more}.")
     return _as_records(pd.DataFrame(rows), unit, root, messages)
 
 
-def _metric(names: list[str], where: str) -> tuple[str, str]:
+def _metric(names: list[str], where: str) -> tuple[str, str] | None:
+    """The metric that is a score or a return by its name, and which; None where none is."""
     for unit in ("score", "return"):
         found = [name for name in names if plain(name) in NAMES[unit] and plain(name) != "value"]
         if len(found) > 1:
@@ -107,10 +117,13 @@ def _metric(names: list[str], where: str) -> tuple[str, str]:
             )
         if found:
             return found[0], unit
-    raise TablesError(
-        f"{where} has no metric that is a score by its name; it has {', '.join(names[:20])}. Give "
-        f"columns=score:{names[0]}."
-    )
+    return None
+
+
+def _no_metric(names: list[str], where: str) -> TablesError:
+    example = f" Give columns=score:{names[0]} if it is one." if names else ""
+    listed = ", ".join(names[:20]) or "none"
+    return TablesError(f"{where} has no metric that is a score by its name; it has {listed}.{example}")
 
 
 def _as_records(table: pd.DataFrame, unit: str, path: Path, messages: list[str]) -> Records:
@@ -220,8 +233,8 @@ def _config(folder: Path) -> dict[str, str]:
         try:
             text = path.read_text(encoding="utf-8")
             content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        except (ValueError, yaml.YAMLError) as error:
-            raise TablesError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise TablesError(f"{path} cannot be read: {ended(error)}") from None
         if isinstance(content, Mapping):
             return {key.removesuffix("/value"): value for key, value in flat(content).items()}
     return {}
@@ -261,9 +274,16 @@ def _with_config(found: Records, config: Mapping[str, str], options: ScoreOption
 
 def _summary(file: Path, root: Path, options: ScoreOptions) -> Records:
     """The last values of a run of Weights & Biases."""
-    content = flat(json.loads(file.read_text(encoding="utf-8")))
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TablesError(f"{file} cannot be read: {ended(error)}") from None
+    content = flat(summary if isinstance(summary, Mapping) else {})
     names = [name for name, value in content.items() if _is_number(value)]
-    metric, unit = _metric(names, str(file))
+    found = _metric(names, str(file))
+    if found is None:
+        raise _no_metric(names, str(file))
+    metric, unit = found
     step = float(content.get("_step") or "nan")
     config = _config(file.parent)
     run = _run_of(config, _relative(file.parent, root), options)

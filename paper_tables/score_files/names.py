@@ -19,6 +19,14 @@ OURS = "ours"
 RUN = ["method", "task", "seed", "selection"]
 _AGGREGATE = re.compile(r"^(?:.*[-_ ])?(?:total|sum|average|avg|mean|overall|all)s?(?:[-_ ].*)?$", re.I)
 _SEED = re.compile(r"^(?:seed|s|run)?[-_ ]*(\d{1,15})(?:\.0+)?$", re.IGNORECASE)
+# What a row of means or spreads among the runs has in place of a method or a seed; the short ones may be
+# names of methods.
+_COMPUTED = r"total|sum|average|avg|mean|median|iqm|std|stdev|std[-_. ]?(?:dev|err)|stderr|sem|overall"
+_NO_NAME = {
+    "method": re.compile(rf"^(?:{_COMPUTED})\.?$", re.IGNORECASE),
+    "seed": re.compile(rf"^(?:{_COMPUTED}|sd|se|ci|min|max|all|95%[-_ ]?ci)\.?$", re.IGNORECASE),
+}
+_MOST_NAMED = 6
 # A number that is not a seed: -1, 0.5.
 _NO_SEED = re.compile(r"^(?:-\d*\.?\d+|\d*\.\d*[1-9]\d*)$")
 
@@ -116,16 +124,21 @@ def _of_file(records: Records, options: ScoreOptions, messages: list[str]) -> tu
 
 
 def _given(
-    records: Records, role: str, names: dict[str, RunName], stated: str | None
-) -> tuple[list[str | None], bool]:
-    """A role's text of each key, out of its column or the names of the runs, and whether of the latter."""
+    records: Records, role: str, names: dict[str, RunName], options: ScoreOptions, messages: list[str]
+) -> list[str | None]:
+    """A role's text of each key, out of its column or the names of the runs."""
     of_run = records.is_absent(role)
+    stated: str | None = getattr(options, role)
     found: list[str | None]
     if of_run:
         found = [getattr(names.get(text), role, None) for text in records.keys["run"]]
     else:
         found = [text or None for text in records.keys[role]]
-    return [text or stated for text in found], of_run and any(found)
+    if of_run and any(found):
+        messages.append(f"The {role} is read from the name of the run.")
+    if stated is not None and all(found):
+        messages.append(f"{role}={stated} is not used: every row has its own {role}.")
+    return [text or stated for text in found]
 
 
 def _refuse_blank(records: Records, role: str, number: int) -> None:
@@ -144,9 +157,7 @@ def _first_missing(found: list[str | None]) -> int | None:
 def _tasks(
     records: Records, names: dict[str, RunName], options: ScoreOptions, messages: list[str]
 ) -> list[str]:
-    given, of_run = _given(records, "task", names, options.task)
-    if of_run:
-        messages.append("The task is read from the name of the run.")
+    given = _given(records, "task", names, options, messages)
     if (missing := _first_missing(given)) is not None:
         _refuse_blank(records, "task", missing)
         run = records.keys["run"][missing]
@@ -168,8 +179,8 @@ def _tasks(
                 raise TablesError(f"{records.place_of_key(number)}: {error}") from None
     changed = [f"'{text}' is {name}" for text, name in sorted(resolved.items()) if text != name]
     if changed:
-        more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
-        messages.append(f"Tasks: {', '.join(changed[:6])}{more}.")
+        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+        messages.append(f"Tasks: {', '.join(changed[:_MOST_NAMED])}{more}.")
     return [resolved[str(text)] for text in given]
 
 
@@ -185,18 +196,41 @@ def _why_no_task(run: str, options: ScoreOptions) -> str:
 def _methods(
     records: Records, names: dict[str, RunName], options: ScoreOptions, messages: list[str]
 ) -> list[str]:
-    given, of_run = _given(records, "method", names, options.method)
-    if of_run:
-        messages.append("The method is read from the name of the run.")
+    given = _given(records, "method", names, options, messages)
+    if records.is_absent("method"):
+        messages += _not_used_of_names(names)
     if (missing := _first_missing(given)) is not None:
         _refuse_blank(records, "method", missing)
         messages.append(f"No column names the method: it is called '{OURS}' (method=NAME changes it).")
     filled = [text or OURS for text in given]
+    _refuse_computed(records, "method", filled)
     resolved = {text: method_key(text) or " ".join(text.split()) for text in sorted(set(filled))}
     changed = [f"'{text}' is {name}" for text, name in resolved.items() if text != name]
     if changed:
         messages.append(f"Methods of the documents: {', '.join(changed)}.")
     return [resolved[text] for text in filled]
+
+
+def _not_used_of_names(names: dict[str, RunName]) -> list[str]:
+    """A message about what is behind the tasks in the names of the runs: perhaps settings that differ."""
+    rests = sorted({name.rest for name in names.values() if name.rest})
+    if not rests:
+        return []
+    more = f" and {len(rests) - _MOST_NAMED} more" if len(rests) > _MOST_NAMED else ""
+    listed = ", ".join(map(repr, rests[:_MOST_NAMED]))
+    # Without a seed in the name each run is a seed, whatever else its name has.
+    several = ": runs that differ in it alone count as seeds of one method" if len(rests) > 1 else ""
+    return [f"Not used of the names of the runs: {listed}{more}{several}."]
+
+
+def _refuse_computed(records: Records, role: str, texts: list[str]) -> None:
+    """Refuse a row of means or spreads among the rows of runs."""
+    number = next((number for number, text in enumerate(texts) if _NO_NAME[role].match(text)), None)
+    if number is not None:
+        raise TablesError(
+            f"{records.place_of_key(number)}: '{texts[number]}' is no {role} but computed from several runs; "
+            "leave out rows of means and spreads, which are computed here."
+        )
 
 
 def _labels(records: Records, names: dict[str, RunName], messages: list[str]) -> list[str] | None:
@@ -221,6 +255,7 @@ def _labels(records: Records, names: dict[str, RunName], messages: list[str]) ->
 
 def _seeds(records: Records, labels: list[str], table: pd.DataFrame) -> np.ndarray:
     """Seeds as whole numbers; labels that are none are numbered within method and task."""
+    _refuse_computed(records, "seed", labels)
     odd = next((number for number, text in enumerate(labels) if _NO_SEED.match(text)), None)
     if odd is not None:
         raise TablesError(

@@ -15,6 +15,7 @@ from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records, records_of
 from paper_tables.scores import plausible, tables
 
+ARRAYS = (".npz", ".json", ".pickle", ".pkl")
 FORMATS = "CSV, TSV, Parquet, JSON lines, JSON, .npz, .pickle, or a folder of logs"
 
 
@@ -40,7 +41,10 @@ def read_scores(path: Path, options: ScoreOptions | None = None) -> UserScores:
         return assemble(logs.read_folder(path, stated), stated)
     if not path.stat().st_size:
         raise TablesError(f"{path} is empty; it needs a line of column names and rows.")
-    return assemble([_read_file(path, stated)], stated)
+    found = _read_file(path, stated)
+    if stated.tasks and sources.suffix_of(path) not in ARRAYS:
+        found.messages.append("tasks is not used: it names the tasks of an array, and this file is none.")
+    return assemble([found], stated)
 
 
 def _is_own(path: Path) -> bool:

@@ -19,10 +19,16 @@ from paper_tables.score_files.sources import Rows
 
 TEXTS = ("method", "task", "seed", "run", "selection", "episodes")
 KEYS = (*TEXTS, "column")
-# A chart of Weights & Biases as CSV: one column a run, `run name - metric`, with its range next to it.
-_CHART_COLUMN = re.compile(r"^(?P<run>.+?) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")
+# A chart of Weights & Biases as CSV: one column a run, `run name - metric`, with its range next to it. The
+# name of a run may hold the sign between the two.
+_CHART_COLUMN = re.compile(r"^(?P<run>.+) - (?P<metric>[^ ].*?)(?P<range>__(?:MIN|MAX|STD|STDERR))?$")
 
 METRICS = (*NAMES["score"], *NAMES["return"])
+# A column of Weights & Biases' tables of runs, and what it has for a run whose score may not be its last.
+_STATE, _UNFINISHED = (
+    "state",
+    ("crashed", "failed", "killed", "preempted", "preempting", "running", "pending"),
+)
 # A run that represents a group, as Weights & Biases names it by a key of the configuration: `algo: IQL`.
 _GROUP = re.compile(r"^[\w./-]+: \S")
 
@@ -147,6 +153,7 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
     messages = columns.messages()
     if empty:
         messages.append(f"{empty} empty cells not used: no score is in them.")
+    messages += _unfinished(rows, columns)
     unit = "return" if columns.is_return else "score"
     return Records(
         table,
@@ -199,6 +206,44 @@ def _parts(
         yield {"texts": part, "step": steps, "value": value, "row": row, "blank": blank}
 
 
+def _unfinished(rows: Rows, columns: Columns) -> list[str]:
+    """A message about scores of runs that Weights & Biases calls crashed or the like."""
+    state = next((name for name in columns.unused if plain(name) == _STATE), None)
+    if state is None:
+        return []
+    counts: dict[str, int] = {}
+    for batch in rows.batches([state, *columns.values]):
+        codes, texts = to_texts(batch.column(state))
+        scored = np.zeros(batch.num_rows, dtype=bool)
+        for name in columns.values:
+            cells, distinct = to_texts(batch.column(name))
+            scored |= np.asarray([text != "" for text in distinct])[cells]
+        for code, text in enumerate(texts):
+            count = int((scored & (codes == code)).sum())
+            if text.lower() in _UNFINISHED and count:
+                counts[text] = counts.get(text, 0) + count
+    if not counts:
+        return []
+    listed = ", ".join(f"{count} {text}" for text, count in sorted(counts.items()))
+    return [f"Scores of runs that are not finished, by the column '{state}': {listed}; they are used."]
+
+
+def _metric(metrics: list[str], where: str) -> str:
+    """The metric of a chart that is a score or a return by its name."""
+    fitting = [name for name in metrics if plain(name) in METRICS]
+    if len(fitting or metrics) > 1:
+        raise TablesError(
+            f"{where}, line 1: the runs have the metrics {', '.join(map(repr, fitting or metrics))}; "
+            f"give columns=score:{(fitting or metrics)[0]}."
+        )
+    if not fitting:
+        raise TablesError(
+            f"{where}, line 1: the chart's metric '{metrics[0]}' is neither a score nor a return by its "
+            f"name; give columns=score:{metrics[0]} if it is a score."
+        )
+    return fitting[0]
+
+
 def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Columns | None:
     """The columns of a chart's export, or None where the file is none."""
     matches = {name: match for name in names if (match := _CHART_COLUMN.match(name))}
@@ -214,17 +259,13 @@ def _chart_columns(names: list[str], options: ScoreOptions, where: str) -> Colum
                 f"columns=step:{others[0]} if that counts updates."
             )
         return None
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise TablesError(
+            f"{where}, line 1: the column '{repeated}' appears twice, as of two runs of one name; rename "
+            "the runs and export the chart again."
+        )
     metrics = sorted({match["metric"] for match in matches.values()})
-    wanted = options.columns.get("score") or options.columns.get("return")
-    if wanted is None:
-        fitting = [name for name in metrics if plain(name) in METRICS]
-        candidates = fitting or metrics
-        if len(candidates) > 1:
-            raise TablesError(
-                f"{where}, line 1: the runs have the metrics {', '.join(repr(name) for name in candidates)}; "
-                f"give columns=score:{candidates[0]}."
-            )
-        wanted = candidates[0]
+    wanted = options.columns.get("score") or options.columns.get("return") or _metric(metrics, where)
     if wanted not in metrics:
         raise TablesError(f"{where}, line 1 has no metric '{wanted}'; it has {', '.join(metrics)}.")
     chosen = {

@@ -8,12 +8,15 @@ from functools import cache
 
 from paper_tables import literature, task_table
 
-_SEED = re.compile(r"(?:^|[^A-Za-z0-9])(?:seed|sd|s)[-_= ]?(\d{1,9})(?=$|[^A-Za-z0-9])", re.IGNORECASE)
-_LAST_NUMBER = re.compile(r"[^A-Za-z0-9](\d{1,4})$")
+_SEED = re.compile(r"(?:^|[^A-Za-z0-9])seed[-_= ]?(\d{1,9})(?=$|[^A-Za-z0-9])", re.IGNORECASE)
+# Also the start of a method's name: S4, s2.
+_SHORT_SEED = re.compile(r"(?:^|[^A-Za-z0-9])(?:sd|s)[-_= ]?(\d{1,9})(?=$|[^A-Za-z0-9])", re.IGNORECASE)
+# Not the end of 3e-4 or of 0.7.
+_LAST_NUMBER = re.compile(r"(?:(?<!\d[eE])[^A-Za-z0-9.]|(?<!\d)\.)(\d{1,4})$")
 # What a logger adds to a name: a hash, a date, a time.
 _ADDED = re.compile(
     r"[-_. /](?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,40}$|[-_. /]\d{8}(?:[-_T]?\d{4,6})?$|"
-    r"[-_. /]+\d{10}$",
+    r"[-_. /]+\d{10}$|[-_. /]+20\d\d[-_.]\d\d?[-_.]\d\d?(?:[-_ T]+\d\d[-_:.]\d\d(?:[-_:.]\d\d)?)?$",
     re.IGNORECASE,
 )
 # The keys of a group of runs, as Weights & Biases writes them: `algo: IQL, env: hopper-medium-v2`.
@@ -24,11 +27,19 @@ _SIGNS = re.compile(r"[-_. /+]+")
 
 @dataclass(frozen=True)
 class RunName:
-    """What a run's name says; None where it says nothing."""
+    """What a run's name says; None where it says nothing.
+
+    Attributes:
+        method: what is before the task, or else behind it.
+        task: its name.
+        seed: a number that is called a seed, or the last one.
+        rest: what is behind the task and is not used.
+    """
 
     method: str | None = None
     task: str | None = None
     seed: int | None = None
+    rest: str = ""
 
 
 @cache
@@ -47,15 +58,34 @@ def parse(name: str, version: str | None = None) -> RunName:
     text = _ADDED.sub("", text)
     task, start, end = _find_task(text, version)
     if task is None:
+        if seed is None and (match := _SHORT_SEED.search(text)):
+            seed = int(match[1])
+            text = text[: match.start()] + text[match.end() :]
         # CORL names all runs of a method after it.
         return RunName(text.strip(_ENDS) if method_key(text.strip(_ENDS)) else None, seed=seed)
-    rest = text[:start] + "-" + text[end:]
-    if seed is None and (number := _LAST_NUMBER.search(rest)):
-        seed = int(number[1])
-        rest = rest[: number.start()]
-    before = text[:start].strip(_ENDS)
-    method = before or rest.strip(_ENDS)
-    return RunName(method or None, task, seed)
+    before, behind = text[:start], text[end:]
+    if seed is None:
+        seed, before, behind = _unnamed_seed(before, behind)
+    method, rest = before.strip(_ENDS), behind.strip(_ENDS)
+    return RunName(method or rest or None, task, seed, rest if method else "")
+
+
+def _unnamed_seed(before: str, behind: str) -> tuple[int | None, str, str]:
+    """The seed that is not called so, and what is left before and behind the task without it."""
+    if match := _SHORT_SEED.search(behind):
+        left = behind[: match.start()] + behind[match.end() :]
+        # hopper-medium-v2-S4-0: a method's name, and its seed.
+        if before.strip(_ENDS) or not left.strip(_ENDS).isdigit():
+            return int(match[1]), before, left
+    # The sign before the number may have been next to the task.
+    if match := _LAST_NUMBER.search(f"-{behind}"):
+        return int(match[1]), before, behind[: max(match.start() - 1, 0)]
+    if match := _SHORT_SEED.search(before):
+        left = before[: match.start()] + before[match.end() :]
+        # S4-hopper-medium-v2: a method's name.
+        if left.strip(_ENDS) or behind.strip(_ENDS):
+            return int(match[1]), left, behind
+    return None, before, behind
 
 
 def _find_task(text: str, version: str | None) -> tuple[str | None, int, int]:

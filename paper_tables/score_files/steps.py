@@ -92,8 +92,7 @@ def selected(
     if int((steps.ends - steps.starts).max()) > 1:
         if options.select is None:
             messages.append("Runs have several steps: the last is taken (select=last, mean_last_K or best).")
-        if np.isnan(rows.step).any():
-            raise TablesError("Runs have several rows and no column has the step; give columns=step:COLUMN.")
+        _refuse_unknown_steps(rows, steps)
         if ends := _unequal_ends(rows, steps):
             messages.append(ends)
     chosen = _chosen(rows, steps, rule, count)
@@ -104,6 +103,20 @@ def selected(
             "The best step of each run by its own evaluation: optimistic, higher than a new evaluation."
         )
     return _score_rows(chosen.assign(selection=rule), raw)
+
+
+def _refuse_unknown_steps(rows: Runs, steps: Steps) -> None:
+    """Refuse a run of several rows of which one has no step: nothing says which is its last."""
+    several = (steps.ends - steps.starts > 1)[rows.run]
+    unknown = np.isnan(rows.step) & several
+    if np.isnan(rows.step).all():
+        raise TablesError("Runs have several rows and no column has the step; give columns=step:COLUMN.")
+    if unknown.any():
+        first = int(np.flatnonzero(unknown)[0])
+        raise TablesError(
+            f"{rows.place(first)} has no step, while its run has other rows; fill it in, or leave the row "
+            "out."
+        )
 
 
 def _rules_of(column: pd.Series) -> pd.Series:

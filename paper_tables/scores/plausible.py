@@ -18,6 +18,10 @@ MIXED_SHARE = 0.1
 _TINY = 1e-6
 REPORTS, REPORTED_FROM = 5, 5.0
 """A task has no score of 1 where the lowest tenth of at least so many reports is above the second."""
+AS_LOW = 0.25
+"""A return may be one whose score is this share of the lowest reported ones."""
+AS_UNUSUAL = 0.5
+"""A number is a usual score from this share of the lowest reported ones on."""
 PRINTED_DECIMALS = 1
 """Scores that are written with so many decimals are compared with what they may have been rounded from."""
 
@@ -111,7 +115,7 @@ def check_against_reports(runs: pd.DataFrame, where: str) -> None:
     for (method, task), rows in runs[runs["score_unit"] == "percent"].groupby(["method", "task"], sort=True):
         own = rows["score_percent"].to_numpy(dtype=float)
         small = np.abs(own).max() <= FRACTIONS_UP_TO and (own % 1 != 0).any()
-        if small and lowest.get(str(task), 0.0) >= REPORTED_FROM:
+        if small and lowest.get(str(task), 0.0) >= REPORTED_FROM and not unusual(str(task), 100 * own):
             found.append((f"{method} on {task}", own.min(), own.max(), lowest[str(task)]))
     if found:
         place, low, high, usual = found[0]
@@ -121,6 +125,36 @@ def check_against_reports(runs: pd.DataFrame, where: str) -> None:
             f"about {usual:.0f} percent. Give unit=fraction if all scores of the file are fractions, "
             "unit=percent if they are right, or give all in one unit."
         )
+
+
+def unit_of_returns(task: str, values: Sequence[float] | np.ndarray) -> str | None:
+    """The unit in which raw returns of a task would be usual scores, though as returns they are none.
+
+    Programs call a normalised score a return as well (IQL's, in percent).
+
+    Args:
+        task: its name.
+        values: what is called returns.
+
+    Returns:
+        `percent`, `fraction`, or None where they may be raw returns.
+    """
+    known, lowest = task_table.tasks().get(task), _lowest_reported().get(task, 0.0)
+    found = np.asarray(values, dtype=float)
+    if known is None or known.reference_min is None or not found.size:
+        return None
+    value = float(np.median(found))
+    highest = known.max_percent or known.usual_max_percent or 100.0
+    score = known.normalised(value)
+    if score > highest:
+        lowest = 0.0
+    elif lowest < REPORTED_FROM or score >= AS_LOW * lowest:
+        return None
+    lowest *= AS_UNUSUAL
+    for unit, factor in (("percent", 1.0), ("fraction", 100.0)):
+        if lowest <= factor * value <= highest:
+            return unit
+    return None
 
 
 @cache

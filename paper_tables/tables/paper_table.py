@@ -158,7 +158,7 @@ def _layout_notes(
         notes += verdict_notes(cells[[len(scores) > 0 for scores in cells["our_scores_percent"]]])
         notes += _best_note(runs)
     if STATED in set(runs["comparability"]):
-        notes += more_seeds(cells)
+        notes += [*more_seeds(cells), *_why_not_judged(cells)]
     if over_all:
         notes.append("A total's or average's ± is that over seeds; tasks are independent.")
         notes += _length_note(layout, runs)
@@ -183,6 +183,15 @@ def more_seeds(cells: pd.DataFrame) -> list[str]:
         needed.setdefault(more, []).append(f"{row['column']} on {row['task']}")
     named = "; ".join(f"{more}: {', '.join(places)}" for more, places in needed.items())
     return [f"To decide what is inconclusive (80% chance of reproduced if nothing differs): {named}."]
+
+
+def _why_not_judged(cells: pd.DataFrame) -> list[str]:
+    """Why numbers with scores of a user's get no verdict: one sentence for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for row in frames.records(cells[cells["verdict"] == decision_rule.NOT_JUDGED]):
+        if row["reason"]:
+            reasons.setdefault(str(row["reason"]), []).append(f"{row['column']} on {row['task']}")
+    return [f"Not judged, {', '.join(places)}: {reason}" for reason, places in reasons.items()]
 
 
 _UNKNOWN = "a spread is needed, of two seeds at least"

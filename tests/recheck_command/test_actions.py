@@ -243,3 +243,23 @@ def test_a_date_that_is_none_is_one_message(tmp_path: Path, capsys: pytest.Captu
     assert main(["crate", str(tmp_path), "--date", "27.11."]) == 2
     assert "--date 27.11. is not a date; allowed is YYYY-MM-DD" in capsys.readouterr().err
     assert not (tmp_path / "ro-crate-metadata.json").exists()
+
+
+def test_an_empty_path_is_not_the_working_folder(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["crate", ""])
+    assert ended.value.code == 2
+    assert "argument folder: the path is empty; give a file or a folder" in capsys.readouterr().err
+
+
+def test_two_spellings_of_a_method_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    lines = [
+        f"{name},hopper-medium-v2,{seed},{60 + seed}"
+        for name in ("MyMethod", "mymethod")
+        for seed in range(3)
+    ]
+    (tmp_path / "s.csv").write_text("method,task,seed,score\n" + "\n".join(lines))
+    said = "Warning: The methods 'MyMethod' and 'mymethod' differ only in their spelling; they are taken for"
+    for words in (["check"], ["table", "--like", "iql_table_1"]):
+        assert main([words[0], str(tmp_path / "s.csv"), *words[1:]]) == 0
+        assert said in capsys.readouterr().err

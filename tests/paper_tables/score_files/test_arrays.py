@@ -92,6 +92,7 @@ def test_a_list_of_objects_is_rows(tmp_path):
         ({"IQL": [1.0, 2.0]}, r"'IQL' has the shape \[2\]; \[runs, tasks\] or .* is needed"),
         ({"IQL": [[1.0, 2.0], [3.0]]}, "'IQL' is not an array of numbers .* with equally long rows"),
         ({"IQL": [["high", "low"]]}, "'IQL' is not an array of numbers"),
+        ({"IQL": [[True, False]]}, "'IQL' is not an array of numbers"),
         ({"IQL": [[1.0, float("inf")]]}, "'IQL' holds an infinite score; a finite number or NaN is allowed"),
         ({"tasks": ["a"]}, "holds no array of scores"),
         ({"IQL": [[float("nan"), float("nan")]]}, "holds no score: every value is NaN"),

@@ -110,3 +110,42 @@ def test_a_task_beside_its_environment_is_the_task(tmp_path: Path):
     assert set(found.runs["task"]) == {task for _, task in CELLS}
     assert "Columns not used (1): 'environment_id'." in found.messages
     assert np.isfinite(found.runs["score_percent"]).all()
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1.0, "percent"), (0.01, "fraction")])
+def test_scores_that_are_called_returns_are_not_normalised_again(factor: float, unit: str, tmp_path: Path):
+    path = table(tmp_path, dict.fromkeys(CELLS, factor))
+    named = path.with_name("r.csv")
+    named.write_text(path.read_text().replace("score", "evaluation/average_return"))
+    with pytest.raises(
+        TablesError, match=rf"r\.csv, line \d+: the column is called .*Give unit={unit}, or unit="
+    ):
+        read_scores(named)
+    runs = read_scores(named, ScoreOptions(unit=unit)).runs
+    hopper = runs[(runs["method"] == "iql") & (runs["task"] == "hopper-medium-v2")]
+    np.testing.assert_allclose(hopper["score_percent"], [50.0, 51.0, 52.0])
+    # Stated returns are normalised: 50 is 2.2 percent between D4RL's -20.27 and 3234.3.
+    stated = read_scores(named, ScoreOptions(unit="return")).runs if factor == 1.0 else None
+    if stated is not None:
+        assert stated["score_percent"].max() < 5.0
+
+
+def test_raw_returns_of_a_failed_method_next_to_others_are_returns(tmp_path: Path):
+    rows = [
+        ("ok", "hopper-medium-v2", 2000.0),
+        ("ok", "walker2d-medium-v2", 3500.0),
+        ("bad", "hopper-medium-v2", 66.0),
+    ]
+    lines = [f"{method},{task},{seed},{value + seed}" for method, task, value in rows for seed in range(3)]
+    (tmp_path / "r.csv").write_text("method,task,seed,return\n" + "\n".join(lines))
+    runs = read_scores(tmp_path / "r.csv").runs
+    np.testing.assert_allclose(
+        runs[runs["method"] == "bad"]["score_percent"].min(), 100 * 86.272305 / 3254.572305
+    )
+
+
+def test_scores_that_cannot_be_fractions_are_those_of_a_method_that_failed(tmp_path: Path):
+    path = table(tmp_path, {("iql", "halfcheetah-medium-v2"): -1 / 60})
+    runs = read_scores(path).runs
+    failed = runs[(runs["method"] == "iql") & (runs["task"] == "halfcheetah-medium-v2")]
+    assert failed["score_percent"].between(-1.3, -1.0).all()

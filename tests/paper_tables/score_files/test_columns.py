@@ -41,3 +41,30 @@ def test_of_several_steps_the_first_known_is_taken_and_of_two_scores_none():
     assert found.by_role["step"] == "step"
     with pytest.raises(TablesError, match="'score' and 'norm_score' could each be the score"):
         find_columns(["task", "score", "norm_score"], ScoreOptions(), "s.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "column"),
+    [
+        (["method", "task", "score", "std"], "std"),
+        (["method", "task", "mean", "std", "n"], "std"),
+        (["task", "IQL", "IQL_std", "Ours", "Ours_std"], "IQL_std"),
+        (["method", "task", "score", "score (SEM)"], r"score \(SEM\)"),
+    ],
+)
+def test_means_with_their_spreads_are_no_scores_of_seeds(names: list[str], column: str):
+    with pytest.raises(TablesError, match=rf"line 1 has the column '{column}' and none of the seeds: means"):
+        find_columns(names, ScoreOptions(), "s.csv, line 1")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["method", "task", "seed", "score", "std"],
+        ["name", "score", "score_std"],
+        ["method", "task", "seed_0", "seed_1", "mean", "std"],
+        ["method", "task", "score", "studs"],
+    ],
+)
+def test_spreads_next_to_the_scores_of_runs_are_not_used(names: list[str]):
+    assert names[-1] in find_columns(names, ScoreOptions(), "s.csv").unused

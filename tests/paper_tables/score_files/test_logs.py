@@ -78,6 +78,12 @@ def test_summaries_of_weights_and_biases(tmp_path: Path):
     assert set(found.runs["method"]) == {"iql"}
 
 
+def test_a_summary_that_is_cut_is_named(tmp_path: Path):
+    (tmp_path / "wandb-summary.json").write_text('{"d4rl_normalized_score": 6')
+    with pytest.raises(TablesError, match=r"wandb-summary\.json cannot be read: Expecting"):
+        read_scores(tmp_path)
+
+
 def test_a_folder_of_tables(tmp_path: Path):
     for seed in (0, 1):
         (tmp_path / f"mine-{HOPPER}-seed{seed}.csv").write_text(f"step,score\n1,50\n2,{60 + seed}\n")
@@ -108,10 +114,20 @@ def test_tensorboards_folders(tmp_path: Path):
             ]
             writer.add_event(Event(wall_time=0.0, step=step, summary=Summary(value=values)))
         writer.close()
+    # A logger's folder of hyperparameters comes first and has no score.
+    writer = EventFileWriter(str(tmp_path / "1-hparams"))
+    only = Summary(value=[Summary.Value(tag="hp_metric", simple_value=-1.0)])
+    writer.add_event(Event(wall_time=0.0, step=0, summary=only))
+    writer.close()
     found = read_scores(tmp_path)
     assert list(found.runs["score_percent"]) == [62.0, 63.0]
     assert list(found.runs["update"]) == [2000, 2000]
-    assert any("train/loss" in message for message in found.messages)
+    assert "2 metrics not used: hp_metric, train/loss." in found.messages
+    assert "1 folder without this metric, not used: '1-hparams'." in found.messages
+    with pytest.raises(
+        TablesError, match=r"has no metric that is a score by its name; it has hp_metric\. Give"
+    ):
+        read_scores(tmp_path / "1-hparams")
 
 
 def test_tensorboard_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

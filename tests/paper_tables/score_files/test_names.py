@@ -106,6 +106,13 @@ def test_spellings_of_a_seed(seed):
             "line 1: There is no task 'hoper-medium-v2'; the nearest",
         ),
         ({"task": [HOPPER] * 2, "method": ["a", ""]}, {}, "line 2: the cell of the method is empty"),
+        (
+            {"task": [HOPPER] * 3, "seed": ["0", "1", "Mean"]},
+            {},
+            "line 3: 'Mean' is no seed but computed from several runs; leave out rows of means and spreads",
+        ),
+        ({"task": [HOPPER] * 2, "seed": ["0", "std."]}, {}, "line 2: 'std.' is no seed"),
+        ({"task": [HOPPER] * 2, "method": ["a", "average"]}, {}, "line 2: 'average' is no method"),
     ],
 )
 def test_a_name_that_cannot_be_resolved_is_refused_with_its_line(columns, stated, words):
@@ -138,3 +145,21 @@ def test_seeds_with_names_are_numbered_and_this_is_reported():
 
 def seeds_of(found: Runs) -> list[int]:
     return [int(seed) for seed in found.runs["seed"].iloc[found.run]]
+
+
+def test_what_is_stated_and_not_used_is_said():
+    found, messages = resolved(
+        file(method=["x"], task=[HOPPER], seed=["0"]), method="y", task="walker2d-medium-v2"
+    )
+    assert runs_of_rows(found) == [("x", HOPPER, 0)]
+    assert "method=y is not used: every row has its own method." in messages
+    assert "task=walker2d-medium-v2 is not used: every row has its own task." in messages
+    assert not any("not used" in text for text in resolved(file(task=[HOPPER], seed=["0"]), method="y")[1])
+
+
+def test_settings_in_the_names_of_runs_are_not_seeds_and_are_named():
+    names = [f"IQL-{HOPPER}-lr{rate}-seed{seed}" for rate, seed in (("3e-4", 0), ("1e-4", 1))]
+    found, messages = resolved(file(run=names))
+    assert runs_of_rows(found) == [("iql", HOPPER, 0), ("iql", HOPPER, 1)]
+    settings = "'lr1e-4', 'lr3e-4': runs that differ in it alone count as seeds of one method."
+    assert f"Not used of the names of the runs: {settings}" in messages

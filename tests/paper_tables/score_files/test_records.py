@@ -69,6 +69,16 @@ def test_a_charts_export_has_a_column_for_each_run(tmp_path):
     [
         ("Step,r1 - one,r1 - two", {}, "the runs have the metrics 'one', 'two'; give columns=score:one"),
         ("Step,r1 - x", {"columns": "score:y"}, "line 1 has no metric 'y'; it has x"),
+        (
+            "Step,r1 - loss",
+            {},
+            "metric 'loss' is neither a score nor a return by its name; give columns=score:loss",
+        ),
+        (
+            "Step,r1 - score,r1 - score",
+            {},
+            "the column 'r1 - score' appears twice, as of two runs of one name",
+        ),
         ("Step,r1 - score__MIN,r1 - score__MAX", {}, "has only the ranges of 'score'; export its values too"),
     ],
 )
@@ -112,3 +122,21 @@ def test_a_chart_of_groups_says_that_its_runs_are_means(tmp_path: Path):
     found = read_scores(path)
     assert list(found.runs["method"]) == ["iql"]
     assert any("grouped: each is a mean over runs" in message for message in found.messages)
+
+
+def test_a_runs_name_in_a_chart_may_hold_the_sign_between_name_and_metric(tmp_path: Path):
+    found = records(tmp_path, "Step,IQL - hopper-medium-v2 - 0 - eval/score\n10,60\n")
+    assert found.keys["run"].tolist() == ["IQL - hopper-medium-v2 - 0"]
+    assert found.value.tolist() == [60.0]
+
+
+def test_scores_of_runs_that_crashed_are_named(tmp_path: Path):
+    table = "Name,State,score\na,finished,1\nb,crashed,2\nc,crashed,\nd,running,3\n"
+    found = records(tmp_path, table)
+    assert found.value.tolist() == [1.0, 2.0, 3.0]
+    assert (
+        "Scores of runs that are not finished, by the column 'State': 1 crashed, 1 running; they are used."
+        in found.messages
+    )
+    all_finished = records(tmp_path, table.replace("crashed", "finished").replace("running", "finished"))
+    assert not any("not finished" in message for message in all_finished.messages)

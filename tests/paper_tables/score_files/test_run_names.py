@@ -21,6 +21,19 @@ from paper_tables.score_files.run_names import RunName, method_key, parse
         ("IQL(hopper-medium-v2, seed=3)", RunName("IQL", "hopper-medium-v2", 3)),
         ("algo: IQL, env: hopper-medium-v2", RunName("IQL", "hopper-medium-v2", None)),
         ("nothing", RunName(None, None, None)),
+        # A method that is called like a seed.
+        ("S4-hopper-medium-v2-0", RunName("S4", "hopper-medium-v2", 0)),
+        ("S4-hopper-medium-v2", RunName("S4", "hopper-medium-v2", None)),
+        ("hopper-medium-v2-S4-1", RunName("S4", "hopper-medium-v2", 1)),
+        ("IQL-S2-hopper-medium-v2-seed0", RunName("IQL-S2", "hopper-medium-v2", 0)),
+        ("IQL-S2-hopper-medium-v2-7", RunName("IQL-S2", "hopper-medium-v2", 7)),
+        ("s1-IQL-hopper-medium-v2", RunName("IQL", "hopper-medium-v2", 1)),
+        # Dates and values of settings are no seeds.
+        ("IQL-hopper-medium-v2-2024-05-01", RunName("IQL", "hopper-medium-v2", None)),
+        ("IQL-hopper-medium-v2-2-2024-05-01_10-20-30", RunName("IQL", "hopper-medium-v2", 2)),
+        ("IQL-hopper-medium-v2-lr3e-4", RunName("IQL", "hopper-medium-v2", None, "lr3e-4")),
+        ("IQL-hopper-medium-v2-tau0.7", RunName("IQL", "hopper-medium-v2", None, "tau0.7")),
+        ("IQL-hopper-medium-v2-bs256-seed0", RunName("IQL", "hopper-medium-v2", 0, "bs256")),
     ],
 )
 def test_run_names(name: str, wanted: RunName):

@@ -75,6 +75,16 @@ def test_steps_that_are_not_known():
         select(rows_of([0, 0], [np.nan, np.nan], [1.0, 2.0]))
 
 
+def test_a_row_without_its_step_among_others_of_its_run_is_refused_with_its_line():
+    with pytest.raises(TablesError, match=r"s\.csv, line 2 has no step, while its run has other rows"):
+        select(rows_of([0, 0, 1], [1.0, np.nan, 2.0], [1, 2, 3]))
+    # A run of one row may lack it.
+    assert select(rows_of([0, 0, 1], [1.0, 2.0, np.nan], [1, 2, 3]))[0]["score_percent"].tolist() == [
+        2.0,
+        3.0,
+    ]
+
+
 def test_a_column_states_the_rule_in_usual_words():
     rows = rows_of([0, 0, 0], [1.0] * 3, [1.0, 2.0, 3.0], selection=["final", "best", "average"])
     found, messages = select(rows, "last")

@@ -83,6 +83,18 @@ def test_a_copied_number_is_judged_once_at_its_origin():
     assert lead[-1] == "These numbers are shown at 2 places: a copied number is judged once, at its origin."
 
 
+def test_a_users_number_without_a_verdict_has_its_reason():
+    """IQL prints 87.5 on antmaze-umaze-v0: seeds that are all perfect have no spread to judge by."""
+    runs = some_runs(
+        {"antmaze-umaze-v0": [100.0] * 5}, method="iql", comparability="stated", variant="stated"
+    )
+    layout = layout_files.read_layout("iql_table_1")
+    cells, shown = paper_table.layout_cells(layout, runs)
+    assert cell_of(cells, "antmaze-umaze-v0", "IQL")["verdict"] == "not_judged"
+    text = table_module.markdown(paper_table.layout_table(layout, cells, shown, runs))
+    assert "Not judged, IQL on antmaze-umaze-v0: Neither side has a spread between seeds" in text
+
+
 def test_marks_for_version_environment_and_hyperparameters():
     runs = some_runs(
         {"antmaze-umaze-v2": [90.0, 91.0]},

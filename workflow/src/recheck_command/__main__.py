@@ -32,6 +32,17 @@ from recheck_command import actions, manual
 STATED = ("columns", "unit", "select", "version", "method", "task", "tasks", "delimiter")
 
 
+def path(text: str) -> Path:
+    """A path of the command line; that of an unset variable of a shell is not the working folder.
+
+    Raises:
+        ArgumentTypeError: the text is empty.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; give a file or a folder")
+    return Path(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of all words."""
     top = argparse.ArgumentParser(
@@ -52,29 +63,29 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     check = word("check", actions.check)
-    check.add_argument("scores", type=Path, help="file or folder")
+    check.add_argument("scores", type=path, help="file or folder")
     check.add_argument(
-        "--output", type=Path, metavar="DIR", help="also write the scores here, for the other commands"
+        "--output", type=path, metavar="DIR", help="also write the scores here, for the other commands"
     )
     add_options(check)
     table = word("table", actions.table)
-    table.add_argument("scores", type=Path, nargs="?", help="file or folder; none for the paper's own table")
+    table.add_argument("scores", type=path, nargs="?", help="file or folder; none for the paper's own table")
     table.add_argument(
         "--like", action="append", required=True, metavar="LAYOUT", help="layout, by name or path; repeatable"
     )
     table.add_argument("--format", choices=actions.FORMATS, default="markdown")
     table.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder: all formats, cells and verdicts are written there"
+        "--output", type=path, metavar="DIR", help="folder: all formats, cells and verdicts are written there"
     )
     add_options(table)
     report = word("report", actions.report)
-    report.add_argument("scores", type=Path, help="file or folder")
+    report.add_argument("scores", type=path, help="file or folder")
     report.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder of all tables and figures"
+        "--output", type=path, required=True, metavar="DIR", help="folder of all tables and figures"
     )
     add_options(report)
     audit = word("audit", actions.audit)
-    audit.add_argument("table", type=Path, help="CSV, Markdown or LaTeX")
+    audit.add_argument("table", type=path, help="CSV, Markdown or LaTeX")
     audit.add_argument("--version", help="version of tasks whose names have none: v2, or v2,antmaze:v0")
     audit.add_argument("--seeds", type=int, help="training seeds of the numbers")
     audit.add_argument("--select", choices=("last", "best"), help="checkpoint of each run that it reports")
@@ -94,21 +105,21 @@ def parser() -> argparse.ArgumentParser:
     evidence.add_argument("task")
     evidence.add_argument("--version", help="version where the task's name has none: v2")
     diff = word("diff", actions.diff)
-    diff.add_argument("old", type=Path, help="folder with evidence.csv, or the file")
-    diff.add_argument("new", type=Path, help="likewise")
+    diff.add_argument("old", type=path, help="folder with evidence.csv, or the file")
+    diff.add_argument("new", type=path, help="likewise")
     merge = word("merge", actions.merge)
-    merge.add_argument("other", type=Path, help="results folder of another clone or cluster")
+    merge.add_argument("other", type=path, help="results folder of another clone or cluster")
     merge.add_argument(
-        "--root", type=Path, metavar="DIR", default=Path(), help="folder of the repository that takes them"
+        "--root", type=path, metavar="DIR", default=Path(), help="folder of the repository that takes them"
     )
     merge.add_argument("--check", action="store_true", help="compare, and copy nothing")
     crate = word("crate", actions.crate)
-    crate.add_argument("folder", type=Path, help="folder of results")
+    crate.add_argument("folder", type=path, help="folder of results")
     crate.add_argument("--name", help="of the deposit")
     crate.add_argument("--description", help="a sentence about it")
     crate.add_argument("--date", help="of publication, YYYY-MM-DD; today if left out")
     doctor = word("doctor", actions.doctor)
-    doctor.add_argument("--root", type=Path, metavar="DIR", default=Path(), help="folder of the repository")
+    doctor.add_argument("--root", type=path, metavar="DIR", default=Path(), help="folder of the repository")
     return top
 
 

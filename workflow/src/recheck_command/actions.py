@@ -54,6 +54,7 @@ def check(scores: str | Path, output: str | Path | None = None, **stated: Any) -
     """
     from paper_tables.rendering import table as table_module
     from paper_tables.score_files.read import write_scores
+    from paper_tables.scores import spellings
     from paper_tables.statistics.experiment import all_tables
     from paper_tables.statistics.summary import summary_table
 
@@ -67,7 +68,8 @@ def check(scores: str | Path, output: str | Path | None = None, **stated: Any) -
         if "There are no episodes" not in reason
     ]
     text = table_module.markdown(summary_table(tables))
-    return Answer(text, [*found.messages, *left_out], found.warnings, tables | {"scores": found.runs})
+    warnings = [*found.warnings, *spellings.slips(found.runs, "It is taken for another task.")]
+    return Answer(text, [*found.messages, *left_out], warnings, tables | {"scores": found.runs})
 
 
 FORMATS = ("markdown", "latex", "csv")
@@ -93,6 +95,7 @@ def table(
         TablesError: the scores or a layout cannot be used.
     """
     from paper_tables.rendering import table as table_module
+    from paper_tables.scores import spellings
     from paper_tables.tables import not_used, paper_table, write
 
     if format not in FORMATS:
@@ -114,7 +117,7 @@ def table(
             messages.append(f"{layout['name']}: {note}")
     if output is not None:
         write.write_verdicts(judged, Path(output))
-    warnings = [] if found is None else found.warnings
+    warnings = [] if found is None else [*found.warnings, *spellings.slips(found.runs, "It is not compared.")]
     return Answer("\n".join(texts), messages, warnings, {"cells": judged})
 
 
