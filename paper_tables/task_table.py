@@ -23,6 +23,8 @@ D4RL = Path(__file__).parent / "config" / "d4rl_tasks.csv"
 _VERSION = re.compile(r"[-_ ]?v(\d+)$")
 _INNER_VERSION = re.compile(r"-v\d+(?=-)")
 MOST_NEAREST = 3
+SHORTEST = 3
+"""Letters that are left of a word that is cut: `med` for `medium`."""
 SLIP = 0.9
 """From this similarity on (difflib's ratio) an unknown name is a likely slip."""
 
@@ -214,10 +216,40 @@ def _abbreviations() -> dict[str, tuple[str, ...]]:
     return {form: tuple(stems) for form, stems in found.items()}
 
 
+@cache
+def _shortened() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Patterns of names whose words are cut (``hopper-med-exp``, ``walker-m-r``), and the names."""
+    found = []
+    for stem in dict.fromkeys(stem_of(name) for name in tasks()):
+        first, *others = map(_compact, stem.split("-"))
+        if others:
+            initials = "".join(word[0] for word in others)
+            # Initials are behind a sign: hopper is not hoppe-r.
+            form = f"{_cut(first)}(?:-?{''.join(map(_cut, others))}|-{initials})"
+            found.append((re.compile(form), stem))
+    return tuple(found)
+
+
+def _cut(word: str) -> str:
+    """A pattern of a word without some of its last letters."""
+    rest = word[SHORTEST:]
+    return word[:SHORTEST] + "".join(f"(?:{letter}" for letter in rest) + ")?" * len(rest)
+
+
+@cache
+def _stems_meant(form: str) -> tuple[str, ...]:
+    """The names without version that an abbreviation or cut words mean; `form` has no version either."""
+    first, sign, rest = form.partition("-")
+    cut = f"{_compact(first)}{sign}{_compact(rest)}"
+    return _abbreviations().get(_compact(form)) or tuple(
+        stem for pattern, stem in _shortened() if pattern.fullmatch(cut)
+    )
+
+
 def is_name(text: str) -> bool:
     """Whether a text is a task's name in any spelling, with or without its version, or its abbreviation."""
-    stem = _compact(stem_of(short_form(text.split("/")[-1])))
-    return stem in _compact_stems() or stem in _abbreviations()
+    stem = stem_of(short_form(text.split("/")[-1]))
+    return _compact(stem) in _compact_stems() or bool(_stems_meant(stem))
 
 
 @cache
@@ -284,7 +316,7 @@ def _meant(form: str, version: str | None) -> list[str]:
     """The names that an abbreviation means, with its version where it has one; several are of one version."""
     given = _VERSION.search(form)
     found = []
-    for stem in _abbreviations().get(_compact(_VERSION.sub("", form)), ()):
+    for stem in _stems_meant(_VERSION.sub("", form)):
         stated = f"v{given[1]}" if given else version_of(stem, version)
         if stated is None or f"{stem}-{stated}" in tasks():
             found.append(f"{stem}-{stated}" if given else stem)

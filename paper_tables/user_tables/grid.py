@@ -30,14 +30,23 @@ _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|\[\^\w+\]")
 _VERDICT = re.compile(r"[✓↓↑○]|\$\\(?:surd|downarrow|uparrow|circ)\$")
 _NUMBER = re.compile(
     r"^(?P<mean>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*%?\s*(?:(?:±|\+/-|\+-)\s*(?P<spread>\d+(?:\.\d+)?|\.\d+)|"
-    r"[(\[]\s*(?P<sign>±|\+/-|\+-)?\s*(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?\s*%?$"
+    r"[(\[]\s*(?P<sign>±|\+/-|\+-|(?:std|sd|s\.d|sem|se)\.?\s*[=:]?)?\s*(?P<bracketed>\d+(?:\.\d+)?)\s*[)\]])?"
+    r"\s*%?$",
+    re.IGNORECASE,
+)
+# A mean with an interval, two one-sided spreads or a gain, of which the mean alone is used.
+_MEAN_AND_MORE = re.compile(
+    r"^(?P<mean>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(?:[(\[]\s*(?P<low>[+-]?\d+(?:\.\d+)?)\s*(?:[,;\u2013]|to)\s*"
+    r"(?P<high>[+-]?\d+(?:\.\d+)?)\s*[)\]]|\^?\s*\+\s*\d+(?:\.\d+)?\s*_?\s*-\s*\d+(?:\.\d+)?|"
+    r"\(\s*[+-]\s*\d+(?:\.\d+)?\s*%?\s*\))$"
 )
 _COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d{1,2}(?:\s*(?:±|\+/-)\s*\d+(?:,\d+)?)?$")
 _MARKDOWN_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _SUPERSCRIPTS = re.compile(r"[*†‡§¶¹²³]+$")
+_MARKS_BEFORE = re.compile(r"^[*†‡§¶]+\s*(?=[+-]?[\d.])")
 # Marks and words behind a number: 66.3 ?, 66.3 [inconclusive] (s,cond).
 _WORDS_AT_END = re.compile(r"(?<=[\d)])(?:\s*(?:\?|\[[a-z][a-z ()]*\]|\([a-z]+(?:,[a-z]+)*\)))+$")
-_SEEDS_AT_END = re.compile(r"(±.*?)\s*\(\d+\)$")
+_SEEDS_AT_END = re.compile(r"(±.*?)\s*\(\d+(?:\s*(?:seeds?|runs?))?\)$")
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,26 @@ class PrintedCell:
         """Mean, spread (None without) and decimals of the mean; None where the cell holds no number."""
         match = _NUMBER.match(self.text)
         if match is None:
-            return None
+            more = self._mean_and_more()
+            return None if more is None else (float(more), None, len(more.partition(".")[2]))
         spread = match["spread"] or match["bracketed"]
         if match["bracketed"] and match["bracketed"].isdigit() and "." in match["mean"] and not match["sign"]:
             # 66.3 (5): a number of seeds or a footnote; a spread has the decimals of its mean.
             spread = None
         decimals = len(match["mean"].partition(".")[2])
         return float(match["mean"]), None if spread is None else float(spread), decimals
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the mean alone is used of what the cell holds: an interval or a gain is not."""
+        return _NUMBER.match(self.text) is None and self._mean_and_more() is not None
+
+    def _mean_and_more(self) -> str | None:
+        match = _MEAN_AND_MORE.match(self.text)
+        if match is None:
+            return None
+        low, high = (float(match[name]) if match[name] else float(match["mean"]) for name in ("low", "high"))
+        return match["mean"] if low <= float(match["mean"]) <= high else None
 
 
 def read_grid(path: Path) -> list[list[PrintedCell]]:
@@ -159,7 +181,7 @@ def _cell(text: str, line: int, bold: bool) -> PrintedCell:
         sign for sign in text if unicodedata.category(sign) != "So" and not "\u2190" <= sign <= "\u21ff"
     )
     text = " ".join(text.replace("()", "").split()).strip("'\"")
-    text = _LEADING_DASH.sub("-", _SUPERSCRIPTS.sub("", text).strip())
+    text = _LEADING_DASH.sub("-", _MARKS_BEFORE.sub("", _SUPERSCRIPTS.sub("", text).strip()))
     # Mean, spread and number of seeds, as this project prints them.
     without = _WORDS_AT_END.sub("", text) if text[:1].isdigit() or text[:1] in "+-." else text
     return PrintedCell(_SEEDS_AT_END.sub(r"\1", without), line, bold)

@@ -31,8 +31,14 @@ _RAISED = re.compile(
     r"\\textsuperscript\{[^{}]*\}|\\(?:table)?footnote(?:mark|text)?(?![a-zA-Z])(?:\[\d+\])?(?:\{[^{}]*\})?|"
     r"\\tnote\{[^{}]*\}|\\cite[a-z]*\*?(?:\[[^\]]*\])*\{[^{}]*\}|\\d?dag(?:ger)?(?![a-zA-Z])|\\ddagger(?![a-zA-Z])|"
     r"\^\{?\s*(?:\\(?:dag|ddag|dagger|ddagger|ast|star|circ|S|P|bullet|diamond)(?![a-zA-Z])|[*†‡a-zA-Z,])+\s*\}?|"
-    r"\^\{\s*\d{1,2}\s*\}"
+    r"\^\{\s*\d{1,2}\s*\}|\^\d(?![\d.])"
 )
+# What is not set at all.
+_LEFT_OUT = re.compile(
+    r"\\iffalse(?![a-zA-Z]).*?\\fi(?![a-zA-Z])|\\begin\{comment\}.*?\\end\{comment\}", re.DOTALL
+)
+# A label that is set over the rows above: colours of rows ask for it in the last of them.
+_UPWARD = re.compile(r"^\s*\\multirow\s*(?:\[[^\]]*\])?\s*\{\s*-\s*(\d+)\s*\}")
 # Commands whose first argument is a setting and no text.
 _SETTINGS = re.compile(
     r"\\(?:textcolor|color|cellcolor|colorbox|fcolorbox|hspace|vspace|phantom|hphantom|vphantom|fontsize|"
@@ -103,6 +109,7 @@ def rows_of(text: str) -> list[tuple[int, list[str]]]:
         text: LaTeX; comments and rules are left out.
     """
     rows: list[tuple[int, list[str]]] = []
+    text = _LEFT_OUT.sub(lambda match: "\n" * match[0].count("\n"), text)
     held, start = "", 0
     begun = {text.count("\n", 0, match.start()) + 1: match.end() for match in _TABULAR.finditer(text)}
     spreads: frozenset[int] = frozenset()
@@ -125,7 +132,18 @@ def rows_of(text: str) -> list[tuple[int, list[str]]]:
             held = ""
     if "&" in held and "\\end" not in held:
         rows.append((start, _cells(held, spreads)))
+    _move_labels_up(rows)
     return rows
+
+
+def _move_labels_up(rows: list[tuple[int, list[str]]]) -> None:
+    """Labels over the rows above them, moved to the first of these rows in place."""
+    for number, (_, cells) in enumerate(rows):
+        for place, raw in enumerate(cells):
+            match = _UPWARD.match(raw)
+            first = number - int(match[1]) + 1 if match else number
+            if match and 0 <= first < number and place < len(rows[first][1]):
+                rows[first][1][place], cells[place] = raw, ""
 
 
 def _one_line_stacks(text: str) -> str:

@@ -15,7 +15,7 @@ from paper_tables.score_files.run_names import method_key
 from paper_tables.scores import plausible
 from paper_tables.user_tables.grid import PrintedCell, read_grid
 from paper_tables.user_tables.long_form import as_table
-from paper_tables.user_tables.shape import Row, known_name, shape_of
+from paper_tables.user_tables.shape import Row, Shape, ShapeError, known_name, shape_of
 from paper_tables.user_tables.sources import Literature, Source
 
 DOCUMENT = "your_table"
@@ -107,8 +107,9 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
         TablesError: no row is a task, or a name has no version; the message has the line.
     """
     task_table.check_version(version)
-    shape = shape_of(as_table(read_grid(path), path))
+    shape = _shape(path)
     messages: list[str] = []
+    partly: list[str] = []
     unused = [f"'{cell.text}' (line {cell.line}, below no heading)" for cell in shape.without_heading]
     numbers: list[dict[str, object]] = []
     places: dict[tuple[str, str], list[Place]] = {}
@@ -132,6 +133,7 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
                 names = shape.methods[heading]
                 numbers.append(_row(task, heading, names, cell.number, seeds, path))
                 places.setdefault((heading, task.name), []).append(Place(row.label, heading, cell, number))
+                partly += [f"'{cell.text}' (line {cell.line})"] * cell.has_more
             elif cell.text.lower() not in _EMPTY:
                 unused.append(f"'{cell.text}' (line {cell.line}, column '{heading}')")
     if not numbers:
@@ -141,9 +143,17 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
     table = pd.DataFrame(numbers)
     _refuse_fractions(table, path)
     messages += _first_of([f"'{label}' is {name}" for label, name in renamed.items()], "Tasks: ")
+    messages += _first_of(partly, f"The mean alone is used ({len(partly)}): ")
     messages += _first_of(unused, f"Not used ({len(unused)}): ")
     table = frames.check(_with_sources(table, messages), "reported", str(path))
     return UserTable(table, places, aggregates, messages, path)
+
+
+def _shape(path: Path) -> Shape:
+    try:
+        return shape_of(as_table(read_grid(path), path))
+    except ShapeError as error:
+        raise TablesError(f"{path}, {error}") from None
 
 
 def _first_of(items: list[str], before: str) -> list[str]:
@@ -169,6 +179,10 @@ def _with_sources(numbers: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
         for name, rows in columns.items()
         if set(rows["origin"]) != {"own"}
     }
+    messages += _first_of(
+        [f"'{name}'" for name, rows in columns.items() if set(rows["origin"]) == {"own"}],
+        "Not compared, no document has a method of this name: ",
+    )
     most = Counter(source.document for source in sources.values() if source).most_common(1)
     for heading, found in sources.items():
         if found is None and heading in copied and most:

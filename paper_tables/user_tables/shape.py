@@ -24,6 +24,10 @@ _AGGREGATE = re.compile(r"\b(total|sum|average|avg|mean|overall|all)\b", re.IGNO
 _TOTAL = re.compile(r"\b(total|sum)\b", re.IGNORECASE)
 
 
+class ShapeError(Exception):
+    """A table whose labels cannot be told apart; the message begins with the line."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of numbers.
@@ -62,18 +66,56 @@ def shape_of(grid: Grid) -> Shape:
 
     Args:
         grid: rows as they were read; need not be equally long.
+
+    Raises:
+        ShapeError: a label is in the middle of the rows that it is for.
     """
-    width = max(map(len, grid))
-    upright = [row + [PrintedCell("", row[0].line)] * (width - len(row)) for row in grid]
+    upright = _below_each_other(_even(grid))
     turned = [list(column) for column in zip(*upright)]
-    upright, turned = join_columns(upright), join_columns(turned)
+    tables = [join_columns(upright), join_columns(_with_sections(upright)), join_columns(turned)]
     choices = [
         (_count_tasks(_labels(table, count)), -turn, -count, table, count)
-        for turn, table in enumerate((upright, turned))
+        for turn, table in enumerate(tables)
         for count in range(1, min(MOST_LABEL_COLUMNS, len(table[0]) - 1) + 1)
     ]
     *_, table, count = max(choices, key=lambda choice: choice[:3])
     return _read(table, count)
+
+
+def _even(grid: Grid) -> Grid:
+    """Rows of one length."""
+    width = max(map(len, grid))
+    return [row + [PrintedCell("", row[0].line)] * (width - len(row)) for row in grid]
+
+
+def _below_each_other(table: Grid) -> Grid:
+    """Tables that stand next to each other, each with its column of tasks, one below the other."""
+    columns = list(zip(*table))
+    starts = [0]
+    for place in range(2, len(columns)):
+        names = [cell.text for cell in columns[place] if cell.text and task_table.is_name(cell.text)]
+        numbers = (any(cell.number is not None for cell in columns[at]) for at in (place - 1, place))
+        if len(names) > 1 and tuple(numbers) == (True, False):
+            starts.append(place)
+    ends = [*starts[1:], len(columns)]
+    parts = [row[start:end] for start, end in zip(starts, ends) for row in table]
+    return _even([row for row in parts if any(cell.text for cell in row)])
+
+
+def _with_sections(table: Grid) -> Grid:
+    """A table with its sections (a text alone in its row) as labels of the rows below them."""
+    rows: Grid = []
+    section = ""
+    for row in table:
+        texts = list(dict.fromkeys(cell.text for cell in row if cell.text))
+        numbers = any(cell.number is not None for cell in row)
+        if len(texts) == 1 and not numbers:
+            # A row of a task without any number is no section.
+            section = section if known_name(_names([section, *texts])) else texts[0]
+            continue
+        label = section if numbers and not _is_aggregate(row[:MOST_LABEL_COLUMNS]) else ""
+        rows.append([replace(row[0], text=label), *row])
+    return rows or table
 
 
 def _filled(table: Grid, count: int) -> Grid:
@@ -124,6 +166,7 @@ def _read(table: Grid, count: int) -> Shape:
     section = ""
     rows: list[Row] = []
     bare: list[PrintedCell] = []
+    _refuse_labels_in_the_middle(table, count)
     for row in _filled(table, count):
         label, body = list(dict.fromkeys(cell.text for cell in row[:count] if cell.text)), row[count:]
         numbers = sum(cell.number is not None for cell in body)
@@ -158,6 +201,20 @@ def _read(table: Grid, count: int) -> Shape:
         line = next((cell.line for cell in row if cell.line), 0)
         rows.append(Row(whole, (*_names(label), *_names(parts)), kind, cells, line))
     return Shape(methods, rows, tuple(bare))
+
+
+def _refuse_labels_in_the_middle(table: Grid, count: int) -> None:
+    """Refuse labels over several rows that are not in the first of them: whose they are is open."""
+    rows = [row for row in table if any(cell.number is not None for cell in row[count:])]
+    own = [cell.text for cell in rows[0][:count] if cell.text] if rows else []
+    for place in range(count - 1):
+        labels = [row[place] for row in rows if row[place].text]
+        if not labels or rows[0][place].text or known_name(_names(own)) or _is_aggregate(rows[0]):
+            continue
+        raise ShapeError(
+            f"line {rows[0][0].line}: the label of '{' '.join(own)}' is empty, and '{labels[0].text}' is in "
+            f"line {labels[0].line}; write the label of several rows in the first of them, or in each."
+        )
 
 
 def _kind(label: Sequence[str]) -> str:

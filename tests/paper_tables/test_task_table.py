@@ -18,6 +18,12 @@ from paper_tables import task_table
         ("hopper-m", "v2", "hopper-medium-v2"),
         ("antmaze-ud", "v2,antmaze:v0", "antmaze-umaze-diverse-v0"),
         ("pen-h", "1", "pen-human-v1"),
+        # Words that are cut.
+        ("hopper-med-exp-v2", None, "hopper-medium-expert-v2"),
+        ("HalfCheetah-MedRep", "v2", "halfcheetah-medium-replay-v2"),
+        ("half-m-v2", None, "halfcheetah-medium-v2"),
+        ("walker-mr", "v2", "walker2d-medium-replay-v2"),
+        ("antmaze-med-play-v2", None, "antmaze-medium-play-v2"),
     ],
 )
 def test_a_spelling_is_its_task(text: str, version: str | None, name: str):
@@ -42,3 +48,7 @@ def test_what_is_unclear_is_refused(text: str, version: str | None, message: str
 
 def test_a_word_is_no_task():
     assert not any(map(task_table.is_name, ("hopper", "medium", "IQL", "average", "v2")))
+    # No name of an environment is a shorter one with an initial behind it: hoppe-r, relocat-e.
+    environments = {task_table.stem_of(name).split("-")[0] for name in task_table.tasks()}
+    assert "relocate" in environments
+    assert not [name for name in environments if task_table.is_name(name)]

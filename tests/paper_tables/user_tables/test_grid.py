@@ -57,6 +57,15 @@ def test_three_forms_give_the_same_cells(name: str, text: str, line: int, tmp_pa
         ("66.3 (1.2)", (66.3, 1.2, 1)),
         ("66.3 (±2)", (66.3, 2.0, 1)),
         ("66 (2)", (66.0, 2.0, 0)),
+        ("66.3 (std 1.2)", (66.3, 1.2, 1)),
+        ("66.3 (SD=2)", (66.3, 2.0, 1)),
+        # Of an interval, of two spreads and of a gain the mean alone.
+        ("66.3 [64.0, 68.5]", (66.3, None, 1)),
+        ("-1.5 (-3 to 0)", (-1.5, None, 1)),
+        ("66.3^+1.0_-2.0", (66.3, None, 1)),
+        ("66.3 (+2.1)", (66.3, None, 1)),
+        # The mean is outside: no interval of it.
+        ("66.3 [70.0, 75.5]", None),
         ("66.3 (5)", (66.3, None, 1)),
         ("66.3%", (66.3, None, 1)),
         ("–", None),

@@ -100,11 +100,26 @@ def test_what_follows_a_table_of_such_columns_is_not_of_it(tmp_path: Path):
             r"\underline{\textbf{66.3}}",
             r"\phantom{0}66.3",
             r"66.3\,\%",
+            r"$66.3^1$",
+            r"$^\dagger$66.3",
+            r"†66.3",
         ),
     ],
 )
 def test_what_is_set_around_a_number_is_not_of_it(raw: str, tmp_path: Path):
     assert cell_of(raw, tmp_path).number == (66.3, None, 1)
+
+
+def test_what_is_not_set_is_not_read(tmp_path: Path):
+    path = tmp_path / "t.tex"
+    row = "hopper-medium-v2 & {} \\\\\n"
+    path.write_text(
+        "\\begin{tabular}{lr}\nTask & IQL \\\\\n\\iffalse\n" + row.format("1.0") + "\\fi\n\\begin{comment}\n"
+        + row.format("2.0") + "\\end{comment}\n" + row.format("66.3") + "\\end{tabular}\n"
+    )  # fmt: skip
+    grid = read_grid(path)
+    assert [[cell.text for cell in row] for row in grid[1:]] == [["hopper-medium-v2", "66.3"]]
+    assert grid[1][1].line == 9
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,10 @@ def test_versions_are_stated_where_names_have_none(tmp_path):
 def test_what_is_no_table_of_percent_is_refused(tmp_path, text, words):
     with pytest.raises(TablesError, match=words):
         read(tmp_path, text)
+
+
+def test_what_is_not_compared_and_not_used_of_a_cell_is_named(tmp_path):
+    found = read(tmp_path, "Task,IQL,Mine\nhopper-medium-v2,66.3,90.5 (+4.6)\nwalker2d-medium-v2,78.3,80\n")
+    assert "Not compared, no document has a method of this name: 'Mine'." in found.messages
+    assert "The mean alone is used (1): '90.5 (+4.6)' (line 2)." in found.messages
+    assert len(found.numbers) == 4

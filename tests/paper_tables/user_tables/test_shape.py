@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from recheck.errors import TablesError
 
 from paper_tables.user_tables.audit import audit_table
-from paper_tables.user_tables.numbers import UserTable
+from paper_tables.user_tables.numbers import UserTable, read_table
 
 TWO_LABELS = r"""\newcommand{\mark}[1]{\textbf{#1}}
 \begin{table}[t]
@@ -118,3 +119,81 @@ def test_an_aggregate_that_fits_no_rows_is_named_as_not_checked(tmp_path: Path):
     table, found = audit_table(tmp_path / "t.md", "v2,antmaze:v0")
     assert found == []
     assert any("'Average rank' (line 13): it fits no rows above it" in text for text in table.messages)
+
+
+ROWS = ["42.6 & 47.4", "52.9 & 66.3", "75.3 & 78.3", "36.6 & 44.2", "18.1 & 94.7", "26.0 & 73.9"]
+BODIES, KINDS = ("HalfCheetah", "Hopper", "Walker2d"), ("Medium", "Medium-Replay")
+
+
+def two_kinds(labels: dict[int, str]) -> str:
+    """BC and IQL as IQL's Table 1 prints them; each kind's label is in the rows that `labels` names."""
+    lines = []
+    for number, numbers in enumerate(ROWS):
+        label = labels.get(number % 3, "").format(KINDS[number // 3])
+        lines.append(rf"{label} & {BODIES[number % 3]} & {numbers} \\")
+    head = r"\begin{tabular}{llcc}" + "\nDataset & Env & BC & IQL \\\\ \\midrule\n"
+    return head + "\n".join(lines) + "\n\\end{tabular}\n"
+
+
+def tasks_of(text: str, name: str, folder: Path) -> list[tuple[str, float, float]]:
+    """Task, BC and IQL of each row."""
+    (folder / name).write_text(text)
+    numbers = read_table(folder / name, "v2").numbers
+    wide = numbers.pivot(index="task", columns="method", values="score_percent")
+    return [tuple(row) for row in wide[["BC", "IQL"]].reset_index().to_numpy().tolist()]
+
+
+RIGHT = sorted(
+    (f"{body.lower()}-{kind.lower()}-v2", *map(float, ROWS[3 * at + number].split(" & ")))
+    for at, kind in enumerate(KINDS)
+    for number, body in enumerate(BODIES)
+)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {0: "{}", 1: "{}", 2: "{}"},
+        {0: r"\multirow{{3}}{{*}}{{{}}}"},
+        # Colours of rows need the label in the last of them.
+        {2: r"\multirow{{-3}}{{*}}{{{}}}"},
+        {2: r"\multirow[c]{{-3}}{{*}}{{{}}}"},
+    ],
+)
+def test_a_label_over_several_rows_is_that_of_each(labels: dict[int, str], tmp_path: Path):
+    assert tasks_of(two_kinds(labels), "t.tex", tmp_path) == RIGHT
+
+
+def test_a_label_in_the_middle_of_its_rows_is_refused(tmp_path: Path):
+    words = r"t\.tex, line 3: the label of 'HalfCheetah' is empty, and 'Medium' is in line 4; write"
+    with pytest.raises(TablesError, match=words):
+        tasks_of(two_kinds({1: "{}"}), "t.tex", tmp_path)
+
+
+def test_sections_may_be_the_kinds_of_data(tmp_path: Path):
+    lines = ["| Dataset | BC | IQL |", "|---|---|---|"]
+    for number, numbers in enumerate(ROWS):
+        lines += [f"| **{KINDS[number // 3]}** | | |"] * (number % 3 == 0)
+        lines.append(f"| {BODIES[number % 3]} | {numbers.replace('&', '|')} |")
+    lines.append("| Average | 41.9 | 67.5 |")
+    assert tasks_of("\n".join(lines), "t.md", tmp_path) == RIGHT
+    (average,) = read_table(tmp_path / "t.md", "v2").aggregates
+    assert (average.row.label, average.row.kind) == ("Average", "average")
+
+
+def test_tables_next_to_each_other_are_two(tmp_path: Path):
+    names = [f"{body}-{kind}-v2".lower() for kind in KINDS for body in BODIES]
+    lines = ["| Task | BC | IQL | Task | BC | IQL |", "|---|---|---|---|---|---|"]
+    for left, right in ((0, 3), (1, 4), (2, 5)):
+        halves = [f"{names[at]} | {ROWS[at].replace('&', '|')}" for at in (left, right)]
+        lines.append(f"| {' | '.join(halves)} |")
+    (tmp_path / "t.md").write_text("\n".join(lines))
+    table = read_table(tmp_path / "t.md")
+    found = [
+        (row["task"], row["method"].split()[0], row["score_percent"])
+        for row in table.numbers.to_dict("records")
+    ]
+    wanted = [
+        (task, method, value) for task, *values in RIGHT for method, value in zip(("BC", "IQL"), values)
+    ]
+    assert sorted(found) == sorted(wanted)
