@@ -31,6 +31,7 @@ def _raise(problem: BaseException) -> None:
         (lambda: _raise(ConfigError("seeds is 0; at least 1.")), 2, "seeds is 0; at least 1.\n"),
         (lambda: _raise(Preempted("Stopped by SIGTERM.")), 75, "Stopped by SIGTERM.\n"),
         (lambda: _raise(Preempted()), 75, ""),
+        (lambda: _raise(KeyboardInterrupt()), 130, "Stopped by Ctrl-C.\n"),
     ],
 )
 def test_the_exit_status_is_the_commands_two_or_75(command, status, said, capsys):

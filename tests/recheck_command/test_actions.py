@@ -14,6 +14,7 @@ from recheck.errors import TablesError
 from recheck_command import actions
 from recheck_command.__main__ import main, parser
 
+from paper_tables.score_files import read
 from paper_tables.tables.user_columns import with_user_methods
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def test_table_puts_the_methods_into_the_papers_layout(scores: Path):
     assert "MyMethod" in latex
 
 
-def test_a_report_ends_with_a_page_of_everything(scores: Path, tmp_path: Path, capsys):
+def test_a_report_ends_with_a_page_of_everything(scores: Path, tmp_path: Path, capsys, monkeypatch):
     folder = tmp_path / "my report"
     assert main(["report", str(scores), "--output", str(folder), "--unit", "percent"]) == 0
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -72,6 +73,15 @@ def test_a_report_ends_with_a_page_of_everything(scores: Path, tmp_path: Path, c
     forests = sorted(path.stem for path in (folder / "figures").glob("forest*.png"))
     assert forests == ["forest"]
     assert not (folder / "report.json").exists()
+    # A call that is stopped leaves no page of another call's scores.
+    monkeypatch.setattr(read, "write_scores", interrupted)
+    assert main(["report", str(scores), "--output", str(folder)]) == 130
+    assert capsys.readouterr().err == "Stopped by Ctrl-C.\n"
+    assert not (folder / "report.html").exists()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_columns_of_several_documents_stand_in_one_table(scores: Path):

@@ -14,6 +14,8 @@ from recheck.errors import Preempted, RecheckError
 EXIT_MISTAKE = 2
 # EX_TEMPFAIL of sysexits.h: nothing was lost, the same command resumes.
 EXIT_PREEMPTED = 75
+# 128 + SIGINT, as a shell counts a command that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
 # 128 + SIGPIPE, as a shell counts a command whose reader has gone.
 EXIT_CLOSED_PIPE = 141
 
@@ -26,7 +28,7 @@ def run(command: Callable[[], int | None]) -> int:
 
     Returns:
         The exit status: the command's own, 2 for a mistake of the user, 75 for a process that was asked to
-        stop, 141 where whoever reads the output has gone (`recheck ... | head`).
+        stop, 130 after Ctrl-C, 141 where whoever reads the output has gone (`recheck ... | head`).
     """
     try:
         status = _ended(command)
@@ -79,3 +81,6 @@ def _ended(command: Callable[[], int | None]) -> int:
         if str(error):
             print(error, file=sys.stderr)
         return EXIT_PREEMPTED
+    except KeyboardInterrupt:
+        print("Stopped by Ctrl-C.", file=sys.stderr)
+        return EXIT_INTERRUPTED

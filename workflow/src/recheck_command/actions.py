@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recheck import files
 from recheck.errors import FileError, TablesError
 from recheck.words import how_many
 
@@ -143,6 +144,9 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
     found = _scores(scores, stated)
     folder = Path(output)
     read = ["--scores", str(folder / "scores")]
+    # Written last: where it is, all of the folder is of one call.
+    with files.explained(folder / "report.html", TablesError):
+        (folder / "report.html").unlink(missing_ok=True)
     write_scores(found, folder / "scores")
     layouts = ["--layout", "all", "--layout", "locomotion"]
     made = ["--statistics", str(folder / "statistics")]

@@ -62,9 +62,9 @@ python:
 {_SCORES}
 
 output:
-  In DIR: report.html, a page of everything that works offline. Below DIR: scores (Parquet), statistics
-  (aggregates, intervals, comparisons), tables (every paper's, in Markdown, LaTeX and CSV, with verdicts) and
-  figures. The summary and the verdicts are printed.
+  In DIR: report.html, a page of everything that works offline, written last. Below DIR: scores (Parquet),
+  statistics (aggregates, intervals, comparisons), tables (every paper's, in Markdown, LaTeX and CSV, with
+  verdicts) and figures. The summary and the verdicts are printed.
 
 examples:
   recheck report wandb.csv --output my_report
