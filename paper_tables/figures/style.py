@@ -55,6 +55,8 @@ STYLE: dict[str, Any] = {
     # The one sans-serif font that comes with matplotlib, so that the bytes are the same on every machine.
     "font.family": "DejaVu Sans",
     "font.size": 7,
+    # A dollar sign in the name of a user's method is one, and no formula begins there.
+    "text.parse_math": False,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7,
     "xtick.labelsize": 6.5,

@@ -15,7 +15,7 @@ from recheck.words import ended
 
 from paper_tables import task_table
 from paper_tables.score_files import pickles
-from paper_tables.score_files.json_rows import rows_of_records
+from paper_tables.score_files.json_rows import records_of_columns, rows_of_records
 from paper_tables.score_files.options import ScoreOptions
 from paper_tables.score_files.records import Records
 from paper_tables.score_files.sources import Rows, no_text, open_text
@@ -64,6 +64,8 @@ def read_json(path: Path, options: ScoreOptions) -> Records | Rows:
         return rows_of_records(path, content)
     if not isinstance(content, Mapping) or not content:
         raise TablesError(f"{path} is empty or neither a list of rows nor a dictionary of arrays.")
+    if records := records_of_columns(content):
+        return rows_of_records(path, records)
     return _records(path, content, options)
 
 
@@ -89,10 +91,7 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
             continue
         if isinstance(values, Mapping):
             for task, scores in values.items():
-                if _is_ragged(scores):
-                    parts += _curves(path, str(method), str(task), scores)
-                elif not (isinstance(scores, (list, tuple)) and not scores):
-                    parts.append(_part(path, str(method), [str(task)], _array(path, method, scores), True))
+                parts += _of_task(path, str(method), str(task), scores)
         else:
             parts.append(_part(path, str(method), tasks, _array(path, method, values), False))
     if not parts:
@@ -106,6 +105,17 @@ def _records(path: Path, content: Mapping[str, Any], options: ScoreOptions) -> R
     if empty:
         messages.append(f"{empty} NaN not used: these runs are missing.")
     return Records.of_table(table.reset_index(drop=True), "score", path, messages, "run")
+
+
+def _of_task(path: Path, method: str, task: str, scores: Any) -> list[pd.DataFrame]:
+    """The scores of a method on one task: by seed, runs of several lengths, or an array."""
+    if isinstance(scores, Mapping):
+        return _seeds(path, method, task, scores)
+    if _is_ragged(scores):
+        return _curves(path, method, task, scores)
+    if isinstance(scores, (list, tuple)) and not scores:
+        return []
+    return [_part(path, method, [task], _array(path, method, scores), True)]
 
 
 def _methods_first(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,6 +159,14 @@ def _curves(path: Path, method: str, task: str, runs: Any) -> list[pd.DataFrame]
         part = _part(path, method, [task], _array(path, method, run)[None, :], True)
         parts.append(part.assign(seed=str(number), line=number + 1))
     return parts
+
+
+def _seeds(path: Path, method: str, task: str, scores: Mapping[str, Any]) -> list[pd.DataFrame]:
+    """The scores of a task by seed, each a number or a list of evaluations; null is a missing run."""
+    return [
+        _part(path, method, [task], _array(path, method, [values]), True).assign(seed=str(seed), line=number)
+        for number, (seed, values) in enumerate(scores.items(), 1)
+    ]
 
 
 def _part(path: Path, method: str, tasks: list[str], array: np.ndarray, one_task: bool) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 
 from recheck.errors import TablesError
 
+from paper_tables.score_files.columns import NAMES, plain
 from paper_tables.score_files.sources import BATCH_ROWS, Rows, no_text, open_text
 
 
@@ -37,6 +38,31 @@ def rows_of_records(path: Path, records: Sequence[Mapping[str, Any]]) -> Rows:
     """A list of JSON objects, one row each."""
     names = list(dict.fromkeys(name for record in records for name in flat(record)))
     return Rows(path, names, lambda wanted: _batches(map(flat, records), wanted), "row")
+
+
+def records_of_columns(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a table that is stored by columns, as pandas writes JSON; empty where it is none.
+
+    Args:
+        content: column -> index -> value, column -> list, or `columns` and `data` (a list of rows).
+    """
+    if {"columns", "data"} <= set(content):
+        names, rows = content["columns"], content["data"]
+        lists = isinstance(names, list) and isinstance(rows, list)
+        if lists and all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return [dict(zip(map(str, names), row)) for row in rows]
+        return []
+    roles = {role for role, names in NAMES.items() for name in content if plain(str(name)) in names}
+    if not roles & {"score", "return"} or not roles & {"task", "run"}:
+        return []
+    indices = [
+        list(values) if isinstance(values, Mapping) else list(range(len(values)))
+        for values in content.values()
+        if isinstance(values, (Mapping, list))
+    ]
+    if len(indices) < len(content) or any(index != indices[0] for index in indices):
+        return []
+    return [{name: values[index] for name, values in content.items()} for index in indices[0]]
 
 
 def _batches(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> Iterator[Any]:

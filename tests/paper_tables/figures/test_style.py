@@ -34,6 +34,16 @@ def test_a_full_disk_is_one_message_and_leaves_no_figure(tmp_path, full_disk):
     assert figures.captions == {}
 
 
+@pytest.mark.parametrize("name", [r"$\foo$ X", "$a_{$", "x^2_%#&~", "5$"])
+def test_a_name_is_drawn_as_it_is_written(name: str, tmp_path):
+    with style.house_style():
+        figure = style.new_figure(1.0)
+        text = figure.text(0.1, 0.1, name)
+        assert not text.get_parse_math()
+        style.Figures(tmp_path).save(figure, "a", "caption")
+    assert (tmp_path / "a.pdf").stat().st_size > 0
+
+
 def test_variants_of_a_method_have_markers_of_their_own():
     """Without a line, as at one number of diffusion steps, nothing but the marker tells them apart."""
     sampling = ["", " ddim_2", " ddim_5", " ddim_10"]

@@ -144,3 +144,20 @@ def test_task_before_method_is_method_before_task(tmp_path: Path):
         ("iql", "hopper-medium-v2"): [66.0, 67.0],
         ("iql", "walker2d-medium-v2"): [78.0, 79.0],
     }
+
+
+def test_scores_may_be_by_seed(tmp_path: Path):
+    scores = {
+        "Mine": {"hopper-medium-v2": {"7": 66, "9": 67.5}, "walker2d-medium-v2": {"7": [70, 71], "9": None}}
+    }
+    runs = read_scores(as_json(tmp_path, scores)).runs
+    found = runs[["task", "seed", "score_percent"]].to_numpy().tolist()
+    assert found == [
+        ["hopper-medium-v2", 7, 66.0],
+        ["hopper-medium-v2", 9, 67.5],
+        ["walker2d-medium-v2", 7, 71.0],
+    ]
+    with pytest.raises(TablesError, match="'std' is no seed but computed"):
+        read_scores(as_json(tmp_path, {"Mine": {"hopper-medium-v2": {"0": 66, "std": 3}}}))
+    with pytest.raises(TablesError, match="'Mine' is not an array of numbers"):
+        read_scores(as_json(tmp_path, {"Mine": {"hopper-medium-v2": {"0": "high"}}}))

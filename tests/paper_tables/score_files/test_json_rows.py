@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import json
 
+import pandas as pd
 import pytest
 from recheck.errors import TablesError
 
-from paper_tables.score_files.json_rows import flat, read_json_lines, rows_of_records
+from paper_tables.score_files.json_rows import (
+    flat,
+    read_json_lines,
+    records_of_columns,
+    rows_of_records,
+)
 
 
 def values(rows, *names):
@@ -58,3 +65,25 @@ def test_a_list_of_objects_is_rows_in_its_order(tmp_path):
     assert rows.names == ["a", "b", "a/x"]
     assert values(rows, "a", "a/x") == [("1", ""), ("", "2")]
     assert (rows.unit, rows.line_of(0)) == ("row", 1)
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "list"])
+def test_a_table_by_columns_is_its_rows(orient: str):
+    table = pd.DataFrame({"task": ["a", "b"], "score": [1.5, None]})
+    text = json.dumps(table.to_dict("list")) if orient == "list" else table.to_json(orient=orient)
+    found = records_of_columns(json.loads(text.replace("NaN", "null")))
+    assert found == [{"task": "a", "score": 1.5}, {"task": "b", "score": None}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"IQL": {"hopper-medium-v2": [1, 2]}},
+        {"score": {"hopper-medium-v2": [1, 2]}},
+        {"task": ["a", "b"], "score": [1.0]},
+        {"task": "a", "score": 1.0},
+        {"columns": ["task"], "data": [[1, 2]]},
+    ],
+)
+def test_what_is_no_table_by_columns(content: dict[str, object]):
+    assert records_of_columns(content) == []
