@@ -194,23 +194,31 @@ def not_of_episodes(task: str, score_percent: float, num_episodes: int) -> float
 
 
 def near_zero_unreported(runs: pd.DataFrame) -> list[str]:
-    """Messages about scores of at most 1.5 on tasks of which too few scores are reported to say more.
+    """Messages about scores of at most 1.5 on tasks of whose reports too little follows to say more.
+
+    That is where too few scores are reported, and where episodes succeed or fail and scores near 0 are
+    reported: 0.04 may be 4 of 100 episodes.
 
     Args:
         runs: the columns `method`, `task`, `score_percent` and `score_unit`, in an unstated unit.
     """
-    lowest = _lowest_reported()
+    lowest, known = _lowest_reported(), task_table.tasks()
     messages = []
     for (method, task), rows in runs[runs["score_unit"] == "percent"].groupby(["method", "task"], sort=True):
         own = rows["score_percent"].to_numpy(dtype=float)
-        small = np.abs(own).max() <= FRACTIONS_UP_TO and (own % 1 != 0).any()
-        if small and str(task) not in lowest:
-            messages.append(
-                f"{method} on {task}: scores of {own.min():.3g} to {own.max():.3g} are taken as percent, as "
-                "of a method that learned nothing; fewer than "
-                f"{REPORTS} reported scores of this task are known, so that these scores cannot be told "
-                "apart from fractions. Give unit=fraction, or unit=percent if they are right."
-            )
+        if np.abs(own).max() > FRACTIONS_UP_TO or not (own % 1 != 0).any():
+            continue
+        if str(task) not in lowest:
+            why = f"fewer than {REPORTS} reported scores of this task are known"
+        elif str(task) in known and known[str(task)].episode_step_percent:
+            why = "scores of this task are reported near 0"
+        else:
+            continue
+        messages.append(
+            f"{method} on {task}: scores of {own.min():.3g} to {own.max():.3g} are taken as percent, as of a "
+            f"method that learned nothing; {why}, so that these scores cannot be told apart from fractions. "
+            "Give unit=fraction, or unit=percent if they are right."
+        )
     return messages
 
 

@@ -107,6 +107,8 @@ def read_table(path: Path, version: str | None = None, seeds: int | None = None)
         TablesError: no row is a task, or a name has no version; the message has the line.
     """
     task_table.check_version(version)
+    if seeds is not None and seeds < 1:
+        raise TablesError(f"seeds is {seeds}; at least 1 is allowed.")
     shape = _shape(path)
     messages: list[str] = []
     partly: list[str] = []

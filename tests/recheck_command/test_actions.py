@@ -260,6 +260,10 @@ def test_an_empty_path_is_not_the_working_folder(capsys: pytest.CaptureFixture[s
         main(["crate", ""])
     assert ended.value.code == 2
     assert "argument folder: the path is empty; give a file or a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "x" * 5000])
+    assert ended.value.code == 2
+    assert "cannot be looked for: File name too long" in capsys.readouterr().err
 
 
 def test_two_spellings_of_a_method_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

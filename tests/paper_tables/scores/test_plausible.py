@@ -112,6 +112,15 @@ def test_where_no_score_is_reported_they_are_named():
     relocate = scores({("iql", "relocate-human-v1"): [0.1, 0.2]})
     plausible.check_against_reports(relocate, "x.csv")
     assert plausible.near_zero_unreported(relocate) == []
+    # On the large mazes nothing is reported below 0, but 0.02 may be 2 of 100 episodes.
+    maze = scores(
+        {("iql", "antmaze-large-play-v2"): [0.02, 0.08], ("bc", "antmaze-large-play-v2"): [0.0, 1.0]}
+    )
+    plausible.check_against_reports(maze, "x.csv")
+    (said_of_maze,) = plausible.near_zero_unreported(maze)
+    assert said_of_maze.startswith(
+        "iql on antmaze-large-play-v2: scores of 0.02 to 0.08 are taken as percent"
+    )
 
 
 def test_identical_seeds_and_repeated_runs_are_named():

@@ -71,6 +71,12 @@ def test_a_place_is_the_cell_in_the_file(table):
     assert table.place("IQL", "halfcheetah-medium-v2", "47").cell.text == "47.4"
 
 
+@pytest.mark.parametrize("seeds", [0, -3])
+def test_a_number_is_of_one_seed_at_least(seeds, tmp_path):
+    with pytest.raises(TablesError, match=f"seeds is {seeds}; at least 1 is allowed"):
+        read(tmp_path, TABLE, seeds=seeds)
+
+
 def test_versions_are_stated_where_names_have_none(tmp_path):
     text = TABLE.replace("-v2", "")
     with pytest.raises(TablesError, match=r"line 2: Task 'hopper-medium' has no version; there are .*-v2"):

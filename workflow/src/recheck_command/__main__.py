@@ -36,10 +36,14 @@ def path(text: str) -> Path:
     """A path of the command line; that of an unset variable of a shell is not the working folder.
 
     Raises:
-        ArgumentTypeError: the text is empty.
+        ArgumentTypeError: the text is empty, or the system does not take it for a path.
     """
     if not text.strip():
         raise argparse.ArgumentTypeError("the path is empty; give a file or a folder")
+    try:
+        Path(text).exists()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]} cannot be looked for: {error.strerror}") from None
     return Path(text)
 
 
