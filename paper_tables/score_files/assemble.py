@@ -189,7 +189,7 @@ def _refuse_impossible_means(rows: Runs, raw: np.ndarray) -> None:
     start = 0
     for records in rows.files:
         if not records.is_absent("episodes"):
-            counts = [_whole(text) for text in records.keys["episodes"]]
+            counts = [_whole(records, number) for number in range(len(records.keys))]
             for place, key in enumerate(records.key):
                 run, value = rows.run[start + place], float(rows.value[start + place])
                 task = str(rows.runs["task"].iat[run])
@@ -203,9 +203,15 @@ def _refuse_impossible_means(rows: Runs, raw: np.ndarray) -> None:
         start += len(records.row)
 
 
-def _whole(text: str) -> int:
-    number = pd.to_numeric(text, errors="coerce")
-    return int(number) if np.isfinite(number) else 0
+def _whole(records: Records, key: int) -> int:
+    """The number of episodes of a combination of texts; 0 where its cell is empty."""
+    text = str(records.keys["episodes"].iat[key])
+    number = pd.to_numeric(text, errors="coerce") if text else 0
+    if text and not (np.isfinite(number) and number >= 1 and number % 1 == 0):
+        raise TablesError(
+            f"{records.place_of_key(key)}: the number of episodes is '{text}'; it is a whole number from 1."
+        )
+    return int(number)
 
 
 def warnings_of(runs: pd.DataFrame, stated: bool) -> list[str]:

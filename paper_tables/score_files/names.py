@@ -26,6 +26,8 @@ _NO_NAME = {
     "method": re.compile(rf"^(?:{_COMPUTED})\.?$", re.IGNORECASE),
     "seed": re.compile(rf"^(?:{_COMPUTED}|sd|se|ci|min|max|all|95%[-_ ]?ci)\.?$", re.IGNORECASE),
 }
+# What programs write for a missing text.
+_MISSING = re.compile(r"^(?:nan|none|null|n/?a|#n/a)$", re.IGNORECASE)
 _MOST_NAMED = 6
 # A number that is not a seed: -1, 0.5.
 _NO_SEED = re.compile(r"^(?:-\d*\.?\d+|\d*\.\d*[1-9]\d*)$")
@@ -203,7 +205,7 @@ def _methods(
         _refuse_blank(records, "method", missing)
         messages.append(f"No column names the method: it is called '{OURS}' (method=NAME changes it).")
     filled = [text or OURS for text in given]
-    _refuse_computed(records, "method", filled)
+    _refuse_no_name(records, "method", filled)
     resolved = {text: method_key(text) or " ".join(text.split()) for text in sorted(set(filled))}
     changed = [f"'{text}' is {name}" for text, name in resolved.items() if text != name]
     if changed:
@@ -223,8 +225,14 @@ def _not_used_of_names(names: dict[str, RunName]) -> list[str]:
     return [f"Not used of the names of the runs: {listed}{more}{several}."]
 
 
-def _refuse_computed(records: Records, role: str, texts: list[str]) -> None:
-    """Refuse a row of means or spreads among the rows of runs."""
+def _refuse_no_name(records: Records, role: str, texts: list[str]) -> None:
+    """Refuse a row of means or spreads among the rows of runs, and a name that is missing."""
+    missing = next((number for number, text in enumerate(texts) if _MISSING.match(text)), None)
+    if missing is not None:
+        raise TablesError(
+            f"{records.place_of_key(missing)}: '{texts[missing]}' is no {role} but stands for a missing one; "
+            "fill it in, or leave the row out."
+        )
     number = next((number for number, text in enumerate(texts) if _NO_NAME[role].match(text)), None)
     if number is not None:
         raise TablesError(
@@ -255,7 +263,7 @@ def _labels(records: Records, names: dict[str, RunName], messages: list[str]) ->
 
 def _seeds(records: Records, labels: list[str], table: pd.DataFrame) -> np.ndarray:
     """Seeds as whole numbers; labels that are none are numbered within method and task."""
-    _refuse_computed(records, "seed", labels)
+    _refuse_no_name(records, "seed", labels)
     odd = next((number for number, text in enumerate(labels) if _NO_SEED.match(text)), None)
     if odd is not None:
         raise TablesError(

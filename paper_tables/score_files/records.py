@@ -25,6 +25,7 @@ _CHART_COLUMN = re.compile(r"^(?P<run>.+) - (?P<metric>[^ ].*?)(?P<range>__(?:MI
 
 METRICS = (*NAMES["score"], *NAMES["return"])
 # A column of Weights & Biases' tables of runs, and what it has for a run whose score may not be its last.
+_METRIC, _MOST_METRICS = ("metric", "metricname", "tag", "key", "variable"), 6
 _STATE, _UNFINISHED = (
     "state",
     ("crashed", "failed", "killed", "preempted", "preempting", "running", "pending"),
@@ -153,6 +154,7 @@ def records_of(rows: Rows, options: ScoreOptions, default_run: str = "") -> Reco
     messages = columns.messages()
     if empty:
         messages.append(f"{empty} empty cells not used: no score is in them.")
+    _refuse_other_metrics(rows, columns)
     messages += _unfinished(rows, columns)
     unit = "return" if columns.is_return else "score"
     return Records(
@@ -204,6 +206,22 @@ def _parts(
         value = to_numbers(batch.column(name), place, name)
         part = texts | {"column": name} | fixed
         yield {"texts": part, "step": steps, "value": value, "row": row, "blank": blank}
+
+
+def _refuse_other_metrics(rows: Rows, columns: Columns) -> None:
+    """Refuse a column `value` whose rows are several metrics, named in a column of their own."""
+    column = next((name for name in columns.unused if plain(name) in _METRIC), None)
+    if column is None or [plain(name) for name in columns.values] != ["value"]:
+        return
+    found: dict[str, None] = {}
+    for batch in rows.batches([column]):
+        found |= dict.fromkeys(to_texts(batch.column(column))[1])
+    if len(found) > 1 or not all(plain(name) in METRICS for name in found):
+        listed = ", ".join(map(repr, list(found)[:_MOST_METRICS]))
+        raise TablesError(
+            f"{rows.path}: the rows are of the metrics {listed} (column '{column}'); keep those of one "
+            "score, and remove the column if its name is another."
+        )
 
 
 def _unfinished(rows: Rows, columns: Columns) -> list[str]:

@@ -149,3 +149,12 @@ def test_scores_that_cannot_be_fractions_are_those_of_a_method_that_failed(tmp_p
     runs = read_scores(path).runs
     failed = runs[(runs["method"] == "iql") & (runs["task"] == "halfcheetah-medium-v2")]
     assert failed["score_percent"].between(-1.3, -1.0).all()
+
+
+@pytest.mark.parametrize("count", ["ten", "0", "2.5", "-3"])
+def test_a_number_of_episodes_is_a_whole_one(count: str, tmp_path: Path):
+    path = table(tmp_path, episodes=count)
+    with pytest.raises(
+        TablesError, match=rf"s\.csv, line 2: the number of episodes is '{count}'; it is a whole"
+    ):
+        read_scores(path)

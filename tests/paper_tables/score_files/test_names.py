@@ -112,6 +112,12 @@ def test_spellings_of_a_seed(seed):
             "line 3: 'Mean' is no seed but computed from several runs; leave out rows of means and spreads",
         ),
         ({"task": [HOPPER] * 2, "seed": ["0", "std."]}, {}, "line 2: 'std.' is no seed"),
+        (
+            {"task": [HOPPER] * 2, "seed": ["0", "nan"]},
+            {},
+            "line 2: 'nan' is no seed but stands for a missing",
+        ),
+        ({"task": [HOPPER] * 2, "method": ["a", "NaN"]}, {}, "line 2: 'NaN' is no method but stands for"),
         ({"task": [HOPPER] * 2, "method": ["a", "average"]}, {}, "line 2: 'average' is no method"),
     ],
 )

@@ -140,3 +140,15 @@ def test_scores_of_runs_that_crashed_are_named(tmp_path: Path):
     )
     all_finished = records(tmp_path, table.replace("crashed", "finished").replace("running", "finished"))
     assert not any("not finished" in message for message in all_finished.messages)
+
+
+@pytest.mark.parametrize(("first", "second"), [("loss", "score"), ("loss", "loss"), ("score", "return")])
+def test_rows_of_other_metrics_are_refused(first: str, second: str, tmp_path: Path):
+    table = f"method,task,seed,metric,value\na,t,0,{first},1\na,t,1,{second},2\n"
+    with pytest.raises(TablesError, match=rf"the rows are of the metrics '{first}'.* \(column 'metric'\)"):
+        records(tmp_path, table)
+    one = records(tmp_path, table.replace(first, "score").replace(second, "score").replace("return", "score"))
+    assert one.value.tolist() == [1.0, 2.0]
+    # Next to a column that is called a score, a tag is the author's own.
+    own = records(tmp_path, table.replace("metric,value", "tag,score"))
+    assert own.value.tolist() == [1.0, 2.0]
