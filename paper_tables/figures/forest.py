@@ -177,11 +177,12 @@ def forest_rows(path: Path) -> pd.DataFrame:
 
 
 def _printed_in(row: dict[str, Any]) -> str:
-    """Document and table of a judged cell."""
+    """Document and table of a judged cell; empty for released code, which the axis names."""
     if isinstance(row.get("number"), str):
         document, table = origins.printed_in(row["number"])
         return f"{document_name(document)}, {table}"
-    return "" if pd.isna(row.get("table")) else str(row["table"])
+    table = row.get("table")
+    return "" if pd.isna(table) or table == literature.REFERENCE_TABLE else str(table)
 
 
 def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:

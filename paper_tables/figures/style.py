@@ -39,6 +39,8 @@ BAND_ALPHA = 0.13
 SEED_ALPHA = 0.4
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES = ("solid", "dashed", "dotted", "dashdot")
+# With more variants of a method than this their lighter colours are too much alike.
+MOST_LIGHTER = 3
 # Which part of a marker is filled: a method's variants are told apart where no line shows its dash.
 _FILLS = ("full", "none", "left", "top", "right", "bottom")
 INK = "#222222"
@@ -197,8 +199,8 @@ class LabelStyle:
 def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
     """The style of every label of a figure.
 
-    The first variant of a method has the style of `config/names.yaml`. Further ones are lighter, with another
-    dash, and another part of their marker is filled.
+    The first variant of a method has the style of `config/names.yaml`. Further ones are lighter, or darker
+    where there are many, with another dash, and another part of their marker is filled.
 
     Args:
         labels: of `statistics.configurations.with_labels`.
@@ -208,18 +210,32 @@ def label_styles(labels: Iterable[str]) -> dict[str, LabelStyle]:
     found = {}
     for method, style in styles.items():
         variants = [label for label in ordered if names.method_of(label) == method]
-        for place, label in enumerate(variants):
-            lightness = 0.55 * place / max(len(variants) - 1, 2)
+        for place, (label, share) in enumerate(zip(variants, _shades(len(variants)))):
             line = _LINES[(_LINES.index(style.line) + place) % len(_LINES)]
             fill = _FILLS[place % len(_FILLS)]
-            found[label] = LabelStyle(_lighter(style.colour, lightness), line, style.marker, fill)
+            found[label] = LabelStyle(_mixed(style.colour, share), line, style.marker, fill)
     return found
 
 
-def _lighter(colour: str, share: float) -> str:
-    """A colour mixed with a share of white."""
+def _shades(count: int) -> list[float]:
+    """How much white, or black below 0, is mixed into the colour of each variant of a method."""
+    if count <= MOST_LIGHTER:
+        return [0.55 * place / max(count - 1, 2) for place in range(count)]
+    darker = (count - 1) // 2
+    lighter = count - 1 - darker
+    return [0.0, *_steps(-0.6, -0.25, darker), *_steps(0.25, 0.6, lighter)]
+
+
+def _steps(first: float, last: float, count: int) -> list[float]:
+    """So many values from one to the other, equally far apart."""
+    return [first + (last - first) * place / max(count - 1, 1) for place in range(count)]
+
+
+def _mixed(colour: str, share: float) -> str:
+    """A colour mixed with a share of white, or of black where the share is below 0."""
+    goal = 255 if share > 0 else 0
     parts = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-    return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)
+    return "#" + "".join(f"{round(part + (goal - part) * abs(share)):02X}" for part in parts)
 
 
 def nearly_empty(rows: pd.DataFrame) -> str | None:

@@ -94,5 +94,6 @@ def test_runs_of_released_code_are_not_called_reported(judged_cells: Path, tmp_p
         figure = draw(forest.forest_rows(tmp_path / "cells.csv"), "released code")
     assert others == ["released code"]
     assert figure.axes[0].get_xlabel() == "ours − released code (points)"
+    assert figure.axes[0].get_title() == ""
     assert "released code" in done.captions["forest"]
     assert "reported" not in done.captions["forest"]

@@ -44,6 +44,16 @@ def test_a_name_is_drawn_as_it_is_written(name: str, tmp_path):
     assert (tmp_path / "a.pdf").stat().st_size > 0
 
 
+@pytest.mark.parametrize("count", range(1, 12))
+def test_shades_of_one_method_are_apart(count: int):
+    """The first keeps the method's colour; many variants are told apart by lighter and darker ones."""
+    found = style.label_styles([f"diffusion_ql N={place}" for place in range(1, count + 1)])
+    colours = [label.colour for label in found.values()]
+    assert colours[0] == style.label_styles(["diffusion_ql"])["diffusion_ql"].colour
+    brightness = sorted(sum(int(colour[start : start + 2], 16) for start in (1, 3, 5)) for colour in colours)
+    assert count < 2 or min(np.diff(brightness)) > 15
+
+
 def test_variants_of_a_method_have_markers_of_their_own():
     """Without a line, as at one number of diffusion steps, nothing but the marker tells them apart."""
     sampling = ["", " ddim_2", " ddim_5", " ddim_10"]
