@@ -20,6 +20,7 @@ from paper_tables.evidence.claims import ProseClaim
 from paper_tables.evidence.field import agreement
 from paper_tables.evidence.judgement import NumberEvidence
 from paper_tables.evidence.tables import BASIS_WORDS, first_screen
+from paper_tables.rendering.names import document_name
 from paper_tables.rendering.table import MARKS
 from paper_tables.rendering.text import with_spread
 from paper_tables.statistics import intervals
@@ -88,6 +89,7 @@ def page_data(
         },
         "bases": list(BASIS_WORDS.values()),
         "documents": {name: document.title for name, document in documents.items()},
+        "short_names": {name: document_name(name) for name in documents},
         "numbers": [_number(entry) for entry in found],
         "evidence": {
             entry.origin["id"]: _evidence(entry)

@@ -45,6 +45,13 @@ function classOf(verdict) {
 // --- The table of all numbers and its filters ---
 
 const evidenceOf = (number) => data.evidence[number.judged_at || number.id] || { groups: [], reports: [] };
+const shortName = (document) => data.short_names[document] || document;
+const byId = new Map(data.numbers.map((number) => [number.id, number]));
+// Where a number is printed, as a link that opens its evidence.
+function linkTo(id) {
+  const number = byId.get(id);
+  return number ? link(`${shortName(number.document)}, ${number.table}: ${number.method}`, "#" + encodeURIComponent(id)) : element("span", id);
+}
 const chosen = {};
 // By what the verdict rests on, the strongest evidence first; claims before open numbers, copies last; otherwise in the
 // order of the papers.
@@ -62,8 +69,9 @@ const shown = new DataTable("#numbers", {
         if (kind === "sort" || kind === "type") return number.difference === null ? -1e9 : number.difference;
         return value === null ? "" : (value > 0 ? "+" : "") + value.toFixed(1);
       }
-      if (kind !== "display") return value;
-      const made = element("span", value);
+      const text = key === "document" ? shortName(value) : value;
+      if (kind !== "display") return text;
+      const made = element("span", text);
       if (key === "verdict_text") made.className = classOf(number.verdict);
       return made.outerHTML;
     },
@@ -80,7 +88,7 @@ for (const [title, key] of FILTERS) {
   const select = element("select", null, { id: "filter-" + key });
   select.append(element("option", "all", { value: "" }));
   const values = [...new Set(data.numbers.map((number) => String(number[key])))].sort();
-  for (const value of values) select.append(element("option", value, { value }));
+  for (const value of values) select.append(element("option", key === "document" ? shortName(value) : value, { value }));
   select.addEventListener("change", () => { chosen[key] = select.value; shown.draw(); });
   label.append(select);
   document.getElementById("filters").append(label);
@@ -101,7 +109,7 @@ function draw(parent, name, attributes, text) {
 function forest(number, evidence) {
   const rows = [{ name: "reported", score: number.score, half: number.spread, kind: "reported" }];
   for (const group of evidence.groups) rows.push({ name: `${group.implementation} (${group.scores.length})`, kind: group.kind, scores: group.scores, low: group.low, high: group.high, mean: group.mean });
-  for (const report of evidence.reports) rows.push({ name: report.document, kind: "report", score: report.score, half: report.error === null ? null : 1.96 * report.error, faint: Boolean(report.left_out) });
+  for (const report of evidence.reports) rows.push({ name: shortName(report.document), kind: "report", score: report.score, half: report.error === null ? null : 1.96 * report.error, faint: Boolean(report.left_out) });
   const pooled = evidence.reports_pooled;
   if (pooled) rows.push({ name: "reports pooled", kind: "pooled", score: pooled.mean, low: pooled.low, high: pooled.high });
   const ends = rows.flatMap((row) => [...(row.scores || []), row.score, row.mean, row.low, row.high, row.half ? row.score - row.half : null, row.half ? row.score + row.half : null]).filter((value) => typeof value === "number" && Math.abs(value) < 400);
@@ -146,7 +154,11 @@ function open(number) {
   const verdict = element("p");
   verdict.append(element("strong", number.verdict, { class: classOf(number.verdict) }), ` (${number.basis_text}${number.flags ? "; " + number.flags : ""}). ${number.reason}`);
   body.append(verdict);
-  if (number.judged_at) body.append(element("p", `A copy, judged where it is printed first: ${number.judged_at}.`));
+  if (number.judged_at) {
+    const copied = element("p", "A copy, judged where it is printed first: ");
+    copied.append(linkTo(number.judged_at), ".");
+    body.append(copied);
+  }
   if (number.interval) body.append(element("p", `Evidence minus reported: ${number.difference.toFixed(1)} points, 90% interval [${number.interval[0].toFixed(1)}, ${number.interval[1].toFixed(1)}], margin ${number.margin}.${number.ranks ? ` ${number.ranks}.` : ""}`));
   if (number.would_decide) body.append(element("p", "What would decide it: " + number.would_decide));
   if (evidence.groups.length || evidence.reports.length) {
@@ -165,7 +177,7 @@ function open(number) {
   }
   if (evidence.reports.length) {
     body.append(element("h3", "Other reports"));
-    body.append(plainTable(["Number", "Score", "Less comparable because"], evidence.reports.map((report) => [report.id, report.score, report.left_out])));
+    body.append(plainTable(["Number", "Score", "Less comparable because"], evidence.reports.map((report) => [linkTo(report.id), report.score, report.left_out])));
     if (evidence.reports_words) body.append(element("p", evidence.reports_words));
   }
   body.append(element("h3", "Arithmetic"), element("p", number.arithmetic.length ? number.arithmetic.join(" ") : "Nothing in the digits can be tested, or the tests could not fail."));
@@ -185,8 +197,7 @@ body.addEventListener("keydown", (event) => { if (event.key === "Enter") openRow
 document.getElementById("close").addEventListener("click", () => document.getElementById("detail").close());
 function openHash() {
   const wanted = decodeURIComponent(location.hash.slice(1));
-  const number = data.numbers.find((one) => one.id === wanted);
-  if (number) open(number);
+  if (byId.has(wanted)) open(byId.get(wanted));
 }
 window.addEventListener("hashchange", openHash);
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from paper_tables.evidence import __main__ as command
+from paper_tables.rendering.names import document_name
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NUMBER = "iql/table-1/iql/hopper-medium-expert-v2"
@@ -52,6 +53,13 @@ said.wide = document.documentElement.scrollWidth - document.documentElement.clie
 location.hash = "#NUMBER"; openHash();
 said.heading = document.getElementById("detail-heading").textContent;
 said.circles = document.querySelectorAll("#detail svg circle").length;
+open(ordered.find((number) => number.judged_at));
+const origin = document.querySelector("#detail-body p a[href^='#']");
+said.copied = origin.textContent;
+location.hash = origin.getAttribute("href"); openHash();
+const followed = byId.get(document.querySelector("#detail-body code").textContent);
+said.followed = [followed.document, followed.table, followed.method, followed.judged_at];
+said.papers = [...document.getElementById("filter-document").options].map((option) => option.textContent);
 said.claims = document.querySelectorAll("#claims tbody tr").length;
 said.faults = faults;
 document.body.insertAdjacentHTML("beforeend", "<pre id='said'></pre>");
@@ -153,6 +161,11 @@ def test_in_a_browser_it_loads_filters_and_opens(made, tmp_path):
     assert said["heading"].startswith("IQL on hopper-medium-expert-v2")
     assert said["circles"] >= 39
     assert said["claims"] > 0
+    # A copy names the table that printed it first, in words, and leads there.
+    document, table, method, judged_at = said["followed"]
+    assert judged_at == ""
+    assert said["copied"] == f"{document_name(document)}, {table}: {method}"
+    assert "Diffusion-QL" in said["papers"]
 
 
 NARROW = """<!DOCTYPE html>
