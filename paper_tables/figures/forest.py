@@ -181,8 +181,8 @@ def _printed_in(row: dict[str, Any]) -> str:
     if isinstance(row.get("number"), str):
         document, table = origins.printed_in(row["number"])
         return f"{document_name(document)}, {table}"
-    table = row.get("table")
-    return "" if pd.isna(table) or table == literature.REFERENCE_TABLE else str(table)
+    layout = row.get("table")
+    return "" if pd.isna(layout) or layout == literature.REFERENCE_TABLE else str(layout)
 
 
 def forest_figures(done: Figures, judged: pd.DataFrame | None) -> None:

@@ -334,10 +334,10 @@ def _has_ours(place: Path, name: str) -> bool:
 
 
 def _figures(sources: Sources, folder: Path) -> Iterator[Figure]:
-    """Every figure with its caption, in the order of the folders."""
+    """Every figure that its stage drew with its caption, in the order of the folders."""
     for place in map(Path, sources.figures):
         captions = _captions(place)
-        drawn = {path.stem: path for path in place.glob("*.png")}
+        drawn = {path.stem: path for path in place.glob("*.png") if captions is None or path.stem in captions}
         for name in sorted(drawn, key=_order_on_page):
             path = drawn[name]
             pdf = path.with_suffix(".pdf")
@@ -345,7 +345,7 @@ def _figures(sources: Sources, folder: Path) -> Iterator[Figure]:
                 name=path.stem,
                 png=path,
                 pdf=os.path.relpath(pdf, folder) if pdf.is_file() else "",
-                caption=captions.get(path.stem, ""),
+                caption=(captions or {}).get(path.stem, ""),
                 command=_figure_command(place, sources),
             )
 
@@ -365,11 +365,13 @@ def _figure_command(place: Path, sources: Sources) -> str:
     return f"{first} {target} --force --config {options}"
 
 
-def _captions(place: Path) -> Mapping[str, str]:
+def _captions(place: Path) -> Mapping[str, str] | None:
+    """Figure that was drawn -> caption; None where the stage wrote no index."""
     index = place / "index.csv"
     if not index.is_file():
-        return {}
+        return None
     rows = pd.read_csv(index, dtype=str, keep_default_na=False)
+    rows = rows[rows["drawn"] == "yes"]
     return dict(zip(rows["figure"], rows["caption"]))
 
 

@@ -72,12 +72,15 @@ def test_a_report_ends_with_a_page_of_everything(scores: Path, tmp_path: Path, c
     # IQL's numbers of each table, each once.
     forests = sorted(path.stem for path in (folder / "figures").glob("forest*.png"))
     assert forests == ["forest"]
-    assert not (folder / "report.json").exists()
-    # A call that is stopped leaves no page of another call's scores.
+    listed = json.loads((folder / "report.json").read_text())["files"]
+    on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert set(listed) == on_disk - {"report.json"}
+    # A call that is stopped leaves the report before it as it was.
     monkeypatch.setattr(read, "write_scores", interrupted)
     assert main(["report", str(scores), "--output", str(folder)]) == 130
     assert capsys.readouterr().err == "Stopped by Ctrl-C.\n"
-    assert not (folder / "report.html").exists()
+    assert (folder / "report.html").read_text(encoding="utf-8") == page
+    assert on_disk == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def interrupted(*_: object) -> None:

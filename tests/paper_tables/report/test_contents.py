@@ -132,7 +132,11 @@ def test_sources_that_are_none_are_refused_with_the_keys(text: str):
 def test_parts_of_a_figure_stay_together(sources, tmp_path):
     folder = Path(sources.figures[0])
     picture = next(folder.glob("*.png")).read_bytes()
-    for name in ("cost", "intervals", "intervals_2", "intervals_10", "forest_2", "steps"):
+    names = ("cost", "intervals", "intervals_2", "intervals_10", "forest", "forest_2", "steps")
+    for name in (*names, "of_another_run"):
         (folder / f"{name}.png").write_bytes(picture)
+    files.write_text(
+        folder / "index.csv", "\n".join(["figure,drawn,caption", *[f"{name},yes,A." for name in names]])
+    )
     found = [figure.name for figure in contents.gather(sources, tmp_path / "reports").figures]
     assert found == ["forest", "forest_2", "intervals", "intervals_2", "intervals_10", "cost", "steps"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recheck import files
 from recheck.errors import FileError, TablesError
 from recheck.words import how_many
+
+from recheck_command import report_folder
 
 # What the results of a user's own file are called.
 YOURS = "yours"
@@ -128,52 +129,58 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
     Args:
         scores: file or folder.
         output: folder; `report.html` is written there, `scores`, `statistics`, `tables` and `figures`
-            below it.
+            below it, in place of an earlier report's. Other files stay.
         **stated: as in `check`.
 
     Raises:
-        TablesError: the scores cannot be used.
+        TablesError: the scores cannot be used, or there is something in the report's place that none wrote.
     """
     from paper_tables.figures.__main__ import main as figures
     from paper_tables.report import __main__ as page
-    from paper_tables.report.contents import Sources
     from paper_tables.score_files.read import write_scores
     from paper_tables.statistics.__main__ import main as statistics
     from paper_tables.tables.__main__ import main as tables
 
     found = _scores(scores, stated)
     folder = Path(output)
-    read = ["--scores", str(folder / "scores")]
-    # Written last: where it is, all of the folder is of one call.
-    with files.explained(folder / "report.html", TablesError):
-        (folder / "report.html").unlink(missing_ok=True)
-    write_scores(found, folder / "scores")
-    layouts = ["--layout", "all", "--layout", "locomotion"]
-    made = ["--statistics", str(folder / "statistics")]
-    made += ["--verdicts", str(folder / "tables" / "verdicts.csv")]
-    steps = (
-        statistics([*read, "--output", str(folder / "statistics")]),
-        tables([*read, *layouts, "--experiment", YOURS, "--output", str(folder / "tables")]),
-        figures([*read, *made, "--output", str(folder / "figures")]),
+    with report_folder.replaced(folder) as new:
+        places = {part: str(new / part) for part in report_folder.PARTS}
+        read = ["--scores", places["scores"]]
+        write_scores(found, Path(places["scores"]))
+        layouts = ["--layout", "all", "--layout", "locomotion"]
+        made = ["--statistics", places["statistics"]]
+        made += ["--verdicts", str(new / "tables" / "verdicts.csv")]
+        steps = (
+            statistics([*read, "--output", places["statistics"]]),
+            tables([*read, *layouts, "--experiment", YOURS, "--output", places["tables"]]),
+            figures([*read, *made, "--output", places["figures"]]),
+        )
+        if any(steps):
+            raise TablesError(f"Not everything of {scores} could be written to {folder}.")
+    page.write(
+        _sources(folder, scores, _command("report", scores, output, stated)), folder / report_folder.PAGE
     )
-    if any(steps):
-        raise TablesError(f"Not everything of {scores} could be written to {folder}.")
-    sources = Sources(
+    summary = (folder / "statistics" / "summary.md").read_text(encoding="utf-8")
+    verdicts = (folder / "tables" / "verdict_summary.md").read_text(encoding="utf-8")
+    text = f"{summary}\n{verdicts}\nThe page of all of it: {folder / report_folder.PAGE}\n"
+    return Answer(text, found.messages, found.warnings, {"folder": folder})
+
+
+def _sources(folder: Path, scores: str | Path, command: str) -> Any:
+    """What the page of a report is made from."""
+    from paper_tables.report.contents import Sources
+
+    return Sources(
         name=YOURS,
         title=f"Scores of {Path(scores).name}",
         description="Read from a file of scores; nothing was trained for this page.",
-        command=_command("report", scores, output, stated),
+        command=command,
         scores=str(folder / "scores"),
         statistics=str(folder / "statistics"),
         tables=str(folder / "tables"),
         figures=(str(folder / "figures"),),
         index="",
     )
-    page.write(sources, folder / "report.html")
-    summary = (folder / "statistics" / "summary.md").read_text(encoding="utf-8")
-    verdicts = (folder / "tables" / "verdict_summary.md").read_text(encoding="utf-8")
-    text = f"{summary}\n{verdicts}\nThe page of all of it: {folder / 'report.html'}\n"
-    return Answer(text, found.messages, found.warnings, {"folder": folder})
 
 
 def _command(word: str, scores: str | Path, output: str | Path, stated: dict[str, Any]) -> str:
