@@ -8,7 +8,7 @@ Read from ``--input``, where ``python -m algos.bandit`` wrote them: ``samples.pa
 ``bandit.pdf``, ``.png``              the paper's figure: behaviour cloning above, with a Q term below
 ``bandit_diffusion_steps.pdf``, ``.png``  BC-Diffusion and Diffusion-QL over N
 ``numbers.md``                        the numbers of all panels as a Markdown table
-``index.csv``                         figure, caption
+``index.csv``                         figure, drawn, caption
 
 The figure has the released scripts' panels, axes and numbers of points (`run_toy_bc.py`, `run_toy_ql.py`:
 1,000 samples above, 100 below). A run that is smaller than the released one says so on each figure and in
@@ -318,8 +318,8 @@ def draw(source: Path, output: Path) -> Figures:
         draw_methods(bandit, figures)
         draw_diffusion_steps(bandit, figures)
     files.write_text(output / "numbers.md", numbers_table(bandit), TablesError)
-    index = pd.DataFrame(list(figures.captions.items()), columns=["figure", "caption"])
-    files.write_text(output / "index.csv", index.to_csv(index=False, lineterminator="\n"), TablesError)
+    index = figures.index().to_csv(index=False, lineterminator="\n")
+    files.write_text(output / "index.csv", index, TablesError)
     return figures
 
 

@@ -371,7 +371,8 @@ def _captions(place: Path) -> Mapping[str, str] | None:
     if not index.is_file():
         return None
     rows = pd.read_csv(index, dtype=str, keep_default_na=False)
-    rows = rows[rows["drawn"] == "yes"]
+    if "drawn" in rows:  # The bandit's index of earlier versions has what was drawn alone.
+        rows = rows[rows["drawn"] == "yes"]
     return dict(zip(rows["figure"], rows["caption"]))
 
 

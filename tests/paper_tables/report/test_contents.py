@@ -129,6 +129,13 @@ def test_sources_that_are_none_are_refused_with_the_keys(text: str):
         contents.sources_from_json(text)
 
 
+def test_an_index_that_names_only_what_was_drawn_is_read(sources: Sources, tmp_path: Path):
+    """As earlier versions wrote it for the bandit."""
+    files.write_text(Path(sources.figures[0]) / "index.csv", "figure,caption\ncost,What it cost.\n")
+    found = contents.gather(sources, tmp_path / "reports").figures
+    assert [(figure.name, figure.caption) for figure in found] == [("cost", "What it cost.")]
+
+
 def test_parts_of_a_figure_stay_together(sources, tmp_path):
     folder = Path(sources.figures[0])
     picture = next(folder.glob("*.png")).read_bytes()
