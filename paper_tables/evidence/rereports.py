@@ -20,6 +20,7 @@ from paper_tables.audit.numbers import numbers_of
 from paper_tables.config import load_margins
 from paper_tables.evidence.direct import comparison_of, reported_number
 from paper_tables.evidence.numbers import Number
+from paper_tables.rendering.names import document_name
 from paper_tables.rendering.text import signed
 from paper_tables.verdicts import checks, decision_rule
 from paper_tables.verdicts.background import Background
@@ -211,7 +212,7 @@ def _few(number: Mapping[str, Any], usable: Sequence[Report]) -> str:
     if not usable:
         return ""
     listed = "; ".join(
-        f"{report.document} has {report.score_percent:g} "
+        f"{document_name(report.document)} has {report.score_percent:g} "
         f"({signed(report.score_percent - float(number['score_percent']))})"
         for report in usable
     )
@@ -220,7 +221,7 @@ def _few(number: Mapping[str, Any], usable: Sequence[Report]) -> str:
 
 
 def _names(reports: Iterable[Report]) -> str:
-    return ", ".join(report.document for report in reports)
+    return ", ".join(document_name(report.document) for report in reports)
 
 
 def _verdict(
