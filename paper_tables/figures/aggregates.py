@@ -10,10 +10,12 @@ import pandas as pd
 
 from paper_tables.figures.style import (
     BAND_ALPHA,
+    COLUMN_WIDTH_INCHES,
     INK,
     LEAST_SEEDS_FOR_BAND,
     LEAST_SEEDS_FOR_INTERVAL,
     METRIC_NAMES,
+    PAGE_WIDTH_INCHES,
     label_styles,
     legend_below,
     legend_inches,
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 # One figure each; all take plain tables, draw, and return the figure.
 
 NOT_COMPARED = "#DDDDDD"
+# Of the matrix of improvements: columns with a name below them, and columns that one column of a page holds.
 MOST_NAMED_COLUMNS = 3
-"""Of the matrix of improvements."""
+MOST_COLUMNS = 9
 
 
 def draw_intervals(aggregates: pd.DataFrame, coverage: pd.DataFrame | None) -> Figure:
@@ -195,7 +198,8 @@ def draw_improvement(improvement: pd.DataFrame) -> Figure:
     across = [str(place) for place in range(1, count + 1)] if numbered else [wrapped(n, 24) for n in names]
     down = [wrapped(f"{n} [{place}]", 34) for place, n in enumerate(names, 1)] if numbered else across
     lines = max(label.count("\n") + 1 for label in down)
-    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.915)
+    width = COLUMN_WIDTH_INCHES if count <= MOST_COLUMNS else PAGE_WIDTH_INCHES
+    figure = new_figure(count * max(0.17, 0.06 + 0.1 * lines) + 0.915, width)
     axis = figure.subplots()
     # Pairs that are not compared, and the diagonal, are grey: white is the colour of 50%.
     axis.set_facecolor(NOT_COMPARED)

@@ -23,8 +23,11 @@ from paper_tables.figures.style import (
     nearly_empty,
     new_figure,
 )
-from paper_tables.rendering.names import display_name
+from paper_tables.rendering.names import display_name, method_of
 from paper_tables.rendering.text import in_order
+
+# More curves than this in one panel cannot be told apart.
+MOST_CURVES = 8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,44 +93,64 @@ def long_enough(curves: pd.DataFrame) -> pd.Series:
     return (checkpoints > 1) & (10 * curves["num_updates"] >= longest)
 
 
+def panels(curves: pd.DataFrame) -> pd.Series:
+    """The panel of each row: its task, with the method where a task has more than `MOST_CURVES` curves.
+
+    Args:
+        curves: rows of `learning_curves.csv`.
+    """
+    crowded = curves.groupby("task")["label"].transform("nunique") > MOST_CURVES
+    methods = curves["label"].map(lambda label: display_name(method_of(label)))
+    return curves["task"].where(~crowded, curves["task"] + "\n" + methods)
+
+
+def _titles(curves: pd.DataFrame) -> list[str]:
+    """The panels, those of a task next to each other."""
+    return [
+        title
+        for task in in_order(curves["task"])
+        for title in in_order(curves.loc[curves["task"] == task, "panel"])
+    ]
+
+
 def pages(tasks: list[str]) -> list[list[str]]:
-    """Tasks in pages of at most `MOST_PANELS` of nearly equal length, so that none is alone on the last."""
+    """Panels in pages of at most `MOST_PANELS` of nearly equal length, so that none is alone on the last."""
     count = -(-len(tasks) // MOST_PANELS)
     ends = [round(place * len(tasks) / count) for place in range(count + 1)] if count else []
     return [tasks[start:end] for start, end in pairwise(ends)]
 
 
 def draw_learning_curves(curves: pd.DataFrame, checkpoints: pd.DataFrame | None = None) -> Figure:
-    """Mean score over the course of training, one panel per task, two columns wide.
+    """Mean score over the course of training, one panel per task or task and method, two columns wide.
 
     Args:
-        curves: rows of `learning_curves.csv`, of at most `MOST_PANELS` tasks.
+        curves: rows of `learning_curves.csv` with `panel`, of at most `MOST_PANELS` panels, see `panels`.
         checkpoints: `label`, `task`, `seed`, `update`, `score_percent`; the seeds of a configuration with
             fewer than `LEAST_SEEDS_FOR_BAND` are drawn as thin lines.
     """
-    tasks = in_order(curves["task"])
+    titles = _titles(curves)
     styles = label_styles(curves["label"])
-    columns = 1 if len(tasks) == 1 else 2
-    lines = -(-len(tasks) // columns)
-    by_task = [set(curves.loc[curves["task"] == task, "label"]) for task in tasks]
-    shared = all(labels == by_task[0] for labels in by_task)
-    same_ends = curves.groupby("task")["update"].max().nunique() == 1
+    columns = 1 if len(titles) == 1 else 2
+    lines = -(-len(titles) // columns)
+    by_panel = [set(curves.loc[curves["panel"] == title, "label"]) for title in titles]
+    shared = all(labels == by_panel[0] for labels in by_panel)
+    same_ends = curves.groupby("panel")["update"].max().nunique() == 1
     figure = new_figure(1.75 * lines + 0.35, COLUMN_WIDTH_INCHES if columns == 1 else PAGE_WIDTH_INCHES)
     axes = figure.subplots(lines, columns, squeeze=False)
-    for place, (axis, task) in enumerate(zip(axes.flat, tasks)):
-        rows = curves[curves["task"] == task]
+    for place, (axis, title) in enumerate(zip(axes.flat, titles)):
+        rows = curves[curves["panel"] == title]
         for label in in_order(rows["label"]):
             own = rows[rows["label"] == label].sort_values("update")
-            seeds = None if checkpoints is None else checkpoints.query("label == @label and task == @task")
+            seeds = None if checkpoints is None else _seeds_of(own, checkpoints)
             _draw_curve(axis, own, seeds, styles[label])
         # Every seed and band is inside the panel.
         axis.margins(x=0.03, y=0.08)
-        axis.set_title(task)
+        axis.set_title(title)
         _updates_axis(axis)
         raw = (rows["score_unit"] != "percent").any()
         if place % columns == 0 or raw:
             axis.set_ylabel("return" if raw else "score in percent")
-        if place + columns < len(tasks) and same_ends:
+        if place + columns < len(titles) and same_ends:
             axis.set_xlabel("")
         if not shared:
             axis.legend(
@@ -135,13 +158,19 @@ def draw_learning_curves(curves: pd.DataFrame, checkpoints: pd.DataFrame | None 
                 bbox_to_anchor=(1.0, 1.0) if columns == 2 else (0.5, -0.22),
                 borderaxespad=0.2,
             )
-    for axis in list(axes.flat)[len(tasks) :]:
+    for axis in list(axes.flat)[len(titles) :]:
         axis.set_visible(False)
     if shared:
         handles, names = axes.flat[0].get_legend_handles_labels()
         figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + legend_inches(names))
         legend_below(figure, handles, names)
     return figure
+
+
+def _seeds_of(own: pd.DataFrame, checkpoints: pd.DataFrame) -> pd.DataFrame:
+    """The checkpoints of the seeds of one curve."""
+    label, task = str(own["label"].iloc[0]), str(own["task"].iloc[0])
+    return checkpoints[(checkpoints["label"] == label) & (checkpoints["task"] == task)]
 
 
 def _draw_curve(axis: Axes, own: pd.DataFrame, seeds: pd.DataFrame | None, style: LabelStyle) -> None:
@@ -198,9 +227,10 @@ def curve_figures(
             f"learning_curves: {short} on {task}",
             "One checkpoint, or less than a tenth of the longest run.",
         )
-    for place, tasks in enumerate(pages(in_order(curves.loc[shown, "task"]))):
+    drawn = curves[shown].assign(panel=panels(curves[shown]))
+    for place, titles in enumerate(pages(_titles(drawn))):
         done.save(
-            draw_learning_curves(curves[shown & curves["task"].isin(tasks)], checkpoints),
+            draw_learning_curves(drawn[drawn["panel"].isin(titles)], checkpoints),
             "learning_curves" if place == 0 else f"learning_curves_{place + 1}",
             "Mean score over training seeds in the course of training. Bands are 95% t intervals over "
             f"{LEAST_SEEDS_FOR_BAND} or more seeds; thin lines are the seeds of a method that has fewer.",

@@ -35,11 +35,12 @@ NOT_KEPT = "bh"
 
 
 def in_order(labels: Iterable[Any]) -> list[str]:
-    """Distinct labels sorted with their numbers as numbers: N=2 before N=10."""
+    """Distinct labels sorted with their numbers as numbers: N=2 before N=10, eta_0.01 before eta_0.1."""
 
-    def key(label: str) -> list[tuple[int, int, str]]:
-        parts = re.split(r"(\d+)", label)
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    def key(label: str) -> tuple[list[tuple[int, float, str]], str]:
+        # Every second part is a number. Labels of equal numbers (01 and 1) are in the order of their letters.
+        parts = enumerate(re.split(r"([0-9]+(?:\.[0-9]+)?)", label))
+        return [(0, float(part), "") if place % 2 else (1, 0.0, part) for place, part in parts], label
 
     return sorted({str(label) for label in labels}, key=key)
 

@@ -357,7 +357,8 @@ NOT_RUN = {
     r"make (run|gpu-check|simulate)|snakemake (bandit|benchmark) .*|python tools/(speed|measure)_\w+\.py": (
         "minutes to hours, and speeds are never asserted"
     ),
-    r"snakemake (--cores \d+|--profile \S+) --config experiment=\w+( data_folder=FOLDER| compile=true)?": (
+    r"snakemake (--cores \d+|--profile \S+) --config experiment=\w+"
+    r"( data_folder=FOLDER| compile=true| methods=\w+)?": (
         "trains for minutes to days; tests/workflow/test_rehearsal.py goes the whole way at toy length"
     ),
     r"snakemake --profile profiles/\w+": "trains; the profiles are data of every other run",

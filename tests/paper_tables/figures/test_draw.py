@@ -70,7 +70,9 @@ def test_text_is_legible_and_inside_the_figure(
             aggregates_module.draw_improvement(tables["improvement"]),
             aggregates_module.draw_improvement(long_names),
             learning_curves.draw_sample_efficiency(tables["sample_efficiency"]),
-            learning_curves.draw_learning_curves(tables["learning_curves"]),
+            learning_curves.draw_learning_curves(
+                tables["learning_curves"].assign(panel=learning_curves.panels(tables["learning_curves"]))
+            ),
             forest.draw_forest(forest.forest_rows(judged_cells)),
         ):
             from matplotlib.backends.backend_agg import FigureCanvasAgg

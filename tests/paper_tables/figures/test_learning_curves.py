@@ -25,8 +25,26 @@ def test_a_task_has_one_panel_and_short_runs_are_left_out(
     shown = learning_curves.long_enough(every)
     assert set(every.loc[~shown, "label"]) == {"short", "one checkpoint"}
     with style.house_style():
-        figure = learning_curves.draw_learning_curves(every[shown])
+        drawn = every[shown].assign(panel=learning_curves.panels(every[shown]))
+        figure = learning_curves.draw_learning_curves(drawn)
     assert [axis.get_title() for axis in figure.axes] == ["walker-easy-v0", "walker-hard-v0"]
+
+
+def test_a_task_with_many_curves_has_a_panel_for_each_method(
+    study: tuple[Path, dict[str, pd.DataFrame], style.Figures],
+):
+    _, found, _ = study
+    curves = found["learning_curves"]
+    one = curves[(curves["label"] == "iql") & (curves["task"] == "walker-easy-v0")]
+    many = [f"{method} variant_{place}" for place in range(4) for method in ("iql", "bc", "My Method")]
+    crowded = pd.concat([curves, *[one.assign(label=label) for label in many]], ignore_index=True)
+    drawn = crowded.assign(panel=learning_curves.panels(crowded))
+    with style.house_style():
+        figure = learning_curves.draw_learning_curves(drawn)
+    titles = [axis.get_title() for axis in figure.axes if axis.get_visible()]
+    assert [title for title in titles if title.startswith("walker-hard")] == ["walker-hard-v0"]
+    assert {"walker-easy-v0\nIQL", "walker-easy-v0\nBC"} < set(titles)
+    assert "walker-easy-v0" not in titles
 
 
 def test_no_panel_is_alone_on_a_second_page():

@@ -13,6 +13,17 @@ def test_numbers_in_labels_are_compared_as_numbers():
     labels = ["a N=10", "a N=2", "b", "a N=2", "a"]
     assert text.in_order(labels) == ["a", "a N=2", "a N=10", "b"]
     assert text.in_order([2, 10, 1]) == ["1", "2", "10"]
+    # Decimals are numbers. Labels whose numbers are equal are in one order too, as sets are not.
+    assert text.in_order(["eta_0.1", "eta_10", "eta_0.01", "eta_0"]) == [
+        "eta_0",
+        "eta_0.01",
+        "eta_0.1",
+        "eta_10",
+    ]
+    assert (
+        text.in_order(["s1", "s01", "s1.0"]) == text.in_order(["s1.0", "s1", "s01"]) == ["s01", "s1", "s1.0"]
+    )
+    assert text.in_order(["²", "a²"]) == ["a²", "²"]
 
 
 @pytest.mark.parametrize(
