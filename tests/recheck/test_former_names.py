@@ -26,7 +26,8 @@ def test_published_digests_are_those_of_today():
         for run in expansion.load(ROOT, name).runs.values():
             config = run.config
             planned.add((config["method"], config["task"], config["variant"], run.digest))
-    assert len(known) == 17
+    # What was published once stays; more may come.
+    assert len(known) >= 21
     assert known <= planned
 
 
