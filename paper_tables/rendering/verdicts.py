@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from recheck.words import first_of
 
 from paper_tables.rendering.table import MARKS
 from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT
@@ -68,6 +69,28 @@ def numbers_once(cells: pd.DataFrame) -> pd.DataFrame:
     return copies_last[keep].sort_index()
 
 
+def by_reason(cells: pd.DataFrame, among: pd.DataFrame) -> list[str]:
+    """One text for each reason, after the cells that have it: `IQL on hopper-medium-v2: why`.
+
+    Args:
+        cells: judged cells; those without a reason are skipped.
+        among: what is shown together with them, see `place_of`.
+    """
+    grouped: dict[str, list[str]] = {}
+    for row in cells[cells["reason"].fillna("") != ""].to_dict("records"):
+        grouped.setdefault(str(row["reason"]), []).append(place_of(row, among))
+    return [f"{', '.join(places)}: {reason}" for reason, places in grouped.items()]
+
+
+def place_of(cell: Mapping[Any, Any], among: pd.DataFrame) -> str:
+    """Column and task of a cell, with its table where another table has both too."""
+    place = f"{cell['column']} on {cell['task']}"
+    if "table" not in among.columns:
+        return place
+    alike = among[(among["column"] == cell["column"]) & (among["task"] == cell["task"])]
+    return f"{place} ({cell['table']})" if alike["table"].nunique() > 1 else place
+
+
 def verdict_notes(cells: pd.DataFrame) -> list[str]:
     """What a reader must know about the verdicts of a table: counts, the adjustment, and where it matters.
 
@@ -87,9 +110,7 @@ def verdict_notes(cells: pd.DataFrame) -> list[str]:
     changed = once[[differs_under_adjustment(row) for row in once.to_dict("records")]]
     if len(changed):
         places = [f"{row['column']} on {row['task']}" for row in changed.to_dict("records")]
-        listed = ", ".join(places[:MOST_LISTED])
-        more = f" and {len(places) - MOST_LISTED} more" if len(places) > MOST_LISTED else ""
-        notes.append(f"Not kept ({NOT_KEPT}): {listed}{more}.")
+        notes.append(f"Not kept ({NOT_KEPT}): {first_of(places, MOST_LISTED)}.")
     if len(once) < len(judged):
         notes.append(
             f"{len(judged)} places show {len(once)} numbers: a copied number is judged once, at its origin."

@@ -337,15 +337,14 @@ def _figures(sources: Sources, folder: Path) -> Iterator[Figure]:
     """Every figure that its stage drew with its caption, in the order of the folders."""
     for place in map(Path, sources.figures):
         captions = _captions(place)
-        drawn = {path.stem: path for path in place.glob("*.png") if captions is None or path.stem in captions}
-        for name in sorted(drawn, key=_order_on_page):
-            path = drawn[name]
+        for name in sorted(captions, key=_order_on_page):
+            path = place / f"{name}.png"
             pdf = path.with_suffix(".pdf")
             yield Figure(
-                name=path.stem,
+                name=name,
                 png=path,
                 pdf=os.path.relpath(pdf, folder) if pdf.is_file() else "",
-                caption=(captions or {}).get(path.stem, ""),
+                caption=captions[name],
                 command=_figure_command(place, sources),
             )
 
@@ -365,11 +364,11 @@ def _figure_command(place: Path, sources: Sources) -> str:
     return f"{first} {target} --force --config {options}"
 
 
-def _captions(place: Path) -> Mapping[str, str] | None:
-    """Figure that was drawn -> caption; None where the stage wrote no index."""
+def _captions(place: Path) -> Mapping[str, str]:
+    """Figure that was drawn -> caption; without an index every picture, with none."""
     index = place / "index.csv"
     if not index.is_file():
-        return None
+        return {path.stem: "" for path in place.glob("*.png")}
     rows = pd.read_csv(index, dtype=str, keep_default_na=False)
     if "drawn" in rows:  # The bandit's index of earlier versions has what was drawn alone.
         rows = rows[rows["drawn"] == "yes"]

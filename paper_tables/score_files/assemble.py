@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,14 +112,18 @@ def _refuse_no_fractions(rows: Runs) -> None:
         )
 
 
+def _groups(rows: Runs, columns: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Task and places of the rows of each group of runs, in the order of its names; none without rows."""
+    for _, own in rows.runs.groupby(columns, sort=True):
+        here = np.flatnonzero(np.isin(rows.run, own.index.to_numpy()))
+        if len(here):
+            yield str(own["task"].iat[0]), here
+
+
 def _refuse_scores_called_returns(rows: Runs) -> None:
     """A column may be called return and hold scores: those of a method on each of its tasks, or most."""
     like: dict[str, list[tuple[str, int]]] = {}
-    groups = [
-        (str(own["task"].iat[0]), np.flatnonzero(np.isin(rows.run, own.index.to_numpy())))
-        for _, own in rows.runs.groupby(["method", "task"], sort=True)
-    ]
-    groups = [(task, here) for task, here in groups if len(here)]
+    groups = list(_groups(rows, ["method", "task"]))
     for task, here in groups:
         if found := plausible.unit_of_returns(task, rows.value[here]):
             like.setdefault(found, []).append((task, int(here[0])))
@@ -152,13 +157,10 @@ def _normalise(rows: Runs, messages: list[str]) -> np.ndarray:
 def _refuse_raw_returns(rows: Runs) -> None:
     """Scores far above what a task gives in percent are raw returns, it seems."""
     known = task_table.tasks()
-    for task, places in rows.runs.groupby("task", sort=True).groups.items():
-        own = known[str(task)]
+    for task, here in _groups(rows, ["task"]):
+        own = known[task]
         most = own.usual_max_percent or own.max_percent
-        if most is None:
-            continue
-        here = np.flatnonzero(np.isin(rows.run, np.asarray(places)))
-        if len(here) and np.median(np.abs(rows.value[here])) > 2 * most:
+        if most is not None and np.median(np.abs(rows.value[here])) > 2 * most:
             raise TablesError(
                 f"{rows.place(int(here[0]))}: {rows.value[here[0]]:g} on {task} looks like a "
                 f"raw return; a score in percent is {own.range_text()}. Give unit=return, or "

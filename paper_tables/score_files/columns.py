@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recheck.errors import TablesError
+from recheck.words import first_of
 
 from paper_tables.score_files.options import ROLES, ScoreOptions
 from paper_tables.score_files.wide import wide_columns
@@ -114,8 +115,7 @@ class Columns:
 
 
 def _few(names: Sequence[str], most: int = 8) -> str:
-    listed = ", ".join(f"'{name}'" for name in names[:most])
-    return listed + (f" and {len(names) - most} more" if len(names) > most else "")
+    return first_of([f"'{name}'" for name in names], most)
 
 
 def find_columns(names: Sequence[str], options: ScoreOptions, where: str) -> Columns:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from recheck.errors import TablesError
-from recheck.words import ended, how_many
+from recheck.words import ended, first_of, how_many
 
 from paper_tables.score_files.columns import NAMES, plain
 from paper_tables.score_files.json_rows import flat, read_json_lines
@@ -100,9 +100,8 @@ def _tensorboard(root: Path, options: ScoreOptions) -> Records:
     if unused:
         messages.append(f"{len(unused)} metrics not used: {', '.join(unused[:8])}.")
     if without:
-        more = f" and {len(without) - 4} more" if len(without) > 4 else ""
-        listed = ", ".join(map(repr, without[:4]))
-        messages.append(f"{how_many(len(without), 'folder')} without this metric, not used: {listed}{more}.")
+        listed = first_of(list(map(repr, without)), 4)
+        messages.append(f"{how_many(len(without), 'folder')} without this metric, not used: {listed}.")
     return _as_records(pd.DataFrame(rows), unit, root, messages)
 
 

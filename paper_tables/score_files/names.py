@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import first_of
 
 from paper_tables import task_table
 from paper_tables.score_files.options import ScoreOptions
@@ -181,8 +182,7 @@ def _tasks(
                 raise TablesError(f"{records.place_of_key(number)}: {error}") from None
     changed = [f"'{text}' is {name}" for text, name in sorted(resolved.items()) if text != name]
     if changed:
-        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-        messages.append(f"Tasks: {', '.join(changed[:_MOST_NAMED])}{more}.")
+        messages.append(f"Tasks: {first_of(changed, _MOST_NAMED)}.")
     return [resolved[str(text)] for text in given]
 
 
@@ -218,11 +218,10 @@ def _not_used_of_names(names: dict[str, RunName]) -> list[str]:
     rests = sorted({name.rest for name in names.values() if name.rest})
     if not rests:
         return []
-    more = f" and {len(rests) - _MOST_NAMED} more" if len(rests) > _MOST_NAMED else ""
-    listed = ", ".join(map(repr, rests[:_MOST_NAMED]))
+    listed = first_of(list(map(repr, rests)), _MOST_NAMED)
     # Without a seed in the name each run is a seed, whatever else its name has.
     several = ": runs that differ in it alone count as seeds of one method" if len(rests) > 1 else ""
-    return [f"Not used of the names of the runs: {listed}{more}{several}."]
+    return [f"Not used of the names of the runs: {listed}{several}."]
 
 
 def _refuse_no_name(records: Records, role: str, texts: list[str]) -> None:

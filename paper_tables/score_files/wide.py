@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from recheck.errors import TablesError
+from recheck.words import first_of
 
 from paper_tables import task_table
 from paper_tables.score_files.options import ScoreOptions
@@ -80,6 +81,4 @@ def _is_task(name: str, version: str | None) -> bool:
 
 
 def _few(names: Sequence[str] | Mapping[str, object]) -> str:
-    listed = list(names)
-    shown = ", ".join(f"'{name}'" for name in listed[:_MOST_NAMED])
-    return shown + (f" and {len(listed) - _MOST_NAMED} more" if len(listed) > _MOST_NAMED else "")
+    return first_of([f"'{name}'" for name in names], _MOST_NAMED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from recheck.words import first_of
 
 from paper_tables import task_table
 from paper_tables.scores.spellings import near_name
@@ -74,8 +75,5 @@ def _gathered(reasons: dict[str, int]) -> dict[str, int]:
     if len(tasks) < 2:
         return reasons
     names = [reason.removeprefix(start).removesuffix(end) for reason in tasks]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     rest = {reason: count for reason, count in reasons.items() if reason not in tasks}
-    return rest | {
-        f"tasks {', '.join(names[:3])}{more} are not in this table": sum(reasons[t] for t in tasks)
-    }
+    return rest | {f"tasks {first_of(names, 3)} are not in this table": sum(reasons[t] for t in tasks)}

@@ -17,7 +17,7 @@ import pandas as pd
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import NOTHING, mark_notes, number, with_spread
-from paper_tables.rendering.verdicts import verdict_notes
+from paper_tables.rendering.verdicts import by_reason, verdict_notes
 from paper_tables.scores import provenance
 from paper_tables.scores.tables import STATED
 from paper_tables.tables.column_layout import (
@@ -187,11 +187,8 @@ def more_seeds(cells: pd.DataFrame) -> list[str]:
 
 def _why_not_judged(cells: pd.DataFrame) -> list[str]:
     """Why numbers with scores of a user's get no verdict: one sentence for each reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in frames.records(cells[cells["verdict"] == decision_rule.NOT_JUDGED]):
-        if row["reason"]:
-            reasons.setdefault(str(row["reason"]), []).append(f"{row['column']} on {row['task']}")
-    return [f"Not judged, {', '.join(places)}: {reason}" for reason, places in reasons.items()]
+    found = by_reason(cells[cells["verdict"] == decision_rule.NOT_JUDGED], cells)
+    return [f"Not judged, {text}" for text in found]
 
 
 _UNKNOWN = "a spread is needed, of two seeds at least"

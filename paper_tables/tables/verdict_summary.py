@@ -9,7 +9,14 @@ import pandas as pd
 from paper_tables import frames
 from paper_tables.rendering.table import Cell, Table
 from paper_tables.rendering.text import FLAG_MARKS, NOT_KEPT, NOTHING, number, signed, with_spread
-from paper_tables.rendering.verdicts import counted, differs_under_adjustment, numbers_once, verdict_marks
+from paper_tables.rendering.verdicts import (
+    by_reason,
+    counted,
+    differs_under_adjustment,
+    numbers_once,
+    place_of,
+    verdict_marks,
+)
 from paper_tables.verdicts import decision_rule
 
 ORDER = (
@@ -109,23 +116,8 @@ def _reason_notes(judged: pd.DataFrame) -> list[str]:
     explained = judged["verdict"].isin(
         [decision_rule.NOT_JUDGED, decision_rule.DIFFERENT_LOWER, decision_rule.DIFFERENT_HIGHER]
     )
-    inconclusive = judged[
-        (explained | (conditional & judged["verdict"].isin(list(decision_rule.CLAIMS))))
-        & (judged["reason"].fillna("") != "")
-    ]
-    grouped: dict[str, list[str]] = {}
-    for row in frames.records(inconclusive):
-        grouped.setdefault(str(row["reason"]), []).append(_place(row, judged))
-    return [f"{', '.join(places)}: {reason}" for reason, places in grouped.items()]
-
-
-def _place(row: dict[str, Any], judged: pd.DataFrame) -> str:
-    """Column and task of a cell, with its table where another table has both too."""
-    place = f"{row['column']} on {row['task']}"
-    if "table" not in judged.columns:
-        return place
-    alike = judged[(judged["column"] == row["column"]) & (judged["task"] == row["task"])]
-    return f"{place} ({row['table']})" if alike["table"].nunique() > 1 else place
+    explained |= conditional & judged["verdict"].isin(list(decision_rule.CLAIMS))
+    return by_reason(judged[explained], judged)
 
 
 def lead(judged: pd.DataFrame) -> list[str]:
@@ -152,7 +144,7 @@ def lead(judged: pd.DataFrame) -> list[str]:
         lines.append(f"What would decide the {len(open_cells)} inconclusive: {'; '.join(parts)}.")
     changed = [row for row in frames.records(judged) if differs_under_adjustment(row)]
     if changed:
-        places = ", ".join(_place(row, judged) for row in changed)
+        places = ", ".join(place_of(row, judged) for row in changed)
         lines.append(f"Not kept by Benjamini and Hochberg in their families: {len(changed)} ({places}).")
     return lines
 

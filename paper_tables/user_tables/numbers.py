@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from recheck.errors import TablesError
+from recheck.words import first_of
 
 from paper_tables import frames, literature, task_table
 from paper_tables.score_files.run_names import method_key
@@ -159,8 +160,7 @@ def _shape(path: Path) -> Shape:
 
 
 def _first_of(items: list[str], before: str) -> list[str]:
-    more = f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
-    return [f"{before}{', '.join(items[:_MOST_NAMED])}{more}."] if items else []
+    return [f"{before}{first_of(items, _MOST_NAMED)}."] if items else []
 
 
 def _refuse_fractions(table: pd.DataFrame, path: Path) -> None:

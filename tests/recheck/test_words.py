@@ -23,3 +23,8 @@ def test_names_have_their_noun_in_one_or_many():
 @pytest.mark.parametrize("said", ["not a file", "not a file.", ValueError("not a\n  file.")])
 def test_what_a_library_says_ends_in_one_full_stop(said):
     assert words.ended(said) == "not a file."
+
+
+def test_a_long_list_ends_with_how_many_more_there_are():
+    assert words.first_of(["a", "b"], 2) == "a, b"
+    assert words.first_of(["a", "b", "c", "d"], 2) == "a, b and 2 more"

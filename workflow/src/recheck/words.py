@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def ended(said: object) -> str:
@@ -13,6 +13,12 @@ def ended(said: object) -> str:
 def how_many(count: int, noun: str) -> str:
     """A count with its noun: "1 finding", "2 findings"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def first_of(texts: Sequence[str], most: int) -> str:
+    """The first of several texts and how many more there are: "a, b and 3 more"."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def named(noun: str, names: Iterable[str]) -> str:

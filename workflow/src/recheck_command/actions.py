@@ -157,9 +157,7 @@ def report(scores: str | Path, output: str | Path, **stated: Any) -> Answer:
         )
         if any(steps):
             raise TablesError(f"Not everything of {scores} could be written to {folder}.")
-    page.write(
-        _sources(folder, scores, _command("report", scores, output, stated)), folder / report_folder.PAGE
-    )
+    page.write(_sources(folder, scores, _report_command(scores, output, stated)), folder / report_folder.PAGE)
     summary = (folder / "statistics" / "summary.md").read_text(encoding="utf-8")
     verdicts = (folder / "tables" / "verdict_summary.md").read_text(encoding="utf-8")
     text = f"{summary}\n{verdicts}\nThe page of all of it: {folder / report_folder.PAGE}\n"
@@ -183,12 +181,12 @@ def _sources(folder: Path, scores: str | Path, command: str) -> Any:
     )
 
 
-def _command(word: str, scores: str | Path, output: str | Path, stated: dict[str, Any]) -> str:
-    """The command line that does the same again."""
+def _report_command(scores: str | Path, output: str | Path, stated: dict[str, Any]) -> str:
+    """The command line that makes a report again."""
     options = [
         part for key, value in stated.items() if value is not None for part in (f"--{key}", str(value))
     ]
-    return shlex.join(["recheck", word, str(scores), "--output", str(output), *options])
+    return shlex.join(["recheck", "report", str(scores), "--output", str(output), *options])
 
 
 def audit(

@@ -18,6 +18,7 @@ from recheck.errors import ConfigError, RecheckError
 from recheck.records import Unit
 from recheck.restarts.same_source import SOURCE_KEYS, is_same_source
 from recheck.restarts.stages import ON_REQUEST
+from recheck.words import first_of
 
 
 @dataclass
@@ -259,8 +260,7 @@ def messages(comparison: RecordComparison) -> list[str]:
         kind = "Not up to date, made again when it is asked for" if on_request else "Made again"
         reasons.setdefault((kind, reason), []).append(name)
     for (kind, reason), names in reasons.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        said.append(f"{kind}: {', '.join(names[:3])}{more}: {reason}.")
+        said.append(f"{kind}: {first_of(names, 3)}: {reason}.")
     if comparison.adopted:
         said.append(
             f"{len(comparison.adopted)} finished results have no record{_unusable(comparison)}: they are "
@@ -268,9 +268,8 @@ def messages(comparison: RecordComparison) -> list[str]:
         )
     if comparison.lost:
         names = [f"{unit.stage} {unit.name}" for unit in comparison.lost]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         said.append(
-            f"No longer there: {', '.join(names[:3])}{more}. What was made from it stays, but can no longer "
+            f"No longer there: {first_of(names, 3)}. What was made from it stays, but can no longer "
             "be traced or made again without it."
         )
     return said
